@@ -1,0 +1,159 @@
+/* capture.h -- the door through which the CPython extension uses the core. Same release only, never installed.
+ *
+ * What crosses is ids, ticks, nanoseconds and UTF-8 spans; never an object, a lock of the interpreter or an exception.
+ * Unless said otherwise a function may be called by any thread that holds the GIL (that is what serialises the writers of one
+ * request's tree), never blocks, never prints and never fails loudly: what cannot be kept is counted (hp_cap_counts).
+ *
+ *   hp_cap ── dictionary, ring, writer thread (no GIL), store
+ *    └─ hp_cap_request (pooled; its tree lives on)        one WSGI call
+ *         └─ hp_cap_lane (main, threads, pool items)      a shadow stack over the request's one tree
+ */
+#ifndef HP_EXT_CAPTURE_H
+#define HP_EXT_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "hotplate/err.h"
+
+struct hp_cap;         /* one per process, opaque */
+struct hp_cap_request; /* opaque */
+struct hp_cap_lane;    /* opaque */
+
+/* ---- process ---- */
+
+struct hp_cap_config {
+    const char *store_path;  /* NULL: nothing is stored (the drop-in middleware) */
+    uint64_t max_store_bytes, max_age_ns; /* 0: defaults */
+    size_t ring_bytes;       /* 0: 8 MiB */
+    bool no_threads;         /* flush from later requests and at exit instead of a writer thread */
+    const char *interpreter, *command, *revision; /* UTF-8, copied */
+};
+
+/* Open the process's capture. Never blocks on the store: the writer opens it later, and store trouble shows in hp_cap_counts and
+ * hp_cap_trouble. Installs pthread_atfork handlers once. HP_ENOMEM, HP_EINVAL. */
+HP_CHECK hp_err hp_cap_open(const struct hp_cap_config *config, struct hp_cap **cap);
+/* Flush for at most timeout_ms, stop the writer, free. */
+void hp_cap_close(struct hp_cap *cap, uint32_t timeout_ms);
+/* Wait until what was pushed so far is stored or counted, at most timeout_ms; call without the GIL. False: time ran out. */
+bool hp_cap_flush(struct hp_cap *cap, uint32_t timeout_ms);
+
+struct hp_cap_counts {
+    uint64_t started, finished, pushed, stored, sampled_out;
+    uint64_t dropped_ring, dropped_tree, dropped_store, dropped_memory; /* requests (dropped_tree: only their tree) */
+    uint64_t errors;         /* failures of ours inside hooks, by hp_cap_error */
+    uint64_t own_ns;
+    uint64_t writer_cpu_ns;
+    uint64_t lanes_live, requests_live, tree_bytes;
+};
+void hp_cap_counts(struct hp_cap *cap, struct hp_cap_counts *out);
+/* One line about the store's trouble, empty if none. Copies at most n bytes with NUL. */
+void hp_cap_trouble(struct hp_cap *cap, char *out, size_t n);
+/* Count a failure of ours (allocation in a hook, exception in a callback …). */
+void hp_cap_error(struct hp_cap *cap);
+void hp_cap_sampled_out(struct hp_cap *cap);
+
+/* Fault injection for tests: the n-th call from now of the named capture point fails ("alloc", "ring", "store", "callback"); n 0 clears. */
+void hp_cap_fail_at(struct hp_cap *cap, const char *point, uint64_t n);
+bool hp_cap_should_fail(struct hp_cap *cap, const char *point);
+
+/* ---- words (ids of the process's dictionary; 0 when full) ---- */
+
+struct hp_span8 { const char *p; size_t n; }; /* UTF-8 */
+uint32_t hp_cap_symbol(struct hp_cap *cap, int kind, int flags, struct hp_span8 file, struct hp_span8 name, struct hp_span8 path, uint32_t line);
+uint32_t hp_cap_string(struct hp_cap *cap, struct hp_span8 text);
+uint32_t hp_cap_route(struct hp_cap *cap, struct hp_span8 method, struct hp_span8 rule, struct hp_span8 endpoint);
+/* Fold SQL text and intern it; `engine` as enum hp_engine. Cold: cache the id by string object. */
+uint32_t hp_cap_statement(struct hp_cap *cap, struct hp_span8 sql, int engine, uint32_t *in_count);
+/* Where a source file goes: called once per application file; the writer reads `path` and keeps its text. */
+void hp_cap_source(struct hp_cap *cap, struct hp_span8 file, struct hp_span8 path);
+/* Keyed 64-bit hash (SipHash-2-4, key per process) for SQL parameters: start, feed, end (never 0). */
+struct hp_cap_hash { uint64_t v[4]; uint8_t tail[8]; uint64_t n; };
+void hp_cap_hash_begin(struct hp_cap *cap, struct hp_cap_hash *hash);
+void hp_cap_hash_feed(struct hp_cap_hash *hash, const void *data, size_t n);
+uint64_t hp_cap_hash_end(struct hp_cap_hash *hash);
+
+/* ---- clock ---- */
+uint64_t hp_cap_ticks(void);                /* rdtsc or monotonic ns */
+uint64_t hp_cap_ns(uint64_t delta_ticks);
+uint64_t hp_cap_thread_cpu_ns(void);
+
+/* ---- requests ---- */
+
+/* Begin a request with its main lane; NULL when memory is out (counted). level as enum hp_level. The request is alive until finish and
+ * until the last lane that refers to it has ended. `keep`: do not push to the ring at finish (the drop-in middleware reads the tree itself). */
+struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int kind, bool keep, const void *frame);
+struct hp_cap_lane *hp_cap_request_lane(struct hp_cap_request *request);
+uint64_t hp_cap_request_id(const struct hp_cap_request *request);
+int hp_cap_request_level(const struct hp_cap_request *request);
+
+/* Facts; each may be set any time before finish. */
+void hp_cap_request_route(struct hp_cap_request *request, uint32_t route, uint32_t view_sym);
+void hp_cap_request_status(struct hp_cap_request *request, int status);
+void hp_cap_request_bytes(struct hp_cap_request *request, int64_t in, int64_t out_more); /* -1: none */
+void hp_cap_request_first_byte(struct hp_cap_request *request);
+void hp_cap_request_flag(struct hp_cap_request *request, uint32_t flags);               /* enum hp_request_flags, or-ed */
+void hp_cap_request_level_reason(struct hp_cap_request *request, int asked, int reason);
+void hp_cap_request_exception(struct hp_cap_request *request, uint32_t type_string, uint64_t group);
+void hp_cap_request_queue(struct hp_cap_request *request, uint64_t queue_ns);
+void hp_cap_request_trace(struct hp_cap_request *request, const uint64_t trace_id[2], uint64_t parent_span);
+/* Switch the main lane's phase and return the one before, to be restored by the caller. */
+int hp_cap_request_phase(struct hp_cap_request *request, int phase);
+/* So far, for Server-Timing: wall, and SQL time and count. */
+void hp_cap_request_so_far(const struct hp_cap_request *request, uint64_t *wall_ns, uint64_t *sql_ns, uint32_t *sql_count);
+/* The end: closes open stack entries, encodes, pushes (unless keep), counts. `request` must not be used after, except by its lanes. */
+void hp_cap_request_finish(struct hp_cap_request *request);
+
+/* ---- lanes ---- */
+
+struct hp_cap_place { uint32_t site_sym, site_line, via_sym; };
+
+/* A child lane below the parent's current node; NULL when the parent is dead or memory is out. kind as enum hp_lane_kind. Created at spawn or
+ * submit (by the parent), begun by whoever runs it, ended there; freed by _unref (parent's creation holds one reference). */
+struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, struct hp_cap_place place);
+void hp_cap_lane_spawned(struct hp_cap_lane *lane);                     /* start()/submit() returned: its cost is known */
+void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame);    /* on the thread that runs it */
+void hp_cap_lane_end(struct hp_cap_lane *lane);
+void hp_cap_lane_ref(struct hp_cap_lane *lane);
+void hp_cap_lane_unref(struct hp_cap_lane *lane);
+bool hp_cap_lane_alive(const struct hp_cap_lane *lane);                 /* its request has not finished */
+int hp_cap_lane_level(const struct hp_cap_lane *lane);                  /* of its request; -1 when dead */
+struct hp_cap_request *hp_cap_lane_request(struct hp_cap_lane *lane);   /* NULL when dead; borrowed */
+void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags);             /* enum hp_lane_flags */
+/* `lane` waited from t0_ticks until now for `other` (may be NULL); kind as enum hp_edge_kind. */
+void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, uint64_t t0_ticks, struct hp_cap_place place);
+
+/* ---- the exact tracer: a shadow stack per lane ---- */
+
+/* Enter a call of `sym` made at instruction `site` of the caller; `frame` identifies the activation. True: the path is new, tell its line by
+ * hp_cap_line now. resume: re-entry of a generator or coroutine (not a call). Hot: yes. Does nothing on a dead lane or below monitor level. */
+bool hp_cap_enter(struct hp_cap_lane *lane, uint32_t sym, uint32_t site, const void *frame, bool resume);
+void hp_cap_line(struct hp_cap_lane *lane, uint32_t line);
+/* Leave the activation `frame`: entries above it that were missed are closed and counted as mismatches; no such entry: ignored and
+ * counted. `raised`: by an exception. Hot: yes. */
+void hp_cap_leave(struct hp_cap_lane *lane, const void *frame, bool raised);
+/* Frame on top of the shadow stack (NULL when empty or dead): compare with the real caller to notice another lane or missed events. */
+const void *hp_cap_top(const struct hp_cap_lane *lane);
+/* Drop entries until `frame` is on top; false (and nothing dropped) when it is not on the stack. */
+bool hp_cap_unwind_to(struct hp_cap_lane *lane, const void *frame);
+/* Calibrated cost of one traced call, picoseconds: inside its own measured time, and outside (in its caller's). */
+void hp_cap_set_call_cost(struct hp_cap *cap, uint32_t inner_ps, uint32_t outer_ps);
+
+/* ---- SQL ---- */
+
+/* Begin an execution on a lane; returns its number for the two below (UINT32_MAX: not kept, but do call end). Nested executions (SQLAlchemy over a
+ * wrapped driver) are suppressed: begin returns UINT32_MAX - 1 and end does nothing. */
+uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct hp_cap_place place, uint32_t conn, uint64_t param_hash, uint32_t many_count,
+                          uint32_t in_count, uint32_t flags);
+void hp_cap_sql_end(struct hp_cap_lane *lane, uint32_t number, int64_t rows, bool error);
+void hp_cap_sql_fetch(struct hp_cap_lane *lane, uint32_t number, uint64_t ns, int64_t rows_more);
+bool hp_cap_sql_inside(const struct hp_cap_lane *lane); /* between begin and end */
+
+/* ---- for the drop-in middleware: the finished tree as pstats ---- */
+
+/* Freeze a `keep` request at its end (before finish) and write its `.prof` bytes (marshal, as the stdlib writes them) to memory that the caller
+ * gives back by hp_cap_bytes_free. `raw`: without taking our own cost out. HP_ENOMEM. */
+HP_CHECK hp_err hp_cap_request_pstats(struct hp_cap_request *request, bool raw, uint8_t **data, size_t *n);
+void hp_cap_bytes_free(uint8_t *data);
+
+#endif

@@ -1,0 +1,43 @@
+/* whatif.h -- what a request would have taken without something: replay over its lanes.
+ *
+ * Why: a saving is a counterfactual, not a share. Removing 1.3 s from one of forty parallel threads saves nothing when another one is as
+ * long. The replay walks the main lane in time order: work moves earlier by what was removed before it; a join waits only until the
+ * (shortened) other lane ends; a lane starts when its (shifted) spawn happens.
+ *
+ * Removals are amounts at points of a lane, so callers need not know exact intervals: an amount never takes more than its lane has.
+ */
+#ifndef HP_WHATIF_H
+#define HP_WHATIF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/arena.h"
+#include "model/record.h"
+
+struct hp_removal {
+    uint32_t lane;
+    uint64_t at_ns;     /* where in the lane (relative to the request's start) */
+    uint64_t amount_ns;
+};
+
+struct hp_whatif { /* scratch for one record; borrowed record */
+    const struct hp_record *record;
+    struct hp_removal *removals;
+    uint32_t count, capacity;
+    bool *lane_gone;    /* lanes that would not exist at all (their spawn and join cost nothing either) */
+    struct hp_arena *arena;
+};
+
+/* Start with nothing removed; memory from `arena`. HP_ENOMEM. */
+HP_CHECK hp_err hp_whatif_init(struct hp_whatif *what, const struct hp_record *record, struct hp_arena *arena);
+/* Take `amount_ns` out of a lane at a time. HP_ENOMEM. */
+HP_CHECK hp_err hp_whatif_remove(struct hp_whatif *what, uint32_t lane, uint64_t at_ns, uint64_t amount_ns);
+/* Take a lane out altogether, with the lanes below it. */
+void hp_whatif_remove_lane(struct hp_whatif *what, uint32_t lane);
+/* The request's duration (wall − own) with all removals applied. Never above the original. */
+uint64_t hp_whatif_duration_ns(struct hp_whatif *what);
+/* The part of the critical path that lies in `lane` (original record, nothing removed): for shares. */
+uint64_t hp_whatif_lane_critical_ns(const struct hp_record *record, uint32_t lane, struct hp_arena *arena);
+
+#endif

@@ -114,6 +114,8 @@ struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, stru
 void hp_cap_lane_spawned(struct hp_cap_lane *lane);                     /* start()/submit() returned: its cost is known */
 void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame);    /* on the thread that runs it */
 void hp_cap_lane_end(struct hp_cap_lane *lane);
+/* The lane goes on under another caller (a server iterates the body from another frame): the bottom entry's frame becomes `frame`. */
+void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame);
 void hp_cap_lane_ref(struct hp_cap_lane *lane);
 void hp_cap_lane_unref(struct hp_cap_lane *lane);
 bool hp_cap_lane_alive(const struct hp_cap_lane *lane);                 /* its request has not finished */

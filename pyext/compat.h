@@ -1,0 +1,180 @@
+/* compat.h -- everything that differs between CPythons, in one place. The only file that looks at PY_VERSION_HEX.
+ *
+ * Interpreter frames are read through internal headers (compiled per minor version, hence per-version wheels):
+ *   3.11  Include/internal/pycore_frame.h  f_code,       prev_instr;  tstate->cframe->current_frame
+ *   3.12  the same file                    f_code,       prev_instr;  shim frames owned by the C stack
+ *   3.13  the same file                    f_executable, instr_ptr;   tstate->current_frame
+ *   3.14+ pycore_interpframe.h             f_executable is a tagged reference; shims owned by the interpreter
+ */
+#ifndef HP_PYEXT_COMPAT_H
+#define HP_PYEXT_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#if PY_VERSION_HEX < 0x030B0000
+#error "Hotplate needs CPython 3.11 or later"
+#endif
+
+/* The internal headers are not warning-clean under -Wconversion; they count as system headers here. */
+#pragma GCC system_header
+
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#define HP_DEFINED_BUILD_CORE 1
+#endif
+#if PY_VERSION_HEX >= 0x030E0000
+#include "internal/pycore_interpframe.h"
+#else
+#include "internal/pycore_frame.h"
+#endif
+#ifdef HP_DEFINED_BUILD_CORE
+#undef Py_BUILD_CORE
+#endif
+
+#if PY_VERSION_HEX >= 0x030C0000
+#define HP_HAVE_MONITORING 1
+#else
+#define HP_HAVE_MONITORING 0
+#endif
+
+typedef struct _PyInterpreterFrame hp_frame;
+
+/* Whether the frame is one of the interpreter's own shims, which no Python code runs in. */
+static inline bool hp_frame_is_shim(const hp_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
+#elif PY_VERSION_HEX >= 0x030C0000
+    return frame->owner == FRAME_OWNED_BY_CSTACK;
+#else
+    (void)frame;
+    return false;
+#endif
+}
+
+/* The nearest real frame at or below `frame`; NULL at the end of the chain. */
+static inline hp_frame *hp_frame_real(hp_frame *frame)
+{
+    while (frame != NULL && hp_frame_is_shim(frame)) {
+        frame = frame->previous;
+    }
+    return frame;
+}
+
+static inline hp_frame *hp_frame_caller(hp_frame *frame)
+{
+    return hp_frame_real(frame->previous);
+}
+
+/* The frame that runs now on this thread; NULL when there is none. */
+static inline hp_frame *hp_frame_current(PyThreadState *tstate)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return hp_frame_real(tstate->current_frame);
+#else
+    return hp_frame_real(tstate->cframe->current_frame);
+#endif
+}
+
+/* Borrowed. */
+static inline PyCodeObject *hp_frame_code(hp_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return (PyCodeObject *)PyStackRef_AsPyObjectBorrow(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return (PyCodeObject *)frame->f_executable;
+#else
+    return frame->f_code;
+#endif
+}
+
+/* Offset of the current instruction in code units; may be negative before the first one. */
+static inline int hp_frame_lasti(hp_frame *frame)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return (int)(frame->instr_ptr - (_Py_CODEUNIT *)(void *)hp_frame_code(frame)->co_code_adaptive);
+#else
+    return (int)(frame->prev_instr - (_Py_CODEUNIT *)(void *)hp_frame_code(frame)->co_code_adaptive);
+#endif
+}
+
+static inline bool hp_frame_of_generator(const hp_frame *frame)
+{
+    return frame->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
+/* A line of code, 0 when unknown. `lasti` in code units as hp_frame_lasti gives it. */
+static inline uint32_t hp_code_line(PyCodeObject *code, int lasti)
+{
+    int line = PyCode_Addr2Line(code, lasti < 0 ? 0 : lasti * (int)sizeof(_Py_CODEUNIT));
+    return line > 0 ? (uint32_t)line : 0;
+}
+
+/* Per-code extra data: a symbol id plus one, no pointer, so that nothing needs freeing. */
+static inline Py_ssize_t hp_code_extra_index(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyUnstable_Eval_RequestCodeExtraIndex(NULL);
+#else
+    return _PyEval_RequestCodeExtraIndex(NULL);
+#endif
+}
+
+static inline uintptr_t hp_code_get_extra(PyCodeObject *code, Py_ssize_t index)
+{
+    void *extra = NULL;
+#if PY_VERSION_HEX >= 0x030C0000
+    (void)PyUnstable_Code_GetExtra((PyObject *)code, index, &extra);
+#else
+    (void)_PyCode_GetExtra((PyObject *)code, index, &extra);
+#endif
+    return (uintptr_t)extra;
+}
+
+static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintptr_t value)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyUnstable_Code_SetExtra((PyObject *)code, index, (void *)value);
+#else
+    return _PyCode_SetExtra((PyObject *)code, index, (void *)value);
+#endif
+}
+
+/* The pending exception, kept over a callback of ours. */
+struct hp_pending {
+    PyObject *type, *value, *traceback; /* owned */
+};
+
+static inline struct hp_pending hp_pending_save(void)
+{
+    struct hp_pending p = {NULL, NULL, NULL};
+#if PY_VERSION_HEX >= 0x030C0000
+    p.value = PyErr_GetRaisedException();
+#else
+    PyErr_Fetch(&p.type, &p.value, &p.traceback);
+#endif
+    return p;
+}
+
+/* Drops whatever our own code left behind. */
+static inline void hp_pending_restore(struct hp_pending p)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(p.value);
+#else
+    PyErr_Restore(p.type, p.value, p.traceback);
+#endif
+}
+
+#if !HP_HAVE_MONITORING
+/* RESUME's argument tells a first entry (0) from a re-entry of a generator. */
+static inline bool hp_frame_is_resume(hp_frame *frame)
+{
+    return hp_frame_of_generator(frame) && hp_frame_lasti(frame) > (int)hp_frame_code(frame)->_co_firsttraceable;
+}
+#endif
+
+#endif

@@ -1,0 +1,96 @@
+/* ext.h -- what the files of the extension share.
+ *
+ * One hp_ext a process. Everything here runs with the GIL; the core below the door (hotplate/ext/capture.h) never sees an object.
+ * Every hook keeps the pending exception, never raises one of ours into the application, and counts what it could not do.
+ */
+#ifndef HP_PYEXT_EXT_H
+#define HP_PYEXT_EXT_H
+
+#include "compat.h"
+#include "hotplate/ext/capture.h"
+
+/* Mirrors of the model's numbers that cross the door (tests/py check them against the core's). */
+enum { HP_X_LEVEL_COUNT = 0, HP_X_LEVEL_MONITOR = 1, HP_X_LEVEL_SAMPLE = 2, HP_X_LEVEL_TRACE = 3 };
+enum { HP_X_SYM_PYTHON = 0, HP_X_SYM_C = 1, HP_X_SYM_TEMPLATE = 2 };
+enum { HP_X_APP = 1, HP_X_FRAMEWORK = 2 };
+enum { HP_X_LANE_MAIN = 0, HP_X_LANE_THREAD = 1, HP_X_LANE_POOL = 2, HP_X_LANE_GREENLET = 3, HP_X_LANE_TASK = 4 };
+enum { HP_X_LANE_OPEN = 1, HP_X_LANE_NEW_EXECUTOR = 2 };
+enum { HP_X_EDGE_SPAWN = 0, HP_X_EDGE_JOIN = 1, HP_X_EDGE_WAKE = 2, HP_X_EDGE_SUBMIT = 3, HP_X_EDGE_RESULT = 4 };
+enum { HP_X_REQ_STREAMED = 1, HP_X_REQ_ABORTED = 2, HP_X_REQ_HANDED_OVER = 4, HP_X_REQ_EXCEPTION = 16, HP_X_REQ_SHARED_CPU = 32 };
+enum { HP_X_PHASE_OUTER, HP_X_PHASE_BEFORE, HP_X_PHASE_VIEW, HP_X_PHASE_TEMPLATE, HP_X_PHASE_AFTER, HP_X_PHASE_TEARDOWN, HP_X_PHASE_BODY };
+enum { HP_X_REASON_ASKED = 0, HP_X_REASON_BUDGET = 1, HP_X_REASON_NO_TOOL_ID = 2, HP_X_REASON_ROUTE = 3, HP_X_REASON_UNSUPPORTED = 4 };
+enum { HP_X_ENGINE_UNKNOWN, HP_X_ENGINE_SQLITE, HP_X_ENGINE_MYSQL, HP_X_ENGINE_MARIADB, HP_X_ENGINE_POSTGRESQL, HP_X_ENGINE_OTHER };
+enum { HP_X_STMT_ERROR = 1, HP_X_STMT_MANY = 2, HP_X_STMT_IN_TX = 4, HP_X_STMT_ORM = 8 };
+
+struct hp_ext {
+    struct hp_cap *cap;          /* owned; NULL before start and after stop */
+    PyInterpreterState *interp;  /* the interpreter that we serve */
+    Py_ssize_t code_index;       /* of the per-code extra slot; -1 none */
+    bool started;
+    bool tracing;                /* tracer is installed */
+    bool tracing_c;              /* with C functions */
+    int level;                   /* default of new requests */
+    int trace_reason;            /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
+    bool greenlets;              /* the greenlet module is loaded: lanes are per greenlet */
+    PyObject *places;            /* owned dict: co_filename -> (file, flags) */
+};
+extern struct hp_ext hp_ext;
+
+/* ---- lanes.c: which lane runs on this thread (and greenlet) now ---- */
+
+struct hp_tls {
+    struct hp_cap_lane *lane; /* borrowed; NULL: outside any request */
+    void *greenlet;           /* identity of the greenlet that `lane` belongs to, NULL without greenlets */
+    bool traced, want_c;
+};
+extern __thread struct hp_tls hp_tls __attribute__((tls_model("initial-exec")));
+
+/* The current lane; asks greenlet when that is loaded. Borrowed. NULL outside a request. */
+struct hp_cap_lane *hp_lane_current(void);
+
+/* Make `lane` current on this thread/greenlet (NULL: none) and keep what was before; restore in reverse order. */
+struct hp_lane_scope {
+    struct hp_cap_lane *previous;
+    bool previous_traced, previous_want_c;
+    void *greenlet;
+};
+void hp_lane_push(struct hp_lane_scope *scope, struct hp_cap_lane *lane, bool want_c);
+void hp_lane_pop(const struct hp_lane_scope *scope);
+/* Ask greenlet again which lane is right (the tracer saw an unexpected frame); true when the current lane changed. */
+bool hp_lane_resync(void);
+/* Look for a loaded greenlet module; cheap, called at each request's begin. */
+void hp_lane_find_greenlets(void);
+/* The frame that runs now, as the identity that the tracer uses. */
+const void *hp_frame_id_now(void);
+
+/* ---- codes.c: code object -> symbol ---- */
+
+/* Symbol id of a code object (0 when it cannot be had), interned at first sight. Never raises. Hot after the first call. */
+uint32_t hp_code_symbol(PyCodeObject *code);
+/* Flags (HP_X_APP …) of a code object's symbol. */
+int hp_code_flags(PyCodeObject *code);
+/* Symbol of a C callable (PyCFunction or method descriptor), named as cProfile names it; 0 if it is neither. */
+uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
+/* The application place that runs now: nearest application frame from the current one outwards, with its current line; via = the
+ * outermost library package between it and the caller, as a symbol. All zero when none is on the stack. */
+struct hp_cap_place hp_place_now(void);
+/* UTF-8 of a str object, borrowed; empty when it is not a str or not encodable. Never raises. */
+struct hp_span8 hp_utf8(PyObject *text);
+PyObject *hp_codes_configure(PyObject *self, PyObject *args, PyObject *kwargs); /* Python: configure_places(…) */
+
+/* ---- tracers: each installs or removes itself; start returns 0, or a reason (HP_X_REASON_*) why it cannot be had ---- */
+int hp_tracer_start(bool c_functions);
+void hp_tracer_stop(void);
+/* Measure the cost of one traced call and tell the core. Call outside requests. */
+void hp_tracer_calibrate(void);
+/* 3.11 with C functions: the profile function is per thread. No-ops elsewhere. */
+void hp_tracer_thread_begin(void);
+void hp_tracer_thread_end(void);
+
+/* ---- wsgi.c, flask.c, threads.c, sql.c: hooks; each adds its functions to the module and returns -1 with an exception on failure ---- */
+int hp_wsgi_init(PyObject *module);
+int hp_flask_init(PyObject *module);
+int hp_threads_init(PyObject *module);
+int hp_sql_init(PyObject *module);
+
+#endif

@@ -1,0 +1,39 @@
+# The front door: every target calls one script of tools/ (or demo/, bench/); nothing is decided here.
+.PHONY: help setup demo test check soak bench fuzz golden-update clean
+
+help:
+	@echo "make demo    a slow settings page: find why, repair it, prove it (2 minutes)"
+	@echo "make test    all tests, on every Python that is here"
+	@echo "make check   formatting, linters, both compilers, layers, sanitizers"
+	@echo "make soak    the long checks: TSan, valgrind, fuzzing, coverage"
+	@echo "make bench   what capture costs, beside other profilers"
+	@echo "also: setup, fuzz, golden-update, clean"
+
+setup:
+	@tools/setup
+
+demo:
+	@tools/setup demo
+	@tools/run_demo
+
+test: setup
+	@tools/run_tests
+
+check: setup
+	@tools/run_checks
+
+soak: setup
+	@tools/run_soak
+
+fuzz: setup
+	@tools/run_soak fuzz
+
+bench:
+	@tools/setup bench
+	@tools/run_bench
+
+golden-update: setup
+	@tools/update_golden
+
+clean:
+	rm -rf build dist demo/out

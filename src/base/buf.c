@@ -89,6 +89,11 @@ static size_t encode_varint(uint8_t out[HP_VARINT_MAX_BYTES], uint64_t value)
 
 void hp_buf_put_varint_slow(struct hp_buf *buf, uint64_t value)
 {
+    if (buf->err == HP_OK && buf->capacity - buf->len >= HP_VARINT_MAX_BYTES) {
+        buf->len += encode_varint(buf->data + buf->len, value);
+        return;
+    }
+    /* Near the end, so that the cap holds to the byte. */
     uint8_t bytes[HP_VARINT_MAX_BYTES];
     hp_buf_put(buf, bytes, encode_varint(bytes, value));
 }

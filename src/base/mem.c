@@ -23,7 +23,7 @@ static bool may_allocate(void)
 {
     if (hooks.forbidden) {
         atomic_fetch_add_explicit(&forbidden_count, 1, memory_order_relaxed);
-        hp_assert(!"allocation on a path that promised none");
+        hp_assert(!hooks.forbidden);
     }
     if (hooks.until_failure > 0 && --hooks.until_failure == 0) {
         hooks.fired = true;
@@ -48,7 +48,11 @@ void *hp_malloc(size_t size)
 void *hp_calloc(size_t n, size_t size)
 {
     bool empty = n == 0 || size == 0;
-    return may_allocate() ? count_new(calloc(empty ? 1 : n, empty ? 1 : size)) : NULL;
+    /* calloc checks too, but under a sanitizer it would end the program. */
+    if (!may_allocate() || (!empty && n > SIZE_MAX / size)) {
+        return NULL;
+    }
+    return count_new(calloc(empty ? 1 : n, empty ? 1 : size));
 }
 
 void *hp_realloc(void *p, size_t size)

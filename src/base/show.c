@@ -21,8 +21,9 @@ static void put_decimal(char *out, uint64_t value, const struct unit *unit, unsi
     if (scale == 1) {
         snprintf(out, HP_SHOW_BYTES, "%" PRIu64 " %s", scaled, unit->name);
     } else {
-        snprintf(out, HP_SHOW_BYTES, "%" PRIu64 ".%0*" PRIu64 " %s", scaled / scale, (int)decimals,
-                 scaled % scale, unit->name);
+        /* Only figures below 1000 have decimals. */
+        unsigned figure = (unsigned)scaled, by = (unsigned)scale;
+        snprintf(out, HP_SHOW_BYTES, "%u.%0*u %s", figure / by, (int)decimals, figure % by, unit->name);
     }
 }
 

@@ -76,13 +76,14 @@ uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
 struct hp_cap_place hp_place_now(void);
 /* UTF-8 of a str object, borrowed; empty when it is not a str or not encodable. Never raises. */
 struct hp_span8 hp_utf8(PyObject *text);
+extern const char hp_codes_configure_doc[];
 PyObject *hp_codes_configure(PyObject *self, PyObject *args, PyObject *kwargs); /* Python: configure_places(…) */
 
 /* ---- tracers: each installs or removes itself; start returns 0, or a reason (HP_X_REASON_*) why it cannot be had ---- */
 int hp_tracer_start(bool c_functions);
 void hp_tracer_stop(void);
-/* Measure the cost of one traced call and tell the core. Call outside requests. */
-void hp_tracer_calibrate(void);
+/* Start the tracer, measuring what a traced call costs when it was off. Call outside requests. Same result as hp_tracer_start. */
+int hp_tracer_enable(bool c_functions);
 /* 3.11 with C functions: the profile function is per thread. No-ops elsewhere. */
 void hp_tracer_thread_begin(void);
 void hp_tracer_thread_end(void);

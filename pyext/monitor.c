@@ -1,0 +1,267 @@
+/* monitor.c -- the exact tracer of CPython 3.12 and later: sys.monitoring with C callbacks (PEP 669).
+ *
+ *   PY_START, PY_RESUME, PY_THROW   enter (the last two are re-entries)
+ *   PY_RETURN, PY_YIELD, PY_UNWIND  leave
+ *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for
+ *
+ * The callbacks are interpreter-wide, so each starts with one thread-local look: no traced lane, nothing to do. They never return DISABLE
+ * (traps 7, 8), never raise, and assume no symmetry of events: every enter and leave names its activation by its frame, and an
+ * unexpected caller sends us to the slow path (another greenlet, or missed events).
+ * Tool id 3, then 4; never 0, 1, 2 (debuggers, coverage, profilers), 5 (optimizers): with none free there is no tracer, and that is said.
+ */
+#include "ext.h"
+
+#if HP_HAVE_MONITORING
+
+/* Frame identities have their low bit set for a C function called from that frame. */
+#define C_MARK ((uintptr_t)1)
+
+static int tool_id = -1;
+static PyObject *monitoring; /* owned: sys.monitoring */
+
+static inline const void *unmark(const void *frame)
+{
+    return (const void *)((uintptr_t)frame & ~C_MARK);
+}
+
+/* The caller is not what the shadow stack expects: another greenlet runs, or events were missed. */
+static void resync(hp_frame *caller)
+{
+    if (hp_lane_resync() && (!hp_tls.traced || unmark(hp_cap_top(hp_tls.lane)) == (const void *)caller)) {
+        return;
+    }
+    for (int i = 0; caller != NULL && i < 64; i++, caller = hp_frame_caller(caller)) {
+        if (hp_cap_unwind_to(hp_tls.lane, (const void *)((uintptr_t)caller | C_MARK)) || hp_cap_unwind_to(hp_tls.lane, caller)) {
+            return;
+        }
+    }
+}
+
+static PyObject *enter(PyObject *const *args, bool resume)
+{
+    if (!hp_tls.traced && !(hp_ext.greenlets && hp_lane_resync() && hp_tls.traced)) {
+        Py_RETURN_NONE;
+    }
+    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    hp_frame *caller = hp_frame_caller(frame);
+    if (__builtin_expect(unmark(hp_cap_top(hp_tls.lane)) != (const void *)caller, 0)) {
+        resync(caller);
+        if (!hp_tls.traced) {
+            Py_RETURN_NONE;
+        }
+    }
+    uint32_t sym = hp_code_symbol((PyCodeObject *)args[0]);
+    uint32_t site = caller != NULL ? (uint32_t)hp_frame_lasti(caller) : 0;
+    if (__builtin_expect(hp_cap_enter(hp_tls.lane, sym, site, frame, resume), 0)) {
+        hp_cap_line(hp_tls.lane, caller != NULL ? hp_code_line(hp_frame_code(caller), (int)site) : 0);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *leave(bool raised)
+{
+    if (!hp_tls.traced && !(hp_ext.greenlets && hp_lane_resync() && hp_tls.traced)) {
+        Py_RETURN_NONE;
+    }
+    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    if (__builtin_expect(hp_cap_top(hp_tls.lane) != (const void *)frame, 0) && hp_ext.greenlets) {
+        (void)hp_lane_resync();
+        if (!hp_tls.traced) {
+            Py_RETURN_NONE;
+        }
+    }
+    hp_cap_leave(hp_tls.lane, frame, raised);
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_start(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    return n < 1 ? Py_NewRef(Py_None) : enter(args, false);
+}
+
+static PyObject *on_resume(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    return n < 1 ? Py_NewRef(Py_None) : enter(args, true);
+}
+
+static PyObject *on_leave(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    (void)args;
+    (void)n;
+    return leave(false);
+}
+
+static PyObject *on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    (void)args;
+    (void)n;
+    return leave(true);
+}
+
+/* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c, get_cfunc_from_callable). */
+static PyObject *on_call(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    if (!hp_tls.want_c || n < 4) {
+        Py_RETURN_NONE;
+    }
+    bool function = PyCFunction_Check(args[2]);
+    if (!function && Py_TYPE(args[2]) != &PyMethodDescr_Type) {
+        Py_RETURN_NONE;
+    }
+    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    if (unmark(hp_cap_top(hp_tls.lane)) != (const void *)frame) {
+        resync(frame);
+        if (!hp_tls.want_c) {
+            Py_RETURN_NONE;
+        }
+    }
+    uint32_t sym = hp_cfunction_symbol(args[2], function ? NULL : args[3]);
+    uint32_t site = (uint32_t)hp_frame_lasti(frame);
+    if (sym != 0 && hp_cap_enter(hp_tls.lane, sym, site, (const void *)((uintptr_t)frame | C_MARK), false)) {
+        hp_cap_line(hp_tls.lane, hp_code_line(hp_frame_code(frame), (int)site));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *leave_c(PyObject *const *args, Py_ssize_t n, bool raised)
+{
+    if (!hp_tls.want_c || n < 3 || (!PyCFunction_Check(args[2]) && Py_TYPE(args[2]) != &PyMethodDescr_Type)) {
+        Py_RETURN_NONE;
+    }
+    const void *marked = (const void *)((uintptr_t)hp_frame_current(PyThreadState_Get()) | C_MARK);
+    if (hp_cap_top(hp_tls.lane) != marked && hp_ext.greenlets) {
+        (void)hp_lane_resync();
+    }
+    if (hp_tls.want_c && hp_cap_top(hp_tls.lane) == marked) {
+        hp_cap_leave(hp_tls.lane, marked, raised);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_c_return(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    return leave_c(args, n, false);
+}
+
+static PyObject *on_c_raise(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    return leave_c(args, n, true);
+}
+
+/* sys.monitoring.events bit numbers are taken by name, so that a new release may renumber them. */
+static struct hook {
+    const char *event;
+    PyMethodDef def;
+    bool c_only;
+} hooks[] = {
+    {"PY_START", {"hotplate_start", (PyCFunction)(void (*)(void))on_start, METH_FASTCALL, NULL}, false},
+    {"PY_RESUME", {"hotplate_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL}, false},
+    {"PY_THROW", {"hotplate_throw", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL}, false},
+    {"PY_RETURN", {"hotplate_return", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL}, false},
+    {"PY_YIELD", {"hotplate_yield", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL}, false},
+    {"PY_UNWIND", {"hotplate_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL, NULL}, false},
+    {"CALL", {"hotplate_call", (PyCFunction)(void (*)(void))on_call, METH_FASTCALL, NULL}, true},
+    {"C_RETURN", {"hotplate_c_return", (PyCFunction)(void (*)(void))on_c_return, METH_FASTCALL, NULL}, true},
+    {"C_RAISE", {"hotplate_c_raise", (PyCFunction)(void (*)(void))on_c_raise, METH_FASTCALL, NULL}, true},
+};
+#define HOOK_COUNT (sizeof hooks / sizeof hooks[0])
+
+/* Take a tool id; -1 (no exception) when neither is free. */
+static int claim(void)
+{
+    for (int id = 3; id <= 4; id++) {
+        PyObject *done = PyObject_CallMethod(monitoring, "use_tool_id", "is", id, "hotplate");
+        if (done != NULL) {
+            Py_DECREF(done);
+            return id;
+        }
+        PyErr_Clear();
+    }
+    return -1;
+}
+
+/* Register all callbacks and switch the events on; false with an exception. */
+static bool switch_on(bool c_functions)
+{
+    PyObject *events = PyObject_GetAttrString(monitoring, "events");
+    long mask = 0;
+    bool fine = events != NULL;
+    for (size_t i = 0; fine && i < HOOK_COUNT; i++) {
+        PyObject *event = PyObject_GetAttrString(events, hooks[i].event);
+        PyObject *callback = PyCFunction_New(&hooks[i].def, NULL);
+        PyObject *old = event == NULL || callback == NULL
+                            ? NULL
+                            : PyObject_CallMethod(monitoring, "register_callback", "iOO", tool_id, event, callback);
+        fine = old != NULL;
+        /* C_RETURN and C_RAISE come with CALL and must not be named themselves (PEP 669). */
+        if (fine && (!hooks[i].c_only || (c_functions && i == 6))) {
+            mask |= PyLong_AsLong(event);
+        }
+        Py_XDECREF(old);
+        Py_XDECREF(callback);
+        Py_XDECREF(event);
+    }
+    Py_XDECREF(events);
+    PyObject *set = fine ? PyObject_CallMethod(monitoring, "set_events", "il", tool_id, mask) : NULL;
+    Py_XDECREF(set);
+    return set != NULL;
+}
+
+int hp_tracer_start(bool c_functions)
+{
+    if (hp_ext.tracing && (hp_ext.tracing_c || !c_functions)) {
+        return 0;
+    }
+    if (monitoring == NULL) {
+        PyObject *sys_monitoring = PySys_GetObject("monitoring"); /* borrowed */
+        if (sys_monitoring == NULL) {
+            return HP_X_REASON_UNSUPPORTED;
+        }
+        monitoring = Py_NewRef(sys_monitoring);
+    }
+    if (tool_id < 0) {
+        tool_id = claim();
+        if (tool_id < 0) {
+            return HP_X_REASON_NO_TOOL_ID;
+        }
+    }
+    if (!switch_on(c_functions)) {
+        PyErr_Clear();
+        hp_tracer_stop();
+        return HP_X_REASON_UNSUPPORTED;
+    }
+    hp_ext.tracing = true;
+    hp_ext.tracing_c = hp_ext.tracing_c || c_functions;
+    return 0;
+}
+
+void hp_tracer_stop(void)
+{
+    if (tool_id >= 0) {
+        struct hp_pending pending = hp_pending_save();
+        PyObject *off = PyObject_CallMethod(monitoring, "set_events", "ii", tool_id, 0);
+        PyObject *freed = PyObject_CallMethod(monitoring, "free_tool_id", "i", tool_id);
+        Py_XDECREF(off);
+        Py_XDECREF(freed);
+        hp_pending_restore(pending);
+        tool_id = -1;
+    }
+    hp_ext.tracing = hp_ext.tracing_c = false;
+}
+
+void hp_tracer_thread_begin(void)
+{
+}
+
+void hp_tracer_thread_end(void)
+{
+}
+
+#endif

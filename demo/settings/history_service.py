@@ -97,8 +97,12 @@ def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=5081)
-    parser.add_argument("--delay", type=float, default=0.125, help="seconds a look-up takes (default %(default)s)")
-    parser.add_argument("--slots", type=int, default=4, help="look-ups at a time for one page (default %(default)s)")
+    parser.add_argument(
+        "--delay", type=float, default=0.125, help="seconds a look-up takes (default %(default)s)"
+    )
+    parser.add_argument(
+        "--slots", type=int, default=4, help="look-ups at a time for one page (default %(default)s)"
+    )
     options = parser.parse_args()
     with suppress(KeyboardInterrupt):
         HistoryServer(options.port, options.delay, options.slots).serve_forever()

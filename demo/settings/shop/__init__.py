@@ -24,7 +24,9 @@ from . import database, pages
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """The application, with its database ready."""
     app = Flask(__name__)
-    app.config.from_mapping(DATA="data", GROUPS=40, PEAKS="http://127.0.0.1:5081", HISTORY="threads", QUERIES="loop")
+    app.config.from_mapping(
+        DATA="data", GROUPS=40, PEAKS="http://127.0.0.1:5081", HISTORY="threads", QUERIES="loop"
+    )
     app.config.from_prefixed_env("SHOP")
     app.config.update(config or {})
     check_choice(app, "HISTORY", ("threads", "none"))

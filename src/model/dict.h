@@ -68,4 +68,8 @@ uint32_t hp_dict_statement_count(const struct hp_dict *dict);
 uint32_t hp_dict_route_count(const struct hp_dict *dict);
 uint32_t hp_dict_string_count(const struct hp_dict *dict);
 
+/* For pthread_atfork: hold all writers' locks over a fork; release afterwards in parent and child (intern.h). */
+void hp_dict_fork_hold(struct hp_dict *dict);
+void hp_dict_fork_release(struct hp_dict *dict);
+
 #endif

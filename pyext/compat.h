@@ -11,6 +11,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -166,6 +167,16 @@ static inline void hp_pending_restore(struct hp_pending p)
     PyErr_SetRaisedException(p.value);
 #else
     PyErr_Restore(p.type, p.value, p.traceback);
+#endif
+}
+
+/* An attribute that may be missing: 1 and a new reference, 0 and NULL, or -1 with an exception. */
+static inline int hp_lookup_attr(PyObject *object, PyObject *name, PyObject **result)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyObject_GetOptionalAttr(object, name, result);
+#else
+    return _PyObject_LookupAttr(object, name, result);
 #endif
 }
 

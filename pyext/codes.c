@@ -13,8 +13,8 @@
 
 enum { FLAG_APP = 1, FLAG_FRAMEWORK = 2, FLAG_OWN = 4, FLAG_TEMPLATE = 8 };
 
-static struct hp_places *places;     /* owned */
-static PyObject *seen_path;          /* owned: the sys.path list that the roots were taken from */
+static struct hp_places *places; /* owned */
+static PyObject *seen_path;      /* owned: the sys.path list that the roots were taken from */
 static Py_ssize_t seen_path_size;
 
 struct hp_span8 hp_utf8(PyObject *text)
@@ -61,18 +61,18 @@ static void refresh_roots(void)
     take_list(HP_PLACE_ROOT, path);
 }
 
-const char hp_codes_configure_doc[] =
-    PyDoc_STR("configure_places(library, app, own, globs) -> None\n\n"
-              "Tell what is library, application and our own code: lists of absolute folders, and of glob patterns\n"
-              "for application files. Replaces what was set before; files already seen keep their verdict.");
+const char hp_codes_configure_doc[] = PyDoc_STR(
+    "configure_places(library, app, own, globs) -> None\n\n"
+    "Tell what is library, application and our own code: lists of absolute folders, and of glob patterns\n"
+    "for application files. Replaces what was set before; files already seen keep their verdict.");
 
 PyObject *hp_codes_configure(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     (void)self;
     static char *names[] = {"library", "app", "own", "globs", NULL};
     PyObject *lists[4];
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!", names, &PyList_Type, &lists[0], &PyList_Type, &lists[1], &PyList_Type,
-                                     &lists[2], &PyList_Type, &lists[3])) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!", names, &PyList_Type, &lists[0], &PyList_Type,
+                                     &lists[1], &PyList_Type, &lists[2], &PyList_Type, &lists[3])) {
         return NULL;
     }
     if (places == NULL) {
@@ -119,8 +119,9 @@ static PyObject *verdict_of(PyObject *filename)
     struct hp_span8 text = hp_utf8(full);
     char shown[4096];
     int place = hp_places_classify(places, text.p, text.n, shown, sizeof shown);
-    int flags = ((place & HP_PLACE_IS_APP) ? FLAG_APP : 0) | ((place & HP_PLACE_IS_FRAMEWORK) ? FLAG_FRAMEWORK : 0) |
-                ((place & HP_PLACE_IS_OWN) ? FLAG_OWN : 0) | ((place & HP_PLACE_IS_TEMPLATE) ? FLAG_TEMPLATE : 0);
+    int flags =
+        ((place & HP_PLACE_IS_APP) ? FLAG_APP : 0) | ((place & HP_PLACE_IS_FRAMEWORK) ? FLAG_FRAMEWORK : 0) |
+        ((place & HP_PLACE_IS_OWN) ? FLAG_OWN : 0) | ((place & HP_PLACE_IS_TEMPLATE) ? FLAG_TEMPLATE : 0);
     PyObject *verdict = Py_BuildValue("(si)", shown, flags);
     if (verdict == NULL || PyDict_SetItem(hp_ext.places, filename, verdict) != 0) {
         PyErr_Clear();
@@ -146,9 +147,9 @@ static uintptr_t intern_code(PyCodeObject *code)
     if (verdict != NULL) {
         int own = (int)PyLong_AsLong(PyTuple_GET_ITEM(verdict, 1));
         int flags = ((own & FLAG_APP) ? HP_X_APP : 0) | ((own & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0);
-        uint32_t id = hp_cap_symbol(hp_ext.cap, (own & FLAG_TEMPLATE) ? HP_X_SYM_TEMPLATE : HP_X_SYM_PYTHON, flags,
-                                    hp_utf8(PyTuple_GET_ITEM(verdict, 0)), hp_utf8(code->co_qualname), hp_utf8(code->co_filename),
-                                    (uint32_t)code->co_firstlineno);
+        uint32_t id = hp_cap_symbol(hp_ext.cap, (own & FLAG_TEMPLATE) ? HP_X_SYM_TEMPLATE : HP_X_SYM_PYTHON,
+                                    flags, hp_utf8(PyTuple_GET_ITEM(verdict, 0)), hp_utf8(code->co_qualname),
+                                    hp_utf8(code->co_filename), (uint32_t)code->co_firstlineno);
         extra = ((uintptr_t)id + 1) << 8 | (uintptr_t)own;
         if (hp_code_set_extra(code, hp_ext.code_index, extra) != 0) {
             hp_cap_error(hp_ext.cap);
@@ -182,7 +183,8 @@ struct hp_cap_place hp_place_now(void)
 {
     struct hp_cap_place place = {0, 0, 0};
     uint32_t via = 0;
-    for (hp_frame *frame = hp_frame_current(PyThreadState_Get()); frame != NULL; frame = hp_frame_caller(frame)) {
+    for (hp_frame *frame = hp_frame_current(PyThreadState_Get()); frame != NULL;
+         frame = hp_frame_caller(frame)) {
         PyCodeObject *code = hp_frame_code(frame);
         uintptr_t extra = extra_of(code);
         if (extra & FLAG_APP) {
@@ -275,8 +277,9 @@ static PyObject *name_of_method(PyTypeObject *type, const char *method, PyObject
     Py_XDECREF(found);
     if (result == NULL) {
         PyErr_Clear();
-        result = module != NULL && PyUnicode_Check(module) ? PyUnicode_FromFormat("<built-in method %S.%s>", module, method)
-                                                           : PyUnicode_FromFormat("<built-in method %s>", method);
+        result = module != NULL && PyUnicode_Check(module)
+                     ? PyUnicode_FromFormat("<built-in method %S.%s>", module, method)
+                     : PyUnicode_FromFormat("<built-in method %s>", method);
     }
     return result;
 }
@@ -287,8 +290,9 @@ static uint32_t intern_cfunction(const PyMethodDef *def, PyObject *callable, PyO
     PyObject *name;
     if (PyCFunction_Check(callable)) {
         PyCFunctionObject *function = (PyCFunctionObject *)callable;
-        name = function->m_self == NULL ? name_of_function(function)
-                                        : name_of_method(Py_TYPE(function->m_self), def->ml_name, function->m_module);
+        name = function->m_self == NULL
+                   ? name_of_function(function)
+                   : name_of_method(Py_TYPE(function->m_self), def->ml_name, function->m_module);
     } else {
         name = name_of_method(Py_TYPE(self), def->ml_name, NULL);
     }

@@ -16,12 +16,14 @@
 
 #include <pthread.h>
 
-#define C_MARK ((uintptr_t)1)
+#define C_MARK        ((uintptr_t)1)
 #define STACK_RESERVE (256u * 1024u)
 
 static _PyFrameEvalFunction previous_eval;
-static __thread char *stack_floor __attribute__((tls_model("initial-exec"))); /* lowest address to use; NULL: not asked yet */
-static __thread bool profiled __attribute__((tls_model("initial-exec")));    /* our profile function runs on this thread */
+static __thread char *stack_floor
+    __attribute__((tls_model("initial-exec"))); /* lowest address to use; NULL: not asked yet */
+static __thread bool profiled
+    __attribute__((tls_model("initial-exec"))); /* our profile function runs on this thread */
 
 static inline const void *unmark(const void *frame)
 {
@@ -48,7 +50,8 @@ static void resync(hp_frame *caller)
         return;
     }
     for (int i = 0; caller != NULL && i < 64; i++, caller = hp_frame_caller(caller)) {
-        if (hp_cap_unwind_to(hp_tls.lane, (const void *)((uintptr_t)caller | C_MARK)) || hp_cap_unwind_to(hp_tls.lane, caller)) {
+        if (hp_cap_unwind_to(hp_tls.lane, (const void *)((uintptr_t)caller | C_MARK)) ||
+            hp_cap_unwind_to(hp_tls.lane, caller)) {
             return;
         }
     }
@@ -82,7 +85,8 @@ static void leave(const void *frame, bool raised)
 
 static bool creates_generator(const hp_frame *frame)
 {
-    return (frame->f_code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0 && !hp_frame_of_generator(frame);
+    return (frame->f_code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0 &&
+           !hp_frame_of_generator(frame);
 }
 
 static PyObject *on_eval(PyThreadState *tstate, hp_frame *frame, int throwing)
@@ -95,7 +99,8 @@ static PyObject *on_eval(PyThreadState *tstate, hp_frame *frame, int throwing)
         PyErr_SetString(PyExc_RecursionError, "maximum recursion depth exceeded (the C stack is used up)");
         return NULL;
     }
-    bool traced = hp_tls.traced || (hp_ext.greenlets && hp_tls.lane == NULL && hp_lane_resync() && hp_tls.traced);
+    bool traced =
+        hp_tls.traced || (hp_ext.greenlets && hp_tls.lane == NULL && hp_lane_resync() && hp_tls.traced);
     if (!traced || profiled || creates_generator(frame)) {
         return previous_eval(tstate, frame, throwing);
     }

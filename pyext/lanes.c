@@ -12,7 +12,10 @@
 
 __thread struct hp_tls hp_tls __attribute__((tls_model("initial-exec")));
 
-enum { API_GET_CURRENT = 4, API_GET_PARENT = 11 }; /* positions in greenlet's C API table (greenlet.h, stable since 1.0) */
+enum {
+    API_GET_CURRENT = 4,
+    API_GET_PARENT = 11
+}; /* positions in greenlet's C API table (greenlet.h, stable since 1.0) */
 
 static PyObject *(*greenlet_current)(void);
 static PyObject *(*greenlet_parent)(PyObject *);

@@ -11,7 +11,8 @@ struct hp_ext hp_ext = {.code_index = -1};
 
 static PyObject *raise_err(hp_err err, const char *what)
 {
-    PyErr_Format(err == HP_ENOMEM ? PyExc_MemoryError : PyExc_RuntimeError, "hotplate: %s: %s", what, hp_err_text(err));
+    PyErr_Format(err == HP_ENOMEM ? PyExc_MemoryError : PyExc_RuntimeError, "hotplate: %s: %s", what,
+                 hp_err_text(err));
     return NULL;
 }
 
@@ -21,25 +22,30 @@ static PyObject *not_started(void)
     return NULL;
 }
 
-PyDoc_STRVAR(start_doc,
-             "start(*, store=None, level=1, c_functions=False, max_store_bytes=0, max_age_ns=0, ring_bytes=0,\n"
-             "      no_threads=False, interpreter='', command='', revision='') -> int\n\n"
-             "Start the capture of this process. store: path of the SQLite file, None to keep nothing. level: 0 count, 1 monitor,\n"
-             "2 sample, 3 trace. Returns 0, or why tracing cannot be had (2 no free tool id, 4 unsupported): requests are then\n"
-             "captured at monitor level. A second call changes the level only.");
+PyDoc_STRVAR(
+    start_doc,
+    "start(*, store=None, level=1, c_functions=False, max_store_bytes=0, max_age_ns=0, ring_bytes=0,\n"
+    "      no_threads=False, slow_ns=0, interpreter='', command='', revision='') -> int\n\n"
+    "Start the capture of this process. store: path of the SQLite file, None to keep nothing. level: 0 "
+    "count, 1 monitor,\n"
+    "2 sample, 3 trace. Returns 0, or why tracing cannot be had (2 no free tool id, 4 unsupported): requests "
+    "are then\n"
+    "captured at monitor level. A second call changes the level only.");
 
 static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     (void)self;
-    static char *names[] = {"store",      "level",      "c_functions", "max_store_bytes", "max_age_ns", "ring_bytes",
-                            "no_threads", "interpreter", "command",     "revision",        NULL};
+    static char *names[] = {"store",       "level",      "c_functions", "max_store_bytes",
+                            "max_age_ns",  "ring_bytes", "no_threads",  "slow_ns",
+                            "interpreter", "command",    "revision",    NULL};
     struct hp_cap_config config;
     memset(&config, 0, sizeof config);
     const char *store = NULL, *interpreter = "", *command = "", *revision = "";
     int level = HP_X_LEVEL_MONITOR, c_functions = 0, no_threads = 0;
-    unsigned long long max_store = 0, max_age = 0, ring = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpsss", names, &store, &level, &c_functions, &max_store, &max_age, &ring,
-                                     &no_threads, &interpreter, &command, &revision)) {
+    unsigned long long max_store = 0, max_age = 0, ring = 0, slow = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKsss", names, &store, &level, &c_functions,
+                                     &max_store, &max_age, &ring, &no_threads, &slow, &interpreter, &command,
+                                     &revision)) {
         return NULL;
     }
     if (level < HP_X_LEVEL_COUNT || level > HP_X_LEVEL_TRACE) {
@@ -52,6 +58,7 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
                                         .max_age_ns = max_age,
                                         .ring_bytes = (size_t)ring,
                                         .no_threads = no_threads != 0,
+                                        .slow_ns = slow,
                                         .interpreter = interpreter,
                                         .command = command,
                                         .revision = revision};
@@ -68,7 +75,8 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(stop_doc, "stop(timeout_ms=2000) -> None\n\n"
-                       "Stop capturing: requests that begin from now on are not recorded; what was recorded is written for at most timeout_ms.\n"
+                       "Stop capturing: requests that begin from now on are not recorded; what was recorded "
+                       "is written for at most timeout_ms.\n"
                        "The process's capture itself stays until exit, so hooks that still run find it.");
 
 static PyObject *ext_stop(PyObject *self, PyObject *args)
@@ -81,15 +89,16 @@ static PyObject *ext_stop(PyObject *self, PyObject *args)
     if (hp_ext.cap != NULL) {
         hp_ext.started = false;
         hp_tracer_stop();
-        Py_BEGIN_ALLOW_THREADS
-        (void)hp_cap_flush(hp_ext.cap, timeout_ms);
+        Py_BEGIN_ALLOW_THREADS(void) hp_cap_flush(hp_ext.cap, timeout_ms);
         Py_END_ALLOW_THREADS
     }
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(flush_doc, "flush(timeout_ms=2000) -> bool\n\n"
-                        "Wait until everything pushed so far is stored (or counted as dropped); False when the time ran out.");
+PyDoc_STRVAR(
+    flush_doc,
+    "flush(timeout_ms=2000) -> bool\n\n"
+    "Wait until everything pushed so far is stored (or counted as dropped); False when the time ran out.");
 
 static PyObject *ext_flush(PyObject *self, PyObject *args)
 {
@@ -100,14 +109,14 @@ static PyObject *ext_flush(PyObject *self, PyObject *args)
         return NULL;
     }
     if (hp_ext.cap != NULL) {
-        Py_BEGIN_ALLOW_THREADS
-        done = hp_cap_flush(hp_ext.cap, timeout_ms);
+        Py_BEGIN_ALLOW_THREADS done = hp_cap_flush(hp_ext.cap, timeout_ms);
         Py_END_ALLOW_THREADS
     }
     return PyBool_FromLong(done);
 }
 
-PyDoc_STRVAR(counts_doc, "counts() -> dict\n\nWhat this process has captured, dropped by cause, and what it cost (ns), as integers.");
+PyDoc_STRVAR(counts_doc, "counts() -> dict\n\nWhat this process has captured, dropped by cause, and what it "
+                         "cost (ns), as integers.");
 
 static PyObject *ext_counts(PyObject *self, PyObject *unused)
 {
@@ -118,14 +127,17 @@ static PyObject *ext_counts(PyObject *self, PyObject *unused)
     }
     struct hp_cap_counts c;
     hp_cap_counts(hp_ext.cap, &c);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "started", c.started, "finished", c.finished, "pushed", c.pushed, "stored",
-                         c.stored, "sampled_out", c.sampled_out, "dropped_ring", c.dropped_ring, "dropped_tree", c.dropped_tree,
-                         "dropped_store", c.dropped_store, "dropped_memory", c.dropped_memory, "errors", c.errors, "own_ns", c.own_ns,
-                         "writer_cpu_ns", c.writer_cpu_ns, "lanes_live", c.lanes_live, "requests_live", c.requests_live, "tree_bytes",
-                         c.tree_bytes);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "started", c.started, "finished", c.finished,
+                         "pushed", c.pushed, "stored", c.stored, "sampled_out", c.sampled_out, "dropped_ring",
+                         c.dropped_ring, "dropped_tree", c.dropped_tree, "dropped_store", c.dropped_store,
+                         "dropped_memory", c.dropped_memory, "errors", c.errors, "own_ns", c.own_ns,
+                         "writer_cpu_ns", c.writer_cpu_ns, "lanes_live", c.lanes_live, "requests_live",
+                         c.requests_live, "tree_bytes", c.tree_bytes);
 }
 
-PyDoc_STRVAR(trouble_doc, "trouble() -> str\n\nOne line about what keeps the store from taking records; empty if nothing does.");
+PyDoc_STRVAR(
+    trouble_doc,
+    "trouble() -> str\n\nOne line about what keeps the store from taking records; empty if nothing does.");
 
 static PyObject *ext_trouble(PyObject *self, PyObject *unused)
 {
@@ -138,7 +150,8 @@ static PyObject *ext_trouble(PyObject *self, PyObject *unused)
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
 
-PyDoc_STRVAR(fail_at_doc, "fail_at(point, n) -> None\n\nFor tests: the n-th next call of a capture point ('alloc', 'ring', 'store', 'callback') fails.");
+PyDoc_STRVAR(fail_at_doc, "fail_at(point, n) -> None\n\nFor tests: the n-th next call of a capture point "
+                          "('alloc', 'ring', 'store', 'callback') fails.");
 
 static PyObject *ext_fail_at(PyObject *self, PyObject *args)
 {
@@ -155,18 +168,34 @@ static PyObject *ext_fail_at(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(status_doc, "status() -> dict\n\nlevel, tracing, c_functions, trace_reason and greenlets of this process's capture.");
+PyDoc_STRVAR(
+    status_doc,
+    "status() -> dict\n\nlevel, tracing, c_functions, trace_reason and greenlets of this process's capture.");
 
 static PyObject *ext_status(PyObject *self, PyObject *unused)
 {
     (void)self;
     (void)unused;
-    return Py_BuildValue("{sOsisOsOsisO}", "started", hp_ext.started ? Py_True : Py_False, "level", hp_ext.level, "tracing",
-                         hp_ext.tracing ? Py_True : Py_False, "c_functions", hp_ext.tracing_c ? Py_True : Py_False, "trace_reason",
-                         hp_ext.trace_reason, "greenlets", hp_ext.greenlets ? Py_True : Py_False);
+    return Py_BuildValue("{sOsisOsOsisO}", "started", hp_ext.started ? Py_True : Py_False, "level",
+                         hp_ext.level, "tracing", hp_ext.tracing ? Py_True : Py_False, "c_functions",
+                         hp_ext.tracing_c ? Py_True : Py_False, "trace_reason", hp_ext.trace_reason,
+                         "greenlets", hp_ext.greenlets ? Py_True : Py_False);
+}
+
+PyDoc_STRVAR(count_error_doc, "count_error() -> None\n\nCount a failure of ours in the Python face.");
+
+static PyObject *ext_count_error(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    if (hp_ext.cap != NULL) {
+        hp_cap_error(hp_ext.cap);
+    }
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
+    {"count_error", ext_count_error, METH_NOARGS, count_error_doc},
     {"start", (PyCFunction)(void (*)(void))ext_start, METH_VARARGS | METH_KEYWORDS, start_doc},
     {"stop", ext_stop, METH_VARARGS, stop_doc},
     {"flush", ext_flush, METH_VARARGS, flush_doc},
@@ -174,21 +203,24 @@ static PyMethodDef functions[] = {
     {"trouble", ext_trouble, METH_NOARGS, trouble_doc},
     {"status", ext_status, METH_NOARGS, status_doc},
     {"fail_at", ext_fail_at, METH_VARARGS, fail_at_doc},
-    {"configure_places", (PyCFunction)(void (*)(void))hp_codes_configure, METH_VARARGS | METH_KEYWORDS, hp_codes_configure_doc},
+    {"configure_places", (PyCFunction)(void (*)(void))hp_codes_configure, METH_VARARGS | METH_KEYWORDS,
+     hp_codes_configure_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static int module_exec(PyObject *module)
 {
     if (hp_ext.interp != NULL && hp_ext.interp != PyInterpreterState_Get()) {
-        PyErr_SetString(PyExc_ImportError, "hotplate: another interpreter of this process is recorded already");
+        PyErr_SetString(PyExc_ImportError,
+                        "hotplate: another interpreter of this process is recorded already");
         return -1;
     }
     hp_ext.interp = PyInterpreterState_Get();
     if (hp_ext.code_index < 0) {
         hp_ext.code_index = hp_code_extra_index();
     }
-    if (hp_wsgi_init(module) != 0 || hp_flask_init(module) != 0 || hp_threads_init(module) != 0 || hp_sql_init(module) != 0) {
+    if (hp_wsgi_init(module) != 0 || hp_flask_init(module) != 0 || hp_threads_init(module) != 0 ||
+        hp_sql_init(module) != 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", HP_VERSION_TEXT);

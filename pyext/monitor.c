@@ -31,7 +31,8 @@ static void resync(hp_frame *caller)
         return;
     }
     for (int i = 0; caller != NULL && i < 64; i++, caller = hp_frame_caller(caller)) {
-        if (hp_cap_unwind_to(hp_tls.lane, (const void *)((uintptr_t)caller | C_MARK)) || hp_cap_unwind_to(hp_tls.lane, caller)) {
+        if (hp_cap_unwind_to(hp_tls.lane, (const void *)((uintptr_t)caller | C_MARK)) ||
+            hp_cap_unwind_to(hp_tls.lane, caller)) {
             return;
         }
     }
@@ -196,9 +197,10 @@ static bool switch_on(bool c_functions)
     for (size_t i = 0; fine && i < HOOK_COUNT; i++) {
         PyObject *event = PyObject_GetAttrString(events, hooks[i].event);
         PyObject *callback = PyCFunction_New(&hooks[i].def, NULL);
-        PyObject *old = event == NULL || callback == NULL
-                            ? NULL
-                            : PyObject_CallMethod(monitoring, "register_callback", "iOO", tool_id, event, callback);
+        PyObject *old =
+            event == NULL || callback == NULL
+                ? NULL
+                : PyObject_CallMethod(monitoring, "register_callback", "iOO", tool_id, event, callback);
         fine = old != NULL;
         /* C_RETURN and C_RAISE come with CALL and must not be named themselves (PEP 669). */
         if (fine && (!hooks[i].c_only || (c_functions && i == 6))) {

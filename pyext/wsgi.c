@@ -16,26 +16,26 @@
 /* ---- what the three objects of one request share ---- */
 
 typedef struct {
-    PyObject_HEAD
-    struct hp_cap_request *request; /* NULL once finished */
-    PyObject *environ;              /* owned */
-    PyObject *app;                  /* owned; for the route */
-    PyObject *done;                 /* owned or NULL: the drop-in middleware's callback */
-    uint64_t started;               /* ticks */
+    PyObject_HEAD struct hp_cap_request *request; /* NULL once finished */
+    PyObject *environ;                            /* owned */
+    PyObject *app;                                /* owned; for the route */
+    PyObject *done;                               /* owned or NULL: the drop-in middleware's callback */
+    uint64_t started;                             /* ticks */
     bool want_c, timing, routed;
 } Call;
 
 static PyObject *call_type, *start_response_type, *body_type, *wrapper_type; /* owned */
 
 static struct {
-    PyObject *scope; /* owned or NULL: callable(method, path) -> bool, False = leave this request out */
-    unsigned long sample;  /* 1 in so many */
+    PyObject *scope;      /* owned or NULL: callable(method, path) -> bool, False = leave this request out */
+    unsigned long sample; /* 1 in so many */
     unsigned long turn;
     int timing; /* 0 never, 1 debug or loopback, 2 always */
     int kind;
 } options = {NULL, 1, 0, 1, 0};
 
-static PyObject *str_method, *str_path, *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug, *str_remote;
+static PyObject *str_method, *str_path, *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug,
+    *str_remote;
 
 /* Swallow an exception of our own making; counted. */
 static void swallow(void)
@@ -83,7 +83,8 @@ static void finish(Call *call)
     call->request = NULL;
     hp_cap_request_finish(request);
     if (call->done != NULL && profile != NULL) {
-        PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->environ, (const char *)profile, (Py_ssize_t)size, elapsed_s);
+        PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->environ, (const char *)profile,
+                                                 (Py_ssize_t)size, elapsed_s);
         Py_XDECREF(result);
         swallow();
     }
@@ -125,9 +126,8 @@ static void stretch_end(struct stretch *stretch)
 /* ---- start_response ---- */
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *original; /* owned */
-    Call *call;         /* owned */
+    PyObject_HEAD PyObject *original; /* owned */
+    Call *call;                       /* owned */
     vectorcallfunc vectorcall;
 } StartResponse;
 
@@ -143,7 +143,8 @@ static void start_response_dealloc(StartResponse *self)
 static int status_of(PyObject *line)
 {
     struct hp_span8 text = hp_utf8(line);
-    if (text.n < 3 || text.p[0] < '1' || text.p[0] > '9' || text.p[1] < '0' || text.p[1] > '9' || text.p[2] < '0' || text.p[2] > '9') {
+    if (text.n < 3 || text.p[0] < '1' || text.p[0] > '9' || text.p[1] < '0' || text.p[1] > '9' ||
+        text.p[2] < '0' || text.p[2] > '9') {
         return 0;
     }
     return (text.p[0] - '0') * 100 + (text.p[1] - '0') * 10 + (text.p[2] - '0');
@@ -166,11 +167,12 @@ static int append_timing(PyObject *headers, const struct hp_cap_request *request
     hp_cap_request_so_far(request, &wall_ns, &sql_ns, &queries);
     uint64_t app_ns = wall_ns > sql_ns ? wall_ns - sql_ns : 0;
     /* Thousandths by integers: the process's locale must not turn the point into a comma. */
-    PyOS_snprintf(text, sizeof text, "total;dur=%llu.%03llu, app;dur=%llu.%03llu, db;dur=%llu.%03llu;desc=\"%u %s\"",
+    PyOS_snprintf(text, sizeof text,
+                  "total;dur=%llu.%03llu, app;dur=%llu.%03llu, db;dur=%llu.%03llu;desc=\"%u %s\"",
                   (unsigned long long)(wall_ns / 1000000), (unsigned long long)(wall_ns / 1000 % 1000),
                   (unsigned long long)(app_ns / 1000000), (unsigned long long)(app_ns / 1000 % 1000),
-                  (unsigned long long)(sql_ns / 1000000), (unsigned long long)(sql_ns / 1000 % 1000), (unsigned)queries,
-                  queries == 1 ? "query" : "queries");
+                  (unsigned long long)(sql_ns / 1000000), (unsigned long long)(sql_ns / 1000 % 1000),
+                  (unsigned)queries, queries == 1 ? "query" : "queries");
     return append_header(headers, "Server-Timing", text);
 }
 
@@ -183,7 +185,8 @@ static PyObject *headers_with_ours(Call *call, PyObject *headers)
     char id[24];
     PyObject *copy = PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
     PyOS_snprintf(id, sizeof id, "%016llx", (unsigned long long)hp_cap_request_id(call->request));
-    if (copy == NULL || append_header(copy, "X-Hotplate-Id", id) != 0 || (call->timing && append_timing(copy, call->request) != 0)) {
+    if (copy == NULL || append_header(copy, "X-Hotplate-Id", id) != 0 ||
+        (call->timing && append_timing(copy, call->request) != 0)) {
         Py_CLEAR(copy);
         swallow();
     }
@@ -213,11 +216,10 @@ static PyObject *start_response_call(PyObject *object, PyObject *const *args, si
 /* ---- the body ---- */
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *iterable; /* owned: what the application returned */
-    PyObject *iterator; /* owned; NULL before the first next */
-    Call *call;         /* owned */
-    bool ended;         /* StopIteration or an exception was seen */
+    PyObject_HEAD PyObject *iterable; /* owned: what the application returned */
+    PyObject *iterator;               /* owned; NULL before the first next */
+    Call *call;                       /* owned */
+    bool ended;                       /* StopIteration or an exception was seen */
     bool closed;
 } Body;
 
@@ -269,7 +271,8 @@ static PyObject *body_next(Body *self)
     self->ended = true;
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_StopIteration)) {
         struct hp_pending pending = hp_pending_save();
-        note_exception(self->call->request, pending.type != NULL ? pending.type : (PyObject *)Py_TYPE(pending.value));
+        note_exception(self->call->request,
+                       pending.type != NULL ? pending.type : (PyObject *)Py_TYPE(pending.value));
         hp_pending_restore(pending);
     }
     return NULL;
@@ -320,7 +323,8 @@ static PyObject *body_getattro(PyObject *object, PyObject *name)
 /* Whether the server may look into this object, so that it must get it as it is. 1, 0, or -1 with an exception. */
 static int goes_unwrapped(PyObject *body, PyObject *environ)
 {
-    if (PyList_Check(body) || PyTuple_Check(body) || PyBytes_Check(body) || (Py_TYPE(body)->tp_as_sequence != NULL && Py_TYPE(body)->tp_as_sequence->sq_length != NULL)) {
+    if (PyList_Check(body) || PyTuple_Check(body) || PyBytes_Check(body) ||
+        (Py_TYPE(body)->tp_as_sequence != NULL && Py_TYPE(body)->tp_as_sequence->sq_length != NULL)) {
         return 1;
     }
     PyObject *wrapper = PyDict_GetItemWithError(environ, str_file_wrapper); /* borrowed */
@@ -375,7 +379,8 @@ static bool is_loopback(PyObject *environ)
 {
     static const char *const forwarded[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"};
     struct hp_span8 address = hp_utf8(PyDict_GetItem(environ, str_remote));
-    if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) || (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
+    if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
+          (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
         return false;
     }
     for (size_t i = 0; i < sizeof forwarded / sizeof forwarded[0]; i++) {
@@ -407,7 +412,9 @@ static bool is_in_scope(PyObject *environ)
     bool keep = options.sample <= 1 || options.turn++ % options.sample == 0;
     if (keep && options.scope != NULL) {
         PyObject *method = PyDict_GetItem(environ, str_method), *path = PyDict_GetItem(environ, str_path);
-        PyObject *verdict = method == NULL || path == NULL ? NULL : PyObject_CallFunctionObjArgs(options.scope, method, path, NULL);
+        PyObject *verdict = method == NULL || path == NULL
+                                ? NULL
+                                : PyObject_CallFunctionObjArgs(options.scope, method, path, NULL);
         keep = verdict != Py_False;
         Py_XDECREF(verdict);
         swallow();
@@ -448,7 +455,8 @@ static Call *call_begin(PyObject *app, PyObject *environ, PyObject *done, int le
     call->routed = done != NULL;
     call->started = hp_cap_ticks();
     int effective = level == HP_X_LEVEL_TRACE && !hp_ext.tracing ? HP_X_LEVEL_MONITOR : level;
-    call->request = hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, hp_frame_id_now());
+    call->request =
+        hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, hp_frame_id_now());
     if (call->request == NULL) {
         Py_DECREF(call);
         return NULL;
@@ -474,14 +482,16 @@ static PyObject *new_start_response(Call *call, PyObject *original)
 }
 
 /* Call `target` (with `self` first unless NULL) as the application of one request. */
-static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObject *environ, PyObject *start_response)
+static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObject *environ,
+                             PyObject *start_response)
 {
     struct stretch stretch;
     PyObject *ours = new_start_response(call, start_response);
     PyObject *args[4] = {NULL, self, environ, ours};
     stretch_begin(&stretch, call);
-    PyObject *body = self != NULL ? PyObject_Vectorcall(target, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
-                                  : PyObject_Vectorcall(target, args + 2, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    PyObject *body = self != NULL
+                         ? PyObject_Vectorcall(target, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+                         : PyObject_Vectorcall(target, args + 2, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     stretch_end(&stretch);
     Py_DECREF(ours);
     if (call->request == NULL) {
@@ -489,7 +499,8 @@ static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObj
     }
     if (body == NULL) {
         struct hp_pending pending = hp_pending_save();
-        note_exception(call->request, pending.type != NULL ? pending.type : (PyObject *)Py_TYPE(pending.value));
+        note_exception(call->request,
+                       pending.type != NULL ? pending.type : (PyObject *)Py_TYPE(pending.value));
         hp_pending_restore(pending);
         finish(call);
         return NULL;
@@ -505,8 +516,7 @@ static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObj
 /* ---- the wrapper on the class ---- */
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *original; /* owned: the function that was there */
+    PyObject_HEAD PyObject *original; /* owned: the function that was there */
     vectorcallfunc vectorcall;
 } CallWrapper;
 
@@ -574,7 +584,8 @@ static int wrap_attribute(PyObject *cls, const char *name)
     return failed ? -1 : 0;
 }
 
-PyDoc_STRVAR(wrap_doc, "wrap_flask(cls) -> None\n\nRecord the requests of all instances of this application class: wraps __call__ and wsgi_app. Idempotent.");
+PyDoc_STRVAR(wrap_doc, "wrap_flask(cls) -> None\n\nRecord the requests of all instances of this application "
+                       "class: wraps __call__ and wsgi_app. Idempotent.");
 
 static PyObject *wrap_flask(PyObject *self, PyObject *cls)
 {
@@ -589,9 +600,12 @@ static PyObject *wrap_flask(PyObject *self, PyObject *cls)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(options_doc, "request_options(*, scope=None, sample=1, timing=1, kind=0) -> None\n\n"
-                          "scope: callable(method, path) -> bool, False leaves the request out. sample: record one in so many.\n"
-                          "timing: Server-Timing 0 never, 1 in debug and on loopback, 2 always. kind: 0 request, 1 command, 2 test.");
+PyDoc_STRVAR(
+    options_doc,
+    "request_options(*, scope=None, sample=1, timing=1, kind=0) -> None\n\n"
+    "scope: callable(method, path) -> bool, False leaves the request out. sample: record one in so many.\n"
+    "timing: Server-Timing 0 never, 1 in debug and on loopback, 2 always. kind: 0 request, 1 command, 2 "
+    "test.");
 
 static PyObject *request_options(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -610,9 +624,11 @@ static PyObject *request_options(PyObject *self, PyObject *args, PyObject *kwarg
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(profile_doc, "profile_call(app, environ, start_response, done) -> iterable\n\n"
-                          "Call a WSGI application under the exact tracer, C functions included, on a tree of its own; nothing is stored. At the last\n"
-                          "byte done(environ, profile_bytes, elapsed_seconds) is called; the bytes are a .prof file.");
+PyDoc_STRVAR(profile_doc,
+             "profile_call(app, environ, start_response, done) -> iterable\n\n"
+             "Call a WSGI application under the exact tracer, C functions included, on a tree of its own; "
+             "nothing is stored. At the last\n"
+             "byte done(environ, profile_bytes, elapsed_seconds) is called; the bytes are a .prof file.");
 
 static PyObject *profile_call(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
@@ -635,13 +651,15 @@ static PyObject *profile_call(PyObject *self, PyObject *const *args, Py_ssize_t 
 
 static PyMethodDef functions[] = {
     {"wrap_flask", wrap_flask, METH_O, wrap_doc},
-    {"request_options", (PyCFunction)(void (*)(void))request_options, METH_VARARGS | METH_KEYWORDS, options_doc},
+    {"request_options", (PyCFunction)(void (*)(void))request_options, METH_VARARGS | METH_KEYWORDS,
+     options_doc},
     {"profile_call", (PyCFunction)(void (*)(void))profile_call, METH_FASTCALL, profile_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMethodDef body_methods[] = {
-    {"close", (PyCFunction)(void (*)(void))body_close, METH_NOARGS, "Close the application's iterable and end the request."},
+    {"close", (PyCFunction)(void (*)(void))body_close, METH_NOARGS,
+     "Close the application's iterable and end the request."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -661,23 +679,23 @@ static PyType_Slot start_response_slots[] = {{Py_tp_dealloc, (void *)start_respo
                                              {Py_tp_call, (void *)PyVectorcall_Call},
                                              {Py_tp_members, start_response_members},
                                              {0, NULL}};
-static PyType_Slot body_slots[] = {{Py_tp_dealloc, (void *)body_dealloc},       {Py_tp_iter, (void *)PyObject_SelfIter},
-                                   {Py_tp_iternext, (void *)body_next},         {Py_tp_methods, body_methods},
-                                   {Py_tp_getattro, (void *)body_getattro},     {0, NULL}};
-static PyType_Slot wrapper_slots[] = {{Py_tp_dealloc, (void *)wrapper_dealloc},
-                                      {Py_tp_call, (void *)PyVectorcall_Call},
-                                      {Py_tp_descr_get, (void *)wrapper_get},
-                                      {Py_tp_getattro, (void *)wrapper_getattro},
-                                      {Py_tp_members, wrapper_members},
-                                      {0, NULL}};
+static PyType_Slot body_slots[] = {
+    {Py_tp_dealloc, (void *)body_dealloc},   {Py_tp_iter, (void *)PyObject_SelfIter},
+    {Py_tp_iternext, (void *)body_next},     {Py_tp_methods, body_methods},
+    {Py_tp_getattro, (void *)body_getattro}, {0, NULL}};
+static PyType_Slot wrapper_slots[] = {
+    {Py_tp_dealloc, (void *)wrapper_dealloc}, {Py_tp_call, (void *)PyVectorcall_Call},
+    {Py_tp_descr_get, (void *)wrapper_get},   {Py_tp_getattro, (void *)wrapper_getattro},
+    {Py_tp_members, wrapper_members},         {0, NULL}};
 
 #define PLAIN (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION)
 static PyType_Spec call_spec = {"_hotplate.Call", sizeof(Call), 0, PLAIN, call_slots};
-static PyType_Spec start_response_spec = {"_hotplate.StartResponse", sizeof(StartResponse), 0, PLAIN | Py_TPFLAGS_HAVE_VECTORCALL,
-                                          start_response_slots};
+static PyType_Spec start_response_spec = {"_hotplate.StartResponse", sizeof(StartResponse), 0,
+                                          PLAIN | Py_TPFLAGS_HAVE_VECTORCALL, start_response_slots};
 static PyType_Spec body_spec = {"_hotplate.Body", sizeof(Body), 0, PLAIN, body_slots};
 static PyType_Spec wrapper_spec = {"_hotplate.CallWrapper", sizeof(CallWrapper), 0,
-                                   PLAIN | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, wrapper_slots};
+                                   PLAIN | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+                                   wrapper_slots};
 
 static int intern_names(void)
 {
@@ -685,8 +703,14 @@ static int intern_names(void)
         PyObject **where;
         const char *text;
     } all[] = {
-        {&str_method, "REQUEST_METHOD"}, {&str_path, "PATH_INFO"}, {&str_length, "CONTENT_LENGTH"}, {&str_file_wrapper, "wsgi.file_wrapper"},
-        {&str_read, "read"},             {&str_close, "close"},    {&str_debug, "debug"},           {&str_remote, "REMOTE_ADDR"},
+        {&str_method, "REQUEST_METHOD"},
+        {&str_path, "PATH_INFO"},
+        {&str_length, "CONTENT_LENGTH"},
+        {&str_file_wrapper, "wsgi.file_wrapper"},
+        {&str_read, "read"},
+        {&str_close, "close"},
+        {&str_debug, "debug"},
+        {&str_remote, "REMOTE_ADDR"},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].where == NULL && (*all[i].where = PyUnicode_InternFromString(all[i].text)) == NULL) {
@@ -704,7 +728,10 @@ int hp_wsgi_init(PyObject *module)
     static const struct {
         PyObject **where;
         PyType_Spec *spec;
-    } types[] = {{&call_type, &call_spec}, {&start_response_type, &start_response_spec}, {&body_type, &body_spec}, {&wrapper_type, &wrapper_spec}};
+    } types[] = {{&call_type, &call_spec},
+                 {&start_response_type, &start_response_spec},
+                 {&body_type, &body_spec},
+                 {&wrapper_type, &wrapper_spec}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (*types[i].where == NULL && (*types[i].where = PyType_FromSpec(types[i].spec)) == NULL) {
             return -1;

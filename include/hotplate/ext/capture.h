@@ -26,6 +26,7 @@ struct hp_cap_config {
     const char *store_path;  /* NULL: nothing is stored (the drop-in middleware) */
     uint64_t max_store_bytes, max_age_ns; /* 0: defaults */
     size_t ring_bytes;       /* 0: 8 MiB */
+    uint64_t slow_ns;        /* keep detail (tree, statements, lanes) only of requests that take as long; 0: of all */
     bool no_threads;         /* flush from later requests and at exit instead of a writer thread */
     const char *interpreter, *command, *revision; /* UTF-8, copied */
 };

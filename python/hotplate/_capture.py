@@ -1,0 +1,86 @@
+"""Start and stop the capture of this process, once, from whichever way in comes first."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+from . import _hooks, _hotplate, _places, _revision
+from ._imports import when_imported
+from ._settings import LEVELS, Settings, find_store
+
+_current: Settings | None = None
+
+
+def start(settings: Settings) -> Settings:
+    """Start capturing with these settings; a later call may raise the level, never lower it. Returns what is in force.
+
+    Raises ValueError for settings that make no sense (a bad pattern). Any thread.
+    """
+    global _current
+    if _current is not None and LEVELS[_current.level] >= LEVELS[settings.level]:
+        return _current
+    store = settings.store or find_store()
+    scope = settings.scope()
+    _places.configure(settings.app_code)
+    _hotplate.start(
+        store=store,
+        level=LEVELS[settings.level],
+        c_functions=settings.c_functions,
+        max_store_bytes=settings.max_store,
+        max_age_ns=int(settings.max_age_s * 1e9),
+        slow_ns=int(settings.slow_ms * 1e6),
+        no_threads=settings.no_threads,
+        interpreter=f"{sys.implementation.name} {sys.version.split()[0]}",
+        command=" ".join(os.path.basename(part) if i == 0 else part for i, part in enumerate(sys.argv[:1])),
+        revision=_revision.find(),
+    )
+    timing = 1 if settings.server_timing is None else 2 if settings.server_timing else 0
+    _hotplate.request_options(scope=scope, sample=settings.sample, timing=timing, kind=settings.kind)
+    if settings.log_sql_ms >= 0 and hasattr(_hotplate, "sql_log"):
+        _hotplate.sql_log(int(settings.log_sql_ms * 1e6))
+    if _current is None:
+        _hooks.install()
+        when_imported("flask.app", _wrap)
+        atexit.register(_hotplate.stop, 2000)
+    _current = settings
+    return settings
+
+
+def _wrap(module: ModuleType) -> None:
+    """Record the requests of every Flask application of this process."""
+    cls: Any = module.Flask
+    _hotplate.wrap_flask(cls)
+    original = cls.__init__
+    if getattr(original, "_hotplate", False):
+        return
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        try:
+            _places.add_app(self.import_name)
+        except Exception:
+            _hotplate.count_error()
+
+    __init__.__wrapped__ = original  # type: ignore[attr-defined]
+    __init__.__doc__ = original.__doc__
+    __init__._hotplate = True  # type: ignore[attr-defined]
+    cls.__init__ = __init__
+
+
+def counts() -> dict[str, int]:
+    """Requests started, stored, dropped by cause …, and what the capture cost (ns). Empty when nothing was started."""
+    return _hotplate.counts() if _current is not None else {}
+
+
+def status() -> dict[str, Any]:
+    """Level in force, whether the tracer runs and why not, and what troubles the store (`trouble`, empty if nothing)."""
+    return {**_hotplate.status(), "trouble": _hotplate.trouble()}
+
+
+def flush(timeout_ms: int = 2000) -> bool:
+    """Wait until everything captured so far is stored; False when the time ran out."""
+    return _hotplate.flush(timeout_ms)

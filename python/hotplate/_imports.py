@@ -1,0 +1,83 @@
+"""Do something when a module is imported, now or later.
+
+A finder in front of sys.meta_path lets the others find the module and wraps its loader's ``exec_module``. It imports nothing by itself, and a
+failing callback never fails the import: it is counted. Modules that are there already are handled at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
+failures = 0
+
+
+def _call(callback: Callable[[ModuleType], None], module: ModuleType) -> None:
+    global failures
+    try:
+        callback(module)
+    except Exception:
+        failures += 1
+
+
+class _After(Loader):
+    """A loader that runs the callbacks after the real one is done; everything else is the real one's."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._real.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None:
+            spec.loader = self._real
+        module.__loader__ = self._real
+        self._real.exec_module(module)
+        for callback in _callbacks.get(module.__name__, ()):
+            _call(callback, module)
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in _callbacks:
+            return None
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)
+            if finder is self or find is None:
+                continue
+            spec: ModuleSpec | None = find(fullname, path, target)
+            if spec is None:
+                continue
+            if spec.loader is not None and hasattr(spec.loader, "exec_module"):
+                spec.loader = _After(spec.loader)
+            return spec
+        return None
+
+
+_finder = _Finder()
+
+
+def when_imported(name: str, callback: Callable[[ModuleType], None]) -> None:
+    """Call `callback(module)` once `name` has been imported; at once if it is there and complete."""
+    _callbacks.setdefault(name, []).append(callback)
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+    module = sys.modules.get(name)
+    if module is None:
+        return
+    spec = getattr(module, "__spec__", None)
+    if not getattr(spec, "_initializing", False):
+        _call(callback, module)

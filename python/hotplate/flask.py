@@ -1,0 +1,78 @@
+"""The Flask extension: ``Hotplate(app)``, safe in production.
+
+    from hotplate.flask import Hotplate
+
+    Hotplate(app)                     # level "monitor"
+    hotplate = Hotplate(); hotplate.init_app(app)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import _capture, _places
+from ._settings import LEVELS, Settings, from_environment, size_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+__all__ = ["Hotplate"]
+
+
+class Hotplate:
+    """Records the requests of this process's Flask applications.
+
+    level: "count", "monitor" (default), "sample" or "trace". store: path of the store, default as for the command line.
+    route, ignore: regular expressions over "METHOD /path"; what they leave out is counted. sample: record one request in so many.
+    slow_ms: keep detail only above it. app_code: globs of files that count as application code. server_timing: None (default)
+    sends the header in debug and to loopback, True always, False never. Settings of `hotplate run` win over these.
+
+    Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of
+    ours is counted (`hotplate.counts()`) and shown, and requests go on unchanged.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        level: str = "monitor",
+        store: str | None = None,
+        route: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        sample: int = 1,
+        slow_ms: float = 0.0,
+        app_code: Sequence[str] = (),
+        max_store: int | str = 0,
+        max_age_s: float = 0.0,
+        server_timing: bool | None = None,
+    ) -> None:
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
+        if sample < 1:
+            raise ValueError("sample must be 1 or more")
+        self._settings = Settings(
+            store=store or "",
+            level=level,
+            route=(route,) if isinstance(route, str) else tuple(route),
+            ignore=(ignore,) if isinstance(ignore, str) else tuple(ignore),
+            sample=sample,
+            slow_ms=slow_ms,
+            app_code=(app_code,) if isinstance(app_code, str) else tuple(app_code),
+            max_store=size_of(max_store) if isinstance(max_store, str) else max_store,
+            max_age_s=max_age_s,
+            server_timing=server_timing,
+        )
+        self._settings.scope()  # a bad pattern is the caller's to see now
+        self.settings: Settings | None = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Start recording. May be called for several applications; the first one's settings hold."""
+        settings = from_environment(self._settings)
+        if not settings.store and app.config.get("HOTPLATE_STORE"):
+            settings = Settings(**{**vars(settings), "store": str(app.config["HOTPLATE_STORE"])})
+        self.settings = _capture.start(settings)
+        _places.add_app(app.import_name)
+        app.extensions["hotplate"] = self

@@ -129,18 +129,22 @@ struct hp_record {
     struct hp_str shape, values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */
 };
 
-/* Append the encoding of `record` (with its length in front) to `out`. Hot: no allocation if `out` has room. HP_EFULL if it does not fit. */
+/* Append the encoding of `record` (with its length in front) to `out`. Hot: no allocation if `out` has room for it and 160 bytes more. HP_EFULL
+ * if it does not fit, HP_ENOMEM; `out` then ends where it did, its error sticks. phase_ns is written if phase_ns[0] is not HP_ABSENT. */
 HP_CHECK hp_err hp_record_encode(const struct hp_record *record, struct hp_buf *out);
 
-/* Only the parts that a store keeps beside its columns (lanes … groups, phases, odd fields), same section layout. */
+/* Only the parts that a store keeps beside its columns: lanes … groups, and all of `req` but id, seq, start_wall_ns, wall_ns, own_ns, cpu_ns, bytes_out,
+ * route, revision, exception_type, flags, weight, status and level. No tree. Same section layout. */
 HP_CHECK hp_err hp_record_encode_detail(const struct hp_record *record, struct hp_buf *out);
 
 /* Decode; arrays come from `arena`, shape/values are spans into the input. Untrusted input: HP_EFORMAT, HP_EVERSION, HP_ENOMEM; `record` is
- * then zeroed. _detail fills only what hp_record_encode_detail wrote and leaves `req`'s other fields as they are. */
+ * then zeroed. _detail fills only what hp_record_encode_detail writes and leaves `req`'s other fields as they are; after a failure `req` is as
+ * before and the rest zeroed. Decoded indices of lanes are safe to use: a parent comes before its child, `lane` is in range (or 0 when there are no lanes),
+ * `other` in range or HP_NODE_NONE. Indices of nodes are not checked against the tree. */
 HP_CHECK hp_err hp_record_decode(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record);
 HP_CHECK hp_err hp_record_decode_detail(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record);
 
-/* Replace every id by what the maps say (each is called with a non-zero id; returning 0 loses the name only). The tree's symbols are
+/* Replace every id by what the maps say (each is called with a non-zero id; returning 0 loses the name only; a NULL map keeps them). The tree's symbols are
  * mapped when it is decoded, not here. */
 struct hp_id_maps {
     void *ctx;

@@ -242,17 +242,14 @@ hp_err hp_ring_open(const char *folder, size_t bytes, struct hp_ring **out)
     ring = NULL;
     err = HP_OK;
 done:
-    hp_ring_close(ring, true);
+    hp_ring_close(ring); /* here it has no file: that is the last thing it gets */
     return err;
 }
 
-void hp_ring_close(struct hp_ring *ring, bool unlink_file)
+void hp_ring_close(struct hp_ring *ring)
 {
     if (ring == NULL) {
         return;
-    }
-    if (unlink_file && ring->path != NULL) {
-        unlink(ring->path);
     }
     if (ring->page != NULL) {
         munmap(ring->page, PAGE_BYTES);
@@ -262,6 +259,13 @@ void hp_ring_close(struct hp_ring *ring, bool unlink_file)
     }
     hp_free(ring->path);
     hp_free(ring);
+}
+
+void hp_ring_unlink(struct hp_ring *ring)
+{
+    if (ring->path != NULL) {
+        unlink(ring->path);
+    }
 }
 
 const char *hp_ring_path(const struct hp_ring *ring)

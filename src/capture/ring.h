@@ -60,9 +60,10 @@ void hp_ring_identify(struct hp_ring_identity *out);
  * Owns: the caller, hp_ring_close. Fails: HP_ENOMEM. */
 HP_CHECK hp_err hp_ring_open(const char *folder, size_t bytes, struct hp_ring **ring);
 
-/* Unmap and free. `unlink_file`: everything is accounted for (clean exit); else the file stays for whoever adopts it (the child
- * of a fork leaves its parent's file alone this way). NULL does nothing. */
-void hp_ring_close(struct hp_ring *ring, bool unlink_file);
+/* Unmap and free; the file stays, for whoever adopts it (the child of a fork leaves its parent's alone this way). NULL does nothing. */
+void hp_ring_close(struct hp_ring *ring);
+/* Everything is accounted for (clean exit): remove the file. The ring stays usable. */
+void hp_ring_unlink(struct hp_ring *ring);
 
 /* Path of the page's file; NULL when it is plain memory. Borrowed. */
 const char *hp_ring_path(const struct hp_ring *ring);

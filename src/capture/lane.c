@@ -1,0 +1,406 @@
+/* lane.c -- lanes and the exact tracer: a shadow stack per lane over the request's one tree.
+ *
+ * A lane keeps one tick, `last`: until there all of its time is booked. Entering books the time since then on the caller, leaving on
+ * the callee:
+ *
+ *     enter:  look up the node … read the clock, self[caller] += now - last, last = now       (our work: the caller's)
+ *     leave:  read the clock, self[callee] += now - last, last = now … pop                    (our work: the caller's)
+ *
+ * So each event reads the clock once, and the selfs of a lane add up to its time exactly, whatever events were missed. Beyond
+ * HP_DEPTH_CAP entries calls are counted and ignored, and their time stays with the deepest entry.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "capture/capture_int.h"
+
+#define FIRST_DEPTH 64u
+
+/* ---- objects ---- */
+
+struct hp_cap_lane *hp__cap_lane_take(struct hp_cap *cap)
+{
+    struct hp_cap_lane *lane = cap->idle_lanes;
+    if (hp__cap_fails(cap, HP_FAIL_ALLOC)) {
+        return NULL;
+    }
+    if (lane != NULL) {
+        cap->idle_lanes = lane->next_idle;
+        cap->idle_lane_count--;
+    } else {
+        lane = hp_malloc(sizeof *lane);
+        if (lane == NULL) {
+            return NULL;
+        }
+        lane->stack = hp_malloc(FIRST_DEPTH * sizeof *lane->stack);
+        lane->capacity = FIRST_DEPTH;
+        if (lane->stack == NULL) {
+            hp_free(lane);
+            return NULL;
+        }
+    }
+    *lane = (struct hp_cap_lane){.stack = lane->stack, .capacity = lane->capacity, .cap = cap, .refs = 1};
+    cap->live_lane_count++;
+    return lane;
+}
+
+void hp__cap_lane_free(struct hp_cap_lane *lane)
+{
+    hp_free(lane->stack);
+    hp_free(lane);
+}
+
+static void give_back(struct hp_cap_lane *lane)
+{
+    struct hp_cap *cap = lane->cap;
+    cap->live_lane_count--;
+    if (cap->closed || cap->idle_lane_count >= HP_POOL_LANES || lane->capacity > HP_STACK_KEEP) {
+        hp__cap_lane_free(lane);
+        hp__cap_release(cap);
+        return;
+    }
+    lane->next_idle = cap->idle_lanes;
+    cap->idle_lanes = lane;
+    cap->idle_lane_count++;
+}
+
+bool hp__cap_lane_enlist(struct hp_cap_request *request, struct hp_cap_lane *lane, int kind)
+{
+    struct hp_cap *cap = request->cap;
+    uint32_t capacity = request->lane_capacity;
+    struct hp_lane *lanes =
+        hp__cap_room(cap, request->lanes, request->lane_count, &capacity, HP_LANE_CAP, sizeof *lanes);
+    if (lanes == NULL) {
+        return false;
+    }
+    request->lanes = lanes;
+    if (capacity != request->lane_capacity || request->objects == NULL) {
+        struct hp_cap_lane **objects = hp_realloc(request->objects, capacity * sizeof(struct hp_cap_lane *));
+        if (objects == NULL) {
+            return false; /* lanes is larger than lane_capacity says; the next attempt grows it again */
+        }
+        request->objects = objects;
+        request->lane_capacity = capacity;
+    }
+    lane->request = request;
+    lane->index = request->lane_count++;
+    request->objects[lane->index] = lane;
+    request->lanes[lane->index] = (struct hp_lane){.cpu_ns = HP_ABSENT, .kind = (uint8_t)kind};
+    return true;
+}
+
+void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *frame, uint64_t now)
+{
+    lane->stack[0] = (struct hp_stack_entry){frame, node};
+    lane->depth = 1;
+    lane->last = now;
+    lane->begun = true;
+    lane->thread = pthread_self();
+}
+
+static void book(struct hp_cap_lane *lane, uint64_t now)
+{
+    lane->tree->nodes[lane->stack[lane->depth - 1].node].self += now - lane->last;
+    lane->last = now;
+}
+
+void hp__cap_lane_stop(struct hp_cap_lane *lane, uint64_t now)
+{
+    if (lane->tree != NULL) {
+        book(lane, now);
+        lane->tree = NULL;
+    }
+}
+
+/* ---- life of a lane ---- */
+
+static void lost(struct hp_cap_request *request)
+{
+    request->facts.dropped_lanes++;
+    request->facts.flags |= HP_REQ_TRUNCATED;
+}
+
+struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, struct hp_cap_place place)
+{
+    struct hp_cap_request *request = parent->request;
+    if (request == NULL || request->facts.level < HP_LEVEL_MONITOR) {
+        return NULL;
+    }
+    struct hp_cap_lane *lane = hp__cap_lane_take(request->cap);
+    if (lane == NULL || !hp__cap_lane_enlist(request, lane, kind)) {
+        lost(request);
+        if (lane != NULL) {
+            give_back(lane);
+        }
+        return NULL;
+    }
+    struct hp_lane *record = &request->lanes[lane->index];
+    record->parent = parent->index;
+    record->parent_node = hp__cap_lane_node(parent);
+    record->site_sym = place.site_sym;
+    record->site_line = place.site_line;
+    record->via_sym = place.via_sym;
+    record->spawn_ns = hp_clock_ticks();
+    return lane;
+}
+
+void hp_cap_lane_spawned(struct hp_cap_lane *lane)
+{
+    if (lane->request != NULL) {
+        struct hp_lane *record = &lane->request->lanes[lane->index];
+        record->spawn_cost_ns = hp_clock_ticks() - record->spawn_ns;
+    }
+}
+
+/* Whether the CPU clock of the thread is this lane's alone. */
+static bool owns_thread(const struct hp_lane *record)
+{
+    return record->kind == HP_LANE_THREAD || record->kind == HP_LANE_POOL;
+}
+
+void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame)
+{
+    struct hp_cap_request *request = lane->request;
+    if (request == NULL || lane->begun) {
+        return;
+    }
+    struct hp_lane *record = &request->lanes[lane->index];
+    if (owns_thread(record)) {
+        lane->cpu_start_ns = hp_clock_thread_cpu_ns();
+    }
+    uint32_t node = HP_NODE_ROOT;
+    if (request->facts.level >= HP_LEVEL_TRACE && request->tree != NULL) {
+        bool fresh;
+        lane->tree = request->tree;
+        uint32_t sym = request->cap->root_syms[record->kind < HP_LANE_KINDS ? record->kind : 0];
+        node = hp_tree_child(lane->tree, record->parent_node, sym, 0, HP_NODE_LANE, &fresh);
+        lane->tree->nodes[node].calls++;
+    }
+    record->start_ns = hp_clock_ticks();
+    hp__cap_lane_bottom(lane, node, frame, record->start_ns);
+}
+
+void hp_cap_lane_end(struct hp_cap_lane *lane)
+{
+    struct hp_cap_request *request = lane->request;
+    if (request == NULL || !lane->begun || lane->ended) {
+        return;
+    }
+    uint64_t now = hp_clock_ticks();
+    struct hp_lane *record = &request->lanes[lane->index];
+    hp__cap_lane_stop(lane, now);
+    record->end_ns = now;
+    lane->ended = true;
+    if (owns_thread(record) && pthread_equal(lane->thread, pthread_self())) {
+        record->cpu_ns = hp_clock_thread_cpu_ns() - lane->cpu_start_ns;
+    }
+}
+
+void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame)
+{
+    if (lane->depth != 0) {
+        lane->stack[0].frame = frame;
+    }
+}
+
+void hp_cap_lane_ref(struct hp_cap_lane *lane)
+{
+    lane->refs++;
+}
+
+void hp_cap_lane_unref(struct hp_cap_lane *lane)
+{
+    hp_assert(lane->refs > 0);
+    if (--lane->refs > 0) {
+        return;
+    }
+    if (lane->request != NULL) { /* nobody can end it any more */
+        hp_cap_lane_end(lane);
+        lane->request->objects[lane->index] = NULL;
+    }
+    give_back(lane);
+}
+
+bool hp_cap_lane_alive(const struct hp_cap_lane *lane)
+{
+    return lane->request != NULL;
+}
+
+int hp_cap_lane_level(const struct hp_cap_lane *lane)
+{
+    return lane->request != NULL ? lane->request->facts.level : -1;
+}
+
+struct hp_cap_request *hp_cap_lane_request(struct hp_cap_lane *lane)
+{
+    return lane->request;
+}
+
+void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags)
+{
+    if (lane->request != NULL) {
+        lane->request->lanes[lane->index].flags |= (uint8_t)flags;
+    }
+}
+
+void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, uint64_t t0_ticks,
+                 struct hp_cap_place place)
+{
+    struct hp_cap_request *request = lane->request;
+    if (request == NULL || request->facts.level < HP_LEVEL_MONITOR) {
+        return;
+    }
+    struct hp_edge *edges = hp__cap_room(request->cap, request->edges, request->edge_count,
+                                         &request->edge_capacity, HP_EDGE_CAP, sizeof *edges);
+    if (edges == NULL) {
+        lost(request);
+        return;
+    }
+    request->edges = edges;
+    edges[request->edge_count++] = (struct hp_edge){
+        .t0_ns = t0_ticks,
+        .t1_ns = hp_clock_ticks(),
+        .lane = lane->index,
+        .other = other != NULL && other->request == request ? other->index : HP_NODE_NONE,
+        .node = hp__cap_lane_node(lane),
+        .site_sym = place.site_sym,
+        .site_line = place.site_line,
+        .kind = (uint8_t)kind,
+    };
+}
+
+/* ---- the tracer ---- */
+
+static bool grow(struct hp_cap_lane *lane)
+{
+    struct hp_stack_entry *stack = NULL;
+    if (lane->capacity < HP_DEPTH_CAP && !hp__cap_fails(lane->cap, HP_FAIL_ALLOC)) {
+        stack = hp_realloc(lane->stack, (size_t)lane->capacity * 2 * sizeof *stack);
+    }
+    if (stack == NULL) {
+        lane->ignored++;
+        if (lane->request != NULL) {
+            lane->request->facts.dropped_nodes++;
+            lane->request->facts.flags |= HP_REQ_TRUNCATED;
+        }
+        return false;
+    }
+    lane->stack = stack;
+    lane->capacity *= 2;
+    return true;
+}
+
+bool hp_cap_enter(struct hp_cap_lane *lane, uint32_t sym, uint32_t site, const void *frame, bool resume)
+{
+    struct hp_tree *tree = lane->tree;
+    if (__builtin_expect(tree == NULL, 0)) {
+        return false;
+    }
+    if (__builtin_expect(lane->depth == lane->capacity, 0) && !grow(lane)) {
+        return false;
+    }
+    struct hp_stack_entry *top = &lane->stack[lane->depth - 1];
+    uint32_t caller = top->node;
+    bool fresh = false;
+    uint32_t id = hp_tree_child(tree, caller, sym, site, HP_NODE_CALL, &fresh);
+    struct hp_node *node = &tree->nodes[id];
+    if (__builtin_expect(resume, 0)) {
+        node->resumes++;
+    } else {
+        node->calls++;
+    }
+    top[1].frame = frame;
+    top[1].node = id;
+    lane->depth++;
+    uint64_t now = hp_clock_ticks();
+    tree->nodes[caller].self += now - lane->last;
+    lane->last = now;
+    return fresh;
+}
+
+void hp_cap_line(struct hp_cap_lane *lane, uint32_t line)
+{
+    if (lane->tree != NULL && lane->depth > 1) {
+        hp_tree_set_line(lane->tree, lane->stack[lane->depth - 1].node, line);
+    }
+}
+
+/* Index of the entry of `frame` above the bottom; 0: none. */
+static uint32_t find_entry(const struct hp_cap_lane *lane, const void *frame)
+{
+    for (uint32_t i = lane->depth - 1; i > 0; i--) {
+        if (lane->stack[i].frame == frame) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/* The leave of an activation that is not on top. */
+static __attribute__((noinline)) void leave_slow(struct hp_cap_lane *lane, const void *frame, bool raised,
+                                                 uint64_t now)
+{
+    if (lane->ignored > 0 && lane->depth == lane->capacity) { /* of a call that was ignored */
+        lane->ignored--;
+        return;
+    }
+    lane->ignored = 0;
+    lane->mismatched++;
+    uint32_t index = find_entry(lane, frame);
+    if (index == 0) {
+        return;
+    }
+    book(lane, now); /* on the deepest one: when the others ended is not known */
+    lane->depth = index;
+    lane->tree->nodes[lane->stack[index].node].exceptions += raised;
+}
+
+void hp_cap_leave(struct hp_cap_lane *lane, const void *frame, bool raised)
+{
+    struct hp_tree *tree = lane->tree;
+    if (__builtin_expect(tree == NULL, 0)) {
+        return;
+    }
+    uint64_t now = hp_clock_ticks();
+    uint32_t depth = lane->depth - 1;
+    struct hp_stack_entry *top = &lane->stack[depth];
+    if (__builtin_expect(top->frame != frame || depth == 0, 0)) {
+        leave_slow(lane, frame, raised, now);
+        return;
+    }
+    struct hp_node *node = &tree->nodes[top->node];
+    node->self += now - lane->last;
+    lane->last = now;
+    lane->depth = depth;
+    if (__builtin_expect(raised, 0)) {
+        node->exceptions++;
+    }
+}
+
+const void *hp_cap_top(const struct hp_cap_lane *lane)
+{
+    return lane->tree != NULL ? lane->stack[lane->depth - 1].frame : NULL;
+}
+
+bool hp_cap_unwind_to(struct hp_cap_lane *lane, const void *frame)
+{
+    if (lane->tree == NULL) {
+        return false;
+    }
+    uint32_t index = find_entry(lane, frame);
+    if (index == 0 && lane->stack[0].frame != frame) {
+        return false;
+    }
+    if (index != lane->depth - 1) {
+        book(lane, hp_clock_ticks());
+        lane->mismatched += lane->depth - 1 - index;
+        lane->depth = index + 1;
+    }
+    return true;
+}
+
+void hp_cap_set_call_cost(struct hp_cap *cap, uint32_t inner_ps, uint32_t outer_ps)
+{
+    cap->call_inner_ps = inner_ps;
+    cap->call_outer_ps = outer_ps;
+}

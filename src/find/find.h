@@ -15,11 +15,16 @@
 #include "model/tree.h"
 #include "model/whatif.h"
 
-#define HP_FINDING_KINDS(X)                                                                                                                  \
-    X(n_plus_one) X(duplicate_query) X(missing_index) X(slow_query) X(unbounded_result) X(orm_overhead) X(thread_churn) X(connection_churn)  \
-    X(tls_churn) X(dns_repeat) X(chatty_reads) X(sequential_io) X(slow_external) X(blocking_in_async) X(lock_contention) X(gil_contention)   \
-    X(template_hot) X(serialization_hot) X(import_in_request) X(regex_compile) X(gc_pressure) X(hot_function) X(attribute_lookup_hot)        \
-    X(sleep) X(subprocess) X(disk_io) X(log_io) X(memory_growth) X(cold_start) X(tail_latency) X(regression)
+#define HP_FINDING_KINDS(X)                                                                                  \
+    X(n_plus_one)                                                                                            \
+    X(duplicate_query)                                                                                       \
+    X(missing_index)                                                                                         \
+    X(slow_query) X(unbounded_result) X(orm_overhead) X(thread_churn) X(connection_churn) X(tls_churn)       \
+        X(dns_repeat) X(chatty_reads) X(sequential_io) X(slow_external) X(blocking_in_async)                 \
+            X(lock_contention) X(gil_contention) X(template_hot) X(serialization_hot) X(import_in_request)   \
+                X(regex_compile) X(gc_pressure) X(hot_function) X(attribute_lookup_hot) X(sleep)             \
+                    X(subprocess) X(disk_io) X(log_io) X(memory_growth) X(cold_start) X(tail_latency)        \
+                        X(regression)
 #define HP_FINDING_ENUM(kind) HP_FIND_##kind,
 enum hp_finding_kind { HP_FINDING_KINDS(HP_FINDING_ENUM) HP_FIND_KIND_COUNT };
 #undef HP_FINDING_ENUM
@@ -27,46 +32,63 @@ const char *hp_find_kind_name(enum hp_finding_kind kind); /* "n_plus_one" */
 
 struct hp_sample { /* one request of the case, decoded */
     const struct hp_record *record;
-    const struct hp_tree *tree;  /* calibrated, ns; NULL when the level has none. Node ids are those of the record. */
-    uint64_t duration_ns;        /* wall − own */
+    const struct hp_tree
+        *tree; /* calibrated, ns; NULL when the level has none. Node ids are those of the record. */
+    uint64_t duration_ns; /* wall − own */
 };
 
 struct hp_case { /* one route */
     const struct hp_dict *dict;
     uint32_t route;
     uint64_t requests, total_ns, median_ns, p95_ns; /* over all requests in range, not the sample alone */
-    uint64_t recorded_ns;        /* of all routes: for "under 1 % of all recorded time" */
+    uint64_t recorded_ns;                           /* of all routes: for "under 1 % of all recorded time" */
     const struct hp_sample *samples;
     uint32_t sample_count;
 };
 
-struct hp_evidence { const char *key; double number; struct hp_str text; bool is_text; }; /* key: static */
+struct hp_evidence {
+    const char *key;
+    double number;
+    struct hp_str text;
+    bool is_text;
+}; /* key: static */
 
 struct hp_finding {
     enum hp_finding_kind kind;
-    uint64_t id;                              /* hash of kind, route, function, folded statement or peer; never of a line number */
+    uint64_t id; /* hash of kind, route, function, folded statement or peer; never of a line number */
     uint32_t route, site_sym, site_line, via_sym, statement;
-    bool tail;                                /* priced at p95 instead of the median */
-    uint64_t *saving_ns;                      /* [sample_count] if fixed alone; 0 where the request does not show it */
-    uint64_t *low_ns, *high_ns;               /* [sample_count] bounds per request where the fix is uncertain; NULL: the saving itself */
-    struct hp_removal **removals;             /* [sample_count] what was taken out, for after_all; with removal_count */
+    bool tail;           /* priced at p95 instead of the median */
+    uint64_t *saving_ns; /* [sample_count] if fixed alone; 0 where the request does not show it */
+    uint64_t *low_ns,
+        *high_ns; /* [sample_count] bounds per request where the fix is uncertain; NULL: the saving itself */
+    struct hp_removal **removals; /* [sample_count] what was taken out, for after_all; with removal_count */
     uint32_t *removal_count;
-    bool **lanes_gone;                        /* [sample_count] or NULL */
-    uint32_t seen;                            /* sampled requests that show it */
+    bool **lanes_gone; /* [sample_count] or NULL */
+    uint32_t seen;     /* sampled requests that show it */
     struct hp_evidence evidence[12];
     uint32_t evidence_count;
-    struct hp_str title, advice;              /* from the arena */
-    const uint32_t *statements;               /* statement ids that this finding claims (a later rule leaves them alone) */
+    struct hp_str title, advice; /* from the arena */
+    const uint32_t *statements;  /* statement ids that this finding claims (a later rule leaves them alone) */
     uint32_t statement_count;
-    uint64_t median_ns, low90_ns, high90_ns;  /* filled by hp_find_run: over the route's requests */
+    uint64_t median_ns, low90_ns,
+        high90_ns;    /* filled by hp_find_run: over the route's requests (of its p95 for a tail cause) */
+    uint64_t mean_ns; /* saving per request on average: what ranks it */
 };
 
-struct hp_findings { struct hp_finding *list; uint32_t count, capacity; struct hp_arena *arena; hp_err err; };
+struct hp_findings {
+    struct hp_finding *list;
+    uint32_t count, capacity;
+    struct hp_arena *arena;
+    hp_err err;
+};
 
 /* Run all rules in their order (a thread per item claims the queries inside it before n_plus_one looks), price, drop what is under 2 % of the
  * route, or under 1 ms and under 1 % of all recorded time, take overlaps apart, and sort by saving × requests. `after_all_ns`, low and high: the route's
  * median with all findings fixed. Memory from `arena`. HP_ENOMEM. */
-struct hp_find_result { struct hp_findings findings; uint64_t now_ns, after_all_ns, after_low_ns, after_high_ns; };
+struct hp_find_result {
+    struct hp_findings findings;
+    uint64_t now_ns, after_all_ns, after_low_ns, after_high_ns;
+};
 HP_CHECK hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_find_result *out);
 
 #endif

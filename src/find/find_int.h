@@ -1,0 +1,155 @@
+/* find_int.h -- what the rules share: a prepared view of each sampled request, cuts, offers, statement text.
+ *
+ * A rule asks the views where time went, builds one cut a request (what the fix would take out), and offers the finding.
+ * find.c prices and keeps or drops it; only when it is kept does the rule mark the executions, lanes and nodes as taken, so
+ * that no later rule explains the same time again and a cause too small to report leaves its parts to the others.
+ *
+ *     view of one request:   node ──▶ owner (nearest application node above, itself included)
+ *                            statement ──▶ entry (the library call the application's line made for it), library time around it
+ */
+#ifndef HP_FIND_INT_H
+#define HP_FIND_INT_H
+
+#include "find/find.h"
+
+struct hp__view {
+    const struct hp_sample *sample;
+    uint32_t *
+        owner; /* [tree->count] node, HP_NODE_NONE: framework, or no application node above; NULL without a tree */
+    uint8_t *app; /* [tree->count] the node is application code */
+    uint8_t *
+        node_taken; /* [tree->count] time that is explained already: under a statement's entry, a spawn or a join */
+    uint32_t *entry;     /* [stmt_count] node, HP_NODE_NONE unknown */
+    uint64_t *around_ns; /* [stmt_count] library time around one execution, beside exec and fetch */
+    uint8_t *stmt_taken; /* [stmt_count] */
+    bool *lane_taken;    /* [lane_count] the lane would not exist once a kept finding is fixed */
+};
+
+struct hp__find {
+    const struct hp_case *c;
+    struct hp_arena *arena;
+    struct hp__view *views; /* [c->sample_count] */
+    struct hp_findings *out;
+    uint64_t median_ns; /* the route's, never 0 */
+    uint64_t p95_ns;
+};
+
+struct hp__cut { /* what a fix takes out of one request */
+    struct hp_removal *list;
+    uint32_t count, capacity;
+    bool *lanes_gone; /* [lane_count] or NULL */
+};
+
+/* ---- view.c ---- */
+HP_CHECK hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample,
+                              const struct hp_dict *dict, struct hp_arena *arena);
+/* Wall time of one execution as the application's line sees it: exec, fetch and the library around them. */
+uint64_t hp__view_cost_ns(const struct hp__view *view, uint32_t stmt);
+/* Whether a rule may still explain this execution. */
+bool hp__view_free_stmt(const struct hp__view *view, uint32_t stmt);
+/* Real executions per recorded one: above 1 only where the cap on single executions was hit. */
+double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recorded);
+/* The child of `node`'s owner on the way to `node`; HP_NODE_NONE if `node` is the owner or there is none. */
+uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node);
+/* Mark a node and everything below it (not into LANE nodes, not into other owners' nodes) as explained. */
+void hp__view_take_node(struct hp__view *view, uint32_t node);
+
+/* ---- cut.c ---- */
+HP_CHECK hp_err hp__cut_add(struct hp_arena *arena, struct hp__cut *cut, uint32_t lane, uint64_t at_ns,
+                            uint64_t amount_ns);
+HP_CHECK hp_err hp__cut_lane(struct hp_arena *arena, struct hp__cut *cut, const struct hp_record *record,
+                             uint32_t lane);
+/* Everything of `more` too. */
+HP_CHECK hp_err hp__cut_merge(struct hp_arena *arena, struct hp__cut *cut, const struct hp__cut *more,
+                              const struct hp_record *record);
+/* What the request would save by it. `scratch` is reset. */
+HP_CHECK hp_err hp__cut_price(const struct hp_sample *sample, const struct hp__cut *cut,
+                              struct hp_arena *scratch, uint64_t *saving_ns);
+
+/* ---- finding.c ---- */
+/* A finding with its per-request arrays, all zero. HP_ENOMEM. */
+HP_CHECK hp_err hp__finding_init(struct hp__find *f, struct hp_finding *finding, enum hp_finding_kind kind);
+void hp__finding_identify(const struct hp__find *f, struct hp_finding *finding);
+/* Price request `i` by `cut`; `low` and `high` (NULL: none) bound it. The cut is kept for overlaps and after_all. */
+HP_CHECK hp_err hp__finding_price(struct hp__find *f, struct hp_finding *finding, uint32_t i,
+                                  const struct hp__cut *cut, const struct hp__cut *low,
+                                  const struct hp__cut *high);
+/* The statement that the finding claims. */
+HP_CHECK hp_err hp__finding_claim(struct hp__find *f, struct hp_finding *finding, uint32_t statement);
+void hp__finding_number(struct hp_finding *finding, const char *key, double number);
+void hp__finding_text(struct hp_finding *finding, const char *key, struct hp_str text);
+/* Formatted text in the arena; empty without memory. */
+struct hp_str hp__textf(struct hp_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* "file:line" of a place, or the symbol's name without a file. */
+struct hp_str hp__place(struct hp_arena *arena, const struct hp_dict *dict, uint32_t sym, uint32_t line);
+
+/* ---- group.c: executions of one statement over the sampled requests ---- */
+#define HP__ANY_SITE UINT32_MAX
+struct hp__key {
+    uint32_t statement, site_sym;
+};
+/* Every (statement, place) with free executions, or (statement, HP__ANY_SITE) each statement once. From the find's arena; at most 1024. */
+HP_CHECK hp_err hp__group_keys(struct hp__find *f, bool by_site, struct hp__key **keys, uint32_t *count);
+/* Free executions of the key in one request, in order of t0, into `at` (room for stmt_count). */
+uint32_t hp__group_pick(const struct hp__view *view, struct hp__key key, uint32_t *at);
+/* Most executions that one sampled request holds, at least 1. */
+uint32_t hp__group_most(const struct hp__find *f);
+/* Room for the executions of any sampled request. NULL: no memory. */
+uint32_t *hp__group_room(struct hp__find *f);
+
+struct hp__places { /* where the cost of a finding lies; a few places, the rest is not told apart */
+    struct {
+        uint32_t sym, line, via;
+        uint64_t ns;
+    } list[24];
+    uint32_t count;
+};
+void hp__places_add(struct hp__places *places, uint32_t sym, uint32_t line, uint32_t via, uint64_t ns);
+/* Set the finding's place to the costliest. */
+void hp__places_choose(const struct hp__places *places, struct hp_finding *finding);
+
+struct hp__spread {
+    uint64_t *list;
+    uint32_t count;
+}; /* one number a showing request */
+HP_CHECK hp_err hp__spread_init(struct hp__find *f, struct hp__spread *spread);
+void hp__spread_add(struct hp__spread *spread, uint64_t value);
+uint64_t hp__spread_median(struct hp__spread *spread); /* sorts */
+
+/* ns that one row costs to carry: least fetch per row seen on the route; 0 when no rows were counted. */
+double hp__group_row_ns(const struct hp__find *f);
+
+/* ---- find.c ---- */
+/* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥ half of the requests, or a tail
+ * (`may_tail`): ≥ 3 requests spread over the recording. */
+HP_CHECK hp_err hp__find_offer(struct hp__find *f, struct hp_finding *finding, bool may_tail, bool *kept);
+
+/* ---- words.c: what a folded statement says ---- */
+struct hp_str hp__words_verb(
+    struct hp_str text); /* "SELECT" as in the text; of a CTE what follows it if plain, else WITH */
+struct hp_str
+hp__words_table(struct hp_str text); /* first table, unquoted, without schema; empty if not found */
+struct hp_str
+hp__words_key(struct hp_str text); /* column compared by "=" right after WHERE; empty if not found */
+bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin */
+bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
+bool hp__words_pages(struct hp_str text);                    /* has a LIMIT, OFFSET or FETCH word */
+
+/* ---- rules, in the order in which they run ---- */
+HP_CHECK hp_err hp__rule_thread_churn(struct hp__find *f);
+HP_CHECK hp_err hp__rule_n_plus_one(struct hp__find *f);
+HP_CHECK hp_err hp__rule_duplicate_query(struct hp__find *f);
+HP_CHECK hp_err hp__rule_slow_query(struct hp__find *f);
+HP_CHECK hp_err hp__rule_hot_function(struct hp__find *f);
+
+/* What goes when `lanes` (of lane_count) were never started: `all` takes them and the library calls that start and join them out, `pool` only what
+ * starting threads cost. Also for own.c. */
+HP_CHECK hp_err hp__thread_churn_cut(const struct hp__view *view, const struct hp_dict *dict,
+                                     struct hp_arena *arena, const bool *lanes, struct hp__cut *all,
+                                     struct hp__cut *pool);
+/* A function's own CPU-bound wall time in one request (what hot_function claims), by owner symbol `sym`. `cpu_ns`: of it what CPU accounts for. */
+uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
+                             double concurrency, uint64_t *cpu_ns);
+
+#endif

@@ -1,0 +1,135 @@
+/* finding.c -- making one finding: its arrays, evidence, identity and price per request. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/hash.h"
+#include "find/find_int.h"
+
+#define KIND_NAME(kind) #kind,
+static const char *const kind_names[HP_FIND_KIND_COUNT] = {HP_FINDING_KINDS(KIND_NAME)};
+#undef KIND_NAME
+
+const char *hp_find_kind_name(enum hp_finding_kind kind)
+{
+    return (unsigned)kind < HP_FIND_KIND_COUNT ? kind_names[kind] : "unknown";
+}
+
+static void *zeroed(struct hp_arena *arena, size_t count, size_t size)
+{
+    void *p = hp_arena_alloc(arena, count * size + 1, 8);
+    if (p != NULL) {
+        memset(p, 0, count * size + 1);
+    }
+    return p;
+}
+
+hp_err hp__finding_init(struct hp__find *f, struct hp_finding *finding, enum hp_finding_kind kind)
+{
+    size_t n = f->c->sample_count;
+    memset(finding, 0, sizeof *finding);
+    finding->kind = kind;
+    finding->route = f->c->route;
+    finding->saving_ns = zeroed(f->arena, n, sizeof *finding->saving_ns);
+    finding->low_ns = zeroed(f->arena, n, sizeof *finding->low_ns);
+    finding->high_ns = zeroed(f->arena, n, sizeof *finding->high_ns);
+    finding->removals = zeroed(f->arena, n, sizeof *finding->removals);
+    finding->removal_count = zeroed(f->arena, n, sizeof *finding->removal_count);
+    finding->lanes_gone = zeroed(f->arena, n, sizeof *finding->lanes_gone);
+    bool fine = finding->saving_ns != NULL && finding->low_ns != NULL && finding->high_ns != NULL &&
+                finding->removals != NULL && finding->removal_count != NULL && finding->lanes_gone != NULL;
+    return fine ? HP_OK : HP_ENOMEM;
+}
+
+static uint64_t hash_text(uint64_t seed, struct hp_str text)
+{
+    return hp_hash_mix(hp_hash64(text.p, text.n, seed), text.n);
+}
+
+void hp__finding_identify(const struct hp__find *f, struct hp_finding *finding)
+{
+    struct hp_route route = hp_dict_route(f->c->dict, finding->route);
+    struct hp_symbol site = hp_dict_symbol(f->c->dict, finding->site_sym);
+    uint64_t id = hash_text(0, hp_str_from0(hp_find_kind_name(finding->kind)));
+    id = hash_text(id, route.method);
+    id = hash_text(id, route.rule);
+    id = hash_text(id, site.file);
+    id = hash_text(id, site.name);
+    finding->id = hash_text(id, hp_dict_statement(f->c->dict, finding->statement).text);
+}
+
+hp_err hp__finding_price(struct hp__find *f, struct hp_finding *finding, uint32_t i,
+                         const struct hp__cut *cut, const struct hp__cut *low, const struct hp__cut *high)
+{
+    const struct hp_sample *sample = &f->c->samples[i];
+    struct hp_arena scratch;
+    hp_arena_init(&scratch, (size_t)64 << 20);
+    hp_err err = hp__cut_price(sample, cut, &scratch, &finding->saving_ns[i]);
+    finding->low_ns[i] = finding->high_ns[i] = finding->saving_ns[i];
+    if (err == HP_OK && low != NULL) {
+        err = hp__cut_price(sample, low, &scratch, &finding->low_ns[i]);
+    }
+    if (err == HP_OK && high != NULL) {
+        err = hp__cut_price(sample, high, &scratch, &finding->high_ns[i]);
+    }
+    hp_arena_fini(&scratch);
+    finding->removals[i] = cut->list;
+    finding->removal_count[i] = cut->count;
+    finding->lanes_gone[i] = cut->lanes_gone;
+    return err;
+}
+
+hp_err hp__finding_claim(struct hp__find *f, struct hp_finding *finding, uint32_t statement)
+{
+    uint32_t *claimed = hp_arena_alloc(f->arena, sizeof *claimed, _Alignof(uint32_t));
+    if (claimed == NULL) {
+        return HP_ENOMEM;
+    }
+    *claimed = statement;
+    finding->statement = statement;
+    finding->statements = claimed;
+    finding->statement_count = 1;
+    return HP_OK;
+}
+
+void hp__finding_number(struct hp_finding *finding, const char *key, double number)
+{
+    if (finding->evidence_count < sizeof finding->evidence / sizeof *finding->evidence) {
+        finding->evidence[finding->evidence_count++] = (struct hp_evidence){.key = key, .number = number};
+    }
+}
+
+void hp__finding_text(struct hp_finding *finding, const char *key, struct hp_str text)
+{
+    if (text.n != 0 && finding->evidence_count < sizeof finding->evidence / sizeof *finding->evidence) {
+        finding->evidence[finding->evidence_count++] =
+            (struct hp_evidence){.key = key, .text = text, .is_text = true};
+    }
+}
+
+struct hp_str hp__textf(struct hp_arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *p = n >= 0 ? hp_arena_alloc(arena, (size_t)n + 1, 1) : NULL;
+    if (p == NULL) {
+        return (struct hp_str){NULL, 0};
+    }
+    va_start(args, format);
+    vsnprintf(p, (size_t)n + 1, format, args);
+    va_end(args);
+    return hp_str_make(p, (size_t)n);
+}
+
+struct hp_str hp__place(struct hp_arena *arena, const struct hp_dict *dict, uint32_t sym, uint32_t line)
+{
+    struct hp_symbol symbol = hp_dict_symbol(dict, sym);
+    if (symbol.file.n == 0) {
+        return symbol.name;
+    }
+    if (line == 0) {
+        return symbol.file;
+    }
+    return hp__textf(arena, "%.*s:%u", (int)symbol.file.n, symbol.file.p, line);
+}

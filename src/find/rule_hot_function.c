@@ -1,0 +1,435 @@
+/* rule_hot_function.c -- an application function that computes for a large part of the request.
+ *
+ * Principle: its exclusive time (own code, and library and C functions that it calls) that is neither waiting, nor SQL, nor another
+ * application function, nor framework dispatch.
+ *
+ * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 1 ms (a
+ * short request has always some function with a tenth of it).
+ *
+ * Silent: the view itself; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
+ * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
+ * time is waiting.
+ *
+ * Waiting that no frame shows (time.sleep inside the function, where C functions are not traced): the request's wall time without known waits is D,
+ * its CPU without in-process SQL is C. When the process serves K requests at once, up to C × K of D is computing (the others hold the GIL); the rest
+ * U = D − C × K is unseen waiting and may all lie in this function. So CPU vouches for min(W − U, C × W / D) of its wall time W. Without a CPU time of
+ * the request nothing is claimed beyond W.
+ *
+ * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it.
+ */
+#include <string.h>
+#include "base/show.h"
+#include "find/find_int.h"
+
+#define MIN_SHARE     0.10
+#define MIN_NS        5000000u
+#define BIG_SHARE     0.30
+#define BIG_NS        1000000u
+#define LOOK_SHARE    0.005 /* nodes below that are not looked at */
+#define MAX_FUNCTIONS 512u
+
+static const char *const waiting_files[] = {"socket.py",     "ssl.py",       "selectors.py",
+                                            "subprocess.py", "threading.py", "queue.py"};
+static const char *const waiting_names[] = {
+    "time.sleep",    "_socket.",   "_ssl.",   "select.",     "'acquire' of '_thread",
+    "posix.waitpid", "posix.read", "_queue.", "_thread.lock"};
+
+static bool contains(struct hp_str text, const char *part)
+{
+    struct hp_str want = hp_str_from0(part);
+    for (size_t i = 0; i + want.n <= text.n; i++) {
+        if (memcmp(text.p + i, want.p, want.n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A library function whose own time is waiting for something outside. */
+static bool is_waiting(const struct hp_symbol *sym)
+{
+    if (sym->flags & HP_SYM_APP) {
+        return false;
+    }
+    if (sym->kind == HP_SYM_C) {
+        for (size_t i = 0; i < sizeof waiting_names / sizeof *waiting_names; i++) {
+            if (contains(sym->name, waiting_names[i])) {
+                return true;
+            }
+        }
+        return false;
+    }
+    for (size_t i = 0; i < sizeof waiting_files / sizeof *waiting_files; i++) {
+        if (hp_str_eq(sym->file, hp_str_from0(waiting_files[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct work {            /* one request */
+    uint64_t *exclusive; /* per node: self of what it owns and nothing else explains */
+    uint64_t waits_ns;   /* known waiting on the main lane's part of the tree */
+};
+
+/* Nodes on or below a library call that runs SQL, starts or joins lanes; never into another owner. */
+static void mark_explained(const struct hp__view *view, uint8_t *explained)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    memcpy(explained, view->node_taken, tree->count);
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t entry = hp__view_entry_of(view, record->stmts[i].node);
+        if (entry != HP_NODE_NONE) {
+            explained[entry] = 1;
+        }
+    }
+    for (uint32_t i = 0; i < record->lane_count; i++) {
+        uint32_t entry = i > 0 ? hp__view_entry_of(view, record->lanes[i].parent_node) : HP_NODE_NONE;
+        if (entry != HP_NODE_NONE) {
+            explained[entry] = 1;
+        }
+    }
+    for (uint32_t i = 0; i < record->edge_count; i++) {
+        uint32_t entry = hp__view_entry_of(view, record->edges[i].node);
+        if (entry != HP_NODE_NONE) {
+            explained[entry] = 1;
+        }
+    }
+    for (uint32_t i = 1; i < tree->count; i++) {
+        uint32_t parent = tree->nodes[i].parent;
+        if (explained[parent] && view->owner[i] == view->owner[parent] &&
+            tree->nodes[i].kind != HP_NODE_LANE) {
+            explained[i] = 1;
+        }
+    }
+}
+
+static void take_off(uint64_t *from, uint64_t amount)
+{
+    *from = *from > amount ? *from - amount : 0;
+}
+
+/* SQL, joins and waits directly under the function (no library frame in between), which `explained` cannot show. */
+static void subtract_direct(const struct hp__view *view, const uint8_t *explained, struct work *work)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t node = record->stmts[i].node;
+        if (node < tree->count && view->owner[node] != HP_NODE_NONE && !explained[node]) {
+            take_off(&work->exclusive[view->owner[node]],
+                     record->stmts[i].exec_ns + record->stmts[i].fetch_ns);
+        }
+    }
+    for (uint32_t i = 0; i < record->edge_count; i++) {
+        const struct hp_edge *edge = &record->edges[i];
+        if (edge->node < tree->count && view->owner[edge->node] != HP_NODE_NONE && !explained[edge->node] &&
+            edge->t1_ns > edge->t0_ns) {
+            take_off(&work->exclusive[view->owner[edge->node]], edge->t1_ns - edge->t0_ns);
+        }
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        uint32_t node = record->waits[i].node;
+        if (node < tree->count && view->owner[node] != HP_NODE_NONE && !explained[node]) {
+            take_off(&work->exclusive[view->owner[node]], record->waits[i].ns);
+        }
+    }
+}
+
+/* Waiting of the main lane that is known: joins, SQL of servers, waiting functions. In-process SQL is CPU. */
+static uint64_t known_waits(const struct hp__view *view, const struct hp_dict *dict,
+                            uint64_t *embedded_sql_ns)
+{
+    const struct hp_record *record = view->sample->record;
+    uint64_t ns = 0;
+    *embedded_sql_ns = 0;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        if (record->stmts[i].lane == 0) {
+            uint64_t sql = record->stmts[i].exec_ns + record->stmts[i].fetch_ns;
+            ns += sql;
+            *embedded_sql_ns +=
+                hp_dict_statement(dict, record->stmts[i].statement).engine == HP_ENGINE_SQLITE ? sql : 0;
+        }
+    }
+    for (uint32_t i = 0; i < record->edge_count; i++) {
+        const struct hp_edge *edge = &record->edges[i];
+        if (edge->lane == 0 && edge->t1_ns > edge->t0_ns &&
+            (edge->kind == HP_EDGE_JOIN || edge->kind == HP_EDGE_RESULT)) {
+            ns += edge->t1_ns - edge->t0_ns;
+        }
+    }
+    return ns;
+}
+
+static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
+                       struct work *work)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint8_t *explained = hp_arena_alloc(arena, tree->count, 1);
+    uint8_t *beside =
+        hp_arena_alloc(arena, tree->count, 1); /* under a LANE node: runs beside the main lane */
+    work->exclusive = hp_arena_alloc(arena, tree->count * sizeof *work->exclusive, _Alignof(uint64_t));
+    work->waits_ns = 0;
+    if (explained == NULL || beside == NULL || work->exclusive == NULL) {
+        return HP_ENOMEM;
+    }
+    memset(work->exclusive, 0, tree->count * sizeof *work->exclusive);
+    mark_explained(view, explained);
+    beside[HP_NODE_ROOT] = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        beside[i] = node->kind == HP_NODE_LANE || beside[node->parent];
+        if (!hp_tree_live(tree, i) || node->self == 0) {
+            continue;
+        }
+        struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
+        bool waits = is_waiting(&sym);
+        if (waits && !beside[i] && !explained[i]) {
+            work->waits_ns += node->self;
+        }
+        bool counts = !waits && !explained[i] && node->kind == HP_NODE_CALL && sym.kind != HP_SYM_TEMPLATE &&
+                      !beside[i];
+        if (counts && view->owner[i] != HP_NODE_NONE) {
+            work->exclusive[view->owner[i]] += node->self;
+        }
+    }
+    subtract_direct(view, explained, work);
+    return HP_OK;
+}
+
+struct part {
+    uint64_t wall_ns, cpu_ns, calls;
+};
+
+/* What the request's CPU time vouches for of `wall_ns`, by the reasoning in the head comment. */
+static void vouch(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
+                  double concurrency, struct part *part)
+{
+    const struct hp_request *req = &view->sample->record->req;
+    if (req->cpu_ns == HP_ABSENT) {
+        part->cpu_ns = part->wall_ns;
+        return;
+    }
+    uint64_t embedded;
+    double waits = (double)(known_waits(view, dict, &embedded) + work->waits_ns),
+           wall = (double)part->wall_ns;
+    double rest = (double)view->sample->duration_ns - waits;
+    double cpu = (double)req->cpu_ns - (double)embedded;
+    cpu = cpu > 0 ? cpu : 0;
+    double unseen = rest - cpu * concurrency;
+    double sure = unseen > 0 ? wall - unseen : wall;
+    double share = rest > 0 && cpu < rest ? cpu * wall / rest : wall;
+    double vouched = sure < share ? sure : share;
+    part->cpu_ns = vouched > 0 ? (uint64_t)vouched : 0;
+    double most = cpu * concurrency;
+    if (wall > most) {
+        part->wall_ns = (uint64_t)most;
+    }
+}
+
+static struct part part_of(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
+                           uint32_t sym, double concurrency)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    struct part part = {0, 0, 0};
+    for (uint32_t i = 1; i < tree->count; i++) {
+        if (view->owner[i] == i && tree->nodes[i].sym == sym && hp_tree_live(tree, i)) {
+            part.wall_ns += work->exclusive[i];
+            part.calls += tree->nodes[i].calls;
+        }
+    }
+    if (part.wall_ns != 0) {
+        vouch(view, dict, work, concurrency, &part);
+    }
+    return part;
+}
+
+uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
+                             double concurrency, uint64_t *cpu_ns)
+{
+    struct hp_arena scratch;
+    struct work work;
+    struct part part = {0, 0, 0};
+    if (view->sample->tree == NULL) {
+        *cpu_ns = 0;
+        return 0;
+    }
+    hp_arena_init(&scratch, (size_t)256 << 20);
+    if (work_out(view, dict, &scratch, &work) == HP_OK) {
+        part = part_of(view, dict, &work, sym, concurrency);
+    }
+    hp_arena_fini(&scratch);
+    *cpu_ns = part.cpu_ns;
+    return part.wall_ns;
+}
+
+/* Requests served at once on average, over the time that the sample spans. */
+static double concurrency_of(const struct hp_case *c)
+{
+    uint64_t first = UINT64_MAX, last = 0;
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        const struct hp_request *req = &c->samples[i].record->req;
+        uint64_t end = req->start_wall_ns + req->wall_ns;
+        first = req->start_wall_ns < first ? req->start_wall_ns : first;
+        last = end > last ? end : last;
+    }
+    double k = last > first ? (double)c->recorded_ns / (double)(last - first) : 1;
+    return k > 1 ? k : 1;
+}
+
+/* The line to look at inside the function: its costliest library call if that is most of it, else where it is defined. */
+static uint32_t line_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t most = 0, all = 0;
+    uint32_t line = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        uint32_t owner = view->owner[i];
+        if (owner == HP_NODE_NONE || tree->nodes[owner].sym != sym) {
+            continue;
+        }
+        all += node->self;
+        if (!view->app[i] && node->parent == owner && node->total > most && node->line != 0) {
+            most = node->total;
+            line = node->line;
+        }
+    }
+    return most * 2 >= all && line != 0 ? line : hp_dict_symbol(dict, sym).line;
+}
+
+static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp__spread *calls,
+                       struct hp__spread *wall)
+{
+    uint64_t n = hp__spread_median(calls), ns = hp__spread_median(wall);
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, finding->site_sym);
+    char count[HP_SHOW_BYTES], time[HP_SHOW_BYTES], each[HP_SHOW_BYTES];
+    hp_show_count(count, n);
+    hp_show_ns(time, ns);
+    hp_show_ns(each, n != 0 ? ns / n : ns);
+    finding->title = n > 1 ? hp__textf(f->arena, "%.*s computes for %s in %s calls", (int)sym.name.n,
+                                       sym.name.p, time, count)
+                           : hp__textf(f->arena, "%.*s computes for %s", (int)sym.name.n, sym.name.p, time);
+    finding->advice =
+        n > 1 ? hp__textf(f->arena,
+                          "Do not do it here if the response does not need it. Do it once: if the same "
+                          "inputs come again, keep the result (functools.cache, or a "
+                          "dict for the request); lift what does not change out of the loop. Do it faster: "
+                          "%s a call adds up over %s calls, so look for "
+                          "repeated conversions and for work that one pass over all items could do.",
+                          each, count)
+              : hp__textf(
+                    f->arena,
+                    "Do not do it here if the response does not need it (a background job, or on demand). Do "
+                    "it once: keep the result while its "
+                    "inputs stay the same. Do it faster: look at its inner loop, at the algorithm first.");
+    hp__finding_number(finding, "calls", (double)n);
+    hp__finding_number(finding, "exclusive_ms", (double)ns / 1e6);
+    return HP_OK;
+}
+
+struct table { /* functions × requests */
+    uint32_t syms[MAX_FUNCTIONS];
+    uint32_t count;
+};
+
+/* Functions with a node that is worth a look in this request. */
+static void collect(const struct hp__view *view, const struct work *work, struct table *table)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    const struct hp_record *record = view->sample->record;
+    double least = LOOK_SHARE * (double)view->sample->duration_ns + 1;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        uint32_t sym = tree->nodes[i].sym, k = 0;
+        if (view->owner[i] != i || (double)work->exclusive[i] < least || sym == record->req.view_sym) {
+            continue;
+        }
+        while (k < table->count && table->syms[k] != sym) {
+            k++;
+        }
+        if (k == table->count && k < MAX_FUNCTIONS) {
+            table->syms[table->count++] = sym;
+        }
+    }
+}
+
+static hp_err price_function(struct hp__find *f, struct hp_finding *finding, uint32_t i,
+                             const struct part *part)
+{
+    struct hp__cut cut = {0}, low = {0};
+    /* The exact moment does not matter on the main lane: what follows moves earlier by the same amount. */
+    uint64_t at_ns = f->c->samples[i].record->req.wall_ns / 2;
+    hp_err err = hp__cut_add(f->arena, &cut, 0, at_ns, part->wall_ns);
+    if (err == HP_OK) {
+        err = hp__cut_add(f->arena, &low, 0, at_ns, part->wall_ns / 2);
+    }
+    return err == HP_OK ? hp__finding_price(f, finding, i, &cut, &low, NULL) : err;
+}
+
+static bool is_hot(uint64_t ns, uint64_t of_ns)
+{
+    double share = of_ns != 0 ? (double)ns / (double)of_ns : 0;
+    return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
+}
+
+static hp_err try_function(struct hp__find *f, const struct work *works, uint32_t sym, double concurrency)
+{
+    struct hp_finding finding;
+    struct hp__spread calls, wall, vouched;
+    bool kept;
+    uint32_t widest = 0;
+    uint64_t most = 0;
+    hp_err err = hp__finding_init(f, &finding, HP_FIND_hot_function);
+    err = err == HP_OK ? hp__spread_init(f, &calls) : err;
+    err = err == HP_OK ? hp__spread_init(f, &wall) : err;
+    err = err == HP_OK ? hp__spread_init(f, &vouched) : err;
+    for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
+        if (f->c->samples[i].tree == NULL) {
+            continue;
+        }
+        struct part part = part_of(&f->views[i], f->c->dict, &works[i], sym, concurrency);
+        if (!is_hot(part.cpu_ns, f->c->samples[i].duration_ns)) {
+            continue;
+        }
+        hp__spread_add(&calls, part.calls);
+        hp__spread_add(&wall, part.wall_ns);
+        hp__spread_add(&vouched, part.cpu_ns);
+        finding.seen++;
+        widest = part.wall_ns > most ? i : widest;
+        most = part.wall_ns > most ? part.wall_ns : most;
+        err = price_function(f, &finding, i, &part);
+    }
+    if (err != HP_OK || finding.seen == 0 || !is_hot(hp__spread_median(&vouched), f->median_ns)) {
+        return err;
+    }
+    finding.site_sym = sym;
+    finding.site_line = line_of(&f->views[widest], f->c->dict, sym);
+    err = describe(f, &finding, &calls, &wall);
+    return err == HP_OK ? hp__find_offer(f, &finding, false, &kept) : err;
+}
+
+hp_err hp__rule_hot_function(struct hp__find *f)
+{
+    uint32_t n = f->c->sample_count;
+    double concurrency = concurrency_of(f->c);
+    struct work *works = hp_arena_alloc(f->arena, n * sizeof *works, _Alignof(struct work));
+    struct table *table = hp_arena_alloc(f->arena, sizeof *table, _Alignof(struct table));
+    if (works == NULL || table == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_err err = HP_OK;
+    table->count = 0;
+    for (uint32_t i = 0; i < n && err == HP_OK; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            err = work_out(&f->views[i], f->c->dict, f->arena, &works[i]);
+            if (err == HP_OK) {
+                collect(&f->views[i], &works[i], table);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < table->count && err == HP_OK; i++) {
+        err = try_function(f, works, table->syms[i], concurrency);
+    }
+    return err;
+}

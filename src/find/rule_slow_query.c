@@ -1,0 +1,210 @@
+/* rule_slow_query.c -- a statement whose single executions are expensive.
+ *
+ * Principle: a round trip that takes far longer than the others of the same application spends its time in the database (a scan, a sort, a lock) or in
+ * carrying rows. No plan is known here, so the rule says that it is slow and what its ceiling is, not why.
+ *
+ * Evidence: exec + fetch at the median ≥ 10 ms and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
+ * explain do not count.
+ *
+ * Silent: transaction control and DDL; time that the rows themselves account for (many rows carried at the route's usual cost a row);
+ * whatever saves too little (find.c).
+ *
+ * Saving: down to the typical round trip of that engine on this route (median of its executions below 10 ms, at least 0.3 ms) plus the rows. low: 0, since
+ * nothing here proves that it can be faster.
+ */
+#include <string.h>
+#include "base/show.h"
+#include "find/compare.h"
+#include "find/find_int.h"
+
+#define SLOW_NS      10000000u
+#define VERY_SLOW_NS 50000000u
+#define SLOW_FACTOR  10.0
+#define FLOOR_NS     300000u
+
+struct candidate {
+    struct hp__key key;
+    struct hp_statement statement;
+    struct hp_finding finding;
+    struct hp__places places;
+    struct hp__spread executions, each_ns, rows;
+    uint64_t floor_ns;
+    double row_ns;
+};
+
+static uint64_t sql_ns(const struct hp_stmt *stmt)
+{
+    return stmt->exec_ns + stmt->fetch_ns;
+}
+
+/* Sorted exec + fetch of all executions of the route that `wanted` accepts. */
+typedef bool (*wanted_fn)(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand);
+
+static bool is_other(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand)
+{
+    (void)f;
+    return stmt->statement != cand->key.statement;
+}
+
+static bool is_fast_here(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand)
+{
+    return sql_ns(stmt) < SLOW_NS &&
+           hp_dict_statement(f->c->dict, stmt->statement).engine == cand->statement.engine;
+}
+
+static bool is_own(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand)
+{
+    (void)f;
+    return stmt->statement == cand->key.statement && stmt->site_sym == cand->key.site_sym;
+}
+
+static struct hp_compare_side collect(const struct hp__find *f, const struct candidate *cand,
+                                      wanted_fn wanted, uint64_t *into)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_record *record = f->c->samples[i].record;
+        for (uint32_t k = 0; k < record->stmt_count; k++) {
+            if (wanted(f, &record->stmts[k], cand) &&
+                (wanted != is_own || hp__view_free_stmt(&f->views[i], k))) {
+                into[n++] = sql_ns(&record->stmts[k]);
+            }
+        }
+    }
+    hp_compare_sort(into, n);
+    return (struct hp_compare_side){into, n};
+}
+
+static bool is_slow(const struct hp__find *f, struct candidate *cand, uint64_t *room)
+{
+    double median = hp_compare_quantile(collect(f, cand, is_own, room), 0.5);
+    if (median < SLOW_NS) {
+        return false;
+    }
+    double cheap = hp_compare_quantile(collect(f, cand, is_other, room), 0.1);
+    double fast = hp_compare_quantile(collect(f, cand, is_fast_here, room), 0.5);
+    cand->floor_ns = fast > FLOOR_NS ? (uint64_t)fast : FLOOR_NS;
+    return median >= VERY_SLOW_NS || (cheap > 0 && median >= SLOW_FACTOR * cheap);
+}
+
+static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,
+                            uint32_t n)
+{
+    const struct hp_record *record = f->c->samples[i].record;
+    struct hp__cut cut = {0}, nothing = {0};
+    uint64_t ns = 0, rows = 0;
+    hp_err err = HP_OK;
+    for (uint32_t k = 0; k < n && err == HP_OK; k++) {
+        const struct hp_stmt *stmt = &record->stmts[at[k]];
+        uint64_t own_rows = stmt->rows != HP_ABSENT ? stmt->rows : 0;
+        double stays = (double)cand->floor_ns + (double)own_rows * cand->row_ns;
+        double goes = (double)sql_ns(stmt) - stays;
+        ns += sql_ns(stmt);
+        rows += own_rows;
+        hp__places_add(&cand->places, stmt->site_sym, stmt->site_line, stmt->via_sym, sql_ns(stmt));
+        if (goes > 0) {
+            err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)goes);
+        }
+    }
+    hp__spread_add(&cand->executions, n);
+    hp__spread_add(&cand->each_ns, ns / n);
+    hp__spread_add(&cand->rows, rows / n);
+    cand->finding.seen++;
+    return err == HP_OK ? hp__finding_price(f, &cand->finding, i, &cut, &nothing, NULL) : err;
+}
+
+static void describe(struct hp__find *f, struct candidate *cand)
+{
+    struct hp_finding *finding = &cand->finding;
+    struct hp_str verb = hp__words_verb(cand->statement.text), table = hp__words_table(cand->statement.text);
+    uint64_t each_ns = hp__spread_median(&cand->each_ns);
+    char time[HP_SHOW_BYTES], floor[HP_SHOW_BYTES];
+    hp_show_ns(time, each_ns);
+    finding->title = table.n != 0 ? hp__textf(f->arena, "one %.*s on %.*s takes %s", (int)verb.n, verb.p,
+                                              (int)table.n, table.p, time)
+                                  : hp__textf(f->arena, "one %.*s takes %s", (int)verb.n, verb.p, time);
+    finding->advice = hp__textf(f->arena,
+                                "Do not do it here if the response does not need it; keep its result if it "
+                                "rarely changes. Else do it faster: look at its plan "
+                                "(EXPLAIN) for a full scan or a sort without index, and at how many rows and "
+                                "columns it carries. A usual round trip here "
+                                "takes %s; how near it can come is not known without the plan, so the lower "
+                                "bound of the saving is 0.",
+                                hp_show_ns(floor, cand->floor_ns));
+    hp__finding_text(finding, "statement", cand->statement.text);
+    hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));
+    hp__finding_number(finding, "each_ms", (double)each_ns / 1e6);
+    hp__finding_number(finding, "usual_round_trip_ms", (double)cand->floor_ns / 1e6);
+    hp__finding_number(finding, "rows", (double)hp__spread_median(&cand->rows));
+}
+
+static hp_err start(struct hp__find *f, struct candidate *cand, struct hp__key key)
+{
+    memset(cand, 0, sizeof *cand);
+    cand->key = key;
+    cand->statement = hp_dict_statement(f->c->dict, key.statement);
+    cand->row_ns = hp__group_row_ns(f);
+    hp_err err = hp__finding_init(f, &cand->finding, HP_FIND_slow_query);
+    struct hp__spread *spreads[] = {&cand->executions, &cand->each_ns, &cand->rows};
+    for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
+        err = hp__spread_init(f, spreads[i]);
+    }
+    return err == HP_OK ? hp__finding_claim(f, &cand->finding, key.statement) : err;
+}
+
+static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint64_t *room)
+{
+    struct candidate cand;
+    bool kept = false;
+    memset(&cand, 0, sizeof cand);
+    cand.key = key;
+    cand.statement = hp_dict_statement(f->c->dict, key.statement);
+    if (!is_slow(f, &cand, room)) {
+        return HP_OK;
+    }
+    uint64_t floor_ns = cand.floor_ns;
+    hp_err err = start(f, &cand, key);
+    cand.floor_ns = floor_ns;
+    for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
+        uint32_t n = hp__group_pick(&f->views[i], key, at);
+        if (n != 0) {
+            err = price_request(f, &cand, i, at, n);
+        }
+    }
+    if (err != HP_OK || cand.finding.seen == 0) {
+        return err;
+    }
+    hp__places_choose(&cand.places, &cand.finding);
+    describe(f, &cand);
+    err = hp__find_offer(f, &cand.finding, true, &kept);
+    for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
+        uint32_t n = hp__group_pick(&f->views[i], key, at);
+        for (uint32_t k = 0; k < n; k++) {
+            f->views[i].stmt_taken[at[k]] = 1;
+        }
+    }
+    return err;
+}
+
+hp_err hp__rule_slow_query(struct hp__find *f)
+{
+    struct hp__key *keys;
+    uint32_t count;
+    size_t all = 1;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        all += f->c->samples[i].record->stmt_count;
+    }
+    uint32_t *at = hp__group_room(f);
+    uint64_t *room = hp_arena_alloc(f->arena, all * sizeof *room, _Alignof(uint64_t));
+    if (at == NULL || room == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_err err = hp__group_keys(f, true, &keys, &count);
+    for (uint32_t i = 0; i < count && err == HP_OK; i++) {
+        struct hp_statement statement = hp_dict_statement(f->c->dict, keys[i].statement);
+        if (hp__words_reads(&statement) || hp__words_writes(&statement)) {
+            err = try_key(f, keys[i], at, room);
+        }
+    }
+    return err;
+}

@@ -1,0 +1,216 @@
+/* view.c -- one sampled request prepared for the rules: who owns each node, and what one execution costs around its SQL.
+ *
+ * Owner: the nearest application node above a node (itself included). Library code belongs to the application function that called
+ * it; framework dispatch belongs to nobody; comprehensions belong to the function that holds them (on 3.11 they are code objects of their own).
+ *
+ * Time around a statement: from the execution's node up to its owner lies the library that the application's line called (Query.first …
+ * do_execute). The entry is the first node on that way, from the owner down, that is not called much more often than statements ran below it:
+ * an attribute look-up called a thousand times with forty lazy loads in it is passed, the loader inside is the entry. What its total has beside
+ * SQL is shared evenly by the executions below it, since an ORM may run several under one entry.
+ *
+ * Node ids of a decoded tree are positions: parents come before children, so one pass up or down needs no recursion.
+ */
+#include <string.h>
+#include "find/find_int.h"
+
+static void *zeroed(struct hp_arena *arena, size_t count, size_t size)
+{
+    void *p = hp_arena_alloc(arena, count * size + 1, 8);
+    if (p != NULL) {
+        memset(p, 0, count * size + 1);
+    }
+    return p;
+}
+
+static bool is_comprehension(struct hp_str name)
+{
+    return hp_str_ends(name, HP_STR("<listcomp>")) || hp_str_ends(name, HP_STR("<genexpr>")) ||
+           hp_str_ends(name, HP_STR("<dictcomp>")) || hp_str_ends(name, HP_STR("<setcomp>"));
+}
+
+static void find_owners(struct hp__view *view, const struct hp_dict *dict)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
+        uint32_t above = i == HP_NODE_ROOT ? HP_NODE_NONE : view->owner[node->parent];
+        if (node->kind == HP_NODE_LANE || node->kind == HP_NODE_OVERFLOW) {
+            view->owner[i] = HP_NODE_NONE;
+        } else if (sym.flags & HP_SYM_APP) {
+            view->app[i] = 1;
+            bool folded = is_comprehension(sym.name) && above != HP_NODE_NONE && view->app[node->parent];
+            view->owner[i] = folded ? above : i;
+        } else {
+            view->owner[i] = sym.flags & HP_SYM_FRAMEWORK ? HP_NODE_NONE : above;
+        }
+    }
+}
+
+uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    if (tree == NULL || node >= tree->count || view->owner[node] == HP_NODE_NONE) {
+        return HP_NODE_NONE;
+    }
+    uint32_t entry = HP_NODE_NONE;
+    for (uint32_t at = node; !view->app[at]; at = tree->nodes[at].parent) {
+        entry = at;
+    }
+    return entry;
+}
+
+struct below { /* per node: statements run in its subtree */
+    uint64_t count, ns;
+};
+
+static double stmts_per_recorded(const struct hp_record *record)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        all += record->groups[i].count;
+    }
+    return record->stmt_count != 0 && all > record->stmt_count ? (double)all / record->stmt_count : 1.0;
+}
+
+static void count_below(const struct hp__view *view, struct below *below)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        if (stmt->node < tree->count) {
+            below[stmt->node].count++;
+            below[stmt->node].ns += stmt->exec_ns + stmt->fetch_ns;
+        }
+    }
+    for (uint32_t i = tree->count; i-- > 1;) {
+        if (tree->nodes[i].kind != HP_NODE_LANE) {
+            below[tree->nodes[i].parent].count += below[i].count;
+            below[tree->nodes[i].parent].ns += below[i].ns;
+        }
+    }
+}
+
+/* Called at most a quarter more often than statements ran in it. */
+static bool is_per_execution(const struct hp_node *node, uint64_t executions)
+{
+    return node->calls <= executions + executions / 4 + 1;
+}
+
+static uint32_t entry_of_stmt(const struct hp__view *view, const struct below *below, uint32_t node,
+                              double scale)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t top = hp__view_entry_of(view, node);
+    uint32_t best = HP_NODE_NONE;
+    if (top == HP_NODE_NONE) {
+        return best;
+    }
+    /* From the statement up: the last that fits is the highest. */
+    for (uint32_t at = node;; at = tree->nodes[at].parent) {
+        if (is_per_execution(&tree->nodes[at], (uint64_t)((double)below[at].count * scale))) {
+            best = at;
+        }
+        if (at == top) {
+            return best;
+        }
+    }
+}
+
+static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    struct below *below = zeroed(arena, tree->count, sizeof *below);
+    if (below == NULL) {
+        return HP_ENOMEM;
+    }
+    double scale = stmts_per_recorded(record);
+    count_below(view, below);
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t entry = entry_of_stmt(view, below, record->stmts[i].node, scale);
+        view->entry[i] = entry;
+        if (entry == HP_NODE_NONE) {
+            continue;
+        }
+        double sql = (double)below[entry].ns * scale;
+        double around = (double)tree->nodes[entry].total - sql;
+        view->around_ns[i] = around > 0 ? (uint64_t)(around / ((double)below[entry].count * scale)) : 0;
+    }
+    return HP_OK;
+}
+
+hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, const struct hp_dict *dict,
+                     struct hp_arena *arena)
+{
+    const struct hp_record *record = sample->record;
+    memset(view, 0, sizeof *view);
+    view->sample = sample;
+    view->entry = hp_arena_alloc(arena, record->stmt_count * sizeof *view->entry + 1, _Alignof(uint32_t));
+    view->around_ns = zeroed(arena, record->stmt_count, sizeof *view->around_ns);
+    view->stmt_taken = zeroed(arena, record->stmt_count, 1);
+    view->lane_taken = zeroed(arena, record->lane_count, sizeof *view->lane_taken);
+    if (view->entry == NULL || view->around_ns == NULL || view->stmt_taken == NULL ||
+        view->lane_taken == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        view->entry[i] = HP_NODE_NONE;
+    }
+    if (sample->tree == NULL) {
+        return HP_OK;
+    }
+    view->owner = zeroed(arena, sample->tree->count, sizeof *view->owner);
+    view->app = zeroed(arena, sample->tree->count, 1);
+    view->node_taken = zeroed(arena, sample->tree->count, 1);
+    if (view->owner == NULL || view->app == NULL || view->node_taken == NULL) {
+        return HP_ENOMEM;
+    }
+    find_owners(view, dict);
+    return find_entries(view, arena);
+}
+
+uint64_t hp__view_cost_ns(const struct hp__view *view, uint32_t stmt)
+{
+    const struct hp_stmt *s = &view->sample->record->stmts[stmt];
+    return s->exec_ns + s->fetch_ns + view->around_ns[stmt];
+}
+
+bool hp__view_free_stmt(const struct hp__view *view, uint32_t stmt)
+{
+    uint32_t lane = view->sample->record->stmts[stmt].lane;
+    return !view->stmt_taken[stmt] && (lane >= view->sample->record->lane_count || !view->lane_taken[lane]);
+}
+
+double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recorded)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_stmt *s = &record->stmts[stmt];
+    uint64_t all = 0;
+    if (record->stmt_count < HP_STMT_CAP || recorded == 0) {
+        return 1.0;
+    }
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        if (record->groups[i].statement == s->statement && record->groups[i].site_sym == s->site_sym) {
+            all += record->groups[i].count;
+        }
+    }
+    return all > recorded ? (double)all / recorded : 1.0;
+}
+
+void hp__view_take_node(struct hp__view *view, uint32_t node)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    if (tree == NULL || node >= tree->count || view->node_taken[node]) {
+        return;
+    }
+    uint32_t owner = view->owner[node];
+    view->node_taken[node] = 1;
+    for (uint32_t i = node + 1; i < tree->count; i++) {
+        const struct hp_node *below = &tree->nodes[i];
+        if (below->kind != HP_NODE_LANE && view->node_taken[below->parent] && view->owner[i] == owner) {
+            view->node_taken[i] = 1;
+        }
+    }
+}

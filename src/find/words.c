@@ -1,0 +1,154 @@
+/* words.c -- the few words of a folded statement that titles, advice and comparisons need: verb, table, key column.
+ *
+ * Why not a parser: the text is already folded (no literals, no comments), only the first table and the first compared column are
+ * wanted, and an answer of "not found" is always allowed. Quotes of every dialect are stripped.
+ */
+#include "find/find_int.h"
+#include "model/fingerprint.h"
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '"' || c == '`' || c == '[' || c == ']' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static bool same_word(struct hp_str word, const char *name)
+{
+    struct hp_str want = hp_str_from0(name);
+    if (word.n != want.n) {
+        return false;
+    }
+    for (size_t i = 0; i < word.n; i++) {
+        if (upper(word.p[i]) != want.p[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The next word or single other character from `*at` on; empty at the end. */
+static struct hp_str next_word(struct hp_str text, size_t *at)
+{
+    size_t i = *at;
+    while (i < text.n && is_space(text.p[i])) {
+        i++;
+    }
+    size_t start = i;
+    while (i < text.n && is_word(text.p[i])) {
+        i++;
+    }
+    if (i == start && i < text.n) {
+        i++;
+    }
+    *at = i;
+    return hp_str_make(text.p + start, i - start);
+}
+
+/* "schema"."table" → table */
+static struct hp_str bare_name(struct hp_str word)
+{
+    for (size_t i = word.n; i > 0; i--) {
+        if (word.p[i - 1] == '.') {
+            word = hp_str_make(word.p + i, word.n - i);
+            break;
+        }
+    }
+    while (word.n > 0 && (word.p[0] == '"' || word.p[0] == '`' || word.p[0] == '[')) {
+        word = hp_str_make(word.p + 1, word.n - 1);
+    }
+    while (word.n > 0 &&
+           (word.p[word.n - 1] == '"' || word.p[word.n - 1] == '`' || word.p[word.n - 1] == ']')) {
+        word.n--;
+    }
+    return word;
+}
+
+struct hp_str hp__words_verb(struct hp_str text)
+{
+    size_t at = 0;
+    struct hp_str word = next_word(text, &at);
+    while (word.n == 1 && word.p[0] == '(') {
+        word = next_word(text, &at);
+    }
+    return word;
+}
+
+struct hp_str hp__words_table(struct hp_str text)
+{
+    size_t at = 0;
+    for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
+        if (same_word(word, "FROM") || same_word(word, "INTO") || same_word(word, "UPDATE")) {
+            struct hp_str table = next_word(text, &at);
+            if (table.n != 0 && is_word(table.p[0]) && !same_word(table, "SELECT")) {
+                return bare_name(table);
+            }
+        }
+    }
+    return (struct hp_str){NULL, 0};
+}
+
+struct hp_str hp__words_key(struct hp_str text)
+{
+    size_t at = 0;
+    for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
+        if (same_word(word, "WHERE")) {
+            struct hp_str column = next_word(text, &at);
+            struct hp_str sign = next_word(text, &at);
+            if (column.n != 0 && is_word(column.p[0]) && sign.n == 1 && sign.p[0] == '=') {
+                return bare_name(column);
+            }
+            return (struct hp_str){NULL, 0};
+        }
+    }
+    return (struct hp_str){NULL, 0};
+}
+
+static bool has_word(struct hp_str text, const char *name)
+{
+    size_t at = 0;
+    for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
+        if (same_word(word, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hp__words_reads(const struct hp_statement *statement)
+{
+    if (statement->verb != HP_SQL_VERB_OTHER) {
+        return statement->verb == HP_SQL_VERB_SELECT && !has_word(statement->text, "INTO");
+    }
+    return same_word(hp__words_verb(statement->text), "SELECT") && !has_word(statement->text, "INTO");
+}
+
+bool hp__words_writes(const struct hp_statement *statement)
+{
+    switch (statement->verb) {
+    case HP_SQL_VERB_INSERT:
+    case HP_SQL_VERB_UPDATE:
+    case HP_SQL_VERB_DELETE:
+    case HP_SQL_VERB_DDL:
+        return true;
+    case HP_SQL_VERB_OTHER:
+        return has_word(statement->text, "INSERT") || has_word(statement->text, "UPDATE") ||
+               has_word(statement->text, "DELETE") || has_word(statement->text, "REPLACE");
+    default:
+        return false;
+    }
+}
+
+bool hp__words_pages(struct hp_str text)
+{
+    return has_word(text, "LIMIT") || has_word(text, "OFFSET") || has_word(text, "FETCH");
+}

@@ -1,0 +1,61 @@
+/* test_words.c -- verb, table and key of folded statements. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "find/find_int.h"
+
+static void assert_word(struct hp_str got, const char *want)
+{
+    assert_int_equal(got.n, strlen(want));
+    assert_memory_equal(got.p != NULL ? got.p : "", want, got.n);
+}
+
+static struct hp_statement sql(const char *text)
+{
+    return (struct hp_statement){.text = hp_str_from0(text)};
+}
+
+static void table_is_the_first_one_without_schema_and_quotes(void **state)
+{
+    (void)state;
+    assert_word(hp__words_table(HP_STR("SELECT a.id, a.x FROM settings AS a WHERE a.name = ? LIMIT ?")),
+                "settings");
+    assert_word(hp__words_table(HP_STR("select * from `shop`.`orders` where id = ?")), "orders");
+    assert_word(hp__words_table(HP_STR("INSERT INTO \"log\" (a) VALUES (?)")), "log");
+    assert_word(hp__words_table(HP_STR("UPDATE users SET x = ?")), "users");
+    assert_word(hp__words_table(HP_STR("SELECT ? + ?")), "");
+    assert_word(hp__words_table(HP_STR("SELECT count(*) FROM (SELECT id FROM posts) AS p")), "posts");
+}
+
+static void key_is_the_column_compared_first(void **state)
+{
+    (void)state;
+    assert_word(hp__words_key(HP_STR("SELECT * FROM settings WHERE settings.name = ? AND x = ?")), "name");
+    assert_word(hp__words_key(HP_STR("SELECT * FROM settings WHERE lower(name) = ?")), "");
+    assert_word(hp__words_key(HP_STR("SELECT * FROM settings")), "");
+}
+
+static void reading_and_writing_are_told_apart(void **state)
+{
+    (void)state;
+    struct hp_statement select = sql("SELECT x FROM t"), insert = sql("INSERT INTO t (x) VALUES (?)"),
+                        begin = sql("BEGIN");
+    assert_true(hp__words_reads(&select));
+    assert_false(hp__words_writes(&select));
+    assert_true(hp__words_writes(&insert));
+    assert_false(hp__words_reads(&begin) || hp__words_writes(&begin));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_is_the_first_one_without_schema_and_quotes),
+        cmocka_unit_test(key_is_the_column_compared_first),
+        cmocka_unit_test(reading_and_writing_are_told_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+/* collapsed.h -- collapsed stacks: one line a path, `a;b;c 123`, as flamegraph.pl, inferno and speedscope read them.
+ *
+ * A frame is "name (file:line)". The number is the path's own (exclusive) time in microseconds; rounding errors are carried from
+ * line to line, so that the numbers add up to the whole. Threads stand under the frame that started them, below a frame of
+ * their own kind. Layout: docs/formats/collapsed.md.
+ */
+#ifndef HP_COLLAPSED_H
+#define HP_COLLAPSED_H
+
+#include <stdbool.h>
+#include "base/buf.h"
+#include "model/dict.h"
+#include "model/tree.h"
+
+struct hp_collapsed_options {
+    bool calls; /* numbers are starts of the path instead of its time */
+};
+
+/* Append all paths whose number is not 0. `options` may be NULL. Threads: any. Fails: HP_ENOMEM, HP_EFULL (the cap of `out`,
+ * or a single path above 16 MiB). */
+HP_CHECK hp_err hp_collapsed_write(const struct hp_tree *tree, const struct hp_dict *dict,
+                                   const struct hp_collapsed_options *options, struct hp_buf *out);
+
+#endif

@@ -1,0 +1,28 @@
+/* flamesvg.h -- a flame graph as one SVG file without script: for a README, a ticket, a mail.
+ *
+ * The root is at the bottom, time runs to the right, siblings stand as the tree has them. Every box shows its numbers on hover
+ * (<title>). Application frames are strong, library frames pale, one hue a module. Threads, greenlets and pool items run beside what
+ * started them, so each LANE node is a flame of its own, with a scale of its own, below the one of the request, and says what it is.
+ * The same input gives the same bytes.
+ */
+#ifndef HP_FLAMESVG_H
+#define HP_FLAMESVG_H
+
+#include <stdint.h>
+#include "base/buf.h"
+#include "model/dict.h"
+#include "model/tree.h"
+
+struct hp_flamesvg_options {
+    struct hp_str title; /* what it is of: "GET /settings"; may be empty */
+    uint64_t requests;   /* how many the tree adds up; times are shown a request. 0 is taken as 1 */
+    uint32_t width;      /* pixels; 0: 1200 */
+    double min_share;    /* of its flame; smaller boxes are left out; 0: 0.001 */
+    uint32_t max_lanes;  /* flames beside the main one, the longest first; 0: 6 */
+};
+
+/* Append the document. Totals of the tree must be computed. Threads: any. Fails: HP_ENOMEM, HP_EFULL (the cap of `out`). */
+HP_CHECK hp_err hp_flamesvg_write(const struct hp_tree *tree, const struct hp_dict *dict,
+                                  const struct hp_flamesvg_options *options, struct hp_buf *out);
+
+#endif

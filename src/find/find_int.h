@@ -152,4 +152,7 @@ HP_CHECK hp_err hp__thread_churn_cut(const struct hp__view *view, const struct h
 uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
                              double concurrency, uint64_t *cpu_ns);
 
+/* Requests served at once on average, over the time that the sample spans; at least 1. */
+double hp__concurrency(const struct hp_case *c);
+
 #endif

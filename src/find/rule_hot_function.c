@@ -265,7 +265,7 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
 }
 
 /* Requests served at once on average, over the time that the sample spans. */
-static double concurrency_of(const struct hp_case *c)
+double hp__concurrency(const struct hp_case *c)
 {
     uint64_t first = UINT64_MAX, last = 0;
     for (uint32_t i = 0; i < c->sample_count; i++) {
@@ -412,7 +412,7 @@ static hp_err try_function(struct hp__find *f, const struct work *works, uint32_
 hp_err hp__rule_hot_function(struct hp__find *f)
 {
     uint32_t n = f->c->sample_count;
-    double concurrency = concurrency_of(f->c);
+    double concurrency = hp__concurrency(f->c);
     struct work *works = hp_arena_alloc(f->arena, n * sizeof *works, _Alignof(struct work));
     struct table *table = hp_arena_alloc(f->arena, sizeof *table, _Alignof(struct table));
     if (works == NULL || table == NULL) {

@@ -1,0 +1,154 @@
+/* own.c -- see own.h. */
+#include "find/own.h"
+
+#include <string.h>
+#include "base/hash.h"
+#include "find/find_int.h"
+
+#define MAX_SITES 64u
+
+static uint64_t site_hash(const struct hp_dict *dict, uint32_t sym)
+{
+    struct hp_symbol symbol = hp_dict_symbol(dict, sym);
+    return hp_hash64(symbol.name.p, symbol.name.n, hp_hash64(symbol.file.p, symbol.file.n, 0));
+}
+
+static bool is_started(const struct hp_lane *lane)
+{
+    return lane->kind == HP_LANE_THREAD || lane->kind == HP_LANE_POOL;
+}
+
+static bool has_site(const uint64_t *sites, uint32_t count, uint64_t hash)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (sites[i] == hash) {
+            return true;
+        }
+    }
+    return false;
+}
+
+hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *finding, struct hp_arena *arena,
+                       struct hp_own_key *key)
+{
+    struct hp_symbol site = hp_dict_symbol(before->dict, finding->site_sym);
+    struct hp_str text = hp_dict_statement(before->dict, finding->statement).text;
+    uint64_t *sites = hp_arena_alloc(arena, MAX_SITES * sizeof *sites, _Alignof(uint64_t));
+    if (sites == NULL) {
+        return HP_ENOMEM;
+    }
+    *key = (struct hp_own_key){.kind = finding->kind,
+                               .file = site.file,
+                               .function = site.name,
+                               .verb = hp__words_verb(text),
+                               .table = hp__words_table(text),
+                               .old_sites = sites};
+    for (uint32_t i = 0; i < before->sample_count; i++) {
+        const struct hp_record *record = before->samples[i].record;
+        for (uint32_t k = 0; k < record->lane_count && key->old_site_count < MAX_SITES; k++) {
+            uint64_t hash = site_hash(before->dict, record->lanes[k].site_sym);
+            if (is_started(&record->lanes[k]) && !has_site(sites, key->old_site_count, hash)) {
+                sites[key->old_site_count++] = hash;
+            }
+        }
+    }
+    return HP_OK;
+}
+
+static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
+                         struct hp_arena *arena, struct hp__cut *cut)
+{
+    const struct hp_record *record = view->sample->record;
+    uint32_t last = 0;
+    bool member = false;
+    hp_err err = HP_OK;
+    for (uint32_t i = 0; i < record->stmt_count && err == HP_OK; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        if (i == 0 || stmt->statement != last) {
+            struct hp_str text = hp_dict_statement(c->dict, stmt->statement).text;
+            member =
+                hp_str_eq(hp__words_verb(text), key->verb) && hp_str_eq(hp__words_table(text), key->table);
+            last = stmt->statement;
+        }
+        if (member) {
+            err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns, hp__view_cost_ns(view, i));
+        }
+    }
+    return err;
+}
+
+static hp_err cut_lanes(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
+                        bool is_after, struct hp_arena *arena, struct hp__cut *cut)
+{
+    const struct hp_record *record = view->sample->record;
+    struct hp__cut pool = {0};
+    bool *lanes = hp_arena_alloc(arena, record->lane_count + 1, 1);
+    if (lanes == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < record->lane_count; i++) {
+        struct hp_symbol site = hp_dict_symbol(c->dict, record->lanes[i].site_sym);
+        bool own = hp_str_eq(site.file, key->file) && hp_str_eq(site.name, key->function);
+        bool fresh = is_after && !has_site(key->old_sites, key->old_site_count,
+                                           site_hash(c->dict, record->lanes[i].site_sym));
+        lanes[i] = is_started(&record->lanes[i]) && (own || fresh);
+    }
+    return hp__thread_churn_cut(view, c->dict, arena, lanes, cut, &pool);
+}
+
+/* All symbols of this name (an edit above it moves its line, which makes another symbol). */
+static uint64_t function_ns(const struct hp__view *view, const struct hp_case *c,
+                            const struct hp_own_key *key, double concurrency)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t done[4], count = 0;
+    uint64_t ns = 0, cpu_ns;
+    for (uint32_t i = 1; tree != NULL && i < tree->count && count < 4; i++) {
+        if (view->owner[i] != i) {
+            continue;
+        }
+        struct hp_symbol sym = hp_dict_symbol(c->dict, tree->nodes[i].sym);
+        uint32_t k = 0;
+        while (k < count && done[k] != tree->nodes[i].sym) {
+            k++;
+        }
+        if (k == count && hp_str_eq(sym.file, key->file) && hp_str_eq(sym.name, key->function)) {
+            done[count++] = tree->nodes[i].sym;
+            ns += hp__hot_function_ns(view, c->dict, tree->nodes[i].sym, concurrency, &cpu_ns);
+        }
+    }
+    return ns;
+}
+
+static hp_err measure_one(const struct hp_case *c, uint32_t i, const struct hp_own_key *key, bool is_after,
+                          struct hp_arena *arena, struct hp_arena *scratch, uint64_t *ns)
+{
+    struct hp__view view;
+    struct hp__cut cut = {0};
+    hp_err err = hp__view_init(&view, &c->samples[i], c->dict, arena);
+    if (err != HP_OK) {
+        return err;
+    }
+    if (key->kind == HP_FIND_hot_function) {
+        *ns = function_ns(&view, c, key, hp__concurrency(c));
+        return HP_OK;
+    }
+    err = key->kind == HP_FIND_thread_churn ? cut_lanes(&view, c, key, is_after, arena, &cut)
+                                            : cut_family(&view, c, key, arena, &cut);
+    return err == HP_OK ? hp__cut_price(&c->samples[i], &cut, scratch, ns) : err;
+}
+
+hp_err hp_own_measure(const struct hp_case *c, const struct hp_own_key *key, bool is_after, uint64_t *ns)
+{
+    struct hp_arena prepared, scratch;
+    hp_err err = HP_OK;
+    hp_arena_init(&prepared, (size_t)256 << 20);
+    hp_arena_init(&scratch, (size_t)64 << 20);
+    for (uint32_t i = 0; i < c->sample_count && err == HP_OK; i++) {
+        hp_arena_reset(&prepared);
+        err = measure_one(c, i, key, is_after, &prepared, &scratch, &ns[i]);
+    }
+    hp_arena_fini(&prepared);
+    hp_arena_fini(&scratch);
+    return err;
+}

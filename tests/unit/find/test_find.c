@@ -1,0 +1,479 @@
+/* test_find.c -- each rule where it must fire and where it must be silent, on requests built in memory. */
+#include "records.h"
+
+#include <stdio.h>
+
+#include "find/find.h"
+#include "sweep_oom.h"
+
+static struct hp_find_result run(struct rec_set *set)
+{
+    struct hp_case c = rec_case(set);
+    struct hp_find_result result;
+    assert_int_equal(hp_find_run(&c, &set->arena, &result), HP_OK);
+    return result;
+}
+
+static void assert_near(double got, double want, double tolerance)
+{
+    if (got < want * (1 - tolerance) || got > want * (1 + tolerance)) {
+        fail_msg("got %g, want %g within %g", got, want, tolerance);
+    }
+}
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static const char *const SETTING =
+    "SELECT settings.id, settings.name FROM settings WHERE settings.name = ? LIMIT ?";
+
+struct page {                           /* one request of the settings page of the texts */
+    unsigned threads, queries, repeats; /* repeats: executions with the same parameters */
+    double thread_ms, query_ms, around_ms, hot_ms, view_ms;
+    uint32_t pool, pool_flags; /* lanes of an executor instead of threads */
+    unsigned targets;          /* different functions in the threads */
+    bool query_inside;         /* a query in each thread instead of in the loop */
+    bool no_tree, same_place;
+    double cpu_share; /* of the computing time; < 0: not known */
+};
+
+/* root ── wsgi ── page ─┬─ fetch_all ─┬─ Thread.start (LANE fetch)      times in sequence on the main lane:
+ *                       │             └─ Thread.join                   view_ms, starts, joins, queries, hot
+ *                       ├─ load_each ── Query.first ── do_execute
+ *                       └─ convert */
+static void add_page(struct rec_set *set, struct page p)
+{
+    struct rec *rec = rec_begin(set);
+    uint32_t wsgi =
+        rec_node(rec, HP_NODE_ROOT, rec_sym(set, "flask/app.py", "wsgi_app", 1, REC_FRAMEWORK), 0, 1, 0.5);
+    uint32_t page = rec_node(rec, wsgi, set->view, 5, 1, p.view_ms);
+    uint32_t fetch_all_sym = rec_sym(set, "app/history.py", "fetch_all", 20, REC_APP);
+    uint32_t load_sym = rec_sym(set, "app/profiles.py", "load_each", 12, REC_APP);
+    uint32_t fetch_all = rec_node(rec, page, fetch_all_sym, 31, 1, 0.1);
+    uint32_t load = rec_node(rec, page, load_sym, 32, 1, 0.1);
+    uint32_t sql = rec_sql(set, SETTING, HP_ENGINE_SQLITE);
+    double t = 0.7 + p.view_ms, last_end = 0;
+    uint32_t start = 0, lane_node = 0, join = 0;
+    if (p.threads != 0) {
+        start = rec_node(rec, fetch_all, rec_sym(set, "threading.py", "Thread.start", 900, REC_LIB), 25,
+                         p.threads, 0.2 * p.threads);
+        join = rec_node(rec, fetch_all, rec_sym(set, "threading.py", "Thread.join", 1000, REC_LIB), 28,
+                        p.threads, 0);
+        lane_node = rec_lane_node(rec, start);
+    }
+    for (unsigned i = 0; i < p.threads; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "fetch_%u", p.targets > 1 ? i % p.targets : 0);
+        uint32_t fetch =
+            rec_node(rec, lane_node, rec_sym(set, "app/history.py", name, 40, REC_APP), 0, 1, p.thread_ms);
+        double begin = t + 0.2;
+        uint32_t lane = rec_add_lane(rec, (struct rec_lane){.kind = p.pool ? p.pool : HP_LANE_THREAD,
+                                                            .flags = p.pool_flags,
+                                                            .node = start,
+                                                            .site_sym = fetch_all_sym,
+                                                            .site_line = 25,
+                                                            .spawn = t,
+                                                            .spawn_cost = 0.2,
+                                                            .start = begin,
+                                                            .end = begin + p.thread_ms});
+        if (p.query_inside) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .lane = lane,
+                                                .node = fetch,
+                                                .site_sym = load_sym,
+                                                .site_line = 15,
+                                                .t0 = begin,
+                                                .exec = p.thread_ms * 0.9,
+                                                .rows = 1,
+                                                .params = i + 1});
+        }
+        last_end = begin + p.thread_ms;
+        t += 0.2;
+    }
+    if (p.threads != 0 && last_end > t) {
+        rec->tree->nodes[join].self += rec_ns(last_end - t);
+        rec_add_join(rec, p.threads, join, t, last_end);
+        t = last_end;
+    }
+    uint32_t first =
+        rec_node(rec, load, rec_sym(set, "sqlalchemy/orm/query.py", "Query.first", 2700, REC_LIB), 15,
+                 p.queries + p.repeats, 0);
+    uint32_t exec =
+        rec_node(rec, first, rec_sym(set, "sqlalchemy/engine/default.py", "do_execute", 900, REC_LIB), 9,
+                 p.queries + p.repeats, 0);
+    for (unsigned i = 0; i < p.queries + p.repeats; i++) {
+        rec->tree->nodes[first].self += rec_ns(p.around_ms);
+        rec->tree->nodes[exec].self += rec_ns(p.query_ms);
+        rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                            .node = exec,
+                                            .site_sym = load_sym,
+                                            .site_line = 15,
+                                            .t0 = t,
+                                            .exec = p.query_ms,
+                                            .rows = 1,
+                                            .params = i < p.queries ? 100 + i : 7});
+        t += p.query_ms + p.around_ms;
+    }
+    uint32_t convert =
+        rec_node(rec, page, rec_sym(set, "app/convert.py", "convert", 3, REC_APP), 40, 50, p.hot_ms);
+    (void)convert;
+    t += p.hot_ms;
+    rec_end(set, rec, t,
+            p.cpu_share < 0 ? -1
+                            : p.cpu_share * (p.view_ms + p.hot_ms + 0.7) +
+                                  p.queries * (p.query_ms + p.around_ms) + 0.2 * p.threads);
+    if (p.no_tree) {
+        set->samples[set->count - 1].tree = NULL;
+    }
+}
+
+static void make(struct rec_set *set, struct page p, unsigned requests)
+{
+    rec_set_init(set, "GET", "/settings");
+    for (unsigned i = 0; i < requests; i++) {
+        struct page varied = p;
+        varied.view_ms += 0.05 * (i % 5);
+        add_page(set, varied);
+    }
+}
+
+static void query_per_item_is_priced_with_the_library_around_it(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.queries = 40, .query_ms = 2, .around_ms = 1, .view_ms = 2, .cpu_share = 1}, 12);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    const struct hp_finding *finding = &r.findings.list[0];
+    assert_int_equal(finding->kind, HP_FIND_n_plus_one);
+    assert_string_equal(finding->title.p, "the same SELECT on settings 40 times");
+    assert_int_equal(finding->site_line, 15);
+    assert_near(ms(finding->median_ns), 39.0 / 40 * 40 * (2 + 0.9), 0.02);
+    assert_true(finding->low90_ns < finding->median_ns && finding->high90_ns > finding->median_ns);
+    assert_near(ms(r.after_all_ns), ms(r.now_ns) - ms(finding->median_ns), 0.02);
+    rec_set_fini(&set);
+}
+
+static void query_per_item_without_tree_saves_only_sql(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set,
+         (struct page){
+             .queries = 40, .query_ms = 2, .around_ms = 1, .view_ms = 2, .no_tree = true, .cpu_share = 1},
+         8);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_near(ms(r.findings.list[0].median_ns), 78, 0.01);
+    rec_set_fini(&set);
+}
+
+static void same_parameters_are_a_duplicate_not_a_query_per_item(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.repeats = 5, .query_ms = 2, .around_ms = 1, .view_ms = 3, .cpu_share = 1}, 10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_duplicate_query);
+    assert_near(ms(r.findings.list[0].median_ns), 12, 0.01);
+    rec_set_fini(&set);
+}
+
+static void two_distinct_or_cheap_queries_are_silent(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.queries = 2, .query_ms = 2, .around_ms = 1, .view_ms = 3, .cpu_share = 1}, 10);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+    make(&set,
+         (struct page){.queries = 5, .query_ms = 0.02, .around_ms = 0.01, .view_ms = 20, .cpu_share = 1}, 10);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void thread_per_item_is_priced_over_the_critical_path(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.threads = 40, .thread_ms = 100, .view_ms = 5, .cpu_share = 1}, 10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    const struct hp_finding *finding = &r.findings.list[0];
+    assert_int_equal(finding->kind, HP_FIND_thread_churn);
+    assert_string_equal(finding->title.p, "40 threads, one per item");
+    assert_int_equal(finding->site_line, 25);
+    assert_near(ms(finding->median_ns), 40 * 0.2 + 100, 0.02); /* not 40 × 100 */
+    assert_true(ms(finding->low90_ns) < 12);                   /* a reused pool saves the starts only */
+    rec_set_fini(&set);
+}
+
+static void query_inside_a_thread_per_item_is_one_cause(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set,
+         (struct page){.threads = 20, .thread_ms = 60, .query_inside = true, .view_ms = 5, .cpu_share = 1},
+         10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_thread_churn);
+    bool named = false;
+    for (uint32_t i = 0; i < r.findings.list[0].evidence_count; i++) {
+        named |= strcmp(r.findings.list[0].evidence[i].key, "statement") == 0;
+    }
+    assert_true(named);
+    rec_set_fini(&set);
+}
+
+static void executor_per_request_fires_and_a_reused_one_does_not(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set,
+         (struct page){.threads = 12,
+                       .thread_ms = 40,
+                       .pool = HP_LANE_POOL,
+                       .pool_flags = HP_LANE_NEW_EXECUTOR,
+                       .view_ms = 5,
+                       .cpu_share = 1},
+         10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_thread_churn);
+    rec_set_fini(&set);
+    make(&set,
+         (struct page){.threads = 12, .thread_ms = 40, .pool = HP_LANE_POOL, .view_ms = 5, .cpu_share = 1},
+         10);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void pool_that_warms_up_in_the_first_requests_is_silent(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/settings");
+    for (unsigned i = 0; i < 12; i++) {
+        add_page(&set, (struct page){.threads = 8,
+                                     .thread_ms = 40,
+                                     .pool = HP_LANE_POOL,
+                                     .pool_flags = i < 2 ? HP_LANE_NEW_EXECUTOR : 0,
+                                     .view_ms = 5,
+                                     .cpu_share = 1});
+    }
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void different_calls_in_parallel_are_silent(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.threads = 4, .targets = 4, .thread_ms = 40, .view_ms = 5, .cpu_share = 1}, 10);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void both_causes_are_ranked_and_do_not_add_up_beyond_the_route(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set,
+         (struct page){.threads = 40,
+                       .thread_ms = 1250,
+                       .queries = 40,
+                       .query_ms = 18,
+                       .around_ms = 1,
+                       .view_ms = 10,
+                       .cpu_share = 1},
+         12);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_thread_churn);
+    assert_int_equal(r.findings.list[1].kind, HP_FIND_n_plus_one);
+    uint64_t sum = r.findings.list[0].median_ns + r.findings.list[1].median_ns;
+    assert_true(sum < r.now_ns);
+    assert_near(ms(r.after_all_ns), ms(r.now_ns - sum), 0.05);
+    rec_set_fini(&set);
+}
+
+static void slow_query_has_no_proven_lower_bound(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.queries = 1, .query_ms = 80, .around_ms = 1, .view_ms = 20, .cpu_share = 1},
+         10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_slow_query);
+    assert_int_equal(r.findings.list[0].low90_ns, 0);
+    assert_near(ms(r.findings.list[0].median_ns), 79.7, 0.01);
+    rec_set_fini(&set);
+}
+
+static void computing_function_is_hot_and_the_view_is_not(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.hot_ms = 60, .view_ms = 20, .cpu_share = 1}, 10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_hot_function);
+    assert_near(ms(r.findings.list[0].median_ns), 60, 0.02);
+    rec_set_fini(&set);
+    make(&set, (struct page){.view_ms = 60, .cpu_share = 1}, 10);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void waiting_function_is_not_hot(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.hot_ms = 60, .view_ms = 5, .cpu_share = 0.08}, 10);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void orm_work_of_a_claimed_query_is_not_hot(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.queries = 40, .query_ms = 0.5, .around_ms = 3, .view_ms = 2, .cpu_share = 1},
+         10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_n_plus_one);
+    rec_set_fini(&set);
+}
+
+static void rare_cause_over_the_recording_is_priced_at_p95(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/settings");
+    for (unsigned i = 0; i < 40; i++) {
+        add_page(
+            &set,
+            (struct page){
+                .queries = i % 8 == 7 ? 40 : 0, .query_ms = 2, .around_ms = 1, .view_ms = 5, .cpu_share = 1});
+    }
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_true(r.findings.list[0].tail);
+    assert_near(ms(r.findings.list[0].median_ns), 113, 0.03);
+    rec_set_fini(&set);
+}
+
+static void warming_a_cache_in_the_first_requests_is_silent(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/settings");
+    for (unsigned i = 0; i < 40; i++) {
+        add_page(&set,
+                 (struct page){
+                     .queries = i < 4 ? 40 : 0, .query_ms = 2, .around_ms = 1, .view_ms = 5, .cpu_share = 1});
+    }
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void id_survives_an_edit_that_moves_the_line(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.queries = 10, .query_ms = 2, .view_ms = 2, .cpu_share = 1}, 5);
+    uint64_t id = run(&set).findings.list[0].id;
+    for (uint32_t i = 0; i < set.count; i++) {
+        for (uint32_t k = 0; k < set.requests[i].record.stmt_count; k++) {
+            set.requests[i].record.stmts[k].site_line = 99;
+        }
+    }
+    assert_true(run(&set).findings.list[0].id == id);
+    rec_set_fini(&set);
+}
+
+static void reading_page_by_page_is_silent(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, (struct page){.queries = 10, .query_ms = 2, .view_ms = 2, .cpu_share = 1}, 5);
+    for (uint32_t i = 0; i < set.count; i++) {
+        for (uint32_t k = 0; k < set.requests[i].record.stmt_count; k++) {
+            set.requests[i].record.stmts[k].rows = 100;
+        }
+    }
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void no_samples_give_no_findings(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/x");
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void sweep(void *arg)
+{
+    const struct rec_set *set = arg;
+    struct hp_case c = rec_case(set);
+    struct hp_arena arena;
+    struct hp_find_result result;
+    hp_arena_init(&arena, (size_t)64 << 20);
+    hp_err err = hp_find_run(&c, &arena, &result);
+    assert_true(err == HP_OK || err == HP_ENOMEM);
+    hp_arena_fini(&arena);
+}
+
+static void out_of_memory_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set,
+         (struct page){.threads = 4,
+                       .thread_ms = 50,
+                       .queries = 5,
+                       .query_ms = 3,
+                       .around_ms = 1,
+                       .hot_ms = 20,
+                       .view_ms = 1,
+                       .cpu_share = 1},
+         3);
+    hp_sweep_oom(sweep, &set);
+    rec_set_fini(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(query_per_item_is_priced_with_the_library_around_it),
+        cmocka_unit_test(query_per_item_without_tree_saves_only_sql),
+        cmocka_unit_test(same_parameters_are_a_duplicate_not_a_query_per_item),
+        cmocka_unit_test(two_distinct_or_cheap_queries_are_silent),
+        cmocka_unit_test(thread_per_item_is_priced_over_the_critical_path),
+        cmocka_unit_test(query_inside_a_thread_per_item_is_one_cause),
+        cmocka_unit_test(executor_per_request_fires_and_a_reused_one_does_not),
+        cmocka_unit_test(pool_that_warms_up_in_the_first_requests_is_silent),
+        cmocka_unit_test(different_calls_in_parallel_are_silent),
+        cmocka_unit_test(both_causes_are_ranked_and_do_not_add_up_beyond_the_route),
+        cmocka_unit_test(slow_query_has_no_proven_lower_bound),
+        cmocka_unit_test(computing_function_is_hot_and_the_view_is_not),
+        cmocka_unit_test(waiting_function_is_not_hot),
+        cmocka_unit_test(orm_work_of_a_claimed_query_is_not_hot),
+        cmocka_unit_test(rare_cause_over_the_recording_is_priced_at_p95),
+        cmocka_unit_test(warming_a_cache_in_the_first_requests_is_silent),
+        cmocka_unit_test(id_survives_an_edit_that_moves_the_line),
+        cmocka_unit_test(reading_page_by_page_is_silent),
+        cmocka_unit_test(no_samples_give_no_findings),
+        cmocka_unit_test(out_of_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -8,8 +8,8 @@
 #include "base/str.h"
 
 #define LIST_COUNT 5
-#define LIST_MAX 1024
-#define TEXT_MAX 4095
+#define LIST_MAX   1024
+#define TEXT_MAX   4095
 
 struct list {
     struct hp_str *items; /* NUL-terminated copies */
@@ -21,8 +21,9 @@ struct hp_places {
 };
 
 /* Packages that dispatch to the application rather than work for it: a hot spot there is the application's own callee. */
-static const char *const frameworks[] = {"flask",   "werkzeug", "jinja2",  "click",    "gunicorn",   "gevent",     "greenlet", "waitress",
-                                         "asgiref", "wsgiref",  "asyncio", "threading", "concurrent", "socketserver", "http",     "blinker"};
+static const char *const frameworks[] = {
+    "flask",   "werkzeug", "jinja2",  "click",     "gunicorn",   "gevent",       "greenlet", "waitress",
+    "asgiref", "wsgiref",  "asyncio", "threading", "concurrent", "socketserver", "http",     "blinker"};
 
 struct hp_places *hp_places_new(void)
 {
@@ -111,7 +112,8 @@ static size_t after_folder(struct hp_str name, const char *folder)
 {
     size_t n = strlen(folder);
     for (size_t i = name.n; i-- > 0;) {
-        if (name.p[i] == '/' && i + n + 2 <= name.n && memcmp(name.p + i + 1, folder, n) == 0 && name.p[i + n + 1] == '/') {
+        if (name.p[i] == '/' && i + n + 2 <= name.n && memcmp(name.p + i + 1, folder, n) == 0 &&
+            name.p[i + n + 1] == '/') {
             return i + n + 2;
         }
     }
@@ -128,7 +130,8 @@ static bool is_framework(struct hp_str shown)
 {
     for (size_t i = 0; i < sizeof frameworks / sizeof frameworks[0]; i++) {
         size_t n = strlen(frameworks[i]);
-        if (shown.n > n && memcmp(shown.p, frameworks[i], n) == 0 && (shown.p[n] == '/' || shown.p[n] == '.')) {
+        if (shown.n > n && memcmp(shown.p, frameworks[i], n) == 0 &&
+            (shown.p[n] == '/' || shown.p[n] == '.')) {
             return true;
         }
     }
@@ -137,8 +140,9 @@ static bool is_framework(struct hp_str shown)
 
 static bool is_python(struct hp_str name)
 {
-    return hp_str_ends(name, HP_STR(".py")) || hp_str_ends(name, HP_STR(".pyc")) || hp_str_ends(name, HP_STR(".pyw")) ||
-           hp_str_ends(name, HP_STR(".pyx")) || hp_str_ends(name, HP_STR(".ipy"));
+    return hp_str_ends(name, HP_STR(".py")) || hp_str_ends(name, HP_STR(".pyc")) ||
+           hp_str_ends(name, HP_STR(".pyw")) || hp_str_ends(name, HP_STR(".pyx")) ||
+           hp_str_ends(name, HP_STR(".ipy"));
 }
 
 /* A template is written from its templates folder on, else with the folder that holds it. */
@@ -187,7 +191,8 @@ int hp_places_classify(const struct hp_places *places, const char *text, size_t 
     size_t app = longest(&lists[HP_PLACE_APP], name);
     size_t root = longest(&lists[HP_PLACE_ROOT], name);
     bool own = longest(&lists[HP_PLACE_OWN], name) != 0;
-    bool is_app = !own && (matches_glob(&lists[HP_PLACE_GLOB], zero) || (app != 0 && app >= library) || (packages == 0 && library == 0));
+    bool is_app = !own && (matches_glob(&lists[HP_PLACE_GLOB], zero) || (app != 0 && app >= library) ||
+                           (packages == 0 && library == 0));
     int flags = is_app ? HP_PLACE_IS_APP : 0;
 
     struct hp_str shown = name;

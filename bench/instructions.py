@@ -2,7 +2,8 @@
 
     instructions.py [--python EXE] [--path /orm] [--requests 10] [--gate] VARIANT...
 
-Counting starts after the warm-up (callgrind_control switches it on), so start-up is not in it. Counts repeat to about 0.5 %, whatever else
+Counting starts after the warm-up (callgrind_control switches it on), so start-up is not in it. Counts repeat to
+about 0.5 %, whatever else
 the machine does. With --gate: exit 1 when a ratio to bare is above its limit (LIMITS, by version of CPython).
 """
 
@@ -79,7 +80,9 @@ def count(python: str, variant: str, path: str, requests: int) -> float:
             raise SystemExit(f"{variant}: the worker did not start")
         order(f"run {path} {WARM_UP}")
         time.sleep(1.5)  # the writer's first batch
-        subprocess.run(["callgrind_control", "-i", "on", str(worker.pid)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["callgrind_control", "-i", "on", str(worker.pid)], check=True, stdout=subprocess.DEVNULL
+        )
         order(f"run {path} 1")
         subprocess.run(["callgrind_control", "-z", str(worker.pid)], check=True, stdout=subprocess.DEVNULL)
         order(f"run {path} {requests}")
@@ -105,11 +108,16 @@ def main() -> int:
     parser.add_argument("--gate", action="store_true")
     options = parser.parse_args()
     version = subprocess.run(
-        [options.python, "-c", "import sys; print(*sys.version_info[:2])"], check=True, capture_output=True, text=True
+        [options.python, "-c", "import sys; print(*sys.version_info[:2])"],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     limits = LIMITS.get(tuple(int(part) for part in version.stdout.split()), {})
     bare = count(options.python, "bare", options.path, options.requests)
-    print(f"python {'.'.join(version.stdout.split())} {options.path}: bare {bare:,.0f} k instructions a request")
+    print(
+        f"python {'.'.join(version.stdout.split())} {options.path}: bare {bare:,.0f} k instructions a request"
+    )
     failed = False
     for variant in options.variants:
         thousands = count(options.python, variant, options.path, options.requests)
@@ -123,5 +131,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-
     sys.exit(main())

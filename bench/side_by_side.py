@@ -2,7 +2,8 @@
 
     side_by_side.py [--python EXE] [--path /orm] [--pairs 12] [--requests 20] VARIANT...
 
-All workers live at once; a pair is bare, tool, tool, bare, so that drift of the machine falls on both alike. The ratio of a pair is that of
+All workers live at once; a pair is bare, tool, tool, bare, so that drift of the machine falls on both alike.
+The ratio of a pair is that of
 the medians; shown are the median over pairs and a 95 % interval by bootstrap over them.
 """
 
@@ -15,7 +16,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEFAULT = ["count", "monitor", "trace", "trace-c", "middleware", "cprofile", "yappi", "werkzeug", "fmd", "otel"]
+DEFAULT = [
+    "count",
+    "monitor",
+    "trace",
+    "trace-c",
+    "middleware",
+    "cprofile",
+    "yappi",
+    "werkzeug",
+    "fmd",
+    "otel",
+]
 
 
 class Worker:
@@ -68,7 +80,9 @@ def main() -> int:
     options = parser.parse_args()
     bare = Worker(options.python, "bare")
     bare.run(options.clock, options.path, 30)
-    print(f"{options.path}, {'thread CPU' if options.clock == 'cpu' else 'wall'} time, ratio to bare (95 % interval)")
+    print(
+        f"{options.path}, {'thread CPU' if options.clock == 'cpu' else 'wall'} time, ratio to bare (95 % interval)"
+    )
     for variant in options.variants:
         worker = Worker(options.python, variant)
         if not worker.ready:
@@ -79,7 +93,10 @@ def main() -> int:
             worker.run(options.clock, options.path, 30)
             ratios, added = [], []
             for _ in range(options.pairs):
-                times = [side.run(options.clock, options.path, options.requests) for side in (bare, worker, worker, bare)]
+                times = [
+                    side.run(options.clock, options.path, options.requests)
+                    for side in (bare, worker, worker, bare)
+                ]
                 before, after = (times[0] + times[3]) / 2, (times[1] + times[2]) / 2
                 ratios.append(after / before)
                 added.append(after - before)
@@ -90,7 +107,8 @@ def main() -> int:
             worker.close()
         low, high = interval(ratios)
         print(
-            f"  {variant:12} {statistics.median(ratios):6.3f} x  ({low:.3f} to {high:.3f})   {statistics.median(added):+9.1f} us a request",
+            f"  {variant:12} {statistics.median(ratios):6.3f} x  ({low:.3f} to {high:.3f})"
+            f"   {statistics.median(added):+9.1f} us a request",
             flush=True,
         )
     bare.close()

@@ -17,7 +17,7 @@
 
 typedef struct {
     PyObject_HEAD struct hp_cap_request *request; /* NULL once finished */
-    PyObject *environ;                            /* owned */
+    PyObject *env;                                /* owned */
     PyObject *app;                                /* owned; for the route */
     PyObject *done;                               /* owned or NULL: the drop-in middleware's callback */
     uint64_t started;                             /* ticks */
@@ -52,7 +52,7 @@ static void take_route(Call *call)
         return;
     }
     call->routed = true;
-    if (hp_flask_route(call->environ, call->app, call->request) != 0) {
+    if (hp_flask_route(call->env, call->app, call->request) != 0) {
         swallow();
     }
 }
@@ -83,7 +83,7 @@ static void finish(Call *call)
     call->request = NULL;
     hp_cap_request_finish(request);
     if (call->done != NULL && profile != NULL) {
-        PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->environ, (const char *)profile,
+        PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->env, (const char *)profile,
                                                  (Py_ssize_t)size, elapsed_s);
         Py_XDECREF(result);
         swallow();
@@ -96,7 +96,7 @@ static void call_dealloc(Call *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     finish(self);
-    Py_CLEAR(self->environ);
+    Py_CLEAR(self->env);
     Py_CLEAR(self->app);
     Py_CLEAR(self->done);
     type->tp_free((PyObject *)self);
@@ -321,13 +321,13 @@ static PyObject *body_getattro(PyObject *object, PyObject *name)
 }
 
 /* Whether the server may look into this object, so that it must get it as it is. 1, 0, or -1 with an exception. */
-static int goes_unwrapped(PyObject *body, PyObject *environ)
+static int goes_unwrapped(PyObject *body, PyObject *env)
 {
     if (PyList_Check(body) || PyTuple_Check(body) || PyBytes_Check(body) ||
         (Py_TYPE(body)->tp_as_sequence != NULL && Py_TYPE(body)->tp_as_sequence->sq_length != NULL)) {
         return 1;
     }
-    PyObject *wrapper = PyDict_GetItemWithError(environ, str_file_wrapper); /* borrowed */
+    PyObject *wrapper = PyDict_GetItemWithError(env, str_file_wrapper); /* borrowed */
     if (wrapper != NULL && PyType_Check(wrapper) && PyObject_TypeCheck(body, (PyTypeObject *)wrapper)) {
         return 1;
     }
@@ -353,7 +353,7 @@ static void count_list(Call *call, PyObject *body)
 /* The body to hand to the server; takes the reference to `body`. */
 static PyObject *wrap_body(Call *call, PyObject *body)
 {
-    int unwrapped = goes_unwrapped(body, call->environ);
+    int unwrapped = goes_unwrapped(body, call->env);
     if (unwrapped < 0) {
         swallow();
         unwrapped = 1;
@@ -375,28 +375,28 @@ static PyObject *wrap_body(Call *call, PyObject *body)
 
 /* ---- the call ---- */
 
-static bool is_loopback(PyObject *environ)
+static bool is_loopback(PyObject *env)
 {
     static const char *const forwarded[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"};
-    struct hp_span8 address = hp_utf8(PyDict_GetItem(environ, str_remote));
+    struct hp_span8 address = hp_utf8(PyDict_GetItem(env, str_remote));
     if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
           (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
         return false;
     }
     for (size_t i = 0; i < sizeof forwarded / sizeof forwarded[0]; i++) {
-        if (PyDict_GetItemString(environ, forwarded[i]) != NULL) {
+        if (PyDict_GetItemString(env, forwarded[i]) != NULL) {
             return false; /* a proxy on this host: the client may be anybody */
         }
     }
     return true;
 }
 
-static bool allows_timing(PyObject *app, PyObject *environ)
+static bool allows_timing(PyObject *app, PyObject *env)
 {
     if (options.timing != 1) {
         return options.timing == 2;
     }
-    if (is_loopback(environ)) {
+    if (is_loopback(env)) {
         return true;
     }
     PyObject *debug = PyObject_GetAttr(app, str_debug);
@@ -407,11 +407,11 @@ static bool allows_timing(PyObject *app, PyObject *environ)
 }
 
 /* Whether this request is recorded: scope and sampling. What is left out is counted. */
-static bool is_in_scope(PyObject *environ)
+static bool is_in_scope(PyObject *env)
 {
     bool keep = options.sample <= 1 || options.turn++ % options.sample == 0;
     if (keep && options.scope != NULL) {
-        PyObject *method = PyDict_GetItem(environ, str_method), *path = PyDict_GetItem(environ, str_path);
+        PyObject *method = PyDict_GetItem(env, str_method), *path = PyDict_GetItem(env, str_path);
         PyObject *verdict = method == NULL || path == NULL
                                 ? NULL
                                 : PyObject_CallFunctionObjArgs(options.scope, method, path, NULL);
@@ -425,9 +425,9 @@ static bool is_in_scope(PyObject *environ)
     return keep;
 }
 
-static int64_t content_length(PyObject *environ)
+static int64_t content_length(PyObject *env)
 {
-    struct hp_span8 text = hp_utf8(PyDict_GetItem(environ, str_length));
+    struct hp_span8 text = hp_utf8(PyDict_GetItem(env, str_length));
     int64_t length = 0;
     for (size_t i = 0; i < text.n && i < 18; i++) {
         if (text.p[i] < '0' || text.p[i] > '9') {
@@ -439,7 +439,7 @@ static int64_t content_length(PyObject *environ)
 }
 
 /* Everything that a request needs, or NULL without exception (the application then runs unwatched). */
-static Call *call_begin(PyObject *app, PyObject *environ, PyObject *done, int level, bool want_c)
+static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level, bool want_c)
 {
     hp_lane_find_greenlets();
     Call *call = PyObject_New(Call, (PyTypeObject *)call_type);
@@ -447,11 +447,11 @@ static Call *call_begin(PyObject *app, PyObject *environ, PyObject *done, int le
         swallow();
         return NULL;
     }
-    call->environ = Py_NewRef(environ);
+    call->env = Py_NewRef(env);
     call->app = Py_NewRef(app);
     call->done = Py_XNewRef(done);
     call->want_c = want_c;
-    call->timing = done == NULL && allows_timing(app, environ);
+    call->timing = done == NULL && allows_timing(app, env);
     call->routed = done != NULL;
     call->started = hp_cap_ticks();
     int effective = level == HP_X_LEVEL_TRACE && !hp_ext.tracing ? HP_X_LEVEL_MONITOR : level;
@@ -464,7 +464,7 @@ static Call *call_begin(PyObject *app, PyObject *environ, PyObject *done, int le
     if (effective != level) {
         hp_cap_request_level_reason(call->request, level, hp_ext.trace_reason);
     }
-    hp_cap_request_bytes(call->request, content_length(environ), 0);
+    hp_cap_request_bytes(call->request, content_length(env), 0);
     return call;
 }
 
@@ -482,12 +482,12 @@ static PyObject *new_start_response(Call *call, PyObject *original)
 }
 
 /* Call `target` (with `self` first unless NULL) as the application of one request. */
-static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObject *environ,
+static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObject *env,
                              PyObject *start_response)
 {
     struct stretch stretch;
     PyObject *ours = new_start_response(call, start_response);
-    PyObject *args[4] = {NULL, self, environ, ours};
+    PyObject *args[4] = {NULL, self, env, ours};
     stretch_begin(&stretch, call);
     PyObject *body = self != NULL
                          ? PyObject_Vectorcall(target, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)

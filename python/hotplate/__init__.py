@@ -1,6 +1,7 @@
 """Hotplate: what makes a Flask application slow, what fixing it would save, and proof afterwards.
 
-No code change: ``hotplate run -- flask --app shop run``. In code: ``from hotplate.flask import Hotplate; Hotplate(app)``.
+No code change: ``hotplate run -- flask --app shop run``. In code: ``from hotplate.flask import Hotplate;
+Hotplate(app)``.
 In place of Werkzeug's profiler: ``from hotplate.middleware import ProfilerMiddleware``.
 
 Importing this package starts nothing and needs no Flask.

@@ -16,7 +16,8 @@ _current: Settings | None = None
 
 
 def start(settings: Settings) -> Settings:
-    """Start capturing with these settings; a later call may raise the level, never lower it. Returns what is in force.
+    """Start capturing with these settings; a later call may raise the level, never lower it. Returns what is in
+    force.
 
     Raises ValueError for settings that make no sense (a bad pattern). Any thread.
     """
@@ -72,12 +73,14 @@ def _wrap(module: ModuleType) -> None:
 
 
 def counts() -> dict[str, int]:
-    """Requests started, stored, dropped by cause …, and what the capture cost (ns). Empty when nothing was started."""
+    """Requests started, stored, dropped by cause …, and what the capture cost (ns). Empty when nothing was
+    started."""
     return _hotplate.counts() if _current is not None else {}
 
 
 def status() -> dict[str, Any]:
-    """Level in force, whether the tracer runs and why not, and what troubles the store (`trouble`, empty if nothing)."""
+    """Level in force, whether the tracer runs and why not, and what troubles the store (`trouble`, empty
+    if nothing)."""
     return {**_hotplate.status(), "trouble": _hotplate.trouble()}
 
 

@@ -1,6 +1,7 @@
 """Do something when a module is imported, now or later.
 
-A finder in front of sys.meta_path lets the others find the module and wraps its loader's ``exec_module``. It imports nothing by itself, and a
+A finder in front of sys.meta_path lets the others find the module and wraps its loader's ``exec_module``. It
+imports nothing by itself, and a
 failing callback never fails the import: it is counted. Modules that are there already are handled at once.
 """
 

@@ -1,6 +1,7 @@
 """What `hotplate run` starts in each Python process of the command, from a sitecustomize of its own.
 
-Nothing is captured until Flask is imported. The marker file named by HOTPLATE_RUN tells `hotplate run` how far it came:
+Nothing is captured until Flask is imported. The marker file named by HOTPLATE_RUN tells `hotplate run` how far
+it came:
 one line each of ``python EXECUTABLE VERSION``, ``flask VERSION``, ``app NAME``.
 """
 

@@ -1,4 +1,5 @@
-"""Tell the extension which folders are library, which application. The rules themselves are in C (hotplate/ext/place.h)."""
+"""Tell the extension which folders are library, which application. The rules themselves are in C
+(hotplate/ext/place.h)."""
 
 from __future__ import annotations
 

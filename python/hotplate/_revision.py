@@ -42,14 +42,18 @@ def _hash_files(files: list[Path], base: Path) -> str:
         except OSError:
             data = b""
         room -= len(data)
-        digest.update(os.fsencode(os.path.relpath(path, base)) + b"\0" + len(data).to_bytes(8, "little") + data)
+        digest.update(
+            os.fsencode(os.path.relpath(path, base)) + b"\0" + len(data).to_bytes(8, "little") + data
+        )
     return digest.hexdigest()[:8]
 
 
 def _changed(folder: Path) -> list[Path] | None:
     """Files of the application that differ from HEAD (untracked source files too); None when git does not say."""
     top = _git(folder, "rev-parse", "--show-toplevel")
-    listed = _git(folder, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--", ".")
+    listed = _git(
+        folder, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal", "--", "."
+    )
     if top is None or listed is None:
         return None
     root = Path(os.fsdecode(top.strip()))
@@ -63,7 +67,9 @@ def _source_files(folder: Path) -> list[Path]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and name not in _SKIP and not (Path(here) / name / "pyvenv.cfg").exists()
+            if not name.startswith(".")
+            and name not in _SKIP
+            and not (Path(here) / name / "pyvenv.cfg").exists()
         )
         found.extend(Path(here) / name for name in sorted(files) if Path(name).suffix in _SUFFIXES)
         if len(found) >= _MOST_FILES:

@@ -1,6 +1,7 @@
 """Settings of one process's capture: where they come from, and what they mean.
 
-``hotplate run`` hands them over in ``HOTPLATE_*`` variables (docs/formats/cli.md); ``Hotplate(app, …)`` takes keywords, and what
+``hotplate run`` hands them over in ``HOTPLATE_*`` variables (docs/formats/cli.md); ``Hotplate(app, …)`` takes
+keywords, and what
 ``hotplate run`` says wins over the code, because whoever typed it is looking.
 """
 
@@ -38,7 +39,8 @@ class Settings:
     given: frozenset[str] = field(default_factory=frozenset)
 
     def scope(self) -> Callable[[str, str], bool] | None:
-        """A function (method, path) -> whether the request is recorded; None when all are. ValueError on a bad pattern."""
+        """A function (method, path) -> whether the request is recorded; None when all are. ValueError on a
+        bad pattern."""
         if not self.route and not self.ignore:
             return None
         wanted = [_compile(text) for text in self.route]

@@ -1,9 +1,9 @@
 """The Flask extension: ``Hotplate(app)``, safe in production.
 
-    from hotplate.flask import Hotplate
+from hotplate.flask import Hotplate
 
-    Hotplate(app)                     # level "monitor"
-    hotplate = Hotplate(); hotplate.init_app(app)
+Hotplate(app)                     # level "monitor"
+hotplate = Hotplate(); hotplate.init_app(app)
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ __all__ = ["Hotplate"]
 class Hotplate:
     """Records the requests of this process's Flask applications.
 
-    level: "count", "monitor" (default), "sample" or "trace". store: path of the store, default as for the command line.
-    route, ignore: regular expressions over "METHOD /path"; what they leave out is counted. sample: record one request in so many.
-    slow_ms: keep detail only above it. app_code: globs of files that count as application code. server_timing: None (default)
+    level: "count", "monitor" (default), "sample" or "trace". store: path of the store, default as for the
+    command line.
+    route, ignore: regular expressions over "METHOD /path"; what they leave out is counted. sample: record one
+    request in so many.
+    slow_ms: keep detail only above it. app_code: globs of files that count as application code. server_timing:
+    None (default)
     sends the header in debug and to loopback, True always, False never. Settings of `hotplate run` win over these.
 
     Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of

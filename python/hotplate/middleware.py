@@ -39,7 +39,8 @@ class _Loaded:
 
 
 def _create(path: str, data: bytes) -> str:
-    """Write `data` to a file that did not exist: `path`, or with .2, .3 … before its suffix. Returns its name. OSError."""
+    """Write `data` to a file that did not exist: `path`, or with .2, .3 … before its suffix. Returns its
+    name. OSError."""
     stem, suffix = os.path.splitext(path)
     number = 1
     while True:
@@ -55,8 +56,10 @@ def _create(path: str, data: bytes) -> str:
 class ProfilerMiddleware:
     """Wrap a WSGI application and profile each request.
 
-    stream: where the table goes, None for none. sort_by and restrictions: as for pstats. profile_dir: where ``.prof`` files
-    go, None for none. filename_format: a format string with method, path, elapsed (ms) and time, or a callable that takes
+    stream: where the table goes, None for none. sort_by and restrictions: as for pstats. profile_dir: where
+    ``.prof`` files
+    go, None for none. filename_format: a format string with method, path, elapsed (ms) and time, or a callable
+    that takes
     the environ; environ["werkzeug.profiler"] then holds elapsed and time.
     """
 

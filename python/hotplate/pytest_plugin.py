@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The two options."""
     group = parser.getgroup("hotplate")
-    group.addoption("--hotplate", action="store_true", help="record requests to Flask applications with Hotplate")
+    group.addoption(
+        "--hotplate", action="store_true", help="record requests to Flask applications with Hotplate"
+    )
     group.addoption("--hotplate-store", metavar="FILE", default="", help="store to record into")
 
 

@@ -13,24 +13,36 @@
 #include "hotplate/err.h"
 
 enum hp_sym_kind { /* stored in files: only add */
-    HP_SYM_PYTHON = 0,
-    HP_SYM_C = 1,        /* name as cProfile writes it: "<built-in method builtins.len>", file "~", line 0 */
-    HP_SYM_TEMPLATE = 2, /* Jinja2: file is "<templates folder>/x.html" */
-    HP_SYM_ROOT = 3,     /* the request itself, a thread, a greenlet, a task */
-    HP_SYM_OVERFLOW = 4  /* what did not fit the tree's cap */
+                   HP_SYM_PYTHON = 0,
+                   HP_SYM_C =
+                       1, /* name as cProfile writes it: "<built-in method builtins.len>", file "~", line 0 */
+                   HP_SYM_TEMPLATE = 2, /* Jinja2: file is "<templates folder>/x.html" */
+                   HP_SYM_ROOT = 3,     /* the request itself, a thread, a greenlet, a task */
+                   HP_SYM_OVERFLOW = 4  /* what did not fit the tree's cap */
 };
 
-enum hp_sym_flags { HP_SYM_APP = 1 /* application code */, HP_SYM_FRAMEWORK = 2 /* dispatch: flask, werkzeug, jinja2, server */ };
+enum hp_sym_flags {
+    HP_SYM_APP = 1 /* application code */,
+    HP_SYM_FRAMEWORK = 2 /* dispatch: flask, werkzeug, jinja2, server */
+};
 
 struct hp_symbol {
-    struct hp_str file; /* as CONTRACTS says: relative to the sys.path entry; library files keep "package/…" */
+    struct hp_str
+        file; /* as CONTRACTS says: relative to the sys.path entry; library files keep "package/…" */
     struct hp_str name; /* qualified name */
     struct hp_str path; /* absolute path as co_filename has it; what pstats prints; empty if as `file` */
     uint32_t line;      /* of the def; 0 if none */
     uint8_t kind, flags;
 };
 
-enum hp_engine { HP_ENGINE_UNKNOWN, HP_ENGINE_SQLITE, HP_ENGINE_MYSQL, HP_ENGINE_MARIADB, HP_ENGINE_POSTGRESQL, HP_ENGINE_OTHER };
+enum hp_engine {
+    HP_ENGINE_UNKNOWN,
+    HP_ENGINE_SQLITE,
+    HP_ENGINE_MYSQL,
+    HP_ENGINE_MARIADB,
+    HP_ENGINE_POSTGRESQL,
+    HP_ENGINE_OTHER
+};
 
 struct hp_statement {
     struct hp_str text; /* folded (fingerprint.h) */
@@ -38,7 +50,8 @@ struct hp_statement {
 };
 
 struct hp_route {
-    struct hp_str method, rule, endpoint; /* rule "<unmatched>" for everything unmatched (method kept, endpoint empty) */
+    struct hp_str method, rule,
+        endpoint; /* rule "<unmatched>" for everything unmatched (method kept, endpoint empty) */
 };
 
 struct hp_dict; /* opaque */
@@ -49,7 +62,8 @@ void hp_dict_free(struct hp_dict *dict);
 /* Intern; the same content gives the same id. Text is copied. HP_EFULL at the cap (2^20 entries or 256 MiB a table): the
  * caller uses id 0 and counts it. Threads: any (a short lock among writers). Not hot: call once per code object etc. */
 HP_CHECK hp_err hp_dict_add_symbol(struct hp_dict *dict, const struct hp_symbol *symbol, uint32_t *id);
-HP_CHECK hp_err hp_dict_add_statement(struct hp_dict *dict, const struct hp_statement *statement, uint32_t *id);
+HP_CHECK hp_err hp_dict_add_statement(struct hp_dict *dict, const struct hp_statement *statement,
+                                      uint32_t *id);
 HP_CHECK hp_err hp_dict_add_route(struct hp_dict *dict, const struct hp_route *route, uint32_t *id);
 HP_CHECK hp_err hp_dict_add_string(struct hp_dict *dict, struct hp_str text, uint32_t *id);
 

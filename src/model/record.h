@@ -21,7 +21,13 @@
 
 enum hp_level { HP_LEVEL_COUNT = 0, HP_LEVEL_MONITOR = 1, HP_LEVEL_SAMPLE = 2, HP_LEVEL_TRACE = 3 };
 enum hp_kind { HP_KIND_REQUEST = 0, HP_KIND_CLI = 1, HP_KIND_TEST = 2 };
-enum hp_reason { HP_REASON_ASKED = 0, HP_REASON_BUDGET = 1, HP_REASON_NO_TOOL_ID = 2, HP_REASON_ROUTE = 3, HP_REASON_UNSUPPORTED = 4 };
+enum hp_reason {
+    HP_REASON_ASKED = 0,
+    HP_REASON_BUDGET = 1,
+    HP_REASON_NO_TOOL_ID = 2,
+    HP_REASON_ROUTE = 3,
+    HP_REASON_UNSUPPORTED = 4
+};
 
 enum hp_request_flags {
     HP_REQ_STREAMED = 1,
@@ -29,56 +35,73 @@ enum hp_request_flags {
     HP_REQ_HANDED_OVER = 4, /* the body went to the server unwrapped: the end is the call's return */
     HP_REQ_TRUNCATED = 8,   /* some cap was hit: see dropped_* */
     HP_REQ_EXCEPTION = 16,
-    HP_REQ_SHARED_CPU = 32  /* other greenlets ran on the thread: cpu_ns is absent */
+    HP_REQ_SHARED_CPU = 32 /* other greenlets ran on the thread: cpu_ns is absent */
 };
 
-enum hp_phase { /* wall split exactly: the sum of all is wall_ns */
-    HP_PHASE_OUTER = 0, /* middleware around wsgi_app, and Flask before before_request */
-    HP_PHASE_BEFORE,
-    HP_PHASE_VIEW,
-    HP_PHASE_TEMPLATE,
-    HP_PHASE_AFTER,
-    HP_PHASE_TEARDOWN,
-    HP_PHASE_BODY,
-    HP_PHASE_COUNT
+enum hp_phase {                     /* wall split exactly: the sum of all is wall_ns */
+                HP_PHASE_OUTER = 0, /* middleware around wsgi_app, and Flask before before_request */
+                HP_PHASE_BEFORE,
+                HP_PHASE_VIEW,
+                HP_PHASE_TEMPLATE,
+                HP_PHASE_AFTER,
+                HP_PHASE_TEARDOWN,
+                HP_PHASE_BODY,
+                HP_PHASE_COUNT
 };
 
 struct hp_request {
     uint64_t id;  /* 16 hex digits outside */
     uint64_t seq; /* per process, from 1 */
     uint64_t start_wall_ns;
-    uint64_t wall_ns;       /* as measured */
-    uint64_t own_ns;        /* our own part of it (estimated from calibration); duration shown = wall_ns - own_ns */
+    uint64_t wall_ns; /* as measured */
+    uint64_t own_ns;  /* our own part of it (estimated from calibration); duration shown = wall_ns - own_ns */
     uint64_t cpu_ns, first_byte_ns, queue_ns, gil_ns, runqueue_ns, gc_ns; /* HP_ABSENT if not recorded */
     uint64_t bytes_in, bytes_out, alloc_bytes, alloc_blocks;              /* likewise */
-    uint64_t phase_ns[HP_PHASE_COUNT];                                    /* phase_ns[0] == HP_ABSENT: none recorded */
-    uint64_t exception_group;                                             /* hash of type and raising place; 0 none */
-    uint64_t trace_id[2], parent_span; /* W3C traceparent; 0 none */
+    uint64_t phase_ns[HP_PHASE_COUNT];        /* phase_ns[0] == HP_ABSENT: none recorded */
+    uint64_t exception_group;                 /* hash of type and raising place; 0 none */
+    uint64_t trace_id[2], parent_span;        /* W3C traceparent; 0 none */
     uint32_t route, revision, exception_type; /* route id; string ids */
     uint32_t view_sym;                        /* the view function, 0 unknown */
     uint32_t flags;
-    uint32_t weight;                          /* stands for this many requests */
+    uint32_t weight; /* stands for this many requests */
     uint32_t dropped_nodes, dropped_stmts, dropped_lanes;
-    uint32_t call_inner_ps, call_outer_ps;    /* calibrated cost of one traced call, picoseconds, for hp_tree_calibrate */
+    uint32_t call_inner_ps,
+        call_outer_ps; /* calibrated cost of one traced call, picoseconds, for hp_tree_calibrate */
     uint16_t status;
     uint8_t kind, level_asked, level, level_reason;
 };
 
-enum hp_lane_kind { HP_LANE_MAIN = 0, HP_LANE_THREAD = 1, HP_LANE_POOL = 2 /* item of an executor */, HP_LANE_GREENLET = 3, HP_LANE_TASK = 4 };
-enum hp_lane_flags { HP_LANE_OPEN = 1 /* still ran when the request ended */, HP_LANE_NEW_EXECUTOR = 2 /* pool thread started by this request */ };
+enum hp_lane_kind {
+    HP_LANE_MAIN = 0,
+    HP_LANE_THREAD = 1,
+    HP_LANE_POOL = 2 /* item of an executor */,
+    HP_LANE_GREENLET = 3,
+    HP_LANE_TASK = 4
+};
+enum hp_lane_flags {
+    HP_LANE_OPEN = 1 /* still ran when the request ended */,
+    HP_LANE_NEW_EXECUTOR = 2 /* pool thread started by this request */
+};
 
 struct hp_lane { /* lane 0 is the request's own; parents come before children */
     uint64_t start_ns, end_ns, cpu_ns /* or HP_ABSENT */, await_ns;
-    uint64_t spawn_ns;              /* when the parent started or submitted it */
-    uint64_t spawn_cost_ns;         /* time the parent spent in start()/submit() */
-    uint32_t parent, parent_node;   /* node of the tree below which it hangs */
+    uint64_t spawn_ns;                     /* when the parent started or submitted it */
+    uint64_t spawn_cost_ns;                /* time the parent spent in start()/submit() */
+    uint32_t parent, parent_node;          /* node of the tree below which it hangs */
     uint32_t site_sym, site_line, via_sym; /* application place that started it */
     uint8_t kind, flags;
 };
 
-enum hp_edge_kind { HP_EDGE_SPAWN = 0, HP_EDGE_JOIN = 1, HP_EDGE_WAKE = 2, HP_EDGE_SUBMIT = 3, HP_EDGE_RESULT = 4 };
+enum hp_edge_kind {
+    HP_EDGE_SPAWN = 0,
+    HP_EDGE_JOIN = 1,
+    HP_EDGE_WAKE = 2,
+    HP_EDGE_SUBMIT = 3,
+    HP_EDGE_RESULT = 4
+};
 
-struct hp_edge { /* JOIN, RESULT: `lane` waited from t0 to t1 for `other`. WAKE: waited, `other` (or HP_NODE_NONE) notified. */
+struct
+    hp_edge { /* JOIN, RESULT: `lane` waited from t0 to t1 for `other`. WAKE: waited, `other` (or HP_NODE_NONE) notified. */
     uint64_t t0_ns, t1_ns;
     uint32_t lane, other, node;
     uint32_t site_sym, site_line;
@@ -99,7 +122,8 @@ struct hp_wait { /* sparse totals per node */
 
 enum hp_stmt_flags { HP_STMT_ERROR = 1, HP_STMT_MANY = 2, HP_STMT_IN_TX = 4, HP_STMT_ORM = 8 };
 
-struct hp_stmt { /* one execution, in order of t0; at most HP_STMT_CAP a request, then only its group counts */
+struct
+    hp_stmt { /* one execution, in order of t0; at most HP_STMT_CAP a request, then only its group counts */
     uint64_t t0_ns, exec_ns, fetch_ns;
     uint64_t rows;       /* HP_ABSENT unknown */
     uint64_t param_hash; /* keyed; 0 = not comparable */
@@ -126,7 +150,8 @@ struct hp_record {
     struct hp_stmt *stmts;
     struct hp_group *groups;
     uint32_t lane_count, edge_count, span_count, wait_count, stmt_count, group_count;
-    struct hp_str shape, values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */
+    struct hp_str shape,
+        values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */
 };
 
 /* Append the encoding of `record` (with its length in front) to `out`. Hot: no allocation if `out` has room for it and 160 bytes more. HP_EFULL
@@ -142,7 +167,8 @@ HP_CHECK hp_err hp_record_encode_detail(const struct hp_record *record, struct h
  * before and the rest zeroed. Decoded indices of lanes are safe to use: a parent comes before its child, `lane` is in range (or 0 when there are no lanes),
  * `other` in range or HP_NODE_NONE. Indices of nodes are not checked against the tree. */
 HP_CHECK hp_err hp_record_decode(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record);
-HP_CHECK hp_err hp_record_decode_detail(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record);
+HP_CHECK hp_err hp_record_decode_detail(struct hp_reader *in, struct hp_arena *arena,
+                                        struct hp_record *record);
 
 /* Replace every id by what the maps say (each is called with a non-zero id; returning 0 loses the name only; a NULL map keeps them). The tree's symbols are
  * mapped when it is decoded, not here. */

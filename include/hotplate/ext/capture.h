@@ -23,11 +23,12 @@ struct hp_cap_lane;    /* opaque */
 /* ---- process ---- */
 
 struct hp_cap_config {
-    const char *store_path;  /* NULL: nothing is stored (the drop-in middleware) */
+    const char *store_path;               /* NULL: nothing is stored (the drop-in middleware) */
     uint64_t max_store_bytes, max_age_ns; /* 0: defaults */
-    size_t ring_bytes;       /* 0: 8 MiB */
-    uint64_t slow_ns;        /* keep detail (tree, statements, lanes) only of requests that take as long; 0: of all */
-    bool no_threads;         /* flush from later requests and at exit instead of a writer thread */
+    size_t ring_bytes;                    /* 0: 8 MiB */
+    uint64_t
+        slow_ns;     /* keep detail (tree, statements, lanes) only of requests that take as long; 0: of all */
+    bool no_threads; /* flush from later requests and at exit instead of a writer thread */
     const char *interpreter, *command, *revision; /* UTF-8, copied */
 };
 
@@ -41,8 +42,9 @@ bool hp_cap_flush(struct hp_cap *cap, uint32_t timeout_ms);
 
 struct hp_cap_counts {
     uint64_t started, finished, pushed, stored, sampled_out;
-    uint64_t dropped_ring, dropped_tree, dropped_store, dropped_memory; /* requests (dropped_tree: only their tree) */
-    uint64_t errors;         /* failures of ours inside hooks, by hp_cap_error */
+    uint64_t dropped_ring, dropped_tree, dropped_store,
+        dropped_memory; /* requests (dropped_tree: only their tree) */
+    uint64_t errors;    /* failures of ours inside hooks, by hp_cap_error */
     uint64_t own_ns;
     uint64_t writer_cpu_ns;
     uint64_t lanes_live, requests_live, tree_bytes;
@@ -60,22 +62,31 @@ bool hp_cap_should_fail(struct hp_cap *cap, const char *point);
 
 /* ---- words (ids of the process's dictionary; 0 when full) ---- */
 
-struct hp_span8 { const char *p; size_t n; }; /* UTF-8 */
-uint32_t hp_cap_symbol(struct hp_cap *cap, int kind, int flags, struct hp_span8 file, struct hp_span8 name, struct hp_span8 path, uint32_t line);
+struct hp_span8 {
+    const char *p;
+    size_t n;
+}; /* UTF-8 */
+uint32_t hp_cap_symbol(struct hp_cap *cap, int kind, int flags, struct hp_span8 file, struct hp_span8 name,
+                       struct hp_span8 path, uint32_t line);
 uint32_t hp_cap_string(struct hp_cap *cap, struct hp_span8 text);
-uint32_t hp_cap_route(struct hp_cap *cap, struct hp_span8 method, struct hp_span8 rule, struct hp_span8 endpoint);
+uint32_t hp_cap_route(struct hp_cap *cap, struct hp_span8 method, struct hp_span8 rule,
+                      struct hp_span8 endpoint);
 /* Fold SQL text and intern it; `engine` as enum hp_engine. Cold: cache the id by string object. */
 uint32_t hp_cap_statement(struct hp_cap *cap, struct hp_span8 sql, int engine, uint32_t *in_count);
 /* Where a source file goes: called once per application file; the writer reads `path` and keeps its text. */
 void hp_cap_source(struct hp_cap *cap, struct hp_span8 file, struct hp_span8 path);
 /* Keyed 64-bit hash (SipHash-2-4, key per process) for SQL parameters: start, feed, end (never 0). */
-struct hp_cap_hash { uint64_t v[4]; uint8_t tail[8]; uint64_t n; };
+struct hp_cap_hash {
+    uint64_t v[4];
+    uint8_t tail[8];
+    uint64_t n;
+};
 void hp_cap_hash_begin(struct hp_cap *cap, struct hp_cap_hash *hash);
 void hp_cap_hash_feed(struct hp_cap_hash *hash, const void *data, size_t n);
 uint64_t hp_cap_hash_end(struct hp_cap_hash *hash);
 
 /* ---- clock ---- */
-uint64_t hp_cap_ticks(void);                /* rdtsc or monotonic ns */
+uint64_t hp_cap_ticks(void); /* rdtsc or monotonic ns */
 uint64_t hp_cap_ns(uint64_t delta_ticks);
 uint64_t hp_cap_thread_cpu_ns(void);
 
@@ -83,7 +94,8 @@ uint64_t hp_cap_thread_cpu_ns(void);
 
 /* Begin a request with its main lane; NULL when memory is out (counted). level as enum hp_level. The request is alive until finish and
  * until the last lane that refers to it has ended. `keep`: do not push to the ring at finish (the drop-in middleware reads the tree itself). */
-struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int kind, bool keep, const void *frame);
+struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int kind, bool keep,
+                                            const void *frame);
 struct hp_cap_lane *hp_cap_request_lane(struct hp_cap_request *request);
 uint64_t hp_cap_request_id(const struct hp_cap_request *request);
 int hp_cap_request_level(const struct hp_cap_request *request);
@@ -93,7 +105,7 @@ void hp_cap_request_route(struct hp_cap_request *request, uint32_t route, uint32
 void hp_cap_request_status(struct hp_cap_request *request, int status);
 void hp_cap_request_bytes(struct hp_cap_request *request, int64_t in, int64_t out_more); /* -1: none */
 void hp_cap_request_first_byte(struct hp_cap_request *request);
-void hp_cap_request_flag(struct hp_cap_request *request, uint32_t flags);               /* enum hp_request_flags, or-ed */
+void hp_cap_request_flag(struct hp_cap_request *request, uint32_t flags); /* enum hp_request_flags, or-ed */
 void hp_cap_request_level_reason(struct hp_cap_request *request, int asked, int reason);
 void hp_cap_request_exception(struct hp_cap_request *request, uint32_t type_string, uint64_t group);
 void hp_cap_request_queue(struct hp_cap_request *request, uint64_t queue_ns);
@@ -101,30 +113,34 @@ void hp_cap_request_trace(struct hp_cap_request *request, const uint64_t trace_i
 /* Switch the main lane's phase and return the one before, to be restored by the caller. */
 int hp_cap_request_phase(struct hp_cap_request *request, int phase);
 /* So far, for Server-Timing: wall, and SQL time and count. */
-void hp_cap_request_so_far(const struct hp_cap_request *request, uint64_t *wall_ns, uint64_t *sql_ns, uint32_t *sql_count);
+void hp_cap_request_so_far(const struct hp_cap_request *request, uint64_t *wall_ns, uint64_t *sql_ns,
+                           uint32_t *sql_count);
 /* The end: closes open stack entries, encodes, pushes (unless keep), counts. `request` must not be used after, except by its lanes. */
 void hp_cap_request_finish(struct hp_cap_request *request);
 
 /* ---- lanes ---- */
 
-struct hp_cap_place { uint32_t site_sym, site_line, via_sym; };
+struct hp_cap_place {
+    uint32_t site_sym, site_line, via_sym;
+};
 
 /* A child lane below the parent's current node; NULL when the parent is dead or memory is out. kind as enum hp_lane_kind. Created at spawn or
  * submit (by the parent), begun by whoever runs it, ended there; freed by _unref (parent's creation holds one reference). */
 struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, struct hp_cap_place place);
-void hp_cap_lane_spawned(struct hp_cap_lane *lane);                     /* start()/submit() returned: its cost is known */
-void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame);    /* on the thread that runs it */
+void hp_cap_lane_spawned(struct hp_cap_lane *lane); /* start()/submit() returned: its cost is known */
+void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame); /* on the thread that runs it */
 void hp_cap_lane_end(struct hp_cap_lane *lane);
 /* The lane goes on under another caller (a server iterates the body from another frame): the bottom entry's frame becomes `frame`. */
 void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame);
 void hp_cap_lane_ref(struct hp_cap_lane *lane);
 void hp_cap_lane_unref(struct hp_cap_lane *lane);
-bool hp_cap_lane_alive(const struct hp_cap_lane *lane);                 /* its request has not finished */
-int hp_cap_lane_level(const struct hp_cap_lane *lane);                  /* of its request; -1 when dead */
-struct hp_cap_request *hp_cap_lane_request(struct hp_cap_lane *lane);   /* NULL when dead; borrowed */
-void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags);             /* enum hp_lane_flags */
+bool hp_cap_lane_alive(const struct hp_cap_lane *lane);               /* its request has not finished */
+int hp_cap_lane_level(const struct hp_cap_lane *lane);                /* of its request; -1 when dead */
+struct hp_cap_request *hp_cap_lane_request(struct hp_cap_lane *lane); /* NULL when dead; borrowed */
+void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags);           /* enum hp_lane_flags */
 /* `lane` waited from t0_ticks until now for `other` (may be NULL); kind as enum hp_edge_kind. */
-void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, uint64_t t0_ticks, struct hp_cap_place place);
+void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, uint64_t t0_ticks,
+                 struct hp_cap_place place);
 
 /* ---- the exact tracer: a shadow stack per lane ---- */
 
@@ -146,8 +162,9 @@ void hp_cap_set_call_cost(struct hp_cap *cap, uint32_t inner_ps, uint32_t outer_
 
 /* Begin an execution on a lane; returns its number for the two below (UINT32_MAX: not kept, but do call end). Nested executions (SQLAlchemy over a
  * wrapped driver) are suppressed: begin returns UINT32_MAX - 1 and end does nothing. */
-uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct hp_cap_place place, uint32_t conn, uint64_t param_hash, uint32_t many_count,
-                          uint32_t in_count, uint32_t flags);
+uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct hp_cap_place place,
+                          uint32_t conn, uint64_t param_hash, uint32_t many_count, uint32_t in_count,
+                          uint32_t flags);
 void hp_cap_sql_end(struct hp_cap_lane *lane, uint32_t number, int64_t rows, bool error);
 void hp_cap_sql_fetch(struct hp_cap_lane *lane, uint32_t number, uint64_t ns, int64_t rows_more);
 bool hp_cap_sql_inside(const struct hp_cap_lane *lane); /* between begin and end */

@@ -16,8 +16,19 @@
 
 struct hp_places; /* opaque */
 
-enum hp_place_list { HP_PLACE_LIBRARY /* prefix */, HP_PLACE_APP /* prefix */, HP_PLACE_OWN /* prefix */, HP_PLACE_GLOB, HP_PLACE_ROOT /* sys.path entry */ };
-enum hp_place_flags { HP_PLACE_IS_APP = 1, HP_PLACE_IS_FRAMEWORK = 2, HP_PLACE_IS_TEMPLATE = 4, HP_PLACE_IS_OWN = 8 };
+enum hp_place_list {
+    HP_PLACE_LIBRARY /* prefix */,
+    HP_PLACE_APP /* prefix */,
+    HP_PLACE_OWN /* prefix */,
+    HP_PLACE_GLOB,
+    HP_PLACE_ROOT /* sys.path entry */
+};
+enum hp_place_flags {
+    HP_PLACE_IS_APP = 1,
+    HP_PLACE_IS_FRAMEWORK = 2,
+    HP_PLACE_IS_TEMPLATE = 4,
+    HP_PLACE_IS_OWN = 8
+};
 
 /* NULL: no memory. */
 struct hp_places *hp_places_new(void);
@@ -26,6 +37,7 @@ void hp_places_free(struct hp_places *places);
 bool hp_places_add(struct hp_places *places, enum hp_place_list list, const char *text, size_t n);
 void hp_places_clear(struct hp_places *places, enum hp_place_list list);
 /* Classify a code object's file name: flags as result; the way to write it goes to `out` (NUL-terminated, cut at `capacity`). Threads: owner only. */
-int hp_places_classify(const struct hp_places *places, const char *name, size_t n, char *out, size_t capacity);
+int hp_places_classify(const struct hp_places *places, const char *name, size_t n, char *out,
+                       size_t capacity);
 
 #endif

@@ -16,9 +16,13 @@ static struct hp_places *typical(void)
         enum hp_place_list list;
         const char *text;
     } entries[] = {
-        {HP_PLACE_LIBRARY, "/usr/lib/python3.12"}, {HP_PLACE_OWN, "/venv/lib/python3.12/site-packages/hotplate"},
-        {HP_PLACE_APP, "/venv/lib/python3.12/site-packages/shopapp"}, {HP_PLACE_GLOB, "*/vendored/*"},
-        {HP_PLACE_ROOT, "/srv/shop"}, {HP_PLACE_ROOT, "/srv"}, {HP_PLACE_ROOT, "/venv/lib/python3.12/site-packages"},
+        {HP_PLACE_LIBRARY, "/usr/lib/python3.12"},
+        {HP_PLACE_OWN, "/venv/lib/python3.12/site-packages/hotplate"},
+        {HP_PLACE_APP, "/venv/lib/python3.12/site-packages/shopapp"},
+        {HP_PLACE_GLOB, "*/vendored/*"},
+        {HP_PLACE_ROOT, "/srv/shop"},
+        {HP_PLACE_ROOT, "/srv"},
+        {HP_PLACE_ROOT, "/venv/lib/python3.12/site-packages"},
     };
     struct hp_places *places = hp_places_new();
     assert_non_null(places);
@@ -43,9 +47,11 @@ static void places_are_classified_and_written(void **state)
         {"/venv/lib/python3.12/site-packages/flask/app.py", "flask/app.py", HP_PLACE_IS_FRAMEWORK},
         {"/venv/lib/python3.12/site-packages/sqlalchemy/orm/query.py", "sqlalchemy/orm/query.py", 0},
         {"/venv/lib/python3.12/site-packages/shopapp/models.py", "shopapp/models.py", HP_PLACE_IS_APP},
-        {"/venv/lib/python3.12/site-packages/hotplate/flask.py", "hotplate/flask.py", HP_PLACE_IS_OWN | HP_PLACE_IS_FRAMEWORK},
+        {"/venv/lib/python3.12/site-packages/hotplate/flask.py", "hotplate/flask.py",
+         HP_PLACE_IS_OWN | HP_PLACE_IS_FRAMEWORK},
         {"/venv/lib/python3.12/site-packages/vendored/y.py", "vendored/y.py", HP_PLACE_IS_APP},
-        {"/srv/shop/app/templates/a/page.html", "templates/a/page.html", HP_PLACE_IS_APP | HP_PLACE_IS_TEMPLATE},
+        {"/srv/shop/app/templates/a/page.html", "templates/a/page.html",
+         HP_PLACE_IS_APP | HP_PLACE_IS_TEMPLATE},
         {"/srv/shop/pages/page.html", "pages/page.html", HP_PLACE_IS_APP | HP_PLACE_IS_TEMPLATE},
         {"<template>", "<template>", HP_PLACE_IS_APP | HP_PLACE_IS_TEMPLATE},
         {"<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>", 0},

@@ -218,6 +218,12 @@ def stream_fails_first() -> Response:
     return Response(chunks(), mimetype="text/plain")
 
 
+@app.get("/endless")
+def endless() -> Response:
+    """A body that ends when the client goes away (or after a gigabyte); not in CASES."""
+    return Response((b"x" * 65_536 for _ in range(16_384)), mimetype="application/octet-stream")
+
+
 @app.get("/close-hook")
 def close_hook() -> Response:
     """A response that has something to do when it is closed."""

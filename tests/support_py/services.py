@@ -38,17 +38,18 @@ class ServiceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Server:
-    """A running web server: where it is, its process, and the file that holds its output."""
+    """A running web server: where it is, its process, and the files that hold what it writes."""
 
     kind: str
     url: str
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    stdout: Path
 
     def output(self) -> str:
-        """What it has written so far, both streams."""
-        return self.log.read_text(errors="replace")
+        """What it has written so far, stderr first."""
+        return self.log.read_text(errors="replace") + self.stdout.read_text(errors="replace")
 
 
 def free_port() -> int:
@@ -150,7 +151,8 @@ def server_command(
     """The command of a server kind for an application `module:name` or `package:factory()`.
 
     Kinds: flask, flask-reload, gunicorn-sync, gunicorn-gthread, gunicorn-gevent, gunicorn-preload, waitress,
-    uwsgi, uwsgi-threadless, pywsgi. Those of one process ignore `workers`; sync ones ignore `threads`.
+    uwsgi, uwsgi-threadless, pywsgi, script (`python <APPS>/<module>.py PORT`). Those of one process ignore
+    `workers`; sync ones ignore `threads`.
     """
     bin_ = Path(python).parent
     listen = f"127.0.0.1:{port}"
@@ -180,6 +182,8 @@ def server_command(
             return [*uwsgi, "--enable-threads", "--threads", str(threads)]
         case "uwsgi-threadless":
             return uwsgi
+        case "script":
+            return [python, str(APPS / f"{app.partition(':')[0]}.py"), str(port)]
         case "pywsgi":
             return [python, str(TESTS / "support_py" / "pywsgi.py"), app, str(port)]
         case _:
@@ -211,20 +215,20 @@ def run_server(
     command = [*prefix, *server_command(kind, app, port, python, workers, threads), *extra]
     environment = {**os.environ, "PYTHONPATH": str(cwd), "no_proxy": "127.0.0.1", **(env or {})}
     folder = Path(tempfile.mkdtemp(prefix="server-"))
-    log = folder / "output"
+    log, stdout = folder / "output", folder / "stdout"
     process: subprocess.Popen[bytes] | None = None
     try:
-        with open(log, "wb") as output:
+        with open(log, "wb") as output, open(stdout, "wb") as plain:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=plain,
+                stderr=output,
                 start_new_session=True,
             )
-        server = Server(kind, f"http://127.0.0.1:{port}", port, process, log)
+        server = Server(kind, f"http://127.0.0.1:{port}", port, process, log, stdout)
         try:
             wait_http(server.url + health, timeout_s, process)
         except ServiceError as error:

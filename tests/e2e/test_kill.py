@@ -1,0 +1,58 @@
+"""A worker that is killed: what it took along is counted, and nothing is there twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from support_py import client, services, store_file
+from support_py.cli import RUN, clean_environment, hotplate_json
+
+CONCURRENCY = 16
+
+
+def children(pid: int) -> list[int]:
+    """Processes that `pid` started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gunicorn-gthread", "gunicorn-sync"])
+@pytest.mark.parametrize("kills", [1, 4])
+def test_killed_workers_requests_are_stored_or_counted_as_lost(kind: str, kills: int, tmp_path: Path) -> None:
+    env = {**clean_environment(), "PYTHONPATH": str(services.APPS)}
+    store = tmp_path / ".hotplate" / "hotplate.db"
+    with services.run_server(kind, "tally:app", workers=4, prefix=RUN, env=env, cwd=tmp_path) as server:
+        load = client.BackgroundLoad(server.port, ("/work", "/sql", "/noop"), CONCURRENCY, keep_alive=False)
+        for n in range(kills):
+            while load.answered < 300 * (n + 1):
+                time.sleep(0.01)
+            workers = children(server.process.pid)
+            assert len(workers) >= 1
+            os.kill(workers[n % len(workers)], signal.SIGKILL)
+        while load.answered < 300 * (kills + 1):
+            time.sleep(0.01)
+        done = load.stop()
+        services.stop_group(server.process)
+    health = 1
+    complete = hotplate_json("report", cwd=tmp_path)["completeness"]
+    rows = store_file.requests(store)
+    assert complete["recorded"] == len(rows)
+    assert complete["requests"] == complete["recorded"] + complete["dropped"] + complete["lost"]
+    assert complete["dropped"] == 0
+    # No row twice: neither the ids nor a process's numbers.
+    assert len({row["hex"] for row in rows}) == len(rows)
+    assert len({(row["process"], row["seq"]) for row in rows}) == len(rows)
+    # Every answer that a client got is stored, or was in a killed worker's hands and is among the lost.
+    stored = {row["hex"] for row in rows}
+    missing = [id_ for id_ in done.ids if id_ not in stored]
+    assert len(missing) <= complete["lost"]
+    # A request counts from its first line in the application on: what was sent but still waited in a socket did not start.
+    assert len(done.ids) + health <= complete["requests"] <= done.sent + health
+    assert len(done.failed) <= kills * CONCURRENCY
+    # Asking again finds nothing more to adopt.
+    assert hotplate_json("report", cwd=tmp_path)["completeness"] == complete
+    assert not list((tmp_path / ".hotplate").glob("ring-*"))

@@ -555,9 +555,20 @@ struct shape_node {
     uint8_t kind;
 };
 
-static uint32_t read_u32(struct hp_reader *in)
+/* hp_reader_varint with two bytes inline: most numbers of a tree have one or two. */
+static inline uint64_t read_varint(struct hp_reader *in)
 {
-    uint64_t value = hp_reader_varint(in);
+    if (in->end - in->p >= 2 && in->p[1] < 0x80 && in->p[0] >= 0x80) {
+        uint64_t value = (uint64_t)(in->p[0] & 0x7F) | (uint64_t)in->p[1] << 7;
+        in->p += 2;
+        return value;
+    }
+    return hp_reader_varint(in);
+}
+
+static inline uint32_t read_u32(struct hp_reader *in)
+{
+    uint64_t value = read_varint(in);
     if (value > UINT32_MAX) {
         in->bad = true;
     }
@@ -591,16 +602,16 @@ static hp_err read_shape_head(struct hp_reader *in, uint32_t *sym)
 
 static bool read_values(struct hp_reader *in, struct hp_node *node)
 {
-    uint64_t calls = hp_reader_varint(in);
+    uint64_t calls = read_varint(in);
     node->calls = calls >> 1;
     if (calls & 1) {
-        uint64_t has = hp_reader_varint(in);
+        uint64_t has = read_varint(in);
         uint64_t exceptions = 0;
         uint64_t *const fields[] = {&node->resumes,     &exceptions,         &node->cpu_ns,
                                     &node->alloc_bytes, &node->alloc_blocks, &node->samples};
         for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
             if (has >> i & 1) {
-                *fields[i] = hp_reader_varint(in);
+                *fields[i] = read_varint(in);
             }
         }
         node->exceptions = exceptions < UINT32_MAX ? (uint32_t)exceptions : UINT32_MAX;
@@ -608,7 +619,7 @@ static bool read_values(struct hp_reader *in, struct hp_node *node)
             return false;
         }
     }
-    node->self = hp_reader_varint(in);
+    node->self = read_varint(in);
     return !in->bad;
 }
 

@@ -1,0 +1,297 @@
+/* answer.c -- load, find, rank, keep states; see answer.h. */
+#include "answer/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "answer/sampled.h"
+#include "answer/sentence.h"
+
+#define MOST_ROUTES   30u
+#define MOST_REQUESTS 60u
+#define SCRATCH_BYTES ((size_t)1 << 30)
+
+const char *hp_answer_state_name(uint8_t state)
+{
+    static const char *const names[] = {"new", "open", "fixed", "returned"};
+    return state < sizeof names / sizeof *names ? names[state] : "new";
+}
+
+struct routes {
+    struct hp_route_row *list;
+    uint32_t count, capacity;
+    struct hp_arena *arena;
+    hp_err err;
+};
+
+static bool add_route(void *ctx, const struct hp_route_row *row)
+{
+    struct routes *routes = ctx;
+    if (routes->count == routes->capacity) {
+        uint32_t capacity = routes->capacity == 0 ? 64 : routes->capacity * 2;
+        struct hp_route_row *list =
+            hp_arena_alloc(routes->arena, capacity * sizeof *list, _Alignof(struct hp_route_row));
+        if (list == NULL) {
+            routes->err = HP_ENOMEM;
+            return false;
+        }
+        if (routes->count != 0) {
+            memcpy(list, routes->list, routes->count * sizeof *list);
+        }
+        routes->list = list;
+        routes->capacity = capacity;
+    }
+    routes->list[routes->count++] = *row;
+    return true;
+}
+
+static int by_total(const void *a, const void *b)
+{
+    const struct hp_route_row *x = a, *y = b;
+    if (x->total_ns != y->total_ns) {
+        return x->total_ns < y->total_ns ? 1 : -1;
+    }
+    return (x->route > y->route) - (x->route < y->route);
+}
+
+static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct hp_answer *answer,
+                          struct hp_errinfo *info)
+{
+    struct routes routes = {.arena = arena};
+    hp_err err = hp_store_routes(store, &answer->options.scope, add_route, &routes, info);
+    if (err != HP_OK || routes.err != HP_OK) {
+        return err != HP_OK ? err : hp_err_set(info, routes.err, 0, "out of memory while loading routes");
+    }
+    if (routes.count > 1) {
+        qsort(routes.list, routes.count, sizeof *routes.list, by_total);
+    }
+    size_t bytes = routes.count * sizeof *answer->routes;
+    answer->routes = hp_arena_alloc(arena, bytes + 1, _Alignof(struct hp_answer_route));
+    if (answer->routes == NULL) {
+        return hp_err_set(info, HP_ENOMEM, 0, "out of memory while loading routes");
+    }
+    memset(answer->routes, 0, bytes);
+    answer->route_count = routes.count;
+    for (uint32_t i = 0; i < routes.count; i++) {
+        struct hp_answer_route *route = &answer->routes[i];
+        route->row = routes.list[i];
+        route->name = hp_sampled_route_name(hp_store_dict(store), route->row.route, arena);
+        route->now_ns = route->after_all_ns = route->low_ns = route->high_ns = route->row.p50_ns;
+        answer->requests += route->row.requests;
+        answer->total_ns += route->row.total_ns;
+        answer->own_ns += route->row.own_ns;
+    }
+    return HP_OK;
+}
+
+/* Ids of the slowest sampled requests that show it, slowest first. */
+static void choose_examples(const struct hp_case *c, struct hp_answer_finding *finding)
+{
+    uint64_t taken_ns[5];
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        if (finding->finding.saving_ns[i] == 0) {
+            continue;
+        }
+        uint32_t at = finding->example_count < 5 ? finding->example_count++ : 5;
+        uint64_t ns = c->samples[i].duration_ns;
+        while (at > 0 && taken_ns[at - 1] < ns) {
+            if (at < 5) {
+                taken_ns[at] = taken_ns[at - 1];
+                finding->examples[at] = finding->examples[at - 1];
+            }
+            at--;
+        }
+        if (at < 5) {
+            taken_ns[at] = ns;
+            finding->examples[at] = c->samples[i].record->req.id;
+        }
+    }
+}
+
+static void describe(const struct hp_case *c, const struct hp_answer_route *route,
+                     struct hp_answer_finding *finding)
+{
+    const struct hp_finding *f = &finding->finding;
+    struct hp_symbol site = hp_dict_symbol(c->dict, f->site_sym), via = hp_dict_symbol(c->dict, f->via_sym);
+    uint64_t base_ns = f->tail ? route->row.p95_ns : route->now_ns;
+    finding->file = site.file;
+    finding->function = site.name;
+    finding->line = f->site_line;
+    finding->via = via.name.n != 0 ? via.name : via.file;
+    finding->share = base_ns != 0 ? (double)f->median_ns / (double)base_ns : 0;
+    finding->share = finding->share > 1 ? 1 : finding->share;
+    finding->requests = (uint64_t)((double)route->row.requests * f->seen / c->sample_count + 0.5);
+    finding->weight_ns = (double)(f->tail ? f->mean_ns : f->median_ns) * (double)route->row.requests;
+    choose_examples(c, finding);
+}
+
+/* The state to show, and to keep. `*muted`: leave it out. */
+static hp_err keep_state(struct hp_store *store, const struct hp_answer_options *options, uint64_t id,
+                         uint8_t *state, bool *muted, struct hp_errinfo *info)
+{
+    struct hp_finding_state kept = {.id = id, .first_ns = options->now_ns};
+    hp_err err = hp_store_get_finding(store, id, &kept, info);
+    if (err != HP_OK && err != HP_ENOTFOUND) {
+        return err;
+    }
+    bool known = err == HP_OK;
+    *muted = known && kept.muted;
+    if (!known) {
+        kept = (struct hp_finding_state){.id = id, .first_ns = options->now_ns, .state = HP_STATE_NEW};
+    } else if (kept.state == HP_STATE_FIXED) {
+        kept.state = HP_STATE_RETURNED;
+    } else if (kept.state == HP_STATE_NEW) {
+        kept.state = HP_STATE_OPEN;
+    }
+    *state = kept.state;
+    kept.last_ns = options->now_ns;
+    if (options->keep_states) {
+        struct hp_errinfo ignored;
+        (void)!hp_store_set_finding(
+            store, &kept, &ignored); /* a report from a store that cannot be written is still a report */
+    }
+    return HP_OK;
+}
+
+static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struct hp_answer *answer,
+                           uint32_t route_index, const struct hp_case *c, const struct hp_find_result *result,
+                           struct hp_errinfo *info)
+{
+    struct hp_answer_route *route = &answer->routes[route_index];
+    uint32_t count = answer->finding_count + result->findings.count;
+    struct hp_answer_finding *list =
+        hp_arena_alloc(arena, count * sizeof *list + 1, _Alignof(struct hp_answer_finding));
+    if (list == NULL) {
+        return hp_err_set(info, HP_ENOMEM, 0, "out of memory while collecting findings");
+    }
+    if (answer->finding_count != 0) {
+        memcpy(list, answer->findings, answer->finding_count * sizeof *list);
+    }
+    answer->findings = list;
+    for (uint32_t i = 0; i < result->findings.count; i++) {
+        struct hp_answer_finding *finding = &list[answer->finding_count];
+        bool muted;
+        memset(finding, 0, sizeof *finding);
+        finding->finding = result->findings.list[i];
+        finding->route = route_index;
+        hp_err err = keep_state(store, &answer->options, finding->finding.id, &finding->state, &muted, info);
+        if (err != HP_OK) {
+            return err;
+        }
+        if (muted) {
+            answer->muted_count++;
+            continue;
+        }
+        describe(c, route, finding);
+        struct hp_str source;
+        if (hp_store_source_line(store, &answer->options.scope, finding->file, finding->line, &source,
+                                 info) == HP_OK &&
+            source.n != 0) {
+            char *copy = hp_arena_dup(arena, source.p, source.n);
+            finding->source = copy != NULL ? hp_str_make(copy, source.n) : (struct hp_str){NULL, 0};
+        }
+        answer->finding_count++;
+    }
+    return HP_OK;
+}
+
+static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
+                        struct hp_answer *answer, uint32_t i, struct hp_errinfo *info)
+{
+    struct hp_answer_route *route = &answer->routes[i];
+    uint32_t most = answer->options.most_requests != 0 ? answer->options.most_requests : MOST_REQUESTS;
+    struct hp_sampled sampled;
+    struct hp_find_result result;
+    hp_arena_reset(scratch);
+    hp_err err = hp_sampled_init(&sampled, store, &answer->options.scope, &route->row, answer->total_ns, most,
+                                 scratch, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    route->looked_into = sampled.c.sample_count != 0;
+    route->lowest_level = sampled.lowest_level;
+    err = hp_find_run(&sampled.c, arena, &result);
+    if (err != HP_OK) {
+        err = hp_err_set(info, err, 0, "out of memory while looking for causes");
+    } else if (result.findings.count != 0) {
+        route->now_ns = result.now_ns;
+        route->after_all_ns = result.after_all_ns;
+        route->low_ns = result.after_low_ns;
+        route->high_ns = result.after_high_ns;
+        err = add_findings(store, arena, answer, i, &sampled.c, &result, info);
+    }
+    hp_sampled_fini(&sampled);
+    return err;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct hp_answer_finding *x = a, *y = b;
+    if (x->weight_ns != y->weight_ns) {
+        return x->weight_ns < y->weight_ns ? 1 : -1;
+    }
+    return (x->finding.id > y->finding.id) - (x->finding.id < y->finding.id);
+}
+
+static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_errinfo *info)
+{
+    if (answer->finding_count > 1) {
+        qsort(answer->findings, answer->finding_count, sizeof *answer->findings, by_weight);
+    }
+    answer->by_route =
+        hp_arena_alloc(arena, answer->finding_count * sizeof *answer->by_route + 1, _Alignof(uint32_t));
+    if (answer->by_route == NULL) {
+        return hp_err_set(info, HP_ENOMEM, 0, "out of memory while ranking");
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < answer->finding_count; i++) {
+        answer->findings[i].rank = i + 1;
+    }
+    for (uint32_t r = 0; r < answer->route_count; r++) {
+        struct hp_answer_route *route = &answer->routes[r];
+        route->first = at;
+        for (uint32_t i = 0; i < answer->finding_count; i++) {
+            if (answer->findings[i].route == r) {
+                answer->by_route[at++] = i;
+            }
+        }
+        route->count = at - route->first;
+        route->sentence = hp_sentence_route(answer, route, arena);
+    }
+    return HP_OK;
+}
+
+hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *options, struct hp_arena *arena,
+                      struct hp_answer *out, struct hp_errinfo *info)
+{
+    struct hp_answer answer = {
+        .options = *options, .from_ns = options->scope.from_ns, .to_ns = options->scope.to_ns};
+    struct hp_arena scratch;
+    hp_arena_init(&scratch, SCRATCH_BYTES);
+    uint32_t most = options->most_routes != 0 ? options->most_routes : MOST_ROUTES;
+    answer.revision = options->scope.revision;
+    hp_err err = HP_OK;
+    if (options->scope.newest_revision) {
+        err = hp_store_newest_revision(store, &options->scope, &answer.revision, info);
+    }
+    if (err == HP_OK && answer.revision.n != 0) { /* borrowed from the handle: keep it over the next calls */
+        char *copy = hp_arena_dup(arena, answer.revision.p, answer.revision.n);
+        answer.revision = copy != NULL ? hp_str_make(copy, answer.revision.n) : (struct hp_str){NULL, 0};
+    }
+    if (err == HP_OK) {
+        err = hp_store_complete(store, &options->scope, &answer.complete, info);
+    }
+    if (err == HP_OK) {
+        err = load_routes(store, arena, &answer, info);
+    }
+    for (uint32_t i = 0; i < answer.route_count && i < most && err == HP_OK; i++) {
+        err = look_into(store, arena, &scratch, &answer, i, info);
+    }
+    if (err == HP_OK) {
+        err = rank(arena, &answer, info);
+    }
+    hp_arena_fini(&scratch);
+    if (err == HP_OK) {
+        *out = answer;
+    }
+    return err;
+}

@@ -1,0 +1,170 @@
+/* answer_text.c -- the report for people: a sentence per slow route, findings in order of rank, what is left, routes. */
+#include "answer/answer.h"
+#include "answer/sentence.h"
+#include "base/show.h"
+
+#define WIDTH        100u
+#define TABLE_ROUTES 20u
+
+static void put_sentences(const struct hp_answer *answer, uint32_t width, struct hp_buf *out)
+{
+    uint32_t without = 0;
+    for (uint32_t i = 0; i < answer->route_count; i++) {
+        const struct hp_answer_route *route = &answer->routes[i];
+        if (route->sentence.n != 0) {
+            hp_sentence_wrap(route->sentence, 0, width, out);
+        } else {
+            without++;
+        }
+    }
+    if (answer->finding_count == 0) {
+        hp_buf_printf(out, "No finding in %u route%s: nothing of the kinds checked is worth fixing.\n",
+                      answer->route_count, answer->route_count == 1 ? "" : "s");
+    } else if (without != 0) {
+        hp_buf_printf(out, "%u other route%s without a finding.\n", without, without == 1 ? "" : "s");
+    }
+}
+
+static void put_evidence(const struct hp_finding *finding, uint32_t width, struct hp_buf *out)
+{
+    struct hp_buf line;
+    char number[HP_SHOW_BYTES];
+    hp_buf_init(&line, (size_t)1 << 16);
+    for (uint32_t i = 0; i < finding->evidence_count; i++) {
+        const struct hp_evidence *e = &finding->evidence[i];
+        struct hp_str key = hp_str_from0(e->key);
+        if (e->is_text) {
+            continue;
+        }
+        bool is_ms = hp_str_ends(key, HP_STR("_ms"));
+        key.n -= is_ms ? 3 : 0;
+        hp_buf_put_text(&line, line.len != 0 ? HP_STR(", ") : HP_STR(""));
+        for (size_t k = 0; k < key.n; k++) {
+            hp_buf_put_u8(&line, (uint8_t)(key.p[k] == '_' ? ' ' : key.p[k]));
+        }
+        uint64_t value = (uint64_t)(is_ms ? e->number * 1e6 + 0.5 : e->number + 0.5);
+        hp_buf_printf(&line, " %s", is_ms ? hp_show_ns(number, value) : hp_show_count(number, value));
+    }
+    if (line.len != 0) {
+        hp_sentence_wrap(hp_buf_str(&line), 3, width, out);
+    }
+    hp_buf_fini(&line);
+    for (uint32_t i = 0; i < finding->evidence_count; i++) {
+        const struct hp_evidence *e = &finding->evidence[i];
+        if (e->is_text) {
+            struct hp_str cut = hp_utf8_cut(e->text, 2u * width);
+            hp_buf_printf(out, "   %s: %.*s%s\n", e->key, (int)cut.n, cut.p, cut.n < e->text.n ? " …" : "");
+        }
+    }
+}
+
+static void put_finding(const struct hp_answer *answer, const struct hp_answer_finding *finding,
+                        uint32_t width, struct hp_buf *out)
+{
+    const struct hp_finding *f = &finding->finding;
+    char saving[HP_SHOW_BYTES], low[HP_SHOW_BYTES], high[HP_SHOW_BYTES], share[HP_SHOW_BYTES],
+        count[HP_SHOW_BYTES], all[HP_SHOW_BYTES];
+    hp_buf_printf(out, "\n%u. %.*s  [%s, %s]\n", finding->rank, (int)f->title.n, f->title.p,
+                  hp_find_kind_name(f->kind), hp_answer_state_name(finding->state));
+    hp_buf_put_text(out, HP_STR("   "));
+    hp_sentence_place(finding, out);
+    if (finding->function.n != 0 && finding->file.n != 0) {
+        hp_buf_printf(out, " in %.*s", (int)finding->function.n, finding->function.p);
+    }
+    hp_buf_printf(out, ", %.*s\n", (int)answer->routes[finding->route].name.n,
+                  answer->routes[finding->route].name.p);
+    if (finding->source.n != 0) {
+        size_t skip = 0;
+        while (skip < finding->source.n &&
+               (finding->source.p[skip] == ' ' || finding->source.p[skip] == '\t')) {
+            skip++;
+        }
+        hp_buf_printf(out, "   > %.*s\n", (int)(finding->source.n - skip), finding->source.p + skip);
+    }
+    hp_buf_printf(out, "   fixing it saves about %s%s (%s; 90 %%: %s to %s); seen in %s of %s requests\n",
+                  hp_show_ns(saving, f->median_ns), f->tail ? " at p95" : "",
+                  hp_show_percent(share, finding->share), hp_show_ns(low, f->low90_ns),
+                  hp_show_ns(high, f->high90_ns), hp_show_count(count, finding->requests),
+                  hp_show_count(all, answer->routes[finding->route].row.requests));
+    put_evidence(f, width, out);
+    hp_sentence_wrap(f->advice, 3, width, out);
+    if (finding->example_count != 0) {
+        hp_buf_printf(out, "   look at: hotplate show %016llx\n", (unsigned long long)finding->examples[0]);
+    }
+}
+
+static void put_left(const struct hp_answer *answer, uint32_t width, struct hp_buf *out)
+{
+    if (answer->finding_count == 0) {
+        return;
+    }
+    hp_buf_put_text(out, HP_STR("\nWhat is left\n"));
+    for (uint32_t i = 0; i < answer->route_count; i++) {
+        struct hp_buf line;
+        if (answer->routes[i].count == 0) {
+            continue;
+        }
+        hp_buf_init(&line, (size_t)1 << 16);
+        hp_sentence_left(answer, &answer->routes[i], &line);
+        hp_sentence_wrap(hp_buf_str(&line), 2, width, out);
+        hp_buf_fini(&line);
+    }
+}
+
+static void put_routes(const struct hp_answer *answer, struct hp_buf *out)
+{
+    hp_buf_put_text(out, HP_STR("\nRoutes, by total time\n"));
+    hp_buf_printf(out, "  %10s %10s %10s %10s  route\n", "requests", "median", "p95", "total");
+    for (uint32_t i = 0; i < answer->route_count && i < TABLE_ROUTES; i++) {
+        const struct hp_answer_route *route = &answer->routes[i];
+        char requests[HP_SHOW_BYTES], median[HP_SHOW_BYTES], p95[HP_SHOW_BYTES], total[HP_SHOW_BYTES];
+        hp_buf_printf(out, "  %10s %10s %10s %10s  %.*s\n", hp_show_count(requests, route->row.requests),
+                      hp_show_ns(median, route->row.p50_ns), hp_show_ns(p95, route->row.p95_ns),
+                      hp_show_ns(total, route->row.total_ns), (int)route->name.n, route->name.p);
+    }
+    if (answer->route_count > TABLE_ROUTES) {
+        hp_buf_printf(out, "  … and %u more: hotplate routes\n", answer->route_count - TABLE_ROUTES);
+    }
+}
+
+static void put_completeness(const struct hp_answer *answer, struct hp_buf *out)
+{
+    const struct hp_complete *c = &answer->complete;
+    char number[HP_SHOW_BYTES], share[HP_SHOW_BYTES];
+    uint64_t wall_ns = answer->total_ns + answer->own_ns;
+    hp_buf_printf(out, "\n%s requests recorded", hp_show_count(number, c->recorded));
+    if (c->sampled_out != 0) {
+        hp_buf_printf(out, ", %s sampled out", hp_show_count(number, c->sampled_out));
+    }
+    hp_buf_printf(out, ", %s dropped", hp_show_count(number, c->dropped));
+    hp_buf_printf(out, ", %s lost", hp_show_count(number, c->lost));
+    if (answer->requests != 0) {
+        hp_buf_printf(out, "; measuring cost %s a request (%s), already taken out",
+                      hp_show_ns(number, answer->own_ns / answer->requests),
+                      hp_show_percent(share, wall_ns != 0 ? (double)answer->own_ns / (double)wall_ns : 0));
+    }
+    if (answer->revision.n != 0) {
+        hp_buf_printf(out, "; revision %.*s%s", (int)answer->revision.n, answer->revision.p,
+                      answer->options.scope.newest_revision ? " (the newest; --all for all)" : "");
+    }
+    if (answer->muted_count != 0) {
+        hp_buf_printf(out, "; %u muted", answer->muted_count);
+    }
+    hp_buf_put_text(out, HP_STR("\n"));
+}
+
+void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_buf *out)
+{
+    width = width == 0 ? WIDTH : width < 40 ? 40 : width;
+    if (answer->requests == 0) {
+        hp_buf_put_text(out, HP_STR("No requests in this range.\n"));
+        return;
+    }
+    put_sentences(answer, width, out);
+    for (uint32_t i = 0; i < answer->finding_count; i++) {
+        put_finding(answer, &answer->findings[i], width, out);
+    }
+    put_left(answer, width, out);
+    put_routes(answer, out);
+    put_completeness(answer, out);
+}

@@ -1,0 +1,116 @@
+/* sampled.c -- see sampled.h. */
+#include "answer/sampled.h"
+
+#include <string.h>
+#include "base/reader.h"
+
+#define MAX_NODES (1u << 18)
+
+struct loading {
+    struct hp_sampled *sampled;
+    uint32_t most;
+    hp_err err;
+};
+
+/* Decode the tree of `record` and take the tracer's cost out. NULL with HP_OK: it has none, or it cannot be read. */
+static hp_err decode_tree(const struct hp_record *record, const struct hp_dict *dict, struct hp_tree **out)
+{
+    struct hp_reader shape, values;
+    *out = NULL;
+    if (record->shape.n == 0 || record->values.n == 0) {
+        return HP_OK;
+    }
+    struct hp_tree *tree = hp_tree_new(dict, MAX_NODES);
+    if (tree == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_reader_init(&shape, record->shape.p, record->shape.n);
+    hp_reader_init(&values, record->values.p, record->values.n);
+    hp_err err = hp_tree_decode(tree, shape, values, NULL, hp_dict_symbol_count(dict));
+    if (err != HP_OK) {
+        hp_tree_free(tree);
+        return err == HP_ENOMEM ? err : HP_OK;
+    }
+    hp_tree_calibrate(tree, record->req.call_inner_ps / 1000.0, record->req.call_outer_ps / 1000.0);
+    *out = tree;
+    return HP_OK;
+}
+
+static bool add_record(void *ctx, const struct hp_record *record)
+{
+    struct loading *loading = ctx;
+    struct hp_sampled *s = loading->sampled;
+    uint32_t i = s->c.sample_count;
+    if (i == loading->most) {
+        return false;
+    }
+    s->records[i] = *record;
+    loading->err = decode_tree(record, s->c.dict, &s->trees[i]);
+    if (loading->err != HP_OK) {
+        return false;
+    }
+    uint64_t wall = record->req.wall_ns, own = record->req.own_ns;
+    s->samples[i] = (struct hp_sample){&s->records[i], s->trees[i], wall > own ? wall - own : 0};
+    s->lowest_level = record->req.level < s->lowest_level ? record->req.level : s->lowest_level;
+    s->c.sample_count = i + 1;
+    return true;
+}
+
+hp_err hp_sampled_init(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
+                       const struct hp_route_row *row, uint64_t recorded_ns, uint32_t most,
+                       struct hp_arena *arena, struct hp_errinfo *info)
+{
+    memset(sampled, 0, sizeof *sampled);
+    sampled->records = hp_arena_alloc(arena, most * sizeof *sampled->records + 1, _Alignof(struct hp_record));
+    sampled->trees = hp_arena_alloc(arena, most * sizeof *sampled->trees + 1, _Alignof(struct hp_tree *));
+    sampled->samples = hp_arena_alloc(arena, most * sizeof *sampled->samples + 1, _Alignof(struct hp_sample));
+    if (sampled->records == NULL || sampled->trees == NULL || sampled->samples == NULL) {
+        return hp_err_set(info, HP_ENOMEM, 0, "out of memory while loading requests");
+    }
+    sampled->lowest_level = HP_LEVEL_TRACE;
+    sampled->c = (struct hp_case){.dict = hp_store_dict(store),
+                                  .route = row->route,
+                                  .requests = row->requests,
+                                  .total_ns = row->total_ns,
+                                  .median_ns = row->p50_ns,
+                                  .p95_ns = row->p95_ns,
+                                  .recorded_ns = recorded_ns,
+                                  .samples = sampled->samples};
+    struct loading loading = {sampled, most, HP_OK};
+    hp_err err = hp_store_sample(store, scope, row->route, most, arena, add_record, &loading, info);
+    if (err == HP_OK && loading.err != HP_OK) {
+        err = hp_err_set(info, loading.err, 0, "out of memory while loading requests");
+    }
+    if (err != HP_OK) {
+        hp_sampled_fini(sampled);
+    }
+    return err;
+}
+
+void hp_sampled_fini(struct hp_sampled *sampled)
+{
+    for (uint32_t i = 0; i < sampled->c.sample_count; i++) {
+        hp_tree_free(sampled->trees[i]);
+    }
+    memset(sampled, 0, sizeof *sampled);
+}
+
+struct hp_str hp_sampled_route_name(const struct hp_dict *dict, uint32_t id, struct hp_arena *arena)
+{
+    struct hp_route route = hp_dict_route(dict, id);
+    size_t n = route.method.n + (route.method.n != 0) + route.rule.n;
+    char *p = hp_arena_alloc(arena, n + 1, 1);
+    if (p == NULL) {
+        return (struct hp_str){NULL, 0};
+    }
+    size_t at = route.method.n;
+    if (at != 0) {
+        memcpy(p, route.method.p, at);
+        p[at++] = ' ';
+    }
+    if (route.rule.n != 0) {
+        memcpy(p + at, route.rule.p, route.rule.n);
+    }
+    p[n] = '\0';
+    return hp_str_make(p, n);
+}

@@ -1,0 +1,30 @@
+/* sampled.h -- one route's sampled requests, decoded and ready for the rules. */
+#ifndef HP_SAMPLED_H
+#define HP_SAMPLED_H
+
+#include "base/arena.h"
+#include "find/find.h"
+#include "store/store.h"
+
+struct hp_sampled {
+    struct hp_case c; /* samples and dictionary are set; borrowed from here and the store handle */
+    struct hp_record *records;
+    struct hp_tree **trees; /* NULL entries where the level has none */
+    struct hp_sample *samples;
+    uint8_t lowest_level; /* enum hp_level of the sampled requests */
+};
+
+/* Load up to `most` requests of `row`'s route. `recorded_ns`: of all routes in scope. Arrays from `arena`, trees on the heap until _fini.
+ * Fails: as hp_store_sample, HP_ENOMEM; the caller then owes nothing. A tree that cannot be read counts as none. Threads: owner of the handle. */
+HP_CHECK hp_err hp_sampled_init(struct hp_sampled *sampled, struct hp_store *store,
+                                const struct hp_scope *scope, const struct hp_route_row *row,
+                                uint64_t recorded_ns, uint32_t most, struct hp_arena *arena,
+                                struct hp_errinfo *info);
+
+/* Free the trees. A zeroed one is fine. */
+void hp_sampled_fini(struct hp_sampled *sampled);
+
+/* "GET /settings"; from `arena`, empty without memory. */
+struct hp_str hp_sampled_route_name(const struct hp_dict *dict, uint32_t route, struct hp_arena *arena);
+
+#endif

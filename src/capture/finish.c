@@ -68,6 +68,10 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     record->spawn_ns = since(request, record->spawn_ns);
     record->spawn_cost_ns = hp_clock_ns_of_ticks(record->spawn_cost_ns);
     record->flags = (uint8_t)(record->flags | (open ? HP_LANE_OPEN : 0));
+    uint64_t wall_ns = record->end_ns - record->start_ns;
+    if (record->cpu_ns != HP_ABSENT && record->cpu_ns > wall_ns) {
+        record->cpu_ns = wall_ns; /* its clock is read outside of the wall's */
+    }
 }
 
 static void convert_events(struct hp_cap_request *request)

@@ -30,13 +30,15 @@ uint32_t hp_cap_symbol(struct hp_cap *cap, int kind, int flags, struct hp_span8 
                                .line = line,
                                .kind = (uint8_t)kind,
                                .flags = (uint8_t)flags};
-    return counted(cap, hp_dict_add_symbol(cap->dict, &symbol, &id), id);
+    hp_err err = hp_dict_add_symbol(cap->dict, &symbol, &id);
+    return counted(cap, err, id);
 }
 
 uint32_t hp_cap_string(struct hp_cap *cap, struct hp_span8 text)
 {
     uint32_t id = 0;
-    return counted(cap, hp_dict_add_string(cap->dict, str_of(text), &id), id);
+    hp_err err = hp_dict_add_string(cap->dict, str_of(text), &id);
+    return counted(cap, err, id);
 }
 
 uint32_t hp_cap_route(struct hp_cap *cap, struct hp_span8 method, struct hp_span8 rule,
@@ -44,7 +46,8 @@ uint32_t hp_cap_route(struct hp_cap *cap, struct hp_span8 method, struct hp_span
 {
     uint32_t id = 0;
     struct hp_route route = {str_of(method), str_of(rule), str_of(endpoint)};
-    return counted(cap, hp_dict_add_route(cap->dict, &route, &id), id);
+    hp_err err = hp_dict_add_route(cap->dict, &route, &id);
+    return counted(cap, err, id);
 }
 
 static enum hp_sql_dialect dialect_of(int engine)

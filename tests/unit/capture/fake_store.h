@@ -21,28 +21,30 @@
 
 #define FAKE_IDS   400000u
 #define FAKE_KEPT  4u
-#define FAKE_BYTES 65536u
+#define FAKE_BYTES (1u << 20)
 
 struct fake_store {
     _Atomic uint32_t stored; /* ids[0 … stored) are committed */
     _Atomic uint64_t ids[FAKE_IDS];
-    _Atomic uint32_t opens, closes, open_now, commits, sources, tidies;
+    _Atomic uint32_t opens, closes, commits, sources, tidies;
     _Atomic uint64_t lost, lost_calls;
     /* what fails */
     _Atomic int open_err, put_err, commit_err;
     _Atomic uint64_t refuse_id; /* put of this one: HP_EFORMAT */
     _Atomic uint32_t put_sleep_us, commit_sleep_us /* after the data is safe, before commit returns */;
-    /* under lock */
-    pthread_mutex_t lock;
-    uint64_t batch[4096];
-    uint32_t batch_count;
-    struct hp_process process, batch_process;
+    struct hp_process process;
     char kept[FAKE_KEPT][FAKE_BYTES];
     uint32_t kept_bytes[FAKE_KEPT], kept_count;
     char last_source[256];
 };
 
 static struct fake_store *fake;
+
+/* This process's: handles that are open, and the batch. */
+static _Atomic uint32_t fake_open_now;
+static uint64_t fake_batch[4096];
+static uint32_t fake_batch_count;
+static struct hp_process fake_batch_process;
 
 static void fake_nap(uint32_t us)
 {
@@ -60,7 +62,7 @@ static hp_err fake_open(const struct hp_store_config *config, struct hp_store **
         return hp_err_set(info, (hp_err)fake->open_err, 0, "the fake store does not open");
     }
     fake->opens++;
-    fake->open_now++;
+    fake_open_now++;
     *store = (struct hp_store *)(void *)fake;
     return HP_OK;
 }
@@ -69,7 +71,7 @@ static hp_err fake_close(struct hp_store *store)
 {
     (void)store;
     fake->closes++;
-    fake->open_now--;
+    fake_open_now--;
     return HP_OK;
 }
 
@@ -77,7 +79,7 @@ static hp_err fake_begin(struct hp_store *store, struct hp_errinfo *info)
 {
     (void)store;
     (void)info;
-    fake->batch_count = 0;
+    fake_batch_count = 0;
     return HP_OK;
 }
 
@@ -86,7 +88,7 @@ static hp_err fake_put_process(struct hp_store *store, const struct hp_process *
 {
     (void)store;
     (void)info;
-    fake->batch_process = *process;
+    fake_batch_process = *process;
     return HP_OK;
 }
 
@@ -110,7 +112,7 @@ static hp_err fake_put(struct hp_store *store, struct hp_str encoded, const stru
     if (fake->put_err != HP_OK) {
         return hp_err_set(info, (hp_err)fake->put_err, 0, "the fake store takes nothing");
     }
-    fake->batch[fake->batch_count++] = id;
+    fake_batch[fake_batch_count++] = id;
     if (encoded.n <= FAKE_BYTES) {
         uint32_t slot = fake->kept_count++ % FAKE_KEPT;
         memcpy(fake->kept[slot], encoded.p, encoded.n);
@@ -136,12 +138,11 @@ static hp_err fake_commit(struct hp_store *store, struct hp_errinfo *info)
     if (fake->commit_err != HP_OK) {
         return hp_err_set(info, (hp_err)fake->commit_err, 0, "the fake store does not commit");
     }
-    uint32_t at = atomic_fetch_add(
-        &fake->stored, fake->batch_count); /* one writer at a time in these tests, or ids only counted */
-    for (uint32_t i = 0; i < fake->batch_count && at + i < FAKE_IDS; i++) {
-        fake->ids[at + i] = fake->batch[i];
+    uint32_t at = atomic_fetch_add(&fake->stored, fake_batch_count);
+    for (uint32_t i = 0; i < fake_batch_count && at + i < FAKE_IDS; i++) {
+        fake->ids[at + i] = fake_batch[i];
     }
-    fake->process = fake->batch_process;
+    fake->process = fake_batch_process;
     fake->commits++;
     fake_nap(fake->commit_sleep_us);
     return HP_OK;
@@ -150,7 +151,7 @@ static hp_err fake_commit(struct hp_store *store, struct hp_errinfo *info)
 static void fake_rollback(struct hp_store *store)
 {
     (void)store;
-    fake->batch_count = 0;
+    fake_batch_count = 0;
 }
 
 static hp_err fake_tidy(struct hp_store *store, struct hp_errinfo *info)

@@ -61,6 +61,6 @@ const char *const hp__migration_text[HP_SCHEMA_VERSION] = {
 ${steps}};
 ")
 foreach(file sqlite_sql.h sqlite_sql.c)
-  file(COPY_FILE ${OUT}/${file}.new ${OUT}/${file} ONLY_IF_DIFFERENT)
+  file(COPY_FILE ${OUT}/${file}.new ${OUT}/${file})
   file(REMOVE ${OUT}/${file}.new)
 endforeach()

@@ -24,119 +24,171 @@ struct hp_store; /* opaque */
 enum hp_store_mode { HP_STORE_READ, HP_STORE_WRITE /* creates it if missing */ };
 
 struct hp_store_config {
-    const char *path;      /* SQLite file; its folder is made 0700 with a .gitignore, the file 0600. NULL: in memory */
+    const char
+        *path; /* SQLite file; its folder is made 0700 with a .gitignore, the file 0600. NULL: in memory */
     enum hp_store_mode mode;
-    uint64_t max_bytes;    /* 0: 1 GB */
-    uint64_t max_age_ns;   /* 0: 30 days; raw rows and detail; rollups stay 400 days */
-    uint32_t busy_ms;      /* wait for a lock at most so long; 0: 2000 */
+    uint64_t max_bytes;  /* 0: 1 GB */
+    uint64_t max_age_ns; /* 0: 30 days; raw rows and detail; rollups stay 400 days */
+    uint32_t busy_ms;    /* wait for a lock at most so long; 0: 2000 */
 };
 
 /* Open. HP_ENOTFOUND (read, no file), HP_EFOREIGN (not ours), HP_EVERSION (newer schema), HP_ECORRUPT, HP_EREADONLY, HP_EPERM, HP_EBUSY,
  * HP_ENOSPC, HP_EUNSUPPORTED (network file system): `info->text` names the file and what to do. Cold start by many processes at once in an
  * empty directory is safe. */
-HP_CHECK hp_err hp_store_open(const struct hp_store_config *config, struct hp_store **store, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_open(const struct hp_store_config *config, struct hp_store **store,
+                              struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_close(struct hp_store *store); /* NULL is fine */
 
 /* ---- writing (owner only) ---- */
 
-struct hp_process {          /* who records; one row, updated */
+struct hp_process { /* who records; one row, updated */
     uint8_t boot_id[16];
     uint32_t pid;
-    uint64_t start_ns;       /* of the process, wall */
+    uint64_t start_ns; /* of the process, wall */
     struct hp_str interpreter, command, revision, host;
     uint64_t started, finished, pushed, stored, sampled_out; /* requests */
-    uint64_t dropped_ring, dropped_tree, dropped_store, dropped_memory, lost; /* lost: known only after the process is gone */
+    uint64_t dropped_ring, dropped_tree, dropped_store, dropped_memory,
+        lost; /* lost: known only after the process is gone */
     uint64_t own_ns, errors;
 };
 
 HP_CHECK hp_err hp_store_begin(struct hp_store *store, struct hp_errinfo *info);
 /* Register the writing process (once, then again to update its counters). */
-HP_CHECK hp_err hp_store_put_process(struct hp_store *store, const struct hp_process *process, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_put_process(struct hp_store *store, const struct hp_process *process,
+                                     struct hp_errinfo *info);
 /* One record relative to `dict` (always the same dictionary for one store handle). Decodes only what it must. */
-HP_CHECK hp_err hp_store_put(struct hp_store *store, struct hp_str encoded, const struct hp_dict *dict, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_put(struct hp_store *store, struct hp_str encoded, const struct hp_dict *dict,
+                             struct hp_errinfo *info);
 /* The text of an application source file, as it is now; interned by content hash, tied to the process. */
-HP_CHECK hp_err hp_store_put_source(struct hp_store *store, struct hp_str file, struct hp_str text, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_put_source(struct hp_store *store, struct hp_str file, struct hp_str text,
+                                    struct hp_errinfo *info);
 /* On failure everything since begin is undone, and the records are the caller's to count as dropped. */
 HP_CHECK hp_err hp_store_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp_store_rollback(struct hp_store *store);
 /* Enforce the caps in small steps (≤ ~20 ms); call now and then outside begin/commit. */
 HP_CHECK hp_err hp_store_tidy(struct hp_store *store, struct hp_errinfo *info);
 /* Count what a process that is gone has lost (from its ring file; capture/ring.h reads it). */
-HP_CHECK hp_err hp_store_put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid, uint64_t start_ns, uint64_t lost,
-                                  struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid,
+                                  uint64_t start_ns, uint64_t lost, struct hp_errinfo *info);
 
 /* ---- labels ---- */
 
-struct hp_label { struct hp_str name; uint64_t from_ns, to_ns; /* to 0: still open */ };
-HP_CHECK hp_err hp_store_label_begin(struct hp_store *store, struct hp_str name, uint64_t from_ns, struct hp_errinfo *info);
-HP_CHECK hp_err hp_store_label_end(struct hp_store *store, struct hp_str name, uint64_t to_ns, struct hp_errinfo *info);
+struct hp_label {
+    struct hp_str name;
+    uint64_t from_ns, to_ns; /* to 0: still open */
+};
+HP_CHECK hp_err hp_store_label_begin(struct hp_store *store, struct hp_str name, uint64_t from_ns,
+                                     struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_label_end(struct hp_store *store, struct hp_str name, uint64_t to_ns,
+                                   struct hp_errinfo *info);
 /* "before", or an older stretch of the same name as "before~1". HP_ENOTFOUND. `label->name` is borrowed from the handle. */
-HP_CHECK hp_err hp_store_label(struct hp_store *store, struct hp_str name, struct hp_label *label, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_label(struct hp_store *store, struct hp_str name, struct hp_label *label,
+                               struct hp_errinfo *info);
 
 /* ---- reading ---- */
 
-struct hp_scope { /* all fields optional: zero is everything */
-    uint64_t from_ns, to_ns;        /* start_wall_ns in [from, to); to 0: open */
-    struct hp_str revision;         /* exact text */
-    struct hp_str route;            /* "GET /x", rule alone, or endpoint */
-    bool newest_revision;           /* only the revision of the newest request */
+struct hp_scope {            /* all fields optional: zero is everything */
+    uint64_t from_ns, to_ns; /* start_wall_ns in [from, to); to 0: open */
+    struct hp_str revision;  /* exact text */
+    struct hp_str route;     /* "GET /x", rule alone, or endpoint */
+    bool newest_revision;    /* only the revision of the newest request */
+    bool calibrated;         /* hp_store_merged: take the tracer's own cost out, process by process */
 };
 
-struct hp_complete { uint64_t requests, recorded, sampled_out, dropped, lost, dropped_ring, dropped_tree, dropped_store, dropped_memory; double own_ns; };
+/* requests = recorded + sampled_out + dropped + lost; recorded: rows in scope; dropped: ring, store and memory (dropped_tree lost only their
+ * tree). What was not recorded is known by the minute and, as routes are not known of it, counts for every route. own_ns: sum over the rows. evicted_*: of
+ * the whole store, what the caps have taken (rows, and details of rows that are still there). */
+struct hp_complete {
+    uint64_t requests, recorded, sampled_out, dropped, lost, dropped_ring, dropped_tree, dropped_store,
+        dropped_memory;
+    uint64_t evicted_requests, evicted_detail;
+    double own_ns;
+};
 
 struct hp_route_row {
-    uint32_t route;                 /* id in hp_store_dict() */
-    uint64_t requests, errors, total_ns /* durations: wall − own */, cpu_ns /* HP_ABSENT */, statements, own_ns;
+    uint32_t route; /* id in hp_store_dict() */
+    uint64_t requests, errors, total_ns /* durations: wall − own */, cpu_ns /* HP_ABSENT */, statements,
+        own_ns;
     uint64_t p50_ns, p90_ns, p95_ns, p99_ns;
 };
 
-struct hp_request_row { uint64_t row; struct hp_request req; uint64_t statements, sql_ns; };
+struct hp_request_row {
+    uint64_t row;
+    struct hp_request req;
+    uint64_t statements, sql_ns;
+};
 
 /* The words of everything this handle returned; grows as rows are read. Borrowed. */
 const struct hp_dict *hp_store_dict(const struct hp_store *store);
 /* Revision text of the newest request in scope (empty if none). */
-HP_CHECK hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope, struct hp_str *revision, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope,
+                                         struct hp_str *revision, struct hp_errinfo *info);
 
-HP_CHECK hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, struct hp_complete *out, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope,
+                                  struct hp_complete *out, struct hp_errinfo *info);
 
 /* Rows go to a callback; it returns false to stop early. */
 typedef bool (*hp_route_fn)(void *ctx, const struct hp_route_row *row);
-HP_CHECK hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_route_fn fn, void *ctx, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_route_fn fn,
+                                void *ctx, struct hp_errinfo *info);
 
 enum hp_request_sort { HP_SORT_NEWEST, HP_SORT_SLOWEST };
 typedef bool (*hp_request_fn)(void *ctx, const struct hp_request_row *row);
-HP_CHECK hp_err hp_store_requests(struct hp_store *store, const struct hp_scope *scope, enum hp_request_sort sort, uint32_t limit,
-                                  hp_request_fn fn, void *ctx, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_requests(struct hp_store *store, const struct hp_scope *scope,
+                                  enum hp_request_sort sort, uint32_t limit, hp_request_fn fn, void *ctx,
+                                  struct hp_errinfo *info);
 
 /* One request with all its detail, by id. Arrays from `arena`; shape/values too, relative to hp_store_dict(). HP_ENOTFOUND. */
-HP_CHECK hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_arena *arena, struct hp_record *record, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_arena *arena,
+                                 struct hp_record *record, struct hp_errinfo *info);
 
 /* Up to `most` requests with detail of one route, spread evenly over its durations (always the same ones for the same data), as for rules. */
-typedef bool (*hp_record_fn)(void *ctx, const struct hp_record *record); /* borrowed for the call unless from `arena` */
-HP_CHECK hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *scope, uint32_t route, uint32_t most, struct hp_arena *arena,
-                                hp_record_fn fn, void *ctx, struct hp_errinfo *info);
+typedef bool (*hp_record_fn)(void *ctx,
+                             const struct hp_record *record); /* borrowed for the call unless from `arena` */
+HP_CHECK hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                                uint32_t most, struct hp_arena *arena, hp_record_fn fn, void *ctx,
+                                struct hp_errinfo *info);
 
 /* Durations (wall − own, ns) and start times of all requests of a route in scope, oldest first; for compare. */
-typedef bool (*hp_duration_fn)(void *ctx, uint64_t start_wall_ns, uint64_t duration_ns, uint32_t flags, uint16_t status);
-HP_CHECK hp_err hp_store_durations(struct hp_store *store, const struct hp_scope *scope, uint32_t route, hp_duration_fn fn, void *ctx, struct hp_errinfo *info);
+typedef bool (*hp_duration_fn)(void *ctx, uint64_t start_wall_ns, uint64_t duration_ns, uint32_t flags,
+                               uint16_t status);
+HP_CHECK hp_err hp_store_durations(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                                   hp_duration_fn fn, void *ctx, struct hp_errinfo *info);
 
 /* The merged tree and statement groups of a scope (route 0: all routes), from rollups where the scope covers whole minutes, else from raw rows. */
-HP_CHECK hp_err hp_store_merged(struct hp_store *store, const struct hp_scope *scope, uint32_t route, struct hp_tree *into, uint64_t *requests, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_merged(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                                struct hp_tree *into, uint64_t *requests, struct hp_errinfo *info);
 
-struct hp_statement_row { uint32_t statement, route, site_sym, site_line; uint64_t executions, requests, total_ns, fetch_ns, max_ns, rows, errors; };
+/* total_ns: execute and fetch; fetch_ns: of it; max_ns: the slowest execution; requests: in which it occurs. */
+struct hp_statement_row {
+    uint32_t statement, route, site_sym, site_line;
+    uint64_t executions, requests, total_ns, fetch_ns, max_ns, rows, errors;
+};
 typedef bool (*hp_statement_fn)(void *ctx, const struct hp_statement_row *row);
-HP_CHECK hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope, hp_statement_fn fn, void *ctx, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope, hp_statement_fn fn,
+                                    void *ctx, struct hp_errinfo *info);
 
 /* Text of one line (from 1) of a source file as it was when requests in scope ran (newest such). Empty span if not known. Borrowed from the handle. */
-HP_CHECK hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file, uint32_t line, struct hp_str *text, struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
+                                     uint32_t line, struct hp_str *text, struct hp_errinfo *info);
 
 /* ---- finding states and settings ---- */
 
 enum hp_state { HP_STATE_NEW, HP_STATE_OPEN, HP_STATE_FIXED, HP_STATE_RETURNED };
-struct hp_finding_state { uint64_t id; uint8_t state; bool muted; uint64_t first_ns, last_ns; struct hp_str reason; };
-HP_CHECK hp_err hp_store_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out, struct hp_errinfo *info); /* HP_ENOTFOUND */
-HP_CHECK hp_err hp_store_set_finding(struct hp_store *store, const struct hp_finding_state *state, struct hp_errinfo *info);
-HP_CHECK hp_err hp_store_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value, struct hp_errinfo *info);
-HP_CHECK hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp_str value, struct hp_errinfo *info);
+struct hp_finding_state {
+    uint64_t id;
+    uint8_t state;
+    bool muted;
+    uint64_t first_ns, last_ns;
+    struct hp_str reason;
+};
+HP_CHECK hp_err hp_store_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
+                                     struct hp_errinfo *info); /* HP_ENOTFOUND */
+HP_CHECK hp_err hp_store_set_finding(struct hp_store *store, const struct hp_finding_state *state,
+                                     struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
+                                     struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,
+                                     struct hp_errinfo *info);
 
 #endif

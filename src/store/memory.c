@@ -1,0 +1,791 @@
+/* memory.c -- the store in memory: the twin that the SQLite back end is held against, and a place to record to where no
+ * file may be written.
+ *
+ * Everything is a plain list. A record is kept encoded, relative to the handle's own dictionary, so writing translates and
+ * reading does not. One handle writes and reads; there are no rollups, every answer comes from rows. A rollback cuts the
+ * lists back to where they were at begin.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/store_int.h"
+
+struct entry { /* one request */
+    struct hp__row row;
+    struct hp_request req;
+    uint8_t *bytes; /* owned: encoded record; NULL once evicted */
+    size_t n;
+};
+
+struct loss {
+    uint32_t process; /* 0: none */
+    uint64_t minute;
+    struct hp__losses more;
+};
+
+struct source {
+    uint32_t process;
+    char *file, *text; /* owned */
+    size_t file_n, text_n;
+};
+
+struct label {
+    char *name; /* owned */
+    size_t n;
+    uint64_t from_ns, to_ns;
+};
+
+struct setting {
+    char *key, *value; /* owned */
+    size_t key_n, value_n;
+};
+
+struct finding {
+    struct hp_finding_state state;
+    char *reason; /* owned */
+};
+
+struct process { /* identity and counters; texts but the revision are not kept */
+    struct hp_process p;
+    uint32_t revision; /* of the dictionary */
+    uint64_t last_ns;
+};
+
+/* A list of any of them. */
+struct list {
+    void *p;
+    size_t count, capacity;
+};
+
+struct memory {
+    struct hp_store base;
+    uint64_t max_bytes, max_age_ns, bytes;
+    struct list entries, losses, sources, labels, settings, findings, processes;
+    struct process *saved; /* processes at begin */
+    size_t saved_entries, saved_losses, saved_sources, saved_processes;
+    uint32_t process; /* of this writer, from 1; 0 none */
+    uint64_t next_row, saved_next, first_row, generation, detail_from, detail_from_ns;
+    uint64_t evicted_requests, evicted_detail;
+    struct hp_arena arena;
+    struct hp_buf buf, shape;
+    const struct hp_dict *from;
+    hp_err map_err;
+};
+
+static struct memory *memory_of(struct hp_store *store)
+{
+    return (struct memory *)(void *)store;
+}
+
+/* Room for one more of `size` bytes; NULL without memory. */
+static void *push(struct list *list, size_t size)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+        void *p = hp_realloc(list->p, capacity * size);
+        if (p == NULL) {
+            return NULL;
+        }
+        list->p = p;
+        list->capacity = capacity;
+    }
+    return (char *)list->p + list->count * size;
+}
+
+#define AT(list, type, i) (&((type *)(list).p)[i])
+
+static hp_err no_memory(struct hp_errinfo *info)
+{
+    return hp_err_set(info, HP_ENOMEM, 0, "out of memory in the store");
+}
+
+/* ---- writing ---- */
+
+static void cut(struct memory *m)
+{
+    while (m->entries.count > m->saved_entries) {
+        struct entry *entry = AT(m->entries, struct entry, --m->entries.count);
+        m->bytes -= sizeof *entry + entry->n;
+        hp_free(entry->bytes);
+    }
+    while (m->sources.count > m->saved_sources) {
+        struct source *source = AT(m->sources, struct source, --m->sources.count);
+        hp_free(source->file);
+        hp_free(source->text);
+    }
+    m->losses.count = m->saved_losses;
+}
+
+static hp_err begin(struct hp_store *store, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    m->saved = hp_memdup(m->processes.p, m->processes.count * sizeof *m->saved);
+    if (m->saved == NULL) {
+        return no_memory(info);
+    }
+    m->saved_processes = m->processes.count;
+    m->saved_entries = m->entries.count;
+    m->saved_losses = m->losses.count;
+    m->saved_sources = m->sources.count;
+    m->saved_next = m->next_row;
+    return HP_OK;
+}
+
+static hp_err commit(struct hp_store *store, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    hp_free(m->saved);
+    m->saved = NULL;
+    return HP_OK;
+}
+
+static void rollback(struct hp_store *store)
+{
+    struct memory *m = memory_of(store);
+    cut(m);
+    m->next_row = m->saved_next;
+    if (m->saved_processes != 0) {
+        memcpy(m->processes.p, m->saved, m->saved_processes * sizeof *m->saved);
+    }
+    m->processes.count = m->saved_processes;
+    m->process = m->process <= m->saved_processes ? m->process : 0;
+    hp_free(m->saved);
+    m->saved = NULL;
+}
+
+static hp_err find_process(struct memory *m, const struct hp_process *p, uint32_t *number,
+                           struct hp_errinfo *info)
+{
+    for (size_t i = 0; i < m->processes.count; i++) {
+        const struct hp_process *old = &AT(m->processes, struct process, i)->p;
+        if (memcmp(old->boot_id, p->boot_id, sizeof p->boot_id) == 0 && old->pid == p->pid &&
+            old->start_ns == p->start_ns) {
+            *number = (uint32_t)i + 1;
+            return HP_OK;
+        }
+    }
+    struct process *made = push(&m->processes, sizeof *made);
+    if (made == NULL) {
+        return no_memory(info);
+    }
+    *made = (struct process){.p = {.pid = p->pid, .start_ns = p->start_ns}, .last_ns = hp_clock_wall_ns()};
+    memcpy(made->p.boot_id, p->boot_id, sizeof p->boot_id);
+    *number = (uint32_t)++m->processes.count;
+    return HP_OK;
+}
+
+static hp_err add_loss(struct memory *m, uint32_t process, uint64_t at_ns, const struct hp__losses *more,
+                       struct hp_errinfo *info)
+{
+    struct loss *loss = push(&m->losses, sizeof *loss);
+    if (loss == NULL) {
+        return no_memory(info);
+    }
+    *loss = (struct loss){process, at_ns / HP_MINUTE_NS, *more};
+    m->losses.count++;
+    return HP_OK;
+}
+
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+static hp_err put_process(struct hp_store *store, const struct hp_process *process, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    uint32_t number;
+    hp_err err = find_process(m, process, &number, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    struct process *row = AT(m->processes, struct process, number - 1);
+    struct hp__losses more = {.sampled_out = grown(process->sampled_out, row->p.sampled_out),
+                              .dropped_ring = grown(process->dropped_ring, row->p.dropped_ring),
+                              .dropped_tree = grown(process->dropped_tree, row->p.dropped_tree),
+                              .dropped_store = grown(process->dropped_store, row->p.dropped_store),
+                              .dropped_memory = grown(process->dropped_memory, row->p.dropped_memory)};
+    uint64_t lost = row->p.lost;
+    row->last_ns = hp_clock_wall_ns();
+    row->p = *process;
+    row->p.interpreter = row->p.command = row->p.revision = row->p.host = hp_str_make(NULL, 0);
+    row->p.lost = lost;
+    m->process = number;
+    err = add_loss(m, number, row->last_ns, &more, info);
+    return err == HP_OK ? hp_dict_add_string(store->dict, process->revision, &row->revision) : err;
+}
+
+static hp_err put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid, uint64_t start_ns,
+                       uint64_t lost, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct hp_process gone = {.pid = pid, .start_ns = start_ns};
+    uint32_t number;
+    memcpy(gone.boot_id, boot_id, sizeof gone.boot_id);
+    hp_err err = find_process(m, &gone, &number, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    struct process *row = AT(m->processes, struct process, number - 1);
+    struct hp__losses more = {.lost = grown(lost, row->p.lost)};
+    row->p.lost += more.lost;
+    return add_loss(m, number, row->last_ns, &more, info);
+}
+
+static uint32_t map_symbol(void *ctx, uint32_t id)
+{
+    struct memory *m = ctx;
+    struct hp_symbol symbol = hp_dict_symbol(m->from, id);
+    uint32_t to = 0;
+    hp_err err = hp_dict_add_symbol(m->base.dict, &symbol, &to);
+    m->map_err = err == HP_ENOMEM ? err : m->map_err;
+    return to;
+}
+
+static uint32_t map_statement(void *ctx, uint32_t id)
+{
+    struct memory *m = ctx;
+    struct hp_statement statement = hp_dict_statement(m->from, id);
+    uint32_t to = 0;
+    hp_err err = hp_dict_add_statement(m->base.dict, &statement, &to);
+    m->map_err = err == HP_ENOMEM ? err : m->map_err;
+    return to;
+}
+
+static uint32_t map_route(void *ctx, uint32_t id)
+{
+    struct memory *m = ctx;
+    struct hp_route route = hp_dict_route(m->from, id);
+    uint32_t to = 0;
+    hp_err err = hp_dict_add_route(m->base.dict, &route, &to);
+    m->map_err = err == HP_ENOMEM ? err : m->map_err;
+    return to;
+}
+
+static uint32_t map_string(void *ctx, uint32_t id)
+{
+    struct memory *m = ctx;
+    uint32_t to = 0;
+    hp_err err = hp_dict_add_string(m->base.dict, hp_dict_string(m->from, id), &to);
+    m->map_err = err == HP_ENOMEM ? err : m->map_err;
+    return to;
+}
+
+/* Translate all ids; a tree whose shape is damaged is left out. */
+static hp_err translate(struct memory *m, struct hp_record *record)
+{
+    struct hp_id_maps maps = {m, map_symbol, map_statement, map_route, map_string};
+    struct hp_reader in;
+    m->map_err = HP_OK;
+    hp_record_map(record, &maps);
+    hp_buf_reset(&m->shape);
+    if (record->shape.n != 0) {
+        hp_reader_init(&in, record->shape.p, record->shape.n);
+        hp_err err = hp_tree_map_shape(in, map_symbol, m, &m->shape);
+        if (err == HP_EFORMAT || err == HP_EVERSION) {
+            hp_buf_reset(&m->shape);
+            record->values = hp_str_make(NULL, 0);
+        } else if (err != HP_OK) {
+            return err;
+        }
+        record->shape = hp_buf_str(&m->shape);
+    }
+    return m->map_err;
+}
+
+static struct hp__row narrow(const struct memory *m, const struct hp_record *record)
+{
+    const struct hp_request *req = &record->req;
+    struct hp__row row = {.row = m->next_row,
+                          .start_ns = req->start_wall_ns,
+                          .duration_ns = hp__duration_ns(req),
+                          .own_ns = req->own_ns,
+                          .cpu_ns = req->cpu_ns,
+                          .route = req->route,
+                          .revision = req->revision,
+                          .process = m->process,
+                          .flags = req->flags,
+                          .status = req->status,
+                          .level = req->level,
+                          .detailed =
+                              record->shape.n != 0 || record->stmt_count != 0 || record->group_count != 0};
+    uint64_t statements;
+    hp__record_sql(record, &statements, &row.sql_ns);
+    row.statements = (uint32_t)statements;
+    return row;
+}
+
+static hp_err put(struct hp_store *store, struct hp_str encoded, const struct hp_dict *dict,
+                  struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct hp_record record;
+    struct hp_reader in;
+    hp_arena_reset(&m->arena);
+    hp_reader_init(&in, encoded.p, encoded.n);
+    hp_err err = hp_record_decode(&in, &m->arena, &record);
+    if (err == HP_OK && (record.req.start_wall_ns > INT64_MAX || record.req.wall_ns > INT64_MAX)) {
+        err = HP_EFORMAT;
+    }
+    if (err != HP_OK) {
+        return hp_err_set(info, err, 0, "a record is damaged: %s", hp_err_text(err));
+    }
+    m->from = dict;
+    err = translate(m, &record);
+    hp_buf_reset(&m->buf);
+    err = err == HP_OK ? hp_record_encode(&record, &m->buf) : err;
+    struct entry *entry = err == HP_OK ? push(&m->entries, sizeof *entry) : NULL;
+    uint8_t *bytes = entry != NULL ? hp_memdup(m->buf.data, m->buf.len) : NULL;
+    if (bytes == NULL) {
+        return no_memory(info);
+    }
+    *entry = (struct entry){narrow(m, &record), record.req, bytes, m->buf.len};
+    m->entries.count++;
+    m->next_row++;
+    m->bytes += sizeof *entry + entry->n;
+    return HP_OK;
+}
+
+static hp_err put_source(struct hp_store *store, struct hp_str file, struct hp_str text,
+                         struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct source *source = push(&m->sources, sizeof *source);
+    if (source == NULL) {
+        return no_memory(info);
+    }
+    *source =
+        (struct source){m->process, hp_str0_dup(file.p, file.n), hp_str0_dup(text.p, text.n), file.n, text.n};
+    if (source->file == NULL || source->text == NULL) {
+        hp_free(source->file);
+        hp_free(source->text);
+        return no_memory(info);
+    }
+    m->sources.count++;
+    return HP_OK;
+}
+
+/* ---- caps ---- */
+
+static void drop_detail(struct memory *m, struct entry *entry)
+{
+    m->bytes -= entry->n;
+    hp_free(entry->bytes);
+    entry->bytes = NULL;
+    entry->n = 0;
+    m->evicted_detail += entry->row.detailed;
+    m->detail_from = entry->row.row + 1;
+    m->detail_from_ns = entry->row.start_ns > m->detail_from_ns ? entry->row.start_ns : m->detail_from_ns;
+}
+
+static hp_err tidy(struct hp_store *store, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    uint64_t now_ns = hp_clock_wall_ns();
+    size_t gone = 0;
+    (void)info;
+    for (size_t i = 0; i + 1 < m->entries.count && m->bytes > m->max_bytes; i++) {
+        struct entry *entry = AT(m->entries, struct entry, i);
+        if (entry->bytes != NULL) {
+            drop_detail(m, entry);
+        }
+    }
+    while (gone + 1 < m->entries.count) {
+        struct entry *entry = AT(m->entries, struct entry, gone);
+        if (m->bytes <= m->max_bytes && entry->row.start_ns + m->max_age_ns >= now_ns) {
+            break;
+        }
+        if (entry->bytes != NULL) {
+            drop_detail(m, entry);
+        }
+        m->bytes -= sizeof *entry;
+        gone++;
+    }
+    if (gone != 0) {
+        struct entry *all = m->entries.p;
+        m->entries.count -= gone;
+        memmove(all, all + gone, m->entries.count * sizeof *all);
+        m->evicted_requests += gone;
+        m->generation++;
+    }
+    return HP_OK;
+}
+
+/* ---- notes ---- */
+
+static hp_err label_begin(struct hp_store *store, struct hp_str name, uint64_t from_ns,
+                          struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct label *label = push(&m->labels, sizeof *label);
+    char *copy = label != NULL ? hp_str0_dup(name.p, name.n) : NULL;
+    if (copy == NULL) {
+        return no_memory(info);
+    }
+    *label = (struct label){copy, name.n, from_ns, 0};
+    m->labels.count++;
+    return HP_OK;
+}
+
+static bool is_label(const struct label *label, struct hp_str name)
+{
+    return hp_str_eq(hp_str_make(label->name, label->n), name);
+}
+
+static hp_err label_end(struct hp_store *store, struct hp_str name, uint64_t to_ns, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct label *newest = NULL;
+    for (size_t i = 0; i < m->labels.count; i++) {
+        struct label *label = AT(m->labels, struct label, i);
+        if (is_label(label, name) && label->to_ns == 0 &&
+            (newest == NULL || label->from_ns >= newest->from_ns)) {
+            newest = label;
+        }
+    }
+    if (newest == NULL) {
+        return hp_err_set(info, HP_ENOTFOUND, 0, "no open label \"%.*s\"", (int)name.n, name.p);
+    }
+    newest->to_ns = to_ns;
+    return HP_OK;
+}
+
+/* Whether `a` (at place i) is newer than `b` (at place j). */
+static bool newer(const struct label *a, size_t i, const struct label *b, size_t j)
+{
+    return a->from_ns != b->from_ns ? a->from_ns > b->from_ns : i > j;
+}
+
+static hp_err label(struct hp_store *store, struct hp_str name, uint32_t nth, struct hp_label *out,
+                    struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->labels.count; i++) {
+        const struct label *one = AT(m->labels, struct label, i);
+        uint32_t before = 0;
+        for (size_t j = 0; j < m->labels.count; j++) {
+            const struct label *other = AT(m->labels, struct label, j);
+            before += is_label(other, name) && newer(other, j, one, i);
+        }
+        if (is_label(one, name) && before == nth) {
+            out->from_ns = one->from_ns;
+            out->to_ns = one->to_ns;
+            return HP_OK;
+        }
+    }
+    return HP_ENOTFOUND;
+}
+
+static hp_err get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
+                          struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    for (size_t i = 0; i < m->findings.count; i++) {
+        const struct finding *finding = AT(m->findings, struct finding, i);
+        if (finding->state.id == id) {
+            struct hp_str reason;
+            hp_err err = hp__store_keep(store, HP_KEPT_REASON, finding->state.reason, &reason);
+            if (err == HP_OK) {
+                *out = finding->state;
+                out->reason = reason;
+            }
+            return err;
+        }
+    }
+    return hp_err_set(info, HP_ENOTFOUND, 0, "no such finding");
+}
+
+static hp_err set_finding(struct hp_store *store, const struct hp_finding_state *state,
+                          struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct finding *finding = NULL;
+    for (size_t i = 0; i < m->findings.count && finding == NULL; i++) {
+        struct finding *old = AT(m->findings, struct finding, i);
+        finding = old->state.id == state->id ? old : NULL;
+    }
+    char *reason = hp_str0_dup(state->reason.p, state->reason.n);
+    if (reason != NULL && finding == NULL) {
+        finding = push(&m->findings, sizeof *finding);
+        if (finding != NULL) {
+            finding->reason = NULL;
+            m->findings.count++;
+        }
+    }
+    if (reason == NULL || finding == NULL) {
+        hp_free(reason);
+        return no_memory(info);
+    }
+    hp_free(finding->reason);
+    finding->state = *state;
+    finding->state.reason = hp_str_make(reason, state->reason.n);
+    finding->reason = reason;
+    return HP_OK;
+}
+
+static struct setting *find_setting(struct memory *m, struct hp_str key)
+{
+    for (size_t i = 0; i < m->settings.count; i++) {
+        struct setting *setting = AT(m->settings, struct setting, i);
+        if (hp_str_eq(hp_str_make(setting->key, setting->key_n), key)) {
+            return setting;
+        }
+    }
+    return NULL;
+}
+
+static hp_err get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
+                          struct hp_errinfo *info)
+{
+    const struct setting *setting = find_setting(memory_of(store), key);
+    if (setting == NULL) {
+        return hp_err_set(info, HP_ENOTFOUND, 0, "no setting \"%.*s\"", (int)key.n, key.p);
+    }
+    return hp__store_keep(store, HP_KEPT_VALUE, hp_str_make(setting->value, setting->value_n), value);
+}
+
+static hp_err set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,
+                          struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct setting *setting = find_setting(m, key);
+    char *copy = hp_str0_dup(value.p, value.n);
+    if (copy != NULL && setting == NULL) {
+        char *name = hp_str0_dup(key.p, key.n);
+        setting = name != NULL ? push(&m->settings, sizeof *setting) : NULL;
+        if (setting != NULL) {
+            *setting = (struct setting){.key = name, .key_n = key.n};
+            m->settings.count++;
+        } else {
+            hp_free(name);
+        }
+    }
+    if (copy == NULL || setting == NULL) {
+        hp_free(copy);
+        return no_memory(info);
+    }
+    hp_free(setting->value);
+    setting->value = copy;
+    setting->value_n = value.n;
+    return HP_OK;
+}
+
+/* ---- reading ---- */
+
+static hp_err read_begin(struct hp_store *store, struct hp_errinfo *info)
+{
+    (void)store;
+    (void)info;
+    return HP_OK;
+}
+
+static void read_end(struct hp_store *store)
+{
+    (void)store;
+}
+
+static hp_err stamp(struct hp_store *store, struct hp__stamp *out, struct hp_errinfo *info)
+{
+    const struct memory *m = memory_of(store);
+    (void)info;
+    *out = (struct hp__stamp){m->generation, m->next_row - 1, m->detail_from, m->detail_from_ns};
+    return HP_OK;
+}
+
+static hp_err scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp__row_fn fn,
+                   void *ctx, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->entries.count; i++) {
+        const struct hp__row *row = &AT(m->entries, struct entry, i)->row;
+        if (row->row > after && row->start_ns >= from_ns && row->start_ns < to_ns && !fn(ctx, row)) {
+            break;
+        }
+    }
+    return HP_OK;
+}
+
+static hp_err find(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    for (size_t i = m->entries.count; i > 0; i--) {
+        const struct entry *entry = AT(m->entries, struct entry, i - 1);
+        if (entry->req.id == request_id) {
+            *row = entry->row.row;
+            return HP_OK;
+        }
+    }
+    return hp_err_set(info, HP_ENOTFOUND, 0, "no request %016llx in the store",
+                      (unsigned long long)request_id);
+}
+
+static struct entry *entry_of(struct memory *m, uint64_t row)
+{
+    for (size_t i = 0; i < m->entries.count; i++) {
+        struct entry *entry = AT(m->entries, struct entry, i);
+        if (entry->row.row == row) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static hp_err request(struct hp_store *store, uint64_t row, struct hp_request_row *out,
+                      struct hp_errinfo *info)
+{
+    const struct entry *entry = entry_of(memory_of(store), row);
+    if (entry == NULL) {
+        return hp_err_set(info, HP_ENOTFOUND, 0, "the request is no longer in the store");
+    }
+    *out = (struct hp_request_row){row, entry->req, entry->row.statements, entry->row.sql_ns};
+    return HP_OK;
+}
+
+static hp_err record(struct hp_store *store, uint64_t row, struct hp_arena *arena, struct hp_record *out,
+                     struct hp_errinfo *info)
+{
+    const struct entry *entry = entry_of(memory_of(store), row);
+    struct hp_record found;
+    struct hp_reader in;
+    if (entry == NULL) {
+        return hp_err_set(info, HP_ENOTFOUND, 0, "the request is no longer in the store");
+    }
+    if (entry->bytes == NULL) {
+        *out = (struct hp_record){.req = entry->req};
+        return HP_OK;
+    }
+    uint8_t *bytes = hp_arena_dup(arena, entry->bytes, entry->n);
+    if (bytes == NULL) {
+        return no_memory(info);
+    }
+    hp_reader_init(&in, bytes, entry->n);
+    hp_err err = hp_record_decode(&in, arena, &found);
+    if (err != HP_OK) {
+        return err == HP_ENOMEM ? no_memory(info) : hp_err_set(info, HP_ECORRUPT, 0, "a record is damaged");
+    }
+    *out = found;
+    return HP_OK;
+}
+
+static void add_losses(struct hp__losses *out, const struct hp__losses *more)
+{
+    out->sampled_out += more->sampled_out;
+    out->dropped_ring += more->dropped_ring;
+    out->dropped_tree += more->dropped_tree;
+    out->dropped_store += more->dropped_store;
+    out->dropped_memory += more->dropped_memory;
+    out->lost += more->lost;
+}
+
+static hp_err losses(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp_str revision,
+                     struct hp__losses *out, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->losses.count; i++) {
+        const struct loss *loss = AT(m->losses, struct loss, i);
+        const struct process *process = AT(m->processes, struct process, loss->process - 1);
+        bool wanted = revision.n == 0 || hp_str_eq(hp_dict_string(store->dict, process->revision), revision);
+        if (wanted && loss->minute >= from_ns / HP_MINUTE_NS && loss->minute <= (to_ns - 1) / HP_MINUTE_NS) {
+            add_losses(out, &loss->more);
+        }
+    }
+    out->evicted_requests = m->evicted_requests;
+    out->evicted_detail = m->evicted_detail;
+    return HP_OK;
+}
+
+static hp_err find_source(struct hp_store *store, struct hp_str file,
+                          bool (*wanted)(void *ctx, uint32_t process), void *ctx, struct hp_str *text,
+                          struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    *text = hp_str_make(NULL, 0);
+    for (size_t i = m->sources.count; i > 0; i--) {
+        const struct source *one = AT(m->sources, struct source, i - 1);
+        if (hp_str_eq(hp_str_make(one->file, one->file_n), file) && wanted(ctx, one->process)) {
+            *text = hp_str_make(one->text, one->text_n);
+            break;
+        }
+    }
+    return HP_OK;
+}
+
+/* ---- open and close ---- */
+
+static hp_err close_memory(struct hp_store *store)
+{
+    struct memory *m = memory_of(store);
+    m->saved_entries = m->saved_sources = m->saved_losses = 0;
+    cut(m);
+    for (size_t i = 0; i < m->labels.count; i++) {
+        hp_free(AT(m->labels, struct label, i)->name);
+    }
+    for (size_t i = 0; i < m->settings.count; i++) {
+        hp_free(AT(m->settings, struct setting, i)->key);
+        hp_free(AT(m->settings, struct setting, i)->value);
+    }
+    for (size_t i = 0; i < m->findings.count; i++) {
+        hp_free(AT(m->findings, struct finding, i)->reason);
+    }
+    struct list *const lists[] = {&m->entries,  &m->losses,   &m->sources,  &m->labels,
+                                  &m->settings, &m->findings, &m->processes};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        hp_free(lists[i]->p);
+    }
+    hp_arena_fini(&m->arena);
+    hp_buf_fini(&m->buf);
+    hp_buf_fini(&m->shape);
+    hp_free(m);
+    return HP_OK;
+}
+
+static const struct hp_store_ops ops = {
+    .close = close_memory,
+    .begin = begin,
+    .put_process = put_process,
+    .put = put,
+    .put_source = put_source,
+    .commit = commit,
+    .rollback = rollback,
+    .tidy = tidy,
+    .put_lost = put_lost,
+    .label_begin = label_begin,
+    .label_end = label_end,
+    .label = label,
+    .get_finding = get_finding,
+    .set_finding = set_finding,
+    .get_setting = get_setting,
+    .set_setting = set_setting,
+    .read_begin = read_begin,
+    .read_end = read_end,
+    .stamp = stamp,
+    .scan = scan,
+    .find = find,
+    .request = request,
+    .record = record,
+    .losses = losses,
+    .source = find_source,
+};
+
+hp_err hp__memory_open(const struct hp_store_config *config, struct hp_store **store)
+{
+    struct memory *m = hp_calloc(1, sizeof *m);
+    if (m == NULL) {
+        return HP_ENOMEM;
+    }
+    m->base.ops = &ops;
+    m->max_bytes = config->max_bytes;
+    m->max_age_ns = config->max_age_ns;
+    m->next_row = 1;
+    hp_arena_init(&m->arena, HP_STORE_RECORD_BYTES);
+    hp_buf_init(&m->buf, HP_STORE_RECORD_BYTES);
+    hp_buf_init(&m->shape, HP_STORE_RECORD_BYTES);
+    *store = &m->base;
+    return HP_OK;
+}

@@ -1,0 +1,1 @@
+INSERT INTO route(hash, method, rule, endpoint) VALUES(?1, ?2, ?3, ?4)

@@ -1,0 +1,1 @@
+INSERT INTO shape(hash, bytes) VALUES(?1, ?2)

@@ -1,0 +1,1 @@
+INSERT INTO source(hash, length, packed) VALUES(?1, ?2, ?3)

@@ -1,0 +1,1 @@
+INSERT INTO string(hash, text) VALUES(?1, ?2)

@@ -1,0 +1,1 @@
+DELETE FROM detail WHERE id <= ?1

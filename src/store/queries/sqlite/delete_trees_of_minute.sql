@@ -1,0 +1,1 @@
+DELETE FROM rollup_tree WHERE rollup IN (SELECT id FROM rollup WHERE minute = ?1)

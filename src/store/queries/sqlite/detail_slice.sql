@@ -1,0 +1,1 @@
+SELECT id, shape FROM detail ORDER BY id LIMIT ?1

@@ -1,0 +1,1 @@
+SELECT id FROM string WHERE hash = ?1

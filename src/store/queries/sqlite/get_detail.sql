@@ -1,0 +1,1 @@
+SELECT shape, events, tree FROM detail WHERE id = ?1

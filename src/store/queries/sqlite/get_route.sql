@@ -1,0 +1,1 @@
+SELECT method, rule, endpoint FROM route WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT length, packed FROM source WHERE id = ?1

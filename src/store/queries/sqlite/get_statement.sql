@@ -1,0 +1,1 @@
+SELECT engine, verb, text FROM statement WHERE id = ?1

@@ -1,0 +1,1 @@
+SELECT text FROM string WHERE id = ?1

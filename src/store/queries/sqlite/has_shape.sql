@@ -1,0 +1,1 @@
+SELECT 1 FROM shape WHERE id = ?1

@@ -1,0 +1,1 @@
+UPDATE process SET lost = ?2 WHERE id = ?1

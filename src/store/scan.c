@@ -1,0 +1,79 @@
+/* scan.c -- see scan.h. */
+#include "store/scan.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define FIRST_ROWS 1024u
+
+static bool keeps(uint32_t mask, uint64_t row)
+{
+    return mask == 0 || ((uint32_t)hp_hash_mix(row, 0) & mask) == 0;
+}
+
+/* Halve what is kept, until there is room. */
+static void thin(struct hp__scan *scan)
+{
+    while (scan->count >= scan->cap && scan->keep_mask != UINT32_MAX) {
+        scan->keep_mask = scan->keep_mask * 2 + 1;
+        size_t kept = 0;
+        for (size_t i = 0; i < scan->count; i++) {
+            if (keeps(scan->keep_mask, scan->rows[i].row)) {
+                scan->rows[kept++] = scan->rows[i];
+            }
+        }
+        scan->count = kept;
+    }
+}
+
+static bool grow(struct hp__scan *scan)
+{
+    size_t capacity = scan->capacity == 0 ? FIRST_ROWS : scan->capacity * 2;
+    if (capacity > scan->cap) {
+        capacity = scan->cap;
+    }
+    struct hp__row *rows = hp_realloc(scan->rows, capacity * sizeof *rows);
+    if (rows == NULL) {
+        scan->err = HP_ENOMEM;
+        return false;
+    }
+    scan->rows = rows;
+    scan->capacity = capacity;
+    return true;
+}
+
+void hp__scan_init(struct hp__scan *scan, size_t cap)
+{
+    *scan = (struct hp__scan){.cap = cap};
+}
+
+void hp__scan_fini(struct hp__scan *scan)
+{
+    hp_free(scan->rows);
+    *scan = (struct hp__scan){.cap = scan->cap};
+}
+
+void hp__scan_clear(struct hp__scan *scan)
+{
+    scan->count = 0;
+    scan->keep_mask = 0;
+    scan->loaded = false;
+    scan->last_row = 0;
+    scan->err = HP_OK;
+}
+
+bool hp__scan_add(void *ctx, const struct hp__row *row)
+{
+    struct hp__scan *scan = ctx;
+    if (scan->count >= scan->cap) {
+        thin(scan);
+    }
+    if (!keeps(scan->keep_mask, row->row)) {
+        return true;
+    }
+    if (scan->count == scan->capacity && !grow(scan)) {
+        return false;
+    }
+    scan->rows[scan->count++] = *row;
+    return true;
+}

@@ -1,0 +1,51 @@
+/* scan.h -- the rows of a scope in memory: what a report asks again and again, read once.
+ *
+ * Why: routes, durations, samples and the newest revision are all simple passes over narrow rows. The handle keeps the rows of
+ * the last range of time; rows that were committed since are appended, an eviction reads them anew. 72 bytes a row.
+ *
+ * Cap: HP_SCAN_CAP rows. A range with more is thinned: half of the rows go, chosen by a hash of their number, as
+ * often as needed. So every row has the same chance, and the same data give the same rows. Who needs all rows
+ * streams them (read.c).
+ */
+#ifndef HP_SCAN_H
+#define HP_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hotplate/err.h"
+
+#define HP_SCAN_CAP 262144u
+
+struct hp__row { /* route and revision are ids of the handle's dictionary */
+    uint64_t row, start_ns, duration_ns, cpu_ns /* or HP_ABSENT */, own_ns, sql_ns;
+    uint32_t route, revision, process, statements, flags;
+    uint16_t status;
+    uint8_t level;
+    bool detailed; /* has a detail of its own */
+};
+
+/* Return false to stop early. */
+typedef bool (*hp__row_fn)(void *ctx, const struct hp__row *row);
+
+struct hp__scan {
+    struct hp__row *rows; /* owned, ascending by number */
+    size_t count, capacity, cap;
+    uint32_t keep_mask; /* rows whose hash has none of these bits are kept; not 0: thinned */
+    bool loaded;
+    uint64_t from_ns, to_ns, generation, last_row;
+    hp_err err; /* sticky while rows are added */
+};
+
+/* An empty scan of at most `cap` rows. Never allocates. Owns: finish with hp__scan_fini. Threads: owner only. */
+void hp__scan_init(struct hp__scan *scan, size_t cap);
+void hp__scan_fini(struct hp__scan *scan);
+
+/* Forget all rows, keep the memory. */
+void hp__scan_clear(struct hp__scan *scan);
+
+/* Add a row (an hp__row_fn; ctx is the scan). False, with `err` set, without memory. */
+bool hp__scan_add(void *scan, const struct hp__row *row);
+
+#endif

@@ -97,10 +97,10 @@ static void start_afresh(struct hp_cap *cap)
 
 static void after_fork_in_child(void)
 {
-    pthread_mutex_init(&registry_lock, NULL);
     for (struct hp_cap *cap = registry; cap != NULL; cap = cap->next_open) {
         start_afresh(cap);
     }
+    pthread_mutex_unlock(&registry_lock); /* by the thread that locked it before the fork */
 }
 
 /* ---- exit ---- */

@@ -89,7 +89,7 @@ struct hp_writer {
     uint32_t failures; /* in a row */
     bool registered;   /* this store handle knows the process */
     bool stop_seen;
-    uint32_t sources_done; /* stored ones are [0, done) */
+    _Atomic uint32_t sources_done; /* stored ones are [0, done) */
     size_t source_bytes;
     bool off;        /* forked while the store was in use */
     bool final_done; /* the final counters are in the store */
@@ -878,8 +878,17 @@ void hp_writer_fork_child(struct hp_writer *writer)
         writer->off = true;
         writer->store = NULL;
     }
-    pthread_mutex_init(&writer->store_lock, NULL);
-    pthread_mutex_init(&writer->list_lock, NULL);
+    /* This thread is the one that locked, so it may unlock; what another thread held nobody can. */
+    if (writer->fork_locked) {
+        pthread_mutex_unlock(&writer->store_lock);
+    } else {
+        pthread_mutex_init(&writer->store_lock, NULL);
+    }
+    if (writer->fork_listed) {
+        pthread_mutex_unlock(&writer->list_lock);
+    } else {
+        pthread_mutex_init(&writer->list_lock, NULL);
+    }
     sem_init(&writer->wake, 0, 0);
     if (!writer->fork_listed) { /* torn, perhaps: start a new list and let the old one be */
         writer->sources = NULL;
@@ -897,7 +906,8 @@ void hp_writer_fork_child(struct hp_writer *writer)
     writer->ring = NULL;
     writer->count = NULL;
     writer->next_try_ns = writer->busy_since_ns = writer->last_adopt_ns = writer->put_sum = 0;
-    writer->failures = writer->sources_done = 0;
+    writer->failures = 0;
+    writer->sources_done = 0;
     writer->source_bytes = 0;
     writer->final_done = writer->registered = writer->stop_seen = false;
     writer->seed ^= (uint64_t)getpid() << 32;

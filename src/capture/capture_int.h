@@ -38,6 +38,7 @@
 #define HP_GROUP_SLOTS    1024u /* power of two, twice the cap of groups */
 #define HP_SQL_NOT_KEPT   UINT32_MAX
 #define HP_SQL_SUPPRESSED (UINT32_MAX - 1)
+#define HP_SQL_OVERLAP      0x100u /* flag of hp_cap_sql_begin, not stored */
 #define HP_LANE_KINDS     5
 
 _Static_assert(HP_GROUP_SLOTS >= 2 * HP_GROUP_CAP, "at most half full");
@@ -166,6 +167,10 @@ void hp__cap_calibrate(struct hp_cap *cap);
 void hp__cap_request_freeze(struct hp_cap_request *request);
 /* For the drop-in's pstats: freeze, and the tree in nanoseconds with totals; NULL below level trace. Borrowed until finish. */
 const struct hp_tree *hp__cap_request_tree(struct hp_cap_request *request);
+
+/* ---- inspect.c ---- */
+/* The bytes of a record that was pushed: kept if hp_inspect_keep asked for it. */
+void hp__inspect_offer(const struct hp_buf *encoded);
 
 /* ---- lane.c ---- */
 struct hp_cap_lane *hp__cap_lane_take(struct hp_cap *cap);

@@ -82,7 +82,8 @@ static void convert_events(struct hp_cap_request *request)
     }
     for (uint32_t i = 0; i < request->stmt_count; i++) {
         request->stmts[i].t0_ns = since(request, request->stmts[i].t0_ns);
-        request->stmts[i].exec_ns = hp_clock_ns_of_ticks(request->stmts[i].exec_ns);
+        uint64_t ticks = request->stmts[i].exec_ns;
+        request->stmts[i].exec_ns = ticks != HP_ABSENT ? hp_clock_ns_of_ticks(ticks) : 0; /* still open */
     }
     for (uint32_t i = 0; i < request->group_count; i++) {
         request->groups[i].exec_ns = hp_clock_ns_of_ticks(request->groups[i].exec_ns);
@@ -213,6 +214,7 @@ static hp_err push_record(struct hp_cap *cap, const struct hp_record *record)
         !hp_ring_push(cap->ring, record->req.id, cap->encoded.data, cap->encoded.len)) {
         return HP_EFULL;
     }
+    hp__inspect_offer(&cap->encoded);
     return HP_OK;
 }
 

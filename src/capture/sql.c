@@ -1,6 +1,7 @@
 /* sql.c -- executions of SQL on a lane: the first HP_STMT_CAP one by one, all of them in groups by (statement, place).
  *
- * One execution is open per lane at most: SQLAlchemy over a wrapped driver reports twice, the inner one is suppressed. Beyond the cap of groups the
+ * One execution is open per lane at most: SQLAlchemy over a wrapped driver reports twice, the inner one is suppressed. Those that
+ * begin with HP_SQL_OVERLAP (coroutines, which wait while others run) stand apart: they are open as long as their exec_ns is absent. Beyond the cap of groups the
  * rest shares a group without statement and place, so that counts and times stay complete.
  */
 #include <string.h>
@@ -86,16 +87,15 @@ uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct h
                           uint32_t flags)
 {
     struct hp_cap_request *request = lane->request;
-    if (request == NULL || request->facts.level < HP_LEVEL_MONITOR || lane->in_sql) {
+    bool overlap = (flags & HP_SQL_OVERLAP) != 0;
+    if (request == NULL || request->facts.level < HP_LEVEL_MONITOR || (lane->in_sql && !overlap)) {
         return HP_SQL_SUPPRESSED;
     }
-    lane->in_sql = true;
-    lane->sql_number = HP_SQL_NOT_KEPT;
-    lane->sql_group = group_of(request, statement, place);
-    if (lane->sql_group != HP_NODE_NONE && want_stmt(request)) {
-        lane->sql_number = request->stmt_count++;
-        request->stmt_groups[lane->sql_number] = (uint16_t)lane->sql_group;
-        request->stmts[lane->sql_number] = (struct hp_stmt){
+    uint32_t number = HP_SQL_NOT_KEPT, group = group_of(request, statement, place);
+    if (group != HP_NODE_NONE && want_stmt(request)) {
+        number = request->stmt_count++;
+        request->stmt_groups[number] = (uint16_t)group;
+        request->stmts[number] = (struct hp_stmt){
             .rows = HP_ABSENT,
             .param_hash = param_hash,
             .statement = statement,
@@ -107,31 +107,43 @@ uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct h
             .via_sym = place.via_sym,
             .many_count = many_count,
             .in_count = in_count,
+            .exec_ns = overlap ? HP_ABSENT : 0,
             .flags = (uint8_t)flags,
         };
     } else {
         lost(request);
     }
-    lane->sql_t0 = hp_clock_ticks();
-    if (lane->sql_number != HP_SQL_NOT_KEPT) {
-        request->stmts[lane->sql_number].t0_ns = lane->sql_t0;
+    uint64_t now = hp_clock_ticks();
+    if (number != HP_SQL_NOT_KEPT) {
+        request->stmts[number].t0_ns = now;
     }
-    return lane->sql_number;
+    if (!overlap) {
+        lane->in_sql = true;
+        lane->sql_number = number;
+        lane->sql_group = group;
+        lane->sql_t0 = now;
+    }
+    return number;
 }
 
 void hp_cap_sql_end(struct hp_cap_lane *lane, uint32_t number, int64_t rows, bool error)
 {
     uint64_t now = hp_clock_ticks();
     struct hp_cap_request *request = lane->request;
-    if (number == HP_SQL_SUPPRESSED || request == NULL || !lane->in_sql || number != lane->sql_number) {
+    if (number == HP_SQL_SUPPRESSED || request == NULL) {
         return;
     }
-    uint64_t ticks = now - lane->sql_t0;
-    lane->in_sql = false;
+    bool overlap = number < request->stmt_count && request->stmts[number].exec_ns == HP_ABSENT;
+    if (!overlap && (!lane->in_sql || number != lane->sql_number)) {
+        return;
+    }
+    uint64_t ticks = now - (overlap ? request->stmts[number].t0_ns : lane->sql_t0);
+    uint32_t index = overlap ? request->stmt_groups[number] : lane->sql_group;
+    lane->in_sql = overlap && lane->in_sql;
     request->sql_count++;
     request->sql_ticks += ticks;
-    if (lane->sql_group != HP_NODE_NONE) {
-        struct hp_group *group = &request->groups[lane->sql_group];
+    if (index != HP_NODE_NONE) {
+        struct hp_group *group = &request->groups[index];
         group->count++;
         group->exec_ns += ticks;
         group->max_ns = ticks > group->max_ns ? ticks : group->max_ns;

@@ -161,7 +161,8 @@ void hp_cap_set_call_cost(struct hp_cap *cap, uint32_t inner_ps, uint32_t outer_
 /* ---- SQL ---- */
 
 /* Begin an execution on a lane; returns its number for the two below (UINT32_MAX: not kept, but do call end). Nested executions (SQLAlchemy over a
- * wrapped driver) are suppressed: begin returns UINT32_MAX - 1 and end does nothing. */
+ * wrapped driver) are suppressed: begin returns UINT32_MAX - 1 and end does nothing. flags as enum hp_stmt_flags, or 0x100: a coroutine's, so others of
+ * the lane may begin and end in between (never suppressed; the caller knows what is nested). */
 uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct hp_cap_place place,
                           uint32_t conn, uint64_t param_hash, uint32_t many_count, uint32_t in_count,
                           uint32_t flags);

@@ -1,0 +1,246 @@
+/* inspect.c -- words, and the last record as JSON. Contracts: hotplate/ext/inspect.h.
+ *
+ * The record is decoded from its bytes, as a reader would, so that a test of the extension sees what is stored.
+ */
+#include "hotplate/ext/inspect.h"
+
+#include "base/json.h"
+#include "base/reader.h"
+#include "capture/capture_int.h"
+
+#define JSON_CAP  ((size_t)256 << 20)
+#define ARENA_CAP ((size_t)64 << 20)
+
+static struct hp_buf last;
+static bool keeping;
+
+static struct hp_span8 span_of(struct hp_str text)
+{
+    return (struct hp_span8){text.p, text.n};
+}
+
+struct hp_span8 hp_inspect_statement(struct hp_cap *cap, uint32_t id)
+{
+    return span_of(hp_dict_statement(cap->dict, id).text);
+}
+
+struct hp_inspect_symbol hp_inspect_symbol(struct hp_cap *cap, uint32_t id)
+{
+    struct hp_symbol symbol = hp_dict_symbol(cap->dict, id);
+    return (struct hp_inspect_symbol){span_of(symbol.file), span_of(symbol.name), symbol.line};
+}
+
+void hp_inspect_keep(bool keep)
+{
+    hp_buf_fini(&last);
+    hp_buf_init(&last, JSON_CAP);
+    keeping = keep;
+}
+
+void hp__inspect_offer(const struct hp_buf *encoded)
+{
+    if (keeping) {
+        hp_buf_reset(&last);
+        hp_buf_put(&last, encoded->data, encoded->len);
+    }
+}
+
+static void put_number(struct hp_json *json, const char *key, uint64_t value)
+{
+    if (value == HP_ABSENT) {
+        hp_json_kv_null(json, key);
+    } else {
+        hp_json_kv_u64(json, key, value);
+    }
+}
+
+static void put_site(struct hp_json *json, struct hp_cap *cap, uint32_t sym, uint32_t line, uint32_t via)
+{
+    struct hp_symbol symbol = hp_dict_symbol(cap->dict, sym), via_symbol = hp_dict_symbol(cap->dict, via);
+    hp_json_kv_str(json, "file", symbol.file);
+    hp_json_kv_str(json, "name", symbol.name);
+    hp_json_kv_u64(json, "line", line);
+    hp_json_kv_str(json, "via", via_symbol.file);
+    hp_json_kv_str(json, "via_name", via_symbol.name);
+}
+
+static void put_request(struct hp_json *json, struct hp_cap *cap, const struct hp_request *request)
+{
+    struct hp_route route = hp_dict_route(cap->dict, request->route);
+    struct hp_symbol view = hp_dict_symbol(cap->dict, request->view_sym);
+    hp_json_kv_u64(json, "wall_ns", request->wall_ns);
+    hp_json_kv_u64(json, "own_ns", request->own_ns);
+    put_number(json, "cpu_ns", request->cpu_ns);
+    hp_json_kv_u64(json, "status", request->status);
+    hp_json_kv_u64(json, "flags", request->flags);
+    hp_json_kv_u64(json, "level", request->level);
+    hp_json_kv_str(json, "method", route.method);
+    hp_json_kv_str(json, "rule", route.rule);
+    hp_json_kv_str(json, "endpoint", route.endpoint);
+    hp_json_kv_str(json, "view", view.name);
+    hp_json_kv_str(json, "view_file", view.file);
+    hp_json_kv_str(json, "exception", hp_dict_string(cap->dict, request->exception_type));
+    hp_json_kv_u64(json, "exception_group", request->exception_group);
+    hp_json_key(json, "phases");
+    hp_json_array_begin(json);
+    for (int i = 0; i < HP_PHASE_COUNT && request->phase_ns[0] != HP_ABSENT; i++) {
+        hp_json_u64(json, request->phase_ns[i]);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_lanes(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    hp_json_key(json, "lanes");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "kind", lane->kind);
+        hp_json_kv_u64(json, "flags", lane->flags);
+        hp_json_kv_u64(json, "parent", lane->parent);
+        hp_json_kv_u64(json, "start_ns", lane->start_ns);
+        hp_json_kv_u64(json, "end_ns", lane->end_ns);
+        hp_json_kv_u64(json, "spawn_ns", lane->spawn_ns);
+        put_number(json, "cpu_ns", lane->cpu_ns);
+        put_site(json, cap, lane->site_sym, lane->site_line, lane->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+    hp_json_key(json, "edges");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->edge_count; i++) {
+        const struct hp_edge *edge = &record->edges[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "kind", edge->kind);
+        hp_json_kv_u64(json, "lane", edge->lane);
+        hp_json_kv_i64(json, "other", edge->other == HP_NODE_NONE ? -1 : (int64_t)edge->other);
+        hp_json_kv_u64(json, "t0_ns", edge->t0_ns);
+        hp_json_kv_u64(json, "t1_ns", edge->t1_ns);
+        put_site(json, cap, edge->site_sym, edge->site_line, 0);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_statements(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    hp_json_key(json, "statements");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        struct hp_statement statement = hp_dict_statement(cap->dict, stmt->statement);
+        hp_json_object_begin(json);
+        hp_json_kv_str(json, "text", statement.text);
+        hp_json_kv_u64(json, "engine", statement.engine);
+        hp_json_kv_u64(json, "lane", stmt->lane);
+        hp_json_kv_u64(json, "conn", stmt->conn);
+        hp_json_kv_u64(json, "t0_ns", stmt->t0_ns);
+        hp_json_kv_u64(json, "exec_ns", stmt->exec_ns);
+        hp_json_kv_u64(json, "fetch_ns", stmt->fetch_ns);
+        put_number(json, "rows", stmt->rows);
+        hp_json_kv_u64(json, "params", stmt->param_hash);
+        hp_json_kv_u64(json, "many", stmt->many_count);
+        hp_json_kv_u64(json, "in", stmt->in_count);
+        hp_json_kv_u64(json, "flags", stmt->flags);
+        put_site(json, cap, stmt->site_sym, stmt->site_line, stmt->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+    hp_json_key(json, "groups");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        const struct hp_group *group = &record->groups[i];
+        hp_json_object_begin(json);
+        hp_json_kv_str(json, "text", hp_dict_statement(cap->dict, group->statement).text);
+        hp_json_kv_u64(json, "count", group->count);
+        hp_json_kv_u64(json, "rows", group->rows);
+        hp_json_kv_u64(json, "errors", group->errors);
+        put_site(json, cap, group->site_sym, group->site_line, group->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_tree(struct hp_json *json, struct hp_cap *cap, const struct hp_tree *tree)
+{
+    hp_json_key(
+        json,
+        "tree"); /* [[parent, kind, file, name, line of the call, calls, resumes, self, total], …] by number */
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        struct hp_symbol symbol = hp_dict_symbol(cap->dict, node->sym);
+        hp_json_array_begin(json);
+        hp_json_i64(json, node->parent == HP_NODE_NONE ? -1 : (int64_t)node->parent);
+        hp_json_u64(json, node->kind);
+        hp_json_str(json, symbol.file);
+        hp_json_str(json, symbol.name);
+        hp_json_u64(json, node->line);
+        hp_json_u64(json, node->calls);
+        hp_json_u64(json, node->resumes);
+        hp_json_u64(json, node->self);
+        hp_json_u64(json, node->total);
+        hp_json_array_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static hp_err put_decoded_tree(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    struct hp_tree *tree = hp_tree_new(cap->dict, HP_TREE_CAP);
+    struct hp_reader shape, values;
+    hp_err err = tree == NULL ? HP_ENOMEM : HP_OK;
+    hp_reader_init(&shape, record->shape.p, record->shape.n);
+    hp_reader_init(&values, record->values.p, record->values.n);
+    if (err == HP_OK) {
+        err = hp_tree_decode(tree, shape, values, NULL, hp_dict_symbol_count(cap->dict));
+    }
+    if (err == HP_OK) {
+        hp_tree_total(tree);
+        put_tree(json, cap, tree);
+    }
+    hp_tree_free(tree);
+    return err;
+}
+
+hp_err hp_inspect_last(struct hp_cap *cap, uint8_t **out, size_t *n)
+{
+    struct hp_arena arena;
+    struct hp_buf text;
+    struct hp_json json;
+    struct hp_record record;
+    struct hp_reader in;
+    if (!keeping || last.len == 0) {
+        return HP_ESTATE;
+    }
+    hp_arena_init(&arena, ARENA_CAP);
+    hp_buf_init(&text, JSON_CAP);
+    hp_reader_init(&in, last.data, last.len);
+    hp_err err = hp_record_decode(&in, &arena, &record);
+    if (err != HP_OK) {
+        goto done;
+    }
+    hp_json_init(&json, &text, false);
+    hp_json_object_begin(&json);
+    put_request(&json, cap, &record.req);
+    put_lanes(&json, cap, &record);
+    put_statements(&json, cap, &record);
+    if (record.shape.n != 0) {
+        err = put_decoded_tree(&json, cap, &record);
+    }
+    hp_json_object_end(&json);
+    err = err != HP_OK ? err : hp_json_finish(&json);
+    uint8_t *copy = err == HP_OK ? hp_memdup(text.data, text.len) : NULL;
+    if (err == HP_OK && copy == NULL) {
+        err = HP_ENOMEM;
+    }
+    if (err == HP_OK) {
+        *out = copy;
+        *n = text.len;
+    }
+done:
+    hp_buf_fini(&text);
+    hp_arena_fini(&arena);
+    return err;
+}

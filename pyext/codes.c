@@ -179,6 +179,8 @@ int hp_code_flags(PyCodeObject *code)
     return ((extra & FLAG_APP) ? HP_X_APP : 0) | ((extra & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0);
 }
 
+PyCodeObject *hp_place_stop;
+
 struct hp_cap_place hp_place_now(void)
 {
     struct hp_cap_place place = {0, 0, 0};
@@ -186,6 +188,9 @@ struct hp_cap_place hp_place_now(void)
     for (hp_frame *frame = hp_frame_current(PyThreadState_Get()); frame != NULL;
          frame = hp_frame_caller(frame)) {
         PyCodeObject *code = hp_frame_code(frame);
+        if (code == hp_place_stop) {
+            break;
+        }
         uintptr_t extra = extra_of(code);
         if (extra & FLAG_APP) {
             place.site_sym = (uint32_t)(extra >> 8) - 1;

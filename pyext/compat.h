@@ -144,6 +144,26 @@ static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintpt
 #endif
 }
 
+/* 1 and a new reference, 0 if there is no such attribute, -1 with an exception. */
+static inline int hp_optional_attr(PyObject *object, PyObject *name, PyObject **value)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return PyObject_GetOptionalAttr(object, name, value);
+#else
+    return _PyObject_LookupAttr(object, name, value);
+#endif
+}
+
+/* A non-negative int as little-endian bytes; 0, or -1 with an exception when it does not fit. */
+static inline int hp_long_bytes(PyObject *number, unsigned char *bytes, size_t n)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    return _PyLong_AsByteArray((PyLongObject *)number, bytes, n, 1, 0, 1);
+#else
+    return _PyLong_AsByteArray((PyLongObject *)number, bytes, n, 1, 0);
+#endif
+}
+
 /* The pending exception, kept over a callback of ours. */
 struct hp_pending {
     PyObject *type, *value, *traceback; /* owned */

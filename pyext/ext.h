@@ -13,26 +13,65 @@
 enum { HP_X_LEVEL_COUNT = 0, HP_X_LEVEL_MONITOR = 1, HP_X_LEVEL_SAMPLE = 2, HP_X_LEVEL_TRACE = 3 };
 enum { HP_X_SYM_PYTHON = 0, HP_X_SYM_C = 1, HP_X_SYM_TEMPLATE = 2 };
 enum { HP_X_APP = 1, HP_X_FRAMEWORK = 2 };
-enum { HP_X_LANE_MAIN = 0, HP_X_LANE_THREAD = 1, HP_X_LANE_POOL = 2, HP_X_LANE_GREENLET = 3, HP_X_LANE_TASK = 4 };
+enum {
+    HP_X_LANE_MAIN = 0,
+    HP_X_LANE_THREAD = 1,
+    HP_X_LANE_POOL = 2,
+    HP_X_LANE_GREENLET = 3,
+    HP_X_LANE_TASK = 4
+};
 enum { HP_X_LANE_OPEN = 1, HP_X_LANE_NEW_EXECUTOR = 2 };
-enum { HP_X_EDGE_SPAWN = 0, HP_X_EDGE_JOIN = 1, HP_X_EDGE_WAKE = 2, HP_X_EDGE_SUBMIT = 3, HP_X_EDGE_RESULT = 4 };
-enum { HP_X_REQ_STREAMED = 1, HP_X_REQ_ABORTED = 2, HP_X_REQ_HANDED_OVER = 4, HP_X_REQ_EXCEPTION = 16, HP_X_REQ_SHARED_CPU = 32 };
-enum { HP_X_PHASE_OUTER, HP_X_PHASE_BEFORE, HP_X_PHASE_VIEW, HP_X_PHASE_TEMPLATE, HP_X_PHASE_AFTER, HP_X_PHASE_TEARDOWN, HP_X_PHASE_BODY };
-enum { HP_X_REASON_ASKED = 0, HP_X_REASON_BUDGET = 1, HP_X_REASON_NO_TOOL_ID = 2, HP_X_REASON_ROUTE = 3, HP_X_REASON_UNSUPPORTED = 4 };
-enum { HP_X_ENGINE_UNKNOWN, HP_X_ENGINE_SQLITE, HP_X_ENGINE_MYSQL, HP_X_ENGINE_MARIADB, HP_X_ENGINE_POSTGRESQL, HP_X_ENGINE_OTHER };
-enum { HP_X_STMT_ERROR = 1, HP_X_STMT_MANY = 2, HP_X_STMT_IN_TX = 4, HP_X_STMT_ORM = 8 };
+enum {
+    HP_X_EDGE_SPAWN = 0,
+    HP_X_EDGE_JOIN = 1,
+    HP_X_EDGE_WAKE = 2,
+    HP_X_EDGE_SUBMIT = 3,
+    HP_X_EDGE_RESULT = 4
+};
+enum {
+    HP_X_REQ_STREAMED = 1,
+    HP_X_REQ_ABORTED = 2,
+    HP_X_REQ_HANDED_OVER = 4,
+    HP_X_REQ_EXCEPTION = 16,
+    HP_X_REQ_SHARED_CPU = 32
+};
+enum {
+    HP_X_PHASE_OUTER,
+    HP_X_PHASE_BEFORE,
+    HP_X_PHASE_VIEW,
+    HP_X_PHASE_TEMPLATE,
+    HP_X_PHASE_AFTER,
+    HP_X_PHASE_TEARDOWN,
+    HP_X_PHASE_BODY
+};
+enum {
+    HP_X_REASON_ASKED = 0,
+    HP_X_REASON_BUDGET = 1,
+    HP_X_REASON_NO_TOOL_ID = 2,
+    HP_X_REASON_ROUTE = 3,
+    HP_X_REASON_UNSUPPORTED = 4
+};
+enum {
+    HP_X_ENGINE_UNKNOWN,
+    HP_X_ENGINE_SQLITE,
+    HP_X_ENGINE_MYSQL,
+    HP_X_ENGINE_MARIADB,
+    HP_X_ENGINE_POSTGRESQL,
+    HP_X_ENGINE_OTHER
+};
+enum { HP_X_STMT_ERROR = 1, HP_X_STMT_MANY = 2, HP_X_STMT_IN_TX = 4, HP_X_STMT_ORM = 8, HP_X_STMT_OVERLAP = 0x100 /* not kept: others of the lane may run in between */ };
 
 struct hp_ext {
-    struct hp_cap *cap;          /* owned; NULL before start and after stop */
-    PyInterpreterState *interp;  /* the interpreter that we serve */
-    Py_ssize_t code_index;       /* of the per-code extra slot; -1 none */
+    struct hp_cap *cap;         /* owned; NULL before start and after stop */
+    PyInterpreterState *interp; /* the interpreter that we serve */
+    Py_ssize_t code_index;      /* of the per-code extra slot; -1 none */
     bool started;
-    bool tracing;                /* tracer is installed */
-    bool tracing_c;              /* with C functions */
-    int level;                   /* default of new requests */
-    int trace_reason;            /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
-    bool greenlets;              /* the greenlet module is loaded: lanes are per greenlet */
-    PyObject *places;            /* owned dict: co_filename -> (file, flags) */
+    bool tracing;     /* tracer is installed */
+    bool tracing_c;   /* with C functions */
+    int level;        /* default of new requests */
+    int trace_reason; /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
+    bool greenlets;   /* the greenlet module is loaded: lanes are per greenlet */
+    PyObject *places; /* owned dict: co_filename -> (file, flags) */
 };
 extern struct hp_ext hp_ext;
 
@@ -74,10 +113,13 @@ uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
 /* The application place that runs now: nearest application frame from the current one outwards, with its current line; via = the
  * outermost library package between it and the caller, as a symbol. All zero when none is on the stack. */
 struct hp_cap_place hp_place_now(void);
+/* Where that walk ends: Flask.__call__'s code. What is further out (a script that calls app.run()) is not the request's. Owned, or NULL. */
+extern PyCodeObject *hp_place_stop;
 /* UTF-8 of a str object, borrowed; empty when it is not a str or not encodable. Never raises. */
 struct hp_span8 hp_utf8(PyObject *text);
 extern const char hp_codes_configure_doc[];
-PyObject *hp_codes_configure(PyObject *self, PyObject *args, PyObject *kwargs); /* Python: configure_places(…) */
+PyObject *hp_codes_configure(PyObject *self, PyObject *args,
+                             PyObject *kwargs); /* Python: configure_places(…) */
 
 /* ---- tracers: each installs or removes itself; start returns 0, or a reason (HP_X_REASON_*) why it cannot be had ---- */
 int hp_tracer_start(bool c_functions);
@@ -92,6 +134,8 @@ void hp_tracer_thread_end(void);
 int hp_wsgi_init(PyObject *module);
 /* Tell a request its route and view after the application was called. 0, or -1 with an exception. */
 int hp_flask_route(PyObject *environ, PyObject *app, struct hp_cap_request *request);
+/* Note an exception that ends the request: its type, and the group of type and raising place. Keeps the pending exception. */
+void hp_note_exception(struct hp_cap_request *request, PyObject *exception);
 int hp_flask_init(PyObject *module);
 int hp_threads_init(PyObject *module);
 int hp_sql_init(PyObject *module);

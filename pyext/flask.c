@@ -1,0 +1,449 @@
+/* flask.c -- what Flask knows about a request: its phases, its route and view, its exception, and who registered what.
+ *
+ * Phases are class-level wrappers around the methods that Flask calls in turn; each switches the main lane's phase and puts back
+ * the one before, so they nest (a template inside the view) and their sum is the request's wall time:
+ *
+ *   __call__ OUTER ─ preprocess_request BEFORE ─ dispatch_request VIEW ─ templating._render TEMPLATE
+ *                  ─ process_response AFTER ─ do_teardown_* TEARDOWN
+ *
+ * Setup methods (before_request, add_url_rule …) are wrapped to remember which application line registered a library's function: that
+ * is the place to edit when such a function runs with no application code on the stack.
+ */
+#include "wrap.h"
+
+#include <string.h>
+
+/* ---- small tables: rule -> route and view; code -> place ---- */
+
+enum { METHOD_COUNT = 10, ROUTE_SLOTS = 1024, PLACE_SLOTS = 4096 };
+static const char *const methods[METHOD_COUNT] = {"OTHER",  "GET",     "HEAD",  "POST",  "PUT",
+                                                  "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+
+static struct route_entry {
+    PyObject *rule; /* owned; NULL: free */
+    uint32_t method, route, view_sym, view_line;
+    bool view_is_app;
+    PyCodeObject *view_code; /* owned or NULL */
+} routes[ROUTE_SLOTS];
+static uint32_t unmatched[METHOD_COUNT];
+
+static struct place_entry {
+    PyCodeObject *code; /* owned; NULL: free */
+    struct hp_cap_place place;
+} registered[PLACE_SLOTS];
+static size_t registered_count;
+
+static PyObject *context_var; /* owned: flask.globals' variable of the request's context */
+static PyObject *str_request_key, *str_method_key, *str_url_rule, *str_endpoint, *str_rule,
+    *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_module,
+    *str_qualname; /* owned */
+
+static size_t hash_pointer(const void *pointer)
+{
+    uint64_t h = (uint64_t)(uintptr_t)pointer * 0x9e3779b97f4a7c15ULL;
+    return (size_t)(h >> 32);
+}
+
+/* ---- which line registered a function ---- */
+
+static struct place_entry *registered_slot(const PyCodeObject *code)
+{
+    size_t at = hash_pointer(code) & (PLACE_SLOTS - 1);
+    while (registered[at].code != NULL && registered[at].code != code) {
+        at = (at + 1) & (PLACE_SLOTS - 1);
+    }
+    return &registered[at];
+}
+
+static void note_registered(PyObject *function, struct hp_cap_place place)
+{
+    PyCodeObject *code = hp_code_of(function);
+    if (code == NULL || (hp_code_flags(code) & HP_X_APP) || registered_count > PLACE_SLOTS / 2) {
+        return;
+    }
+    struct place_entry *entry = registered_slot(code);
+    if (entry->code == NULL) {
+        entry->code = (PyCodeObject *)Py_NewRef(code);
+        registered_count++;
+    }
+    place.via_sym = hp_code_symbol(code);
+    entry->place = place;
+}
+
+/* before_request(f), teardown_appcontext(f), add_url_rule(rule, endpoint, view_func, …): every function among the arguments. */
+static PyObject *on_setup(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                          size_t nargsf, PyObject *names)
+{
+    (void)lane;
+    if (hp_ext.cap != NULL && hp_ext.places != NULL) {
+        struct hp_cap_place place = hp_place_now();
+        Py_ssize_t n = PyVectorcall_NARGS(nargsf) + (names == NULL ? 0 : PyTuple_GET_SIZE(names));
+        for (Py_ssize_t i = 1; place.site_sym != 0 && i < n; i++) {
+            if (PyFunction_Check(args[i]) || PyMethod_Check(args[i])) {
+                note_registered(args[i], place);
+            }
+        }
+        hp_swallow();
+    }
+    return hp_wrap_call(wrap, args, nargsf, names);
+}
+
+/* ---- route and view ---- */
+
+static uint32_t method_index(PyObject *method)
+{
+    for (uint32_t i = 1; method != NULL && PyUnicode_Check(method) && i < METHOD_COUNT; i++) {
+        if (PyUnicode_CompareWithASCIIString(method, methods[i]) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static struct hp_span8 span_of(const char *text)
+{
+    return (struct hp_span8){text, strlen(text)};
+}
+
+/* The function that answers `method`: a MethodView's own method, else below decorators and partials. New reference or NULL. */
+static PyObject *view_function(PyObject *view, uint32_t method)
+{
+    PyObject *cls = hp_attribute(view, str_view_class);
+    if (cls == NULL) {
+        PyObject *inner = hp_unwrap(view); /* a decorator around as_view()'s function */
+        cls = hp_attribute(inner, str_view_class);
+        Py_DECREF(inner);
+    }
+    if (cls == NULL) {
+        return Py_NewRef(view);
+    }
+    char name[16];
+    size_t n = strlen(methods[method]);
+    for (size_t i = 0; i <= n; i++) {
+        name[i] = (char)(methods[method][i] >= 'A' && methods[method][i] <= 'Z' ? methods[method][i] + 32
+                                                                                : methods[method][i]);
+    }
+    PyObject *found = PyObject_GetAttrString(cls, name);
+    if (found == NULL && strcmp(name, "head") == 0) {
+        PyErr_Clear();
+        found = PyObject_GetAttrString(cls, "get");
+    }
+    if (found == NULL) {
+        PyErr_Clear();
+        found = hp_attribute(cls, str_dispatch);
+    }
+    Py_DECREF(cls);
+    return found;
+}
+
+static void fill_view(struct route_entry *entry, PyObject *app, PyObject *endpoint)
+{
+    PyObject *views = hp_attribute(app, str_view_functions);
+    PyObject *view = views != NULL && PyDict_Check(views) && endpoint != NULL
+                         ? PyDict_GetItemWithError(views, endpoint)
+                         : NULL;
+    PyObject *function = view == NULL ? NULL : view_function(view, entry->method);
+    PyCodeObject *code = function == NULL ? NULL : hp_code_of(function);
+    if (code != NULL) {
+        entry->view_code = (PyCodeObject *)Py_NewRef(code);
+        entry->view_sym = hp_code_symbol(code);
+        entry->view_is_app = (hp_code_flags(code) & HP_X_APP) != 0;
+        entry->view_line = (uint32_t)code->co_firstlineno; /* of the first decorator, if there is one */
+    }
+    Py_XDECREF(function);
+    Py_XDECREF(views);
+}
+
+/* The entry of a rule and method, made if there is none; never NULL. */
+static struct route_entry *route_of(PyObject *app, PyObject *rule, uint32_t method)
+{
+    struct route_entry *entry = &routes[(hash_pointer(rule) + method * 97) & (ROUTE_SLOTS - 1)];
+    if (entry->rule == rule && entry->method == method) {
+        return entry;
+    }
+    PyObject *old_rule = entry->rule, *old_code = (PyObject *)entry->view_code;
+    *entry = (struct route_entry){.rule = Py_NewRef(rule), .method = method};
+    PyObject *text = hp_attribute(rule, str_rule), *endpoint = hp_attribute(rule, str_endpoint);
+    entry->route = hp_cap_route(hp_ext.cap, span_of(methods[method]), hp_utf8(text), hp_utf8(endpoint));
+    fill_view(entry, app, endpoint);
+    Py_XDECREF(text);
+    Py_XDECREF(endpoint);
+    Py_XDECREF(old_rule);
+    Py_XDECREF(old_code);
+    hp_swallow();
+    return entry;
+}
+
+int hp_flask_route(PyObject *environ, PyObject *app, struct hp_cap_request *request)
+{
+    if (!PyDict_Check(environ)) {
+        return 0;
+    }
+    PyObject *flask_request = PyDict_GetItemWithError(environ, str_request_key);
+    uint32_t method = method_index(PyDict_GetItemWithError(environ, str_method_key));
+    PyObject *rule = flask_request == NULL ? NULL : hp_attribute(flask_request, str_url_rule);
+    if (rule != NULL && rule != Py_None) {
+        struct route_entry *entry = route_of(app, rule, method);
+        hp_cap_request_route(request, entry->route, entry->view_sym);
+    } else {
+        if (unmatched[method] == 0) {
+            unmatched[method] =
+                hp_cap_route(hp_ext.cap, span_of(methods[method]), span_of("<unmatched>"), span_of(""));
+        }
+        hp_cap_request_route(request, unmatched[method], 0);
+    }
+    Py_XDECREF(rule);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* The route of the context that is current; NULL (no exception) when there is none. */
+static struct route_entry *route_of_context(void)
+{
+    PyObject *context = NULL, *request = NULL, *app = NULL, *rule = NULL;
+    struct route_entry *entry = NULL;
+    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    request = hp_attribute(context, str_request);
+    app = hp_attribute(context, str_app);
+    rule = request == NULL ? NULL : hp_attribute(request, str_url_rule);
+    if (app != NULL && rule != NULL && rule != Py_None) {
+        PyObject *method = PyObject_GetAttrString(request, "method");
+        PyErr_Clear();
+        entry = route_of(app, rule, method_index(method));
+        Py_XDECREF(method);
+    }
+    Py_XDECREF(rule);
+    Py_XDECREF(app);
+    Py_XDECREF(request);
+    Py_DECREF(context);
+    return entry;
+}
+
+/* The outermost registered function on the stack. */
+static const struct place_entry *running_registered(void)
+{
+    const struct place_entry *found = NULL;
+    hp_frame *frame = registered_count == 0 ? NULL : hp_frame_current(PyThreadState_Get());
+    for (; frame != NULL && hp_frame_code(frame) != hp_place_stop; frame = hp_frame_caller(frame)) {
+        const struct place_entry *entry = registered_slot(hp_frame_code(frame));
+        found = entry->code != NULL ? entry : found;
+    }
+    return found;
+}
+
+struct hp_cap_place hp_place_or_view(void)
+{
+    struct hp_cap_place place = hp_place_now();
+    if (place.site_sym != 0) {
+        return place;
+    }
+    const struct place_entry *hook = running_registered();
+    if (hook != NULL) {
+        return hook->place;
+    }
+    struct route_entry *route = route_of_context();
+    if (route != NULL && route->view_sym != 0) {
+        const struct place_entry *view = route->view_is_app ? NULL : registered_slot(route->view_code);
+        if (view != NULL && view->code != NULL) {
+            return view->place;
+        }
+        place.site_sym = route->view_sym;
+        place.site_line = route->view_line;
+    }
+    return place;
+}
+
+/* ---- phases ---- */
+
+static PyObject *on_phase(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                          size_t nargsf, PyObject *names)
+{
+    struct hp_cap_request *request = hp_cap_lane_request(lane);
+    if (request == NULL || hp_cap_request_lane(request) != lane) {
+        return hp_wrap_call(wrap, args, nargsf, names);
+    }
+    hp_cap_lane_ref(lane);
+    int before = hp_cap_request_phase(request, wrap->tag);
+    PyObject *result = hp_wrap_call(wrap, args, nargsf, names);
+    if (hp_cap_lane_request(lane) == request) {
+        (void)hp_cap_request_phase(request, before);
+    }
+    hp_cap_lane_unref(lane);
+    return result;
+}
+
+/* ---- exceptions ---- */
+
+static uint64_t fold_text(uint64_t hash, struct hp_span8 text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        hash = (hash ^ (unsigned char)text.p[i]) * 0x100000001b3ULL; /* FNV-1a: the same in every process */
+    }
+    return (hash ^ 0xff) * 0x100000001b3ULL;
+}
+
+/* Code that raised: the innermost application frame of the traceback, else the innermost of all. Borrowed from the traceback. */
+static PyCodeObject *raising_code(PyObject *traceback)
+{
+    PyCodeObject *found = NULL;
+    bool found_app = false;
+    for (PyTracebackObject *at = (PyTracebackObject *)traceback; at != NULL; at = at->tb_next) {
+        PyCodeObject *code = PyFrame_GetCode(at->tb_frame);
+        bool is_app = (hp_code_flags(code) & HP_X_APP) != 0;
+        if (is_app || !found_app) {
+            found = code;
+            found_app = is_app;
+        }
+        Py_DECREF(code); /* the frame holds it */
+    }
+    return found;
+}
+
+static PyObject *type_name(PyObject *exception)
+{
+    PyObject *type = (PyObject *)Py_TYPE(exception);
+    PyObject *module = hp_attribute(type, str_module), *name = hp_attribute(type, str_qualname);
+    PyObject *text = NULL;
+    if (name != NULL) {
+        bool plain = module == NULL || !PyUnicode_Check(module) ||
+                     PyUnicode_CompareWithASCIIString(module, "builtins") == 0;
+        text = plain ? Py_NewRef(name) : PyUnicode_FromFormat("%U.%U", module, name);
+    }
+    Py_XDECREF(module);
+    Py_XDECREF(name);
+    return text;
+}
+
+void hp_note_exception(struct hp_cap_request *request, PyObject *exception)
+{
+    struct hp_pending pending = hp_pending_save();
+    PyObject *name = type_name(exception);
+    PyObject *traceback = PyException_GetTraceback(exception);
+    PyCodeObject *code = raising_code(traceback);
+    uint64_t group = fold_text(0xcbf29ce484222325ULL, hp_utf8(name));
+    if (code != NULL) {
+        PyObject *shown =
+            hp_ext.places == NULL ? NULL : PyDict_GetItemWithError(hp_ext.places, code->co_filename);
+        group = fold_text(group, hp_utf8(shown != NULL && PyTuple_Check(shown) ? PyTuple_GET_ITEM(shown, 0)
+                                                                               : code->co_filename));
+        group = fold_text(group, hp_utf8(code->co_qualname));
+    }
+    hp_cap_request_exception(request, hp_cap_string(hp_ext.cap, hp_utf8(name)), group != 0 ? group : 1);
+    hp_cap_request_flag(request, HP_X_REQ_EXCEPTION);
+    Py_XDECREF(traceback);
+    Py_XDECREF(name);
+    hp_swallow();
+    hp_pending_restore(pending);
+}
+
+/* Flask.handle_exception(self, e) or (self, context, e): called for what no error handler took. */
+static PyObject *on_exception(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                              size_t nargsf, PyObject *names)
+{
+    struct hp_cap_request *request = hp_cap_lane_request(lane);
+    for (Py_ssize_t i = 1; request != NULL && i < PyVectorcall_NARGS(nargsf); i++) {
+        if (PyExceptionInstance_Check(args[i])) {
+            hp_note_exception(request, args[i]);
+            break;
+        }
+    }
+    return hp_wrap_call(wrap, args, nargsf, names);
+}
+
+/* ---- hooks ---- */
+
+static int hook_app(PyObject *module)
+{
+    static const struct {
+        const char *name;
+        int phase;
+    } phases[] = {{"preprocess_request", HP_X_PHASE_BEFORE},
+                  {"dispatch_request", HP_X_PHASE_VIEW},
+                  {"process_response", HP_X_PHASE_AFTER},
+                  {"do_teardown_request", HP_X_PHASE_TEARDOWN},
+                  {"do_teardown_appcontext", HP_X_PHASE_TEARDOWN}};
+    static const char *const setups[] = {"before_request", "after_request", "teardown_request",
+                                         "teardown_appcontext", "add_url_rule"};
+    PyObject *cls = PyObject_GetAttrString(module, "Flask");
+    int failed = cls == NULL;
+    for (size_t i = 0; !failed && i < sizeof phases / sizeof phases[0]; i++) {
+        failed = hp_wrap_method(cls, phases[i].name, on_phase, phases[i].phase, 0);
+    }
+    for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
+        failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);
+    }
+    failed = failed || hp_wrap_method(cls, "handle_exception", on_exception, 0, 0);
+    PyObject *call = failed ? NULL : PyObject_GetAttrString(cls, "__call__");
+    PyCodeObject *code = call == NULL ? NULL : hp_code_of(call);
+    if (code != NULL) {
+        Py_XSETREF(hp_place_stop, (PyCodeObject *)Py_NewRef(code));
+    }
+    Py_XDECREF(call);
+    Py_XDECREF(cls);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int hook_blueprints(PyObject *module)
+{
+    static const char *const setups[] = {"before_request",      "after_request",      "teardown_request",
+                                         "add_url_rule",        "before_app_request", "after_app_request",
+                                         "teardown_app_request"};
+    PyObject *cls = PyObject_GetAttrString(module, "Blueprint");
+    int failed = cls == NULL;
+    for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
+        failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);
+    }
+    Py_XDECREF(cls);
+    return failed ? -1 : 0;
+}
+
+static int hook_templating(PyObject *module)
+{
+    return hp_wrap_function(module, "_render", on_phase, HP_X_PHASE_TEMPLATE, 0);
+}
+
+static int hook_globals(PyObject *module)
+{
+    static const char *const names[] = {"_cv_request", "_cv_app"}; /* one context from Flask 3.2 on */
+    PyObject *dict = PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+    for (size_t i = 0; dict != NULL && i < 2; i++) {
+        PyObject *variable = PyDict_GetItemString(dict, names[i]);
+        if (variable != NULL && PyContextVar_CheckExact(variable)) {
+            Py_XSETREF(context_var, Py_NewRef(variable));
+            return 0;
+        }
+    }
+    return 0;
+}
+
+int hp_flask_init(PyObject *module)
+{
+    static const struct {
+        PyObject **where;
+        const char *text;
+    } names[] = {{&str_request_key, "werkzeug.request"},
+                 {&str_method_key, "REQUEST_METHOD"},
+                 {&str_url_rule, "url_rule"},
+                 {&str_endpoint, "endpoint"},
+                 {&str_rule, "rule"},
+                 {&str_view_functions, "view_functions"},
+                 {&str_view_class, "view_class"},
+                 {&str_request, "request"},
+                 {&str_app, "app"},
+                 {&str_dispatch, "dispatch_request"},
+                 {&str_module, "__module__"},
+                 {&str_qualname, "__qualname__"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (*names[i].where == NULL &&
+            (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {
+            return -1;
+        }
+    }
+    hp_hook_add("flask.app", hook_app);
+    hp_hook_add("flask.blueprints", hook_blueprints);
+    hp_hook_add("flask.templating", hook_templating);
+    hp_hook_add("flask.globals", hook_globals);
+    return hp_wrap_init(module);
+}

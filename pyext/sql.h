@@ -1,0 +1,54 @@
+/* sql.h -- one execution of SQL, as sql.c records it for the driver wrappers of drivers.c.
+ *
+ *   hp_sql_begin ── the original execute ── hp_sql_end        then, per fetch:  hp_sql_fetch_begin ── original ── hp_sql_fetch_end
+ *
+ * An execution belongs to the layer that saw it first: under SQLAlchemy the driver's own hooks do nothing for that cursor, so nothing counts twice,
+ * without asking anybody's thread or task.
+ */
+#ifndef HP_PYEXT_SQL_H
+#define HP_PYEXT_SQL_H
+
+#include "wrap.h"
+
+enum hp_sql_layer { HP_SQL_DRIVER = 1, HP_SQL_ALCHEMY = 2 };
+enum { HP_SQL_EXECUTE, HP_SQL_MANY, HP_SQL_SCRIPT, HP_SQL_FETCHONE, HP_SQL_FETCHMANY };
+
+struct hp_sql_facts {
+    PyObject *cursor, *statement; /* borrowed */
+    PyObject *params;             /* borrowed or NULL */
+    PyObject *inner;              /* borrowed or NULL: the driver's cursor below an adapter's */
+    int engine, method;
+    uint32_t flags;
+    enum hp_sql_layer layer;
+    bool is_async; /* other executions of this lane may run in between */
+};
+
+struct hp_sql {
+    struct hp_cap_lane *lane; /* one reference; NULL: nothing is recorded */
+    const void *cursor, *inner;
+    uint64_t request_id, t0;
+    uint32_t number, statement;
+    int engine;
+    enum hp_sql_layer layer;
+    struct hp_cap_place place;
+};
+
+/* Begin; false (and nothing to end) when this execution is not recorded: nested, dead request, level below monitor. Never raises. */
+bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_sql_facts *facts);
+/* End; `cursor` is where the rows will be fetched from (NULL: an error). Keeps the pending exception. */
+void hp_sql_end(struct hp_sql *sql, PyObject *cursor);
+
+struct hp_sql_fetch {
+    const void *cursor;
+    uint64_t t0;
+};
+/* False: not ours to count (another layer, nested, or not executed in this request). */
+bool hp_sql_fetch_begin(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, PyObject *cursor,
+                        enum hp_sql_layer layer);
+/* `result` of fetchone (method HP_SQL_FETCHONE) or of fetchmany and fetchall; NULL: an exception, or the end of an iteration. */
+void hp_sql_fetch_end(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, PyObject *result, int method);
+
+/* drivers.c: adds the hooks of the drivers that we know. 0, or -1 with an exception. */
+int hp_drivers_init(void);
+
+#endif

@@ -1,0 +1,50 @@
+/* testdoor.c -- for tests: the last finished request, decoded from its record. Not promised to anybody. */
+#include "hotplate/ext/inspect.h"
+#include "wrap.h"
+
+PyDoc_STRVAR(keep_last_doc,
+             "keep_last(keep) -> None\n\nFor tests: keep a copy of each record, for last_request().");
+
+static PyObject *keep_last(PyObject *self, PyObject *keep)
+{
+    (void)self;
+    hp_inspect_keep(keep == Py_True);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    last_request_doc,
+    "last_request() -> dict | None\n\nFor tests: the last request that was recorded; None if there is none.");
+
+static PyObject *last_request(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    uint8_t *text = NULL;
+    size_t n = 0;
+    hp_err err = hp_ext.cap == NULL ? HP_ESTATE : hp_inspect_last(hp_ext.cap, &text, &n);
+    if (err == HP_ESTATE) {
+        Py_RETURN_NONE;
+    }
+    if (err != HP_OK) {
+        PyErr_Format(PyExc_RuntimeError, "hotplate: the last record cannot be read: %s", hp_err_text(err));
+        return NULL;
+    }
+    PyObject *json = PyImport_ImportModule("json");
+    PyObject *result =
+        json == NULL ? NULL : PyObject_CallMethod(json, "loads", "s#", (const char *)text, (Py_ssize_t)n);
+    Py_XDECREF(json);
+    hp_cap_bytes_free(text);
+    return result;
+}
+
+static PyMethodDef functions[] = {
+    {"keep_last", keep_last, METH_O, keep_last_doc},
+    {"last_request", last_request, METH_NOARGS, last_request_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int hp_testdoor_init(PyObject *module)
+{
+    return PyModule_AddFunctions(module, functions);
+}

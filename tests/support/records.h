@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "find/find.h"
 #include "model/dict.h"
 #include "model/fingerprint.h"
@@ -38,7 +39,7 @@ struct rec_set {
     struct hp_arena arena;
     struct rec *requests;
     struct hp_sample *samples;
-    uint32_t count, route, view;
+    uint32_t count, route, view, revision; /* revision "r1" */
 };
 
 static inline uint64_t rec_ns(double ms)
@@ -72,6 +73,7 @@ static inline void rec_set_init(struct rec_set *set, const char *method, const c
     set->dict = hp_dict_new();
     assert_non_null(set->dict);
     assert_int_equal(hp_dict_add_route(set->dict, &route, &set->route), HP_OK);
+    assert_int_equal(hp_dict_add_string(set->dict, HP_STR("r1"), &set->revision), HP_OK);
     set->requests = hp_arena_alloc(&set->arena, REC_MAX * sizeof *set->requests, 16);
     set->samples = hp_arena_alloc(&set->arena, REC_MAX * sizeof *set->samples, 16);
     set->view = rec_sym(set, "app/views.py", "page", 10, REC_APP);
@@ -109,6 +111,7 @@ static inline struct rec *rec_begin(struct rec_set *set)
     r->req.bytes_in = r->req.bytes_out = r->req.alloc_bytes = r->req.alloc_blocks = HP_ABSENT;
     r->req.phase_ns[0] = HP_ABSENT;
     r->req.route = set->route;
+    r->req.revision = set->revision;
     r->req.view_sym = set->view;
     r->req.weight = 1;
     r->req.status = 200;
@@ -233,6 +236,38 @@ static inline struct hp_case rec_case(const struct rec_set *set)
     }
     c.recorded_ns = c.total_ns;
     return c;
+}
+
+/* The encoded record of one request, as capture would push it; appended to `out` without the length in front of hp_record_encode's own. */
+static inline void rec_encode(struct rec_set *set, uint32_t i, struct hp_buf *out)
+{
+    struct rec *rec = &set->requests[i];
+    struct hp_record copy = rec->record;
+    struct hp_buf shape, values;
+    uint32_t *number = rec_zeroed(set, rec->tree->count * sizeof *number);
+    hp_buf_init(&shape, (size_t)1 << 20);
+    hp_buf_init(&values, (size_t)1 << 20);
+    assert_int_equal(hp_tree_encode(rec->tree, NULL, &shape, &values, number), HP_OK);
+    copy.shape = hp_buf_str(&shape);
+    copy.values = hp_buf_str(&values);
+    copy.stmts = rec_zeroed(set, copy.stmt_count * sizeof *copy.stmts + 1);
+    copy.lanes = rec_zeroed(set, copy.lane_count * sizeof *copy.lanes + 1);
+    copy.edges = rec_zeroed(set, copy.edge_count * sizeof *copy.edges + 1);
+    for (uint32_t k = 0; k < copy.stmt_count; k++) {
+        copy.stmts[k] = rec->record.stmts[k];
+        copy.stmts[k].node = number[copy.stmts[k].node];
+    }
+    for (uint32_t k = 0; k < copy.lane_count; k++) {
+        copy.lanes[k] = rec->record.lanes[k];
+        copy.lanes[k].parent_node = number[copy.lanes[k].parent_node];
+    }
+    for (uint32_t k = 0; k < copy.edge_count; k++) {
+        copy.edges[k] = rec->record.edges[k];
+        copy.edges[k].node = number[copy.edges[k].node];
+    }
+    assert_int_equal(hp_record_encode(&copy, out), HP_OK);
+    hp_buf_fini(&shape);
+    hp_buf_fini(&values);
 }
 
 #endif

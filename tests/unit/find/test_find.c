@@ -1,7 +1,5 @@
 /* test_find.c -- each rule where it must fire and where it must be silent, on requests built in memory. */
-#include "records.h"
-
-#include <stdio.h>
+#include "records_page.h"
 
 #include "find/find.h"
 #include "sweep_oom.h"
@@ -26,116 +24,13 @@ static double ms(uint64_t ns)
     return (double)ns / 1e6;
 }
 
-static const char *const SETTING =
-    "SELECT settings.id, settings.name FROM settings WHERE settings.name = ? LIMIT ?";
-
-struct page {                           /* one request of the settings page of the texts */
-    unsigned threads, queries, repeats; /* repeats: executions with the same parameters */
-    double thread_ms, query_ms, around_ms, hot_ms, view_ms;
-    uint32_t pool, pool_flags; /* lanes of an executor instead of threads */
-    unsigned targets;          /* different functions in the threads */
-    bool query_inside;         /* a query in each thread instead of in the loop */
-    bool no_tree, same_place;
-    double cpu_share; /* of the computing time; < 0: not known */
-};
-
-/* root ── wsgi ── page ─┬─ fetch_all ─┬─ Thread.start (LANE fetch)      times in sequence on the main lane:
- *                       │             └─ Thread.join                   view_ms, starts, joins, queries, hot
- *                       ├─ load_each ── Query.first ── do_execute
- *                       └─ convert */
-static void add_page(struct rec_set *set, struct page p)
-{
-    struct rec *rec = rec_begin(set);
-    uint32_t wsgi =
-        rec_node(rec, HP_NODE_ROOT, rec_sym(set, "flask/app.py", "wsgi_app", 1, REC_FRAMEWORK), 0, 1, 0.5);
-    uint32_t page = rec_node(rec, wsgi, set->view, 5, 1, p.view_ms);
-    uint32_t fetch_all_sym = rec_sym(set, "app/history.py", "fetch_all", 20, REC_APP);
-    uint32_t load_sym = rec_sym(set, "app/profiles.py", "load_each", 12, REC_APP);
-    uint32_t fetch_all = rec_node(rec, page, fetch_all_sym, 31, 1, 0.1);
-    uint32_t load = rec_node(rec, page, load_sym, 32, 1, 0.1);
-    uint32_t sql = rec_sql(set, SETTING, HP_ENGINE_SQLITE);
-    double t = 0.7 + p.view_ms, last_end = 0;
-    uint32_t start = 0, lane_node = 0, join = 0;
-    if (p.threads != 0) {
-        start = rec_node(rec, fetch_all, rec_sym(set, "threading.py", "Thread.start", 900, REC_LIB), 25,
-                         p.threads, 0.2 * p.threads);
-        join = rec_node(rec, fetch_all, rec_sym(set, "threading.py", "Thread.join", 1000, REC_LIB), 28,
-                        p.threads, 0);
-        lane_node = rec_lane_node(rec, start);
-    }
-    for (unsigned i = 0; i < p.threads; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "fetch_%u", p.targets > 1 ? i % p.targets : 0);
-        uint32_t fetch =
-            rec_node(rec, lane_node, rec_sym(set, "app/history.py", name, 40, REC_APP), 0, 1, p.thread_ms);
-        double begin = t + 0.2;
-        uint32_t lane = rec_add_lane(rec, (struct rec_lane){.kind = p.pool ? p.pool : HP_LANE_THREAD,
-                                                            .flags = p.pool_flags,
-                                                            .node = start,
-                                                            .site_sym = fetch_all_sym,
-                                                            .site_line = 25,
-                                                            .spawn = t,
-                                                            .spawn_cost = 0.2,
-                                                            .start = begin,
-                                                            .end = begin + p.thread_ms});
-        if (p.query_inside) {
-            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
-                                                .lane = lane,
-                                                .node = fetch,
-                                                .site_sym = load_sym,
-                                                .site_line = 15,
-                                                .t0 = begin,
-                                                .exec = p.thread_ms * 0.9,
-                                                .rows = 1,
-                                                .params = i + 1});
-        }
-        last_end = begin + p.thread_ms;
-        t += 0.2;
-    }
-    if (p.threads != 0 && last_end > t) {
-        rec->tree->nodes[join].self += rec_ns(last_end - t);
-        rec_add_join(rec, p.threads, join, t, last_end);
-        t = last_end;
-    }
-    uint32_t first =
-        rec_node(rec, load, rec_sym(set, "sqlalchemy/orm/query.py", "Query.first", 2700, REC_LIB), 15,
-                 p.queries + p.repeats, 0);
-    uint32_t exec =
-        rec_node(rec, first, rec_sym(set, "sqlalchemy/engine/default.py", "do_execute", 900, REC_LIB), 9,
-                 p.queries + p.repeats, 0);
-    for (unsigned i = 0; i < p.queries + p.repeats; i++) {
-        rec->tree->nodes[first].self += rec_ns(p.around_ms);
-        rec->tree->nodes[exec].self += rec_ns(p.query_ms);
-        rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
-                                            .node = exec,
-                                            .site_sym = load_sym,
-                                            .site_line = 15,
-                                            .t0 = t,
-                                            .exec = p.query_ms,
-                                            .rows = 1,
-                                            .params = i < p.queries ? 100 + i : 7});
-        t += p.query_ms + p.around_ms;
-    }
-    uint32_t convert =
-        rec_node(rec, page, rec_sym(set, "app/convert.py", "convert", 3, REC_APP), 40, 50, p.hot_ms);
-    (void)convert;
-    t += p.hot_ms;
-    rec_end(set, rec, t,
-            p.cpu_share < 0 ? -1
-                            : p.cpu_share * (p.view_ms + p.hot_ms + 0.7) +
-                                  p.queries * (p.query_ms + p.around_ms) + 0.2 * p.threads);
-    if (p.no_tree) {
-        set->samples[set->count - 1].tree = NULL;
-    }
-}
-
-static void make(struct rec_set *set, struct page p, unsigned requests)
+static void make(struct rec_set *set, struct rec_page p, unsigned requests)
 {
     rec_set_init(set, "GET", "/settings");
     for (unsigned i = 0; i < requests; i++) {
-        struct page varied = p;
+        struct rec_page varied = p;
         varied.view_ms += 0.05 * (i % 5);
-        add_page(set, varied);
+        rec_add_page(set, varied);
     }
 }
 
@@ -143,7 +38,8 @@ static void query_per_item_is_priced_with_the_library_around_it(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.queries = 40, .query_ms = 2, .around_ms = 1, .view_ms = 2, .cpu_share = 1}, 12);
+    make(&set, (struct rec_page){.queries = 40, .query_ms = 2, .around_ms = 1, .view_ms = 2, .cpu_share = 1},
+         12);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     const struct hp_finding *finding = &r.findings.list[0];
@@ -161,7 +57,7 @@ static void query_per_item_without_tree_saves_only_sql(void **state)
     (void)state;
     struct rec_set set;
     make(&set,
-         (struct page){
+         (struct rec_page){
              .queries = 40, .query_ms = 2, .around_ms = 1, .view_ms = 2, .no_tree = true, .cpu_share = 1},
          8);
     struct hp_find_result r = run(&set);
@@ -174,7 +70,8 @@ static void same_parameters_are_a_duplicate_not_a_query_per_item(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.repeats = 5, .query_ms = 2, .around_ms = 1, .view_ms = 3, .cpu_share = 1}, 10);
+    make(&set, (struct rec_page){.repeats = 5, .query_ms = 2, .around_ms = 1, .view_ms = 3, .cpu_share = 1},
+         10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_duplicate_query);
@@ -186,11 +83,13 @@ static void two_distinct_or_cheap_queries_are_silent(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.queries = 2, .query_ms = 2, .around_ms = 1, .view_ms = 3, .cpu_share = 1}, 10);
+    make(&set, (struct rec_page){.queries = 2, .query_ms = 2, .around_ms = 1, .view_ms = 3, .cpu_share = 1},
+         10);
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
     make(&set,
-         (struct page){.queries = 5, .query_ms = 0.02, .around_ms = 0.01, .view_ms = 20, .cpu_share = 1}, 10);
+         (struct rec_page){.queries = 5, .query_ms = 0.02, .around_ms = 0.01, .view_ms = 20, .cpu_share = 1},
+         10);
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
 }
@@ -199,7 +98,7 @@ static void thread_per_item_is_priced_over_the_critical_path(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.threads = 40, .thread_ms = 100, .view_ms = 5, .cpu_share = 1}, 10);
+    make(&set, (struct rec_page){.threads = 40, .thread_ms = 100, .view_ms = 5, .cpu_share = 1}, 10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     const struct hp_finding *finding = &r.findings.list[0];
@@ -215,9 +114,10 @@ static void query_inside_a_thread_per_item_is_one_cause(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set,
-         (struct page){.threads = 20, .thread_ms = 60, .query_inside = true, .view_ms = 5, .cpu_share = 1},
-         10);
+    make(
+        &set,
+        (struct rec_page){.threads = 20, .thread_ms = 60, .query_inside = true, .view_ms = 5, .cpu_share = 1},
+        10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_thread_churn);
@@ -234,20 +134,21 @@ static void executor_per_request_fires_and_a_reused_one_does_not(void **state)
     (void)state;
     struct rec_set set;
     make(&set,
-         (struct page){.threads = 12,
-                       .thread_ms = 40,
-                       .pool = HP_LANE_POOL,
-                       .pool_flags = HP_LANE_NEW_EXECUTOR,
-                       .view_ms = 5,
-                       .cpu_share = 1},
+         (struct rec_page){.threads = 12,
+                           .thread_ms = 40,
+                           .pool = HP_LANE_POOL,
+                           .pool_flags = HP_LANE_NEW_EXECUTOR,
+                           .view_ms = 5,
+                           .cpu_share = 1},
          10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_thread_churn);
     rec_set_fini(&set);
-    make(&set,
-         (struct page){.threads = 12, .thread_ms = 40, .pool = HP_LANE_POOL, .view_ms = 5, .cpu_share = 1},
-         10);
+    make(
+        &set,
+        (struct rec_page){.threads = 12, .thread_ms = 40, .pool = HP_LANE_POOL, .view_ms = 5, .cpu_share = 1},
+        10);
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
 }
@@ -258,12 +159,12 @@ static void pool_that_warms_up_in_the_first_requests_is_silent(void **state)
     struct rec_set set;
     rec_set_init(&set, "GET", "/settings");
     for (unsigned i = 0; i < 12; i++) {
-        add_page(&set, (struct page){.threads = 8,
-                                     .thread_ms = 40,
-                                     .pool = HP_LANE_POOL,
-                                     .pool_flags = i < 2 ? HP_LANE_NEW_EXECUTOR : 0,
-                                     .view_ms = 5,
-                                     .cpu_share = 1});
+        rec_add_page(&set, (struct rec_page){.threads = 8,
+                                             .thread_ms = 40,
+                                             .pool = HP_LANE_POOL,
+                                             .pool_flags = i < 2 ? HP_LANE_NEW_EXECUTOR : 0,
+                                             .view_ms = 5,
+                                             .cpu_share = 1});
     }
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
@@ -273,7 +174,8 @@ static void different_calls_in_parallel_are_silent(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.threads = 4, .targets = 4, .thread_ms = 40, .view_ms = 5, .cpu_share = 1}, 10);
+    make(&set, (struct rec_page){.threads = 4, .targets = 4, .thread_ms = 40, .view_ms = 5, .cpu_share = 1},
+         10);
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
 }
@@ -283,13 +185,13 @@ static void both_causes_are_ranked_and_do_not_add_up_beyond_the_route(void **sta
     (void)state;
     struct rec_set set;
     make(&set,
-         (struct page){.threads = 40,
-                       .thread_ms = 1250,
-                       .queries = 40,
-                       .query_ms = 18,
-                       .around_ms = 1,
-                       .view_ms = 10,
-                       .cpu_share = 1},
+         (struct rec_page){.threads = 40,
+                           .thread_ms = 1250,
+                           .queries = 40,
+                           .query_ms = 18,
+                           .around_ms = 1,
+                           .view_ms = 10,
+                           .cpu_share = 1},
          12);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 2);
@@ -305,7 +207,7 @@ static void slow_query_has_no_proven_lower_bound(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.queries = 1, .query_ms = 80, .around_ms = 1, .view_ms = 20, .cpu_share = 1},
+    make(&set, (struct rec_page){.queries = 1, .query_ms = 80, .around_ms = 1, .view_ms = 20, .cpu_share = 1},
          10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
@@ -319,13 +221,13 @@ static void computing_function_is_hot_and_the_view_is_not(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.hot_ms = 60, .view_ms = 20, .cpu_share = 1}, 10);
+    make(&set, (struct rec_page){.hot_ms = 60, .view_ms = 20, .cpu_share = 1}, 10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_hot_function);
     assert_near(ms(r.findings.list[0].median_ns), 60, 0.02);
     rec_set_fini(&set);
-    make(&set, (struct page){.view_ms = 60, .cpu_share = 1}, 10);
+    make(&set, (struct rec_page){.view_ms = 60, .cpu_share = 1}, 10);
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
 }
@@ -334,7 +236,7 @@ static void waiting_function_is_not_hot(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.hot_ms = 60, .view_ms = 5, .cpu_share = 0.08}, 10);
+    make(&set, (struct rec_page){.hot_ms = 60, .view_ms = 5, .cpu_share = 0.08}, 10);
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
 }
@@ -343,8 +245,8 @@ static void orm_work_of_a_claimed_query_is_not_hot(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.queries = 40, .query_ms = 0.5, .around_ms = 3, .view_ms = 2, .cpu_share = 1},
-         10);
+    make(&set,
+         (struct rec_page){.queries = 40, .query_ms = 0.5, .around_ms = 3, .view_ms = 2, .cpu_share = 1}, 10);
     struct hp_find_result r = run(&set);
     assert_int_equal(r.findings.count, 1);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_n_plus_one);
@@ -357,9 +259,9 @@ static void rare_cause_over_the_recording_is_priced_at_p95(void **state)
     struct rec_set set;
     rec_set_init(&set, "GET", "/settings");
     for (unsigned i = 0; i < 40; i++) {
-        add_page(
+        rec_add_page(
             &set,
-            (struct page){
+            (struct rec_page){
                 .queries = i % 8 == 7 ? 40 : 0, .query_ms = 2, .around_ms = 1, .view_ms = 5, .cpu_share = 1});
     }
     struct hp_find_result r = run(&set);
@@ -375,9 +277,10 @@ static void warming_a_cache_in_the_first_requests_is_silent(void **state)
     struct rec_set set;
     rec_set_init(&set, "GET", "/settings");
     for (unsigned i = 0; i < 40; i++) {
-        add_page(&set,
-                 (struct page){
-                     .queries = i < 4 ? 40 : 0, .query_ms = 2, .around_ms = 1, .view_ms = 5, .cpu_share = 1});
+        rec_add_page(
+            &set,
+            (struct rec_page){
+                .queries = i < 4 ? 40 : 0, .query_ms = 2, .around_ms = 1, .view_ms = 5, .cpu_share = 1});
     }
     assert_int_equal(run(&set).findings.count, 0);
     rec_set_fini(&set);
@@ -387,7 +290,7 @@ static void id_survives_an_edit_that_moves_the_line(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.queries = 10, .query_ms = 2, .view_ms = 2, .cpu_share = 1}, 5);
+    make(&set, (struct rec_page){.queries = 10, .query_ms = 2, .view_ms = 2, .cpu_share = 1}, 5);
     uint64_t id = run(&set).findings.list[0].id;
     for (uint32_t i = 0; i < set.count; i++) {
         for (uint32_t k = 0; k < set.requests[i].record.stmt_count; k++) {
@@ -402,7 +305,7 @@ static void reading_page_by_page_is_silent(void **state)
 {
     (void)state;
     struct rec_set set;
-    make(&set, (struct page){.queries = 10, .query_ms = 2, .view_ms = 2, .cpu_share = 1}, 5);
+    make(&set, (struct rec_page){.queries = 10, .query_ms = 2, .view_ms = 2, .cpu_share = 1}, 5);
     for (uint32_t i = 0; i < set.count; i++) {
         for (uint32_t k = 0; k < set.requests[i].record.stmt_count; k++) {
             set.requests[i].record.stmts[k].rows = 100;
@@ -438,14 +341,14 @@ static void out_of_memory_leaves_nothing_behind(void **state)
     (void)state;
     struct rec_set set;
     make(&set,
-         (struct page){.threads = 4,
-                       .thread_ms = 50,
-                       .queries = 5,
-                       .query_ms = 3,
-                       .around_ms = 1,
-                       .hot_ms = 20,
-                       .view_ms = 1,
-                       .cpu_share = 1},
+         (struct rec_page){.threads = 4,
+                           .thread_ms = 50,
+                           .queries = 5,
+                           .query_ms = 3,
+                           .around_ms = 1,
+                           .hot_ms = 20,
+                           .view_ms = 1,
+                           .cpu_share = 1},
          3);
     hp_sweep_oom(sweep, &set);
     rec_set_fini(&set);

@@ -1,0 +1,73 @@
+/* change.h -- two stretches compared: did the fix save what was predicted?
+ *
+ *     route     all requests of both stretches: median (and p50 … p99 for gates) with bootstrap intervals; noise is never called a change
+ *     finding   the change of its cause's own time on the critical path (find/own.h), over the sampled requests
+ *
+ *     in before, not in after, saved ≥ half of predicted, interval above 0     fixed
+ *     in before otherwise                                                     open
+ *     in after only, and its cause's own time was there before                 open (it stood behind a larger one)
+ *     in after only, was fixed once (the store's state table)                  returned
+ *     in after only                                                            new
+ *
+ * Under 8 requests a side a route has "not enough data"; a finding needs 3 a side to be called fixed.
+ */
+#ifndef HP_CHANGE_H
+#define HP_CHANGE_H
+
+#include "answer/gate.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "find/compare.h"
+#include "find/find.h"
+#include "store/store.h"
+
+struct hp_change_options {
+    struct hp_scope before, after;
+    struct hp_str before_name, after_name; /* as the user wrote them */
+    bool keep_states; /* fixed, open, returned go to the store's state table, if it can be written */
+    uint64_t now_ns;
+    uint32_t most_routes, most_requests; /* 0: 30 and 60, as the report */
+};
+
+struct hp_change_route {
+    uint32_t route;
+    struct hp_str name;
+    uint64_t requests_before, requests_after;
+    double before_ns, after_ns;    /* medians; meaningful if there are requests on that side */
+    struct hp_interval difference; /* after − before, 95 % */
+    bool enough, changed;
+    struct hp_gate_route gate;
+};
+
+struct hp_change_finding {
+    struct hp_finding finding; /* its per-request arrays must not be used any more */
+    uint32_t route;            /* index in routes */
+    uint8_t state;             /* enum hp_state */
+    struct hp_str file, function;
+    uint32_t line;
+    bool behind;                 /* in after only, but no new cost: its own time was there before */
+    bool has_measured;           /* both sides have sampled requests, and it was in before */
+    struct hp_interval measured; /* ns saved, 95 % */
+};
+
+struct hp_change {
+    struct hp_change_options options;
+    struct hp_change_route *routes;     /* by total time over both sides */
+    struct hp_change_finding *findings; /* those of before by predicted saving, then those of after only */
+    uint32_t route_count, finding_count, new_count; /* new or returned */
+};
+
+/* Compare. Everything comes from `arena` or is borrowed from the store handle. Fails: as the store says, HP_ENOMEM. Threads: owner of the handle. */
+HP_CHECK hp_err hp_change_load(struct hp_store *store, const struct hp_change_options *options,
+                               struct hp_arena *arena, struct hp_change *change, struct hp_errinfo *info);
+
+/* `compare --json` (CONTRACTS, JSON) at the end of `out`. HP_ENOMEM, HP_EFULL. */
+HP_CHECK hp_err hp_change_json(const struct hp_change *change, bool pretty, struct hp_buf *out);
+
+/* The comparison for people. Errors stick in `out`. */
+void hp_change_text(const struct hp_change *change, struct hp_buf *out);
+
+/* Whether a gate fails; the reasons, a line each, go to `why` (may be NULL). */
+bool hp_change_fails(const struct hp_change *change, const struct hp_gate *gate, struct hp_buf *why);
+
+#endif

@@ -149,7 +149,7 @@ static hp_err find_file(struct hp_reading *reading, const char *word, struct hp_
                         struct hp_errinfo *info)
 {
     struct hp_store *store = NULL;
-    hp_err err = hp_reading_open(word, &store, info);
+    hp_err err = hp_reading_open(word, false, &store, info);
     if (err != HP_OK) {
         return hp_err_set(info, err, 0, "%.120s: not a store of Hotplate, the only file that can be read",
                           word);

@@ -56,10 +56,14 @@ static void adopt(const char *path)
     (void)closed;
 }
 
-hp_err hp_reading_open(const char *path, struct hp_store **store, struct hp_errinfo *info)
+hp_err hp_reading_open(const char *path, bool writable, struct hp_store **store, struct hp_errinfo *info)
 {
     adopt(path);
-    struct hp_store_config config = {.path = path, .mode = HP_STORE_READ};
+    struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE, .busy_ms = 500};
+    if (writable && hp_store_open(&config, store, NULL) == HP_OK) {
+        return HP_OK;
+    }
+    config = (struct hp_store_config){.path = path, .mode = HP_STORE_READ};
     return hp_store_open(&config, store, info);
 }
 
@@ -159,7 +163,7 @@ int hp_reading_start(struct hp_reading *reading, const struct hp_reading_command
     reading->word_count = args.rest_count;
     err = hp_storepath_find(reading->store_name, false, reading->path, &info);
     if (err == HP_OK) {
-        err = hp_reading_open(reading->path, &reading->store, &info);
+        err = hp_reading_open(reading->path, command->writable, &reading->store, &info);
     }
     if (err == HP_OK) {
         err = look_up(reading, &info);

@@ -33,6 +33,7 @@ struct hp_reading_command {
     const struct hp_args_option *options;
     size_t option_count;
     int least, most; /* words */
+    bool writable;   /* the store is opened for writing if it can be (states of findings) */
 };
 
 /* Returns -1 to go on, else the exit code to return with. The scope is that of the options; without --revision, --label and --all it
@@ -45,8 +46,9 @@ void hp_reading_end(struct hp_reading *reading);
 HP_CHECK hp_err hp_reading_label(struct hp_reading *reading, struct hp_str name, struct hp_scope *scope,
                                  struct hp_errinfo *info);
 
-/* Open the store `path` to read, after counting the losses of processes that are gone (where it can be written). */
-HP_CHECK hp_err hp_reading_open(const char *path, struct hp_store **store, struct hp_errinfo *info);
+/* Open the store `path`, to read unless `writable` is asked for and possible, after counting the losses of processes that are gone (where it can be written). */
+HP_CHECK hp_err hp_reading_open(const char *path, bool writable, struct hp_store **store,
+                                struct hp_errinfo *info);
 
 /* "GET /settings", "<unmatched>" with its method; "-" for route 0. Appended to `out`. */
 void hp_reading_put_route(struct hp_buf *out, const struct hp_dict *dict, uint32_t route);

@@ -1,0 +1,221 @@
+/* cmd_routes.c -- `hotplate routes`: routes by total time. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/quantity.h"
+#include "cli/reading.h"
+#include "cli/table.h"
+
+static const char help[] = "hotplate routes [--sort total|p95|calls|errors|cpu] [--limit N]\n"
+                           "\n"
+                           "Routes by total time (calls × mean), with quantiles within 1 %.\n";
+
+struct rows {
+    struct hp_route_row *list;
+    size_t count, capacity;
+    hp_err err;
+};
+
+static bool keep(void *ctx, const struct hp_route_row *row)
+{
+    struct rows *rows = ctx;
+    if (rows->count == rows->capacity) {
+        size_t more = rows->capacity == 0 ? 64 : rows->capacity * 2;
+        struct hp_route_row *list = hp_realloc(rows->list, more * sizeof *list);
+        if (list == NULL) {
+            rows->err = HP_ENOMEM;
+            return false;
+        }
+        rows->list = list;
+        rows->capacity = more;
+    }
+    rows->list[rows->count++] = *row;
+    return true;
+}
+
+/* ---- order ---- */
+
+static uint64_t total_of(const struct hp_route_row *row)
+{
+    return row->total_ns;
+}
+
+static uint64_t p95_of(const struct hp_route_row *row)
+{
+    return row->p95_ns;
+}
+
+static uint64_t calls_of(const struct hp_route_row *row)
+{
+    return row->requests;
+}
+
+static uint64_t errors_of(const struct hp_route_row *row)
+{
+    return row->errors;
+}
+
+static uint64_t cpu_of(const struct hp_route_row *row)
+{
+    return row->cpu_ns == HP_ABSENT ? 0 : row->cpu_ns;
+}
+
+static const struct {
+    const char *name;
+    uint64_t (*of)(const struct hp_route_row *row);
+} sorts[] = {
+    {"total", total_of}, {"p95", p95_of}, {"calls", calls_of}, {"errors", errors_of}, {"cpu", cpu_of}};
+
+static uint64_t (*sort_by)(const struct hp_route_row *row); /* for qsort; one thread */
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct hp_route_row *x = a, *y = b;
+    uint64_t left = sort_by(x), right = sort_by(y);
+    if (left != right) {
+        return left > right ? -1 : 1;
+    }
+    return x->route < y->route ? -1 : x->route > y->route;
+}
+
+static bool choose_sort(const char *name)
+{
+    for (size_t i = 0; i < sizeof sorts / sizeof sorts[0]; i++) {
+        if (strcmp(sorts[i].name, name) == 0) {
+            sort_by = sorts[i].of;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- output ---- */
+
+static int put_json(const struct hp_dict *dict, const struct rows *rows, struct hp_buf *out)
+{
+    struct hp_json json;
+    struct hp_buf name;
+    hp_json_init(&json, out, true);
+    hp_buf_init(&name, 1 << 16);
+    hp_json_object_begin(&json);
+    hp_json_kv_u64(&json, "schema", 1);
+    hp_json_key(&json, "routes");
+    hp_json_array_begin(&json);
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct hp_route_row *row = &rows->list[i];
+        struct hp_route words = hp_dict_route(dict, row->route);
+        hp_buf_reset(&name);
+        hp_reading_put_route(&name, dict, row->route);
+        hp_json_object_begin(&json);
+        hp_json_kv_str(&json, "route", hp_buf_str(&name));
+        hp_json_kv_str(&json, "method", words.method);
+        hp_json_kv_str(&json, "rule", words.rule);
+        hp_json_kv_str(&json, "endpoint", words.endpoint);
+        hp_json_kv_u64(&json, "requests", row->requests);
+        hp_json_kv_u64(&json, "errors", row->errors);
+        hp_output_json_ms(&json, "total_ms", row->total_ns);
+        hp_output_json_ms(&json, "p50_ms", row->p50_ns);
+        hp_output_json_ms(&json, "p90_ms", row->p90_ns);
+        hp_output_json_ms(&json, "p95_ms", row->p95_ns);
+        hp_output_json_ms(&json, "p99_ms", row->p99_ns);
+        hp_output_json_ms(&json, "cpu_ms", row->cpu_ns);
+        hp_json_kv_double(&json, "sql_per_request",
+                          row->requests == 0 ? 0 : (double)row->statements / (double)row->requests);
+        hp_json_object_end(&json);
+    }
+    hp_json_array_end(&json);
+    hp_json_object_end(&json);
+    hp_buf_fini(&name);
+    return hp_output_json_end(&json, out);
+}
+
+static int put_text(const struct hp_reading *reading, const struct rows *rows, struct hp_buf *out)
+{
+    static const struct hp_table_column columns[] = {{"total", false},  {"share", false}, {"requests", false},
+                                                     {"mean", false},   {"p50", false},   {"p95", false},
+                                                     {"p99", false},    {"cpu", false},   {"sql/req", false},
+                                                     {"errors", false}, {"route", true}};
+    struct hp_table table;
+    struct hp_buf name;
+    double whole = 0;
+    hp_buf_init(&name, 1 << 16);
+    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (size_t i = 0; i < rows->count; i++) {
+        whole += (double)rows->list[i].total_ns;
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct hp_route_row *row = &rows->list[i];
+        double sql = row->requests == 0 ? 0 : (double)row->statements / (double)row->requests;
+        hp_table_ns(&table, row->total_ns);
+        hp_table_share(&table, whole == 0 ? 0 : (double)row->total_ns / whole);
+        hp_table_count(&table, row->requests);
+        hp_table_ns(&table, row->requests == 0 ? HP_ABSENT : row->total_ns / row->requests);
+        hp_table_ns(&table, row->p50_ns);
+        hp_table_ns(&table, row->p95_ns);
+        hp_table_ns(&table, row->p99_ns);
+        hp_table_ns(&table, row->cpu_ns);
+        hp_buf_reset(&name);
+        hp_buf_printf(&name, sql == floor(sql) || sql >= 100 ? "%.0f" : "%.1f", sql);
+        hp_table_cell(&table, hp_buf_str(&name));
+        hp_table_count(&table, row->errors);
+        hp_buf_reset(&name);
+        hp_reading_put_route(&name, hp_store_dict(reading->store), row->route);
+        hp_table_cell(&table, hp_buf_str(&name));
+    }
+    hp_reading_put_scope(reading, out);
+    hp_err err = hp_table_put(&table, out);
+    hp_table_fini(&table);
+    hp_buf_fini(&name);
+    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+}
+
+int hp_cmd_routes(int argc, char **argv, struct hp_buf *out)
+{
+    const char *sort = "total", *limit_text = NULL;
+    uint64_t limit = UINT32_MAX;
+    const struct hp_args_option options[] = {{"--sort", NULL, HP_ARGS_TEXT, &sort},
+                                             {"--limit", NULL, HP_ARGS_TEXT, &limit_text}};
+    const struct hp_reading_command command = {
+        .name = "routes", .help = help, .options = options, .option_count = 2};
+    struct hp_reading reading = {0};
+    struct hp_errinfo info = {0};
+    struct rows rows = {0};
+    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    if (status >= 0) {
+        return status;
+    }
+    if (!choose_sort(sort)) {
+        status = hp_output_usage("routes", "--sort %s: not one of total, p95, calls, errors, cpu", sort);
+        goto done;
+    }
+    if (limit_text != NULL && !hp_quantity_count(limit_text, UINT32_MAX, &limit)) {
+        status = hp_output_usage("routes", "--limit %s: not a number", limit_text);
+        goto done;
+    }
+    hp_err err = hp_store_routes(reading.store, &reading.scope, keep, &rows, &info);
+    if (err != HP_OK || rows.err != HP_OK) {
+        status = hp_output_error(err != HP_OK ? err : rows.err, &info);
+        goto done;
+    }
+    if (rows.count != 0) {
+        qsort(rows.list, rows.count, sizeof *rows.list, compare_rows);
+    }
+    rows.count = rows.count > limit ? (size_t)limit : rows.count;
+    if (reading.json) {
+        status = put_json(hp_store_dict(reading.store), &rows, out);
+    } else if (rows.count == 0) {
+        hp_reading_put_empty(&reading, out);
+        status = HP_EXIT_OK;
+    } else {
+        status = put_text(&reading, &rows, out);
+    }
+done:
+    hp_free(rows.list);
+    hp_reading_end(&reading);
+    return status;
+}

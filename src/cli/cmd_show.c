@@ -1,0 +1,362 @@
+/* cmd_show.c -- `hotplate show ID`: one request with its phases, call tree, statements and lanes. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/show.h"
+#include "cli/calltree.h"
+#include "cli/command.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/place.h"
+#include "cli/quantity.h"
+#include "cli/show_request.h"
+#include "cli/table.h"
+
+#define ARENA_BYTES    ((size_t)1 << 30)
+#define STATEMENT_CUT  160
+#define LISTED_AT_MOST 50u
+
+static const char help[] = "hotplate show ID [--threshold 1%] [--unfold] [--raw] [--sql]\n"
+                           "\n"
+                           "One request: phases, call tree, SQL, threads. ID from hotplate requests.\n"
+                           "  --threshold P   leave out calls below this share (1%)\n"
+                           "  --unfold        show library frames too\n"
+                           "  --raw           as measured: our own cost not taken out\n"
+                           "  --sql           every statement in order, not the first 50\n";
+
+struct show {
+    struct hp_reading reading;
+    const struct hp_dict *dict;
+    struct hp_record record;
+    struct hp_tree *tree; /* NULL: none recorded */
+    bool raw, unfold, all_sql;
+    double threshold;
+};
+
+static const char *lane_kind(uint8_t kind)
+{
+    static const char *const kinds[] = {"main", "thread", "pool", "greenlet", "task"};
+    return kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "unknown";
+}
+
+/* ---- text ---- */
+
+static int by_total(const void *a, const void *b)
+{
+    const struct hp_group *x = a, *y = b;
+    uint64_t left = x->exec_ns + x->fetch_ns, right = y->exec_ns + y->fetch_ns;
+    if (left != right) {
+        return left > right ? -1 : 1;
+    }
+    return x->statement < y->statement ? -1 : x->statement > y->statement;
+}
+
+static void put_statement(const struct show *show, struct hp_buf *out, uint32_t statement)
+{
+    struct hp_str text = hp_dict_statement(show->dict, statement).text;
+    struct hp_str cut = hp_utf8_cut(text, STATEMENT_CUT);
+    hp_output_text(out, cut);
+    hp_buf_put_text(out, cut.n < text.n ? HP_STR("…") : HP_STR(""));
+}
+
+static hp_err put_groups(const struct show *show, struct hp_buf *out)
+{
+    static const struct hp_table_column columns[] = {
+        {"  total", false}, {"times", false}, {"slowest", false}, {"rows", false}, {"statement", true}};
+    const struct hp_record *record = &show->record;
+    struct hp_table table;
+    struct hp_buf text;
+    hp_buf_init(&text, 1 << 20);
+    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    if (record->group_count != 0) {
+        qsort(record->groups, record->group_count, sizeof *record->groups, by_total);
+    }
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        const struct hp_group *group = &record->groups[i];
+        hp_table_ns(&table, group->exec_ns + group->fetch_ns);
+        hp_table_count(&table, group->count);
+        hp_table_ns(&table, group->max_ns);
+        hp_table_count(&table, group->rows);
+        hp_buf_reset(&text);
+        put_statement(show, &text, group->statement);
+        hp_buf_put_text(&text, HP_STR("  at "));
+        hp_place_put(&text, show->dict, group->site_sym, group->site_line, group->via_sym);
+        hp_table_cell(&table, hp_buf_str(&text));
+    }
+    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nSQL, grouped"));
+    hp_buf_put_text(out, HP_STR("\n"));
+    hp_err err = hp_table_put(&table, out);
+    hp_table_fini(&table);
+    hp_buf_fini(&text);
+    return err;
+}
+
+static hp_err put_statements(const struct show *show, struct hp_buf *out)
+{
+    static const struct hp_table_column columns[] = {{"  at", false},  {"execute", false},
+                                                     {"fetch", false}, {"rows", false},
+                                                     {"lane", false},  {"statement", true}};
+    const struct hp_record *record = &show->record;
+    uint32_t count = record->stmt_count;
+    struct hp_table table;
+    struct hp_buf text;
+    if (!show->all_sql && count > LISTED_AT_MOST) {
+        count = LISTED_AT_MOST;
+    }
+    hp_buf_init(&text, 1 << 20);
+    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        hp_table_ns(&table, stmt->t0_ns);
+        hp_table_ns(&table, stmt->exec_ns);
+        hp_table_ns(&table, stmt->fetch_ns);
+        hp_table_count(&table, stmt->rows);
+        hp_table_count(&table, stmt->lane);
+        hp_buf_reset(&text);
+        put_statement(show, &text, stmt->statement);
+        hp_buf_put_text(&text, stmt->flags & HP_STMT_ERROR ? HP_STR("  (failed)") : HP_STR(""));
+        hp_table_cell(&table, hp_buf_str(&text));
+    }
+    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nSQL, in order"));
+    hp_buf_put_text(out, HP_STR("\n"));
+    hp_err err = hp_table_put(&table, out);
+    if (count < record->stmt_count) {
+        hp_buf_printf(out, "  … and %" PRIu32 " more (--sql)\n", record->stmt_count - count);
+    }
+    hp_table_fini(&table);
+    hp_buf_fini(&text);
+    return err;
+}
+
+static hp_err put_lanes(const struct show *show, struct hp_buf *out)
+{
+    static const struct hp_table_column columns[] = {{"  lane", false}, {"kind", true},      {"of", false},
+                                                     {"from", false},   {"to", false},       {"took", false},
+                                                     {"cpu", false},    {"started at", true}};
+    const struct hp_record *record = &show->record;
+    struct hp_table table;
+    struct hp_buf text;
+    hp_buf_init(&text, 1 << 16);
+    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 1; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        hp_table_count(&table, i);
+        hp_table_cell(&table, hp_str_from0(lane_kind(lane->kind)));
+        hp_table_count(&table, lane->parent);
+        hp_table_ns(&table, lane->start_ns);
+        hp_table_ns(&table, lane->end_ns);
+        hp_table_ns(&table, lane->end_ns > lane->start_ns ? lane->end_ns - lane->start_ns : 0);
+        hp_table_ns(&table, lane->cpu_ns);
+        hp_buf_reset(&text);
+        hp_place_put(&text, show->dict, lane->site_sym, lane->site_line, lane->via_sym);
+        hp_buf_put_text(&text, lane->flags & HP_LANE_OPEN ? HP_STR("  (still ran at the end)") : HP_STR(""));
+        hp_table_cell(&table, hp_buf_str(&text));
+    }
+    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nThreads and tasks beside the request"));
+    hp_buf_put_text(out, HP_STR("\n"));
+    hp_err err = hp_table_put(&table, out);
+    hp_table_fini(&table);
+    hp_buf_fini(&text);
+    return err;
+}
+
+static hp_err put_tree(const struct show *show, struct hp_buf *out)
+{
+    char share[HP_SHOW_BYTES];
+    struct hp_calltree_options options = {
+        .threshold = show->threshold, .unfold = show->unfold, .requests = 1};
+    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nCall tree"));
+    if (show->tree == NULL) {
+        hp_buf_put_text(out, HP_STR(": none recorded at this level\n"));
+        return out->err;
+    }
+    hp_buf_printf(out, "  (calls below %s are left out%s%s)\n", hp_show_percent(share, show->threshold),
+                  show->unfold ? "" : ", library frames folded: --unfold", show->raw ? "; as measured" : "");
+    return hp_calltree_text(show->tree, show->dict, &options, out);
+}
+
+static int put_text(const struct show *show, struct hp_buf *out)
+{
+    hp_show_request_text(out, show->dict, &show->record.req, show->raw);
+    hp_err err = put_tree(show, out);
+    if (err == HP_OK && show->record.group_count != 0) {
+        err = put_groups(show, out);
+    }
+    if (err == HP_OK && show->record.stmt_count != 0) {
+        err = put_statements(show, out);
+    }
+    if (err == HP_OK && show->record.lane_count > 1) {
+        err = put_lanes(show, out);
+    }
+    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+}
+
+/* ---- JSON ---- */
+
+static void json_count(struct hp_json *json, const char *key, uint64_t value)
+{
+    if (value != HP_ABSENT) {
+        hp_json_kv_u64(json, key, value);
+    }
+}
+
+static void json_groups(const struct show *show, struct hp_json *json)
+{
+    hp_json_key(json, "statements");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < show->record.group_count; i++) {
+        const struct hp_group *group = &show->record.groups[i];
+        hp_json_object_begin(json);
+        hp_json_kv_str(json, "statement", hp_dict_statement(show->dict, group->statement).text);
+        hp_json_kv_u64(json, "count", group->count);
+        hp_output_json_ms(json, "total_ms", group->exec_ns + group->fetch_ns);
+        hp_output_json_ms(json, "fetch_ms", group->fetch_ns);
+        hp_output_json_ms(json, "max_ms", group->max_ns);
+        json_count(json, "rows", group->rows);
+        hp_json_kv_u64(json, "errors", group->errors);
+        hp_place_json(json, show->dict, group->site_sym, group->site_line, group->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void json_executions(const struct show *show, struct hp_json *json)
+{
+    hp_json_key(json, "executions");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < show->record.stmt_count; i++) {
+        const struct hp_stmt *stmt = &show->record.stmts[i];
+        hp_json_object_begin(json);
+        hp_json_kv_str(json, "statement", hp_dict_statement(show->dict, stmt->statement).text);
+        hp_output_json_ms(json, "at_ms", stmt->t0_ns);
+        hp_output_json_ms(json, "execute_ms", stmt->exec_ns);
+        hp_output_json_ms(json, "fetch_ms", stmt->fetch_ns);
+        json_count(json, "rows", stmt->rows);
+        hp_json_kv_u64(json, "lane", stmt->lane);
+        if (stmt->node != HP_NODE_NONE) {
+            hp_json_kv_u64(json, "node", stmt->node);
+        }
+        hp_json_kv_bool(json, "error", stmt->flags & HP_STMT_ERROR);
+        hp_place_json(json, show->dict, stmt->site_sym, stmt->site_line, stmt->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void json_lanes(const struct show *show, struct hp_json *json)
+{
+    hp_json_key(json, "lanes");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < show->record.lane_count; i++) {
+        const struct hp_lane *lane = &show->record.lanes[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "lane", i);
+        hp_json_kv_cstr(json, "kind", lane_kind(lane->kind));
+        if (i != 0) {
+            hp_json_kv_u64(json, "parent", lane->parent);
+        }
+        hp_output_json_ms(json, "start_ms", lane->start_ns);
+        hp_output_json_ms(json, "end_ms", lane->end_ns);
+        hp_output_json_ms(json, "cpu_ms", lane->cpu_ns);
+        hp_place_json(json, show->dict, lane->site_sym, lane->site_line, lane->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void json_edges(const struct show *show, struct hp_json *json)
+{
+    static const char *const kinds[] = {"spawn", "join", "wake", "submit", "result"};
+    hp_json_key(json, "edges");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < show->record.edge_count; i++) {
+        const struct hp_edge *edge = &show->record.edges[i];
+        hp_json_object_begin(json);
+        hp_json_kv_cstr(json, "kind",
+                        edge->kind < sizeof kinds / sizeof kinds[0] ? kinds[edge->kind] : "unknown");
+        hp_json_kv_u64(json, "lane", edge->lane);
+        if (edge->other != HP_NODE_NONE) {
+            hp_json_kv_u64(json, "other", edge->other);
+        }
+        hp_output_json_ms(json, "from_ms", edge->t0_ns);
+        hp_output_json_ms(json, "to_ms", edge->t1_ns);
+        hp_place_json(json, show->dict, edge->site_sym, edge->site_line, 0);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static int put_json(const struct show *show, struct hp_buf *out)
+{
+    struct hp_json json;
+    hp_json_init(&json, out, true);
+    hp_json_object_begin(&json);
+    hp_json_kv_u64(&json, "schema", 1);
+    hp_show_request_json(&json, show->dict, &show->record.req);
+    json_groups(show, &json);
+    json_executions(show, &json);
+    json_lanes(show, &json);
+    json_edges(show, &json);
+    hp_json_key(&json, "nodes");
+    if (show->tree != NULL) {
+        hp_calltree_json(show->tree, show->dict, &json);
+    } else {
+        hp_json_null(&json);
+    }
+    hp_json_object_end(&json);
+    return hp_output_json_end(&json, out);
+}
+
+static int show_it(struct show *show, uint64_t id, struct hp_buf *out)
+{
+    struct hp_arena arena;
+    struct hp_errinfo info = {0};
+    int status;
+    hp_arena_init(&arena, ARENA_BYTES);
+    show->dict = hp_store_dict(show->reading.store);
+    hp_err err = hp_store_request(show->reading.store, id, &arena, &show->record, &info);
+    if (err == HP_ENOTFOUND) {
+        status = hp_output_fail("no request %016" PRIx64 " in the store", id);
+        goto done;
+    }
+    if (err == HP_OK) {
+        err = hp_input_record_tree(show->reading.store, &show->record, show->raw, &show->tree);
+    }
+    if (err != HP_OK) {
+        status = hp_output_error(err, &info);
+        goto done;
+    }
+    status = show->reading.json ? put_json(show, out) : put_text(show, out);
+done:
+    hp_tree_free(show->tree);
+    hp_arena_fini(&arena);
+    return status;
+}
+
+int hp_cmd_show(int argc, char **argv, struct hp_buf *out)
+{
+    struct show show = {0};
+    const char *threshold = "1%";
+    uint64_t id;
+    const struct hp_args_option options[] = {{"--threshold", NULL, HP_ARGS_TEXT, &threshold},
+                                             {"--unfold", NULL, HP_ARGS_FLAG, &show.unfold},
+                                             {"--raw", NULL, HP_ARGS_FLAG, &show.raw},
+                                             {"--sql", NULL, HP_ARGS_FLAG, &show.all_sql}};
+    const struct hp_reading_command command = {
+        .name = "show", .help = help, .options = options, .option_count = 4, .least = 1, .most = 1};
+    int status = hp_reading_start(&show.reading, &command, argc, argv, out);
+    if (status >= 0) {
+        return status;
+    }
+    if (!hp_quantity_share(threshold, &show.threshold)) {
+        status = hp_output_usage("show", "--threshold %s: not a share like 1%%", threshold);
+    } else if (!hp_input_request_id(hp_str_from0(show.reading.words[0]), &id)) {
+        status =
+            hp_output_usage("show", "%s: a request id is 16 lower-case hex digits", show.reading.words[0]);
+    } else {
+        status = show_it(&show, id, out);
+    }
+    hp_reading_end(&show.reading);
+    return status;
+}

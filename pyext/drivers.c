@@ -264,8 +264,16 @@ static struct c_method {
     PyMethodDef def;
     PyObject *original; /* owned */
     int tag;
+    bool returns_cursor; /* a shortcut on the connection */
 } c_methods[C_METHODS];
 static int c_method_count;
+
+static bool begin_c(struct hp_sql *sql, struct hp_cap_lane *lane, const struct c_method *method,
+                    struct hp_sql_facts *facts)
+{
+    facts->connection = method->returns_cursor ? facts->cursor : NULL;
+    return hp_sql_begin(sql, lane, facts);
+}
 
 static PyObject *call_c(struct c_method *method, PyObject *self, PyObject *const *args, Py_ssize_t n,
                         PyObject *names)
@@ -289,9 +297,9 @@ static PyObject *call_c(struct c_method *method, PyObject *self, PyObject *const
         hp_sql_fetch_end(&fetch, lane, result, kind);
     } else if (lane != NULL && kind < HP_SQL_FETCHONE &&
                facts_of_call(&facts, method->tag, all, (size_t)(n + 1), names) &&
-               hp_sql_begin(&sql, lane, &facts)) {
+               begin_c(&sql, lane, method, &facts)) {
         result = PyObject_Vectorcall(method->original, all, (size_t)(n + 1), names);
-        hp_sql_end(&sql, result != NULL ? self : NULL);
+        hp_sql_end(&sql, result == NULL ? NULL : method->returns_cursor ? result : self);
     } else {
         result = PyObject_Vectorcall(method->original, all, (size_t)(n + 1), names);
     }
@@ -329,7 +337,7 @@ static const fast_with_names trampolines[C_METHODS] = {
     trampoline_12, trampoline_13, trampoline_14, trampoline_15};
 
 /* Put a method descriptor of ours in the place of a C type's. The type may be immutable for Python; its dictionary is not for C. */
-static int patch_c_method(PyTypeObject *type, const char *name, int tag)
+static int patch_c_method(PyTypeObject *type, const char *name, int tag, bool returns_cursor)
 {
     PyObject *original = type->tp_dict == NULL ? NULL : PyDict_GetItemString(type->tp_dict, name);
     if (original == NULL || !Py_IS_TYPE(original, &PyMethodDescr_Type) || c_method_count == C_METHODS) {
@@ -346,6 +354,7 @@ static int patch_c_method(PyTypeObject *type, const char *name, int tag)
                                 METH_FASTCALL | METH_KEYWORDS, old->ml_doc};
     method->original = Py_NewRef(original);
     method->tag = tag;
+    method->returns_cursor = returns_cursor;
     PyObject *ours = PyDescr_NewMethod(type, &method->def);
     int failed = ours == NULL || PyDict_SetItemString(type->tp_dict, name, ours) != 0;
     Py_XDECREF(ours);
@@ -410,7 +419,7 @@ static int patch_c_cursor(PyObject *cls, int engine, int slot)
         return 0;
     }
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (patch_c_method((PyTypeObject *)cls, all[i].name, tag_of(engine, all[i].method)) != 0) {
+        if (patch_c_method((PyTypeObject *)cls, all[i].name, tag_of(engine, all[i].method), false) != 0) {
             return -1;
         }
     }
@@ -418,10 +427,23 @@ static int patch_c_cursor(PyObject *cls, int engine, int slot)
     return 0;
 }
 
+/* Connection.execute() and its siblings do not go through Cursor.execute's name: they make a cursor and return it. */
 static int hook_sqlite(PyObject *module)
 {
-    PyObject *cursor = PyObject_GetAttrString(module, "Cursor");
-    int failed = cursor == NULL || patch_c_cursor(cursor, HP_X_ENGINE_SQLITE, 0) != 0;
+    static const struct {
+        const char *name;
+        int method;
+    } shortcuts[] = {
+        {"execute", HP_SQL_EXECUTE}, {"executemany", HP_SQL_MANY}, {"executescript", HP_SQL_SCRIPT}};
+    PyObject *cursor = PyObject_GetAttrString(module, "Cursor"), *connection = NULL;
+    int failed = cursor == NULL || (connection = PyObject_GetAttrString(module, "Connection")) == NULL ||
+                 patch_c_cursor(cursor, HP_X_ENGINE_SQLITE, 0) != 0;
+    for (size_t i = 0; !failed && PyType_Check(connection) && i < sizeof shortcuts / sizeof shortcuts[0];
+         i++) {
+        failed = patch_c_method((PyTypeObject *)connection, shortcuts[i].name,
+                                tag_of(HP_X_ENGINE_SQLITE, shortcuts[i].method), true);
+    }
+    Py_XDECREF(connection);
     Py_XDECREF(cursor);
     return failed ? -1 : 0;
 }

@@ -174,10 +174,19 @@ static struct route_entry *route_of(PyObject *app, PyObject *rule, uint32_t meth
     return entry;
 }
 
+static void set_unmatched(struct hp_cap_request *request, uint32_t method)
+{
+    if (unmatched[method] == 0) {
+        unmatched[method] =
+            hp_cap_route(hp_ext.cap, span_of(methods[method]), span_of("<unmatched>"), span_of(""));
+    }
+    hp_cap_request_route(request, unmatched[method], 0);
+}
+
 int hp_flask_route(PyObject *environ, PyObject *app, struct hp_cap_request *request)
 {
-    if (!PyDict_Check(environ)) {
-        return 0;
+    if (!PyDict_Check(environ) || hp_cap_request_routed(request)) {
+        return 0; /* told when before_request was due: Flask forgets it at the end */
     }
     PyObject *flask_request = PyDict_GetItemWithError(environ, str_request_key);
     uint32_t method = method_index(PyDict_GetItemWithError(environ, str_method_key));
@@ -186,11 +195,7 @@ int hp_flask_route(PyObject *environ, PyObject *app, struct hp_cap_request *requ
         struct route_entry *entry = route_of(app, rule, method);
         hp_cap_request_route(request, entry->route, entry->view_sym);
     } else {
-        if (unmatched[method] == 0) {
-            unmatched[method] =
-                hp_cap_route(hp_ext.cap, span_of(methods[method]), span_of("<unmatched>"), span_of(""));
-        }
-        hp_cap_request_route(request, unmatched[method], 0);
+        set_unmatched(request, method);
     }
     Py_XDECREF(rule);
     return PyErr_Occurred() ? -1 : 0;
@@ -272,6 +277,20 @@ static PyObject *on_phase(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
     }
     hp_cap_lane_unref(lane);
     return result;
+}
+
+/* preprocess_request: the first moment at which the route is known. */
+static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                           size_t nargsf, PyObject *names)
+{
+    struct hp_cap_request *request = hp_cap_lane_request(lane);
+    if (request != NULL && hp_cap_request_lane(request) == lane && !hp_cap_request_routed(request)) {
+        struct route_entry *entry = route_of_context();
+        if (entry != NULL) {
+            hp_cap_request_route(request, entry->route, entry->view_sym);
+        }
+    }
+    return on_phase(wrap, lane, args, nargsf, names);
 }
 
 /* ---- exceptions ---- */
@@ -369,7 +388,8 @@ static int hook_app(PyObject *module)
     PyObject *cls = PyObject_GetAttrString(module, "Flask");
     int failed = cls == NULL;
     for (size_t i = 0; !failed && i < sizeof phases / sizeof phases[0]; i++) {
-        failed = hp_wrap_method(cls, phases[i].name, on_phase, phases[i].phase, 0);
+        hp_wrap_handler handler = phases[i].phase == HP_X_PHASE_BEFORE ? on_before : on_phase;
+        failed = hp_wrap_method(cls, phases[i].name, handler, phases[i].phase, 0);
     }
     for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
         failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);

@@ -253,11 +253,16 @@ static bool feed_value(struct hp_cap_hash *hash, PyObject *value, int depth)
     return feed_other(hash, value);
 }
 
-/* Keyed hash of the parameters; 0 when they cannot be compared. */
-static uint64_t hash_params(PyObject *params)
+/* Keyed hash of the parameters, with the text for the literals in it; 0 when they cannot be compared. */
+static uint64_t hash_params(PyObject *text, PyObject *params)
 {
     struct hp_cap_hash hash;
+    if (!PyUnicode_CheckExact(text) && !PyBytes_CheckExact(text)) {
+        return 0;
+    }
+    Py_hash_t text_hash = PyObject_Hash(text); /* kept by the str itself */
     hp_cap_hash_begin(hp_ext.cap, &hash);
+    hp_cap_hash_feed(&hash, &text_hash, sizeof text_hash);
     if (params != NULL && params != Py_None && !feed_value(&hash, params, 0)) {
         return 0;
     }
@@ -279,10 +284,12 @@ static int engine_of(PyObject *connection, int engine)
     return found;
 }
 
-/* Number and engine of the connection of a cursor; number 0 when it does not say. */
-static uint32_t connection_of(PyObject *cursor, int *engine)
+/* Number and engine of an execution's connection; number 0 when the cursor does not say. */
+static uint32_t connection_of(const struct hp_sql_facts *facts, int *engine)
 {
-    PyObject *connection = hp_attribute(cursor, str_connection);
+    PyObject *cursor = facts->cursor;
+    PyObject *connection =
+        facts->connection != NULL ? Py_NewRef(facts->connection) : hp_attribute(cursor, str_connection);
     if (connection == NULL || connection == Py_None) {
         Py_XSETREF(connection, hp_attribute(cursor, str_inner_connection));
     }
@@ -358,9 +365,9 @@ bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_
     }
     bool many = facts->method == HP_SQL_MANY;
     int engine = facts->engine;
-    uint32_t in_count = 0, conn = connection_of(facts->cursor, &engine);
+    uint32_t in_count = 0, conn = connection_of(facts, &engine);
     uint32_t statement = statement_of(facts->statement, engine, facts->method == HP_SQL_SCRIPT, &in_count);
-    uint64_t params = many || facts->method == HP_SQL_SCRIPT ? 0 : hash_params(facts->params);
+    uint64_t params = many || facts->method == HP_SQL_SCRIPT ? 0 : hash_params(facts->statement, facts->params);
     *sql = (struct hp_sql){.lane = lane,
                            .cursor = facts->cursor,
                            .inner = facts->inner,

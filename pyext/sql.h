@@ -16,6 +16,7 @@ enum { HP_SQL_EXECUTE, HP_SQL_MANY, HP_SQL_SCRIPT, HP_SQL_FETCHONE, HP_SQL_FETCH
 struct hp_sql_facts {
     PyObject *cursor, *statement; /* borrowed */
     PyObject *params;             /* borrowed or NULL */
+    PyObject *connection;         /* borrowed; NULL: ask the cursor */
     PyObject *inner;              /* borrowed or NULL: the driver's cursor below an adapter's */
     int engine, method;
     uint32_t flags;

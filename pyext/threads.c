@@ -474,6 +474,11 @@ static PyObject *on_condition_wait(struct hp_wrap *wrap, struct hp_cap_lane *lan
                                    size_t nargsf, PyObject *names)
 {
     PyCodeObject *code = waiting_code();
+    PyObject *timeout = PyVectorcall_NARGS(nargsf) > 1 ? args[1] : hp_keyword(args, nargsf, names, "timeout");
+    if (timeout != NULL && PyLong_CheckExact(timeout) && PyObject_Not(timeout) == 1) {
+        return hp_wrap_call(wrap, args, nargsf,
+                            names); /* only looks: a pool asking its semaphore for an idle thread */
+    }
     if (PyVectorcall_NARGS(nargsf) < 1 || is_quiet(code) || hp_cap_lane_level(lane) < HP_X_LEVEL_MONITOR) {
         return hp_wrap_call(wrap, args, nargsf, names);
     }

@@ -265,6 +265,11 @@ uint64_t hp_cap_request_id(const struct hp_cap_request *request)
     return request->facts.id;
 }
 
+bool hp_cap_request_routed(const struct hp_cap_request *request)
+{
+    return request->facts.route != 0;
+}
+
 int hp_cap_request_level(const struct hp_cap_request *request)
 {
     return request->facts.level;

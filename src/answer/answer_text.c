@@ -6,13 +6,15 @@
 #define WIDTH        100u
 #define TABLE_ROUTES 20u
 
-static void put_sentences(const struct hp_answer *answer, uint32_t width, struct hp_buf *out)
+/* One line each, not wrapped: they are what other tools cut out of a report. */
+static void put_sentences(const struct hp_answer *answer, struct hp_buf *out)
 {
     uint32_t without = 0;
     for (uint32_t i = 0; i < answer->route_count; i++) {
         const struct hp_answer_route *route = &answer->routes[i];
         if (route->sentence.n != 0) {
-            hp_sentence_wrap(route->sentence, 0, width, out);
+            hp_buf_put_text(out, route->sentence);
+            hp_buf_put_text(out, HP_STR("\n"));
         } else {
             without++;
         }
@@ -160,7 +162,7 @@ void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_bu
         hp_buf_put_text(out, HP_STR("No requests in this range.\n"));
         return;
     }
-    put_sentences(answer, width, out);
+    put_sentences(answer, out);
     for (uint32_t i = 0; i < answer->finding_count; i++) {
         put_finding(answer, &answer->findings[i], width, out);
     }

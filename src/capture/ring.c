@@ -40,10 +40,10 @@ struct page {
     uint64_t start_ticks, start_ns, ring_bytes;
     uint64_t reserved[8];
     _Atomic uint64_t count[16];
-    _Atomic uint64_t commit_end, commit_id;
+    _Atomic uint64_t told, commit_stored, commit_told, commit_id;
 };
 _Static_assert(sizeof(struct page) <= PAGE_BYTES, "a page");
-_Static_assert(offsetof(struct page, count) == 128 && offsetof(struct page, commit_end) == 256,
+_Static_assert(offsetof(struct page, count) == 128 && offsetof(struct page, told) == 256,
                "docs/formats/ring.md");
 _Static_assert(HP_RING_COUNTER_COUNT <= 16, "the page has room for 16");
 
@@ -285,10 +285,19 @@ _Atomic uint64_t *hp_ring_counters(const struct hp_ring *ring)
     return ring->page->count;
 }
 
-void hp_ring_committing(struct hp_ring *ring, uint64_t stored_after, uint64_t id)
+void hp_ring_committing(struct hp_ring *ring, uint64_t stored, uint64_t told, uint64_t id)
 {
-    atomic_store_explicit(&ring->page->commit_end, stored_after, memory_order_relaxed);
+    atomic_store_explicit(&ring->page->commit_stored, stored, memory_order_relaxed);
+    atomic_store_explicit(&ring->page->commit_told, told, memory_order_relaxed);
     atomic_store_explicit(&ring->page->commit_id, id, memory_order_release);
+}
+
+void hp_ring_committed(struct hp_ring *ring, uint64_t stored, uint64_t told)
+{
+    /* Absolute figures, so that it does not matter between which of these stores a kill falls. */
+    atomic_store_explicit(&ring->page->count[HP_RING_STORED], stored, memory_order_relaxed);
+    atomic_store_explicit(&ring->page->told, told, memory_order_relaxed);
+    atomic_store_explicit(&ring->page->commit_id, 0, memory_order_release);
 }
 
 /* --- records --- */
@@ -393,12 +402,16 @@ void hp_ring_consume(struct hp_ring *ring, uint64_t cursor)
 
 /* --- adopting --- */
 
+void hp_ring_settle(struct hp_ring_orphan *orphan)
+{
+    orphan->count[HP_RING_STORED] = orphan->commit_stored;
+    orphan->told = orphan->commit_told;
+}
+
 uint64_t hp_ring_lost(const struct hp_ring_orphan *orphan)
 {
-    const uint64_t *count = orphan->count;
-    uint64_t known = count[HP_RING_STORED] + count[HP_RING_SAMPLED_OUT] + count[HP_RING_DROPPED_RING] +
-                     count[HP_RING_DROPPED_STORE] + count[HP_RING_DROPPED_MEMORY];
-    return count[HP_RING_STARTED] > known ? count[HP_RING_STARTED] - known : 0;
+    uint64_t known = orphan->count[HP_RING_STORED] + orphan->told;
+    return orphan->count[HP_RING_STARTED] > known ? orphan->count[HP_RING_STARTED] - known : 0;
 }
 
 static bool read_page(int fd, struct hp_ring_orphan *orphan)
@@ -419,7 +432,9 @@ static bool read_page(int fd, struct hp_ring_orphan *orphan)
     for (size_t i = 0; i < HP_RING_COUNTER_COUNT; i++) {
         orphan->count[i] = atomic_load_explicit(&page.count[i], memory_order_relaxed);
     }
-    orphan->commit_end = atomic_load_explicit(&page.commit_end, memory_order_relaxed);
+    orphan->told = atomic_load_explicit(&page.told, memory_order_relaxed);
+    orphan->commit_stored = atomic_load_explicit(&page.commit_stored, memory_order_relaxed);
+    orphan->commit_told = atomic_load_explicit(&page.commit_told, memory_order_relaxed);
     orphan->commit_id = atomic_load_explicit(&page.commit_id, memory_order_relaxed);
     return true;
 }

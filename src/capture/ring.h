@@ -9,7 +9,7 @@
  *     record    word0 = state << 56 | bytes      word1 = request id      bytes, padded to 8
  *
  * The page is 4 KiB of a file `ring-<pid>-<start ns>.hpr` beside the store, mapped shared: identity of the process and its counters. After a
- * kill, started − stored − dropped − sampled out is what was lost (docs/formats/ring.md). Only the page is in the file. The records are not:
+ * kill, started − stored − what the store was told of drops and sampling is what was lost (docs/formats/ring.md). Only the page is in the file. The records are not:
  * they speak in ids of a dictionary that dies with the process, and a sparse file mapped for writing turns a full disk into SIGBUS in the application.
  * The file is locked (flock) for as long as it is mapped, so whoever gets the lock knows that the owner is gone.
  *
@@ -72,8 +72,10 @@ const struct hp_ring_identity *hp_ring_owner(const struct hp_ring *ring);
 /* The counters, by enum hp_ring_counter; borrowed for the ring's life. Threads: any. */
 _Atomic uint64_t *hp_ring_counters(const struct hp_ring *ring);
 
-/* The consumer is about to commit records up to the `stored_after`-th, the last being `id`; 0, 0: done. Read by adopters. */
-void hp_ring_committing(struct hp_ring *ring, uint64_t stored_after, uint64_t id);
+/* The consumer is about to commit: `stored` records in all, the last being `id` (0: none in this commit), and a process row that
+ * names `told` requests as sampled out or dropped. Then: it did; both are facts. Read by adopters. */
+void hp_ring_committing(struct hp_ring *ring, uint64_t stored, uint64_t told, uint64_t id);
+void hp_ring_committed(struct hp_ring *ring, uint64_t stored, uint64_t told);
 
 /* ---- producers: any thread ---- */
 
@@ -105,11 +107,15 @@ void hp_ring_consume(struct hp_ring *ring, uint64_t cursor);
 struct hp_ring_orphan {
     struct hp_ring_identity owner;
     uint64_t count[HP_RING_COUNTER_COUNT];
-    uint64_t commit_end,
-        commit_id; /* it died while committing: if the store has commit_id, then `stored` is commit_end */
+    uint64_t told; /* sampled out and dropped ones that its row in the store names */
+    uint64_t commit_stored, commit_told;
+    uint64_t commit_id; /* not 0: it died while committing, see hp_ring_settle */
 };
 
-/* Requests that nobody can account for: started − stored − dropped − sampled out; never below 0. */
+/* The commit that it died in has happened, since the store has commit_id. */
+void hp_ring_settle(struct hp_ring_orphan *orphan);
+
+/* Requests that the store does not know of: started − stored − told; never below 0. (Drops that it was not told of are among them.) */
 uint64_t hp_ring_lost(const struct hp_ring_orphan *orphan);
 
 /* Call `fn` for the page of every process in `folder` that is gone, and unlink it if fn returns HP_OK (else it is left for the next time).

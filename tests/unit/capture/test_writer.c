@@ -67,7 +67,7 @@ static void all_that_is_pushed_is_stored(void **state)
     assert_int_equal(fake->process.stored, 5000);
     assert_int_equal(fake->process.sampled_out, 1);
     assert_int_equal(fake->process.errors, 1);
-    assert_int_equal(fake->process.lost, 0);
+    assert_int_equal(fake->lost, 0);
     assert_int_equal(fake_open_now, 0);
     assert_int_equal(fake_count_files("ring-*"), 0);
     assert_int_equal(open_capture(0, false), HP_OK);
@@ -104,7 +104,7 @@ static void requests_in_flight_at_the_end_are_lost(void **state)
     hp_cap_close(cap, 1000);
     assert_int_equal(fake->process.stored, 3);
     assert_int_equal(fake->process.started, 4);
-    assert_int_equal(fake->process.lost, 1);
+    assert_int_equal(fake->lost, 1);
     hp_cap_request_finish(request);
     assert_int_equal(open_capture(0, false), HP_OK);
 }

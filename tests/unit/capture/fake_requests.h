@@ -31,7 +31,7 @@ static inline hp_err open_capture(size_t ring_bytes, bool no_threads)
     return hp__cap_open_with(&config, &fake_ops, &cap);
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
     (void)state;
     fake_reset();
@@ -40,7 +40,7 @@ static int setup(void **state)
     return open_capture(0, false) == HP_OK ? 0 : -1;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
     (void)state;
     hp_cap_close(cap, 1000);

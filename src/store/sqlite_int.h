@@ -20,6 +20,7 @@
 #define HP_SQLITE_APPLICATION_ID 0x48504C54 /* "HPLT" */
 #define HP_SHAPES_KNOWN          65536u
 #define HP_ROW_BLOCK_BITS        10
+#define HP_DETAIL_HEAD_BYTES     5 /* length and magic of an encoded detail, which `request.extra` leaves out */
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -150,6 +151,9 @@ hp_err hp__sqlite_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp__sqlite_rollback(struct hp_store *store);
 hp_err hp__sqlite_put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid, uint64_t start_ns,
                            uint64_t lost, struct hp_errinfo *info);
+/* The only lane of a request that started none and waited for nothing follows from its columns and is not stored. */
+struct hp_lane hp__sqlite_implied_lane(const struct hp_request *req);
+bool hp__sqlite_lane_implied(const struct hp_record *record);
 /* The row of the writing process, made if need be. Within a transaction. */
 HP_CHECK hp_err hp__sqlite_process_row(struct hp_sqlite *s, uint64_t *row, struct hp_errinfo *info);
 

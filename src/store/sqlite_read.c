@@ -4,9 +4,12 @@
  * look at. Nothing here calls out to the user while a statement of the same kind runs.
  */
 #include <sqlite3.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "store/sqlite_int.h"
+
+#define DETAIL_MAGIC 0xC8 /* docs/formats/record.md */
 
 hp_err hp__sqlite_read_begin(struct hp_store *store, struct hp_errinfo *info)
 {
@@ -223,13 +226,39 @@ static hp_err read_detail(struct hp_sqlite *s, uint64_t row, struct hp_arena *ar
     return err;
 }
 
-/* An empty detail: what is said of a request whose detail is gone. */
-static hp_err decode_nothing(struct hp_arena *arena, struct hp_record *record)
+/* An encoded detail as record.h reads it, from what `request.extra` keeps of it; of an evicted one nothing is left but the
+ * version. */
+static hp_err complete_extra(struct hp_str extra, struct hp_arena *arena, struct hp_str *events)
 {
-    static const uint8_t nothing[] = {2, 0, 0, 0, 0xC8, 1};
-    struct hp_reader in;
-    hp_reader_init(&in, nothing, sizeof nothing);
-    return hp_record_decode_detail(&in, arena, record);
+    static const char evicted[] = {1};
+    extra = extra.n != 0 ? extra : hp_str_make(evicted, 1);
+    uint8_t *bytes = hp_arena_alloc(arena, extra.n + HP_DETAIL_HEAD_BYTES, 1);
+    if (bytes == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t length = (uint32_t)extra.n + 1;
+    for (unsigned i = 0; i < 4; i++) {
+        bytes[i] = (uint8_t)(length >> (8 * i));
+    }
+    bytes[4] = DETAIL_MAGIC;
+    memcpy(bytes + HP_DETAIL_HEAD_BYTES, extra.p, extra.n);
+    *events = hp_str_make((const char *)bytes, extra.n + HP_DETAIL_HEAD_BYTES);
+    return HP_OK;
+}
+
+static hp_err imply_lane(struct hp_arena *arena, struct hp_record *record)
+{
+    if (record->lane_count != 0 || record->req.level < HP_LEVEL_MONITOR) {
+        return HP_OK;
+    }
+    struct hp_lane *lane = hp_arena_alloc(arena, sizeof *lane, _Alignof(struct hp_lane));
+    if (lane == NULL) {
+        return HP_ENOMEM;
+    }
+    *lane = hp__sqlite_implied_lane(&record->req);
+    record->lanes = lane;
+    record->lane_count = 1;
+    return HP_OK;
 }
 
 /* The record of a row but its tree; `*values` and `*shape_row` say where that is. */
@@ -238,20 +267,23 @@ static hp_err read_record(struct hp_sqlite *s, uint64_t row, struct hp_arena *ar
                           uint64_t *shape_row, struct hp_errinfo *info)
 {
     struct hp_str events = {0};
+    struct hp_str extra = {0};
     struct hp_reader in;
-    hp_err err = read_columns(s, row, arena, columns, &events, info);
-    if (err == HP_OK && events.n == 0) {
+    hp_err err = read_columns(s, row, arena, columns, &extra, info);
+    if (err == HP_OK && extra.n == 0) {
         err = read_detail(s, row, arena, &events, values, shape_row, info);
+    }
+    if (err == HP_OK && events.n == 0) {
+        err = complete_extra(extra, arena, &events);
     }
     if (err != HP_OK) {
         return err;
     }
     *record = (struct hp_record){.req = columns->req};
-    if (events.n == 0) {
-        err = decode_nothing(arena, record);
-    } else {
-        hp_reader_init(&in, events.p, events.n);
-        err = hp_record_decode_detail(&in, arena, record);
+    hp_reader_init(&in, events.p, events.n);
+    err = hp_record_decode_detail(&in, arena, record);
+    if (err == HP_OK) {
+        err = imply_lane(arena, record);
     }
     if (err != HP_OK) {
         return err == HP_ENOMEM ? err : damaged(s, info);

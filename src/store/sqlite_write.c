@@ -322,7 +322,9 @@ static hp_err insert_request(struct hp_sqlite *s, const struct hp_record *record
     if (detailed) {
         sqlite3_bind_null(stmt, 20);
     } else {
-        hp__sqlite_bind_blob(stmt, 20, hp_buf_str(&s->bytes));
+        struct hp_str bytes = hp_buf_str(&s->bytes);
+        hp__sqlite_bind_blob(stmt, 20,
+                             hp_str_make(bytes.p + HP_DETAIL_HEAD_BYTES, bytes.n - HP_DETAIL_HEAD_BYTES));
     }
     return hp__sqlite_run(s, stmt, info);
 }
@@ -404,6 +406,24 @@ static hp_err translate(struct hp_sqlite *s, struct hp_record *record, uint32_t 
     return s->map_err;
 }
 
+struct hp_lane hp__sqlite_implied_lane(const struct hp_request *req)
+{
+    return (struct hp_lane){.end_ns = req->wall_ns, .cpu_ns = req->cpu_ns};
+}
+
+bool hp__sqlite_lane_implied(const struct hp_record *record)
+{
+    if (record->lane_count != 1 || record->req.level < HP_LEVEL_MONITOR) {
+        return false;
+    }
+    const struct hp_lane *lane = &record->lanes[0];
+    struct hp_lane plain = hp__sqlite_implied_lane(&record->req);
+    return lane->start_ns == 0 && lane->end_ns == plain.end_ns && lane->cpu_ns == plain.cpu_ns &&
+           lane->await_ns == 0 && lane->spawn_ns == 0 && lane->spawn_cost_ns == 0 && lane->parent == 0 &&
+           lane->parent_node == 0 && lane->site_sym == 0 && lane->site_line == 0 && lane->via_sym == 0 &&
+           lane->kind == HP_LANE_MAIN && lane->flags == 0;
+}
+
 static hp_err write_record(struct hp_sqlite *s, struct hp_record *record, struct hp_errinfo *info)
 {
     uint32_t shape;
@@ -415,8 +435,10 @@ static hp_err write_record(struct hp_sqlite *s, struct hp_record *record, struct
     if (err != HP_OK) {
         return err;
     }
+    struct hp_record kept = *record;
+    kept.lane_count = hp__sqlite_lane_implied(record) ? 0 : kept.lane_count;
     hp_buf_reset(&s->bytes);
-    err = hp_record_encode_detail(record, &s->bytes);
+    err = hp_record_encode_detail(&kept, &s->bytes);
     if (err != HP_OK) {
         return err;
     }

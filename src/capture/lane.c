@@ -271,6 +271,16 @@ void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, 
 
 /* ---- the tracer ---- */
 
+/* The clock where hp_clock_is_tsc has been asked. */
+static inline uint64_t tsc(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_ia32_rdtsc();
+#else
+    return hp_clock_ticks();
+#endif
+}
+
 static bool grow(struct hp_cap_lane *lane)
 {
     struct hp_stack_entry *stack = NULL;
@@ -290,32 +300,54 @@ static bool grow(struct hp_cap_lane *lane)
     return true;
 }
 
+/* Enter when the guess of the node fails, the stack is full or the clock is slow. */
+static __attribute__((noinline)) bool enter_slow(struct hp_cap_lane *lane, uint32_t sym, uint32_t site,
+                                                 const void *frame, bool resume)
+{
+    if (lane->depth == lane->capacity && !grow(lane)) {
+        return false;
+    }
+    struct hp_tree *tree = lane->tree;
+    struct hp_stack_entry *top = &lane->stack[lane->depth - 1];
+    bool fresh = false;
+    uint32_t id = hp_tree_child(tree, top->node, sym, site, HP_NODE_CALL, &fresh);
+    struct hp_node *node = &tree->nodes[id];
+    node->calls += !resume;
+    node->resumes += resume;
+    top[1] = (struct hp_stack_entry){frame, id};
+    lane->depth++;
+    uint64_t now = hp_clock_ticks();
+    tree->nodes[top->node].self += now - lane->last;
+    lane->last = now;
+    return fresh;
+}
+
+/* The usual path calls nothing, so that it needs no stack frame of its own; the rest is in enter_slow. */
 bool hp_cap_enter(struct hp_cap_lane *lane, uint32_t sym, uint32_t site, const void *frame, bool resume)
 {
     struct hp_tree *tree = lane->tree;
     if (__builtin_expect(tree == NULL, 0)) {
         return false;
     }
-    if (__builtin_expect(lane->depth == lane->capacity, 0) && !grow(lane)) {
-        return false;
+    uint32_t depth = lane->depth;
+    if (__builtin_expect(depth == lane->capacity || resume || !hp_clock_is_tsc(), 0)) {
+        return enter_slow(lane, sym, site, frame, resume);
     }
-    struct hp_stack_entry *top = &lane->stack[lane->depth - 1];
+    struct hp_stack_entry *top = &lane->stack[depth - 1];
     uint32_t caller = top->node;
-    bool fresh = false;
-    uint32_t id = hp_tree_child(tree, caller, sym, site, HP_NODE_CALL, &fresh);
-    struct hp_node *node = &tree->nodes[id];
-    if (__builtin_expect(resume, 0)) {
-        node->resumes++;
-    } else {
-        node->calls++;
+    uint32_t id = hp_tree_guess(tree, caller, sym, site, HP_NODE_CALL);
+    if (__builtin_expect(id == HP_NODE_NONE, 0)) {
+        return enter_slow(lane, sym, site, frame, resume);
     }
+    struct hp_node *nodes = tree->nodes;
+    nodes[id].calls++;
     top[1].frame = frame;
     top[1].node = id;
-    lane->depth++;
-    uint64_t now = hp_clock_ticks();
-    tree->nodes[caller].self += now - lane->last;
+    lane->depth = depth + 1;
+    uint64_t now = tsc();
+    nodes[caller].self += now - lane->last;
     lane->last = now;
-    return fresh;
+    return false;
 }
 
 void hp_cap_line(struct hp_cap_lane *lane, uint32_t line)
@@ -336,16 +368,17 @@ static uint32_t find_entry(const struct hp_cap_lane *lane, const void *frame)
     return 0;
 }
 
-/* The leave of an activation that is not on top. */
-static __attribute__((noinline)) void leave_slow(struct hp_cap_lane *lane, const void *frame, bool raised,
-                                                 uint64_t now)
+/* The leave of an activation that is not on top, or with a slow clock. */
+static __attribute__((noinline)) void leave_slow(struct hp_cap_lane *lane, const void *frame, bool raised)
 {
-    if (lane->ignored > 0 && lane->depth == lane->capacity) { /* of a call that was ignored */
+    uint64_t now = hp_clock_ticks();
+    bool on_top = lane->depth > 1 && lane->stack[lane->depth - 1].frame == frame;
+    if (!on_top && lane->ignored > 0 && lane->depth == lane->capacity) { /* of a call that was ignored */
         lane->ignored--;
         return;
     }
     lane->ignored = 0;
-    lane->mismatched++;
+    lane->mismatched += !on_top;
     uint32_t index = find_entry(lane, frame);
     if (index == 0) {
         return;
@@ -361,20 +394,18 @@ void hp_cap_leave(struct hp_cap_lane *lane, const void *frame, bool raised)
     if (__builtin_expect(tree == NULL, 0)) {
         return;
     }
-    uint64_t now = hp_clock_ticks();
     uint32_t depth = lane->depth - 1;
     struct hp_stack_entry *top = &lane->stack[depth];
-    if (__builtin_expect(top->frame != frame || depth == 0, 0)) {
-        leave_slow(lane, frame, raised, now);
+    if (__builtin_expect(top->frame != frame || depth == 0 || !hp_clock_is_tsc(), 0)) {
+        leave_slow(lane, frame, raised);
         return;
     }
+    uint64_t now = tsc();
     struct hp_node *node = &tree->nodes[top->node];
     node->self += now - lane->last;
+    node->exceptions += raised;
     lane->last = now;
     lane->depth = depth;
-    if (__builtin_expect(raised, 0)) {
-        node->exceptions++;
-    }
 }
 
 const void *hp_cap_top(const struct hp_cap_lane *lane)

@@ -91,15 +91,12 @@ void hp_tree_begin(struct hp_tree *tree);
 uint32_t hp__tree_child_slow(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32_t site,
                              enum hp_node_kind kind, bool *fresh);
 
-/* The child of `parent` (a live node) for (sym, site, kind), touched in this epoch; made if there is none. `*fresh` tells
- * that it was made just now and wants its line: hp_tree_set_line. Never fails: at the cap or without memory it is an
- * overflow node (or the parent itself when even that cannot be had). May move tree->nodes.
- * Hot: yes when the node exists. Threads: owner only (or GIL). */
-static inline uint32_t hp_tree_child(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32_t site,
-                                     enum hp_node_kind kind, bool *fresh)
+/* The same child if it is live and is the one that is likely next: a caller does what it did before, calls the same callee
+ * again or the one that came next the last time. Else HP_NODE_NONE, which says nothing. Hot: yes. */
+static inline uint32_t hp_tree_guess(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32_t site,
+                                     enum hp_node_kind kind)
 {
     hp_assert(parent < tree->count && tree->nodes[parent].epoch == tree->epoch);
-    /* A caller does what it did before: call the same callee again, or the one that came next the last time. */
     struct hp_node *up = &tree->nodes[parent];
     uint32_t guess = up->last_child;
     const struct hp_node *node = &tree->nodes[guess];
@@ -109,9 +106,23 @@ static inline uint32_t hp_tree_child(struct hp_tree *tree, uint32_t parent, uint
         if (__builtin_expect(node->sym != sym || node->site != site || node->epoch != tree->epoch ||
                                  node->kind != kind,
                              0)) {
-            return hp__tree_child_slow(tree, parent, sym, site, kind, fresh);
+            return HP_NODE_NONE;
         }
         up->last_child = guess;
+    }
+    return guess;
+}
+
+/* The child of `parent` (a live node) for (sym, site, kind), touched in this epoch; made if there is none. `*fresh` tells
+ * that it was made just now and wants its line: hp_tree_set_line. Never fails: at the cap or without memory it is an
+ * overflow node (or the parent itself when even that cannot be had). May move tree->nodes.
+ * Hot: yes when the node exists. Threads: owner only (or GIL). */
+static inline uint32_t hp_tree_child(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32_t site,
+                                     enum hp_node_kind kind, bool *fresh)
+{
+    uint32_t guess = hp_tree_guess(tree, parent, sym, site, kind);
+    if (__builtin_expect(guess == HP_NODE_NONE, 0)) {
+        return hp__tree_child_slow(tree, parent, sym, site, kind, fresh);
     }
     *fresh = false;
     return guess;

@@ -91,7 +91,7 @@ int hp_cmd_convert(int argc, char **argv, struct hp_buf *out)
                                              {"--raw", NULL, HP_ARGS_FLAG, &conv.raw}};
     const struct hp_reading_command command = {
         .name = "convert", .help = help, .options = options, .option_count = 4, .most = 1};
-    int status = hp_reading_start(&conv.reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&conv.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
@@ -102,8 +102,12 @@ int hp_cmd_convert(int argc, char **argv, struct hp_buf *out)
         status = hp_output_usage("convert", "%s: unknown format; --to pstats or --to collapsed",
                                  conv.to != NULL ? conv.to : conv.file);
     } else {
-        status = convert(&conv, out);
+        status = hp_reading_begin(&conv.reading);
     }
+    if (status >= 0) {
+        return status;
+    }
+    status = convert(&conv, out);
     hp_reading_end(&conv.reading);
     return status;
 }

@@ -72,7 +72,7 @@ int hp_cmd_flame(int argc, char **argv, struct hp_buf *out)
                                              {"--raw", NULL, HP_ARGS_FLAG, &flame.raw}};
     const struct hp_reading_command command = {
         .name = "flame", .help = help, .options = options, .option_count = 4, .most = 1};
-    int status = hp_reading_start(&flame.reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&flame.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
@@ -84,8 +84,12 @@ int hp_cmd_flame(int argc, char **argv, struct hp_buf *out)
         status = hp_output_usage("flame", "--min %s: not a share like 0.1%%", min);
     } else {
         flame.options.width = (uint32_t)pixels;
-        status = draw(&flame, out);
+        status = hp_reading_begin(&flame.reading);
     }
+    if (status >= 0) {
+        return status;
+    }
+    status = draw(&flame, out);
     hp_reading_end(&flame.reading);
     return status;
 }

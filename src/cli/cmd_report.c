@@ -52,10 +52,14 @@ static int report(struct hp_reading *reading, struct hp_arena *arena, struct hp_
 
 int hp_cmd_report(int argc, char **argv, struct hp_buf *out)
 {
-    const struct hp_reading_command command = {.name = "report", .help = help, .writable = true};
-    struct hp_reading reading = {0};
+    const struct hp_reading_command command = {.name = "report", .help = help};
+    struct hp_reading reading = {.writable = true};
     struct hp_arena arena;
-    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&reading, &command, argc, argv, out);
+    if (status >= 0) {
+        return status;
+    }
+    status = hp_reading_begin(&reading);
     if (status >= 0) {
         return status;
     }

@@ -101,7 +101,7 @@ int hp_cmd_requests(int argc, char **argv, struct hp_buf *out)
     const struct hp_reading_command command = {
         .name = "requests", .help = help, .options = options, .option_count = 2};
     struct hp_reading reading = {0};
-    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
@@ -110,9 +110,13 @@ int hp_cmd_requests(int argc, char **argv, struct hp_buf *out)
     } else if (!hp_quantity_count(limit_text, UINT32_MAX, &limit) || limit == 0) {
         status = hp_output_usage("requests", "--limit %s: not a number from 1", limit_text);
     } else {
-        status = list(&reading, strcmp(sort, "newest") == 0 ? HP_SORT_NEWEST : HP_SORT_SLOWEST,
-                      (uint32_t)limit, out);
+        status = hp_reading_begin(&reading);
     }
+    if (status >= 0) {
+        return status;
+    }
+    status =
+        list(&reading, strcmp(sort, "newest") == 0 ? HP_SORT_NEWEST : HP_SORT_SLOWEST, (uint32_t)limit, out);
     hp_reading_end(&reading);
     return status;
 }

@@ -185,17 +185,19 @@ int hp_cmd_routes(int argc, char **argv, struct hp_buf *out)
     struct hp_reading reading = {0};
     struct hp_errinfo info = {0};
     struct rows rows = {0};
-    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
     if (!choose_sort(sort)) {
-        status = hp_output_usage("routes", "--sort %s: not one of total, p95, calls, errors, cpu", sort);
-        goto done;
+        return hp_output_usage("routes", "--sort %s: not one of total, p95, calls, errors, cpu", sort);
     }
     if (limit_text != NULL && !hp_quantity_count(limit_text, UINT32_MAX, &limit)) {
-        status = hp_output_usage("routes", "--limit %s: not a number", limit_text);
-        goto done;
+        return hp_output_usage("routes", "--limit %s: not a number", limit_text);
+    }
+    status = hp_reading_begin(&reading);
+    if (status >= 0) {
+        return status;
     }
     hp_err err = hp_store_routes(reading.store, &reading.scope, keep, &rows, &info);
     if (err != HP_OK || rows.err != HP_OK) {

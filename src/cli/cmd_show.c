@@ -345,7 +345,7 @@ int hp_cmd_show(int argc, char **argv, struct hp_buf *out)
                                              {"--sql", NULL, HP_ARGS_FLAG, &show.all_sql}};
     const struct hp_reading_command command = {
         .name = "show", .help = help, .options = options, .option_count = 4, .least = 1, .most = 1};
-    int status = hp_reading_start(&show.reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&show.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
@@ -355,8 +355,12 @@ int hp_cmd_show(int argc, char **argv, struct hp_buf *out)
         status =
             hp_output_usage("show", "%s: a request id is 16 lower-case hex digits", show.reading.words[0]);
     } else {
-        status = show_it(&show, id, out);
+        status = hp_reading_begin(&show.reading);
     }
+    if (status >= 0) {
+        return status;
+    }
+    status = show_it(&show, id, out);
     hp_reading_end(&show.reading);
     return status;
 }

@@ -165,21 +165,22 @@ int hp_cmd_sql(int argc, char **argv, struct hp_buf *out)
     struct hp_reading reading = {0};
     struct hp_errinfo info = {0};
     struct rows rows = {0};
-    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
     if (strcmp(sort_by, "total") != 0 && strcmp(sort_by, "calls") != 0 && strcmp(sort_by, "max") != 0) {
-        status = hp_output_usage("sql", "--sort %s: not one of total, calls, max", sort_by);
-        goto done;
+        return hp_output_usage("sql", "--sort %s: not one of total, calls, max", sort_by);
     }
     if (min != NULL && !hp_quantity_duration(min, 0, &rows.min_ns)) {
-        status = hp_output_usage("sql", "--min %s: not a duration like 100ms", min);
-        goto done;
+        return hp_output_usage("sql", "--min %s: not a duration like 100ms", min);
     }
     if (!hp_quantity_count(limit_text, UINT32_MAX, &limit)) {
-        status = hp_output_usage("sql", "--limit %s: not a number", limit_text);
-        goto done;
+        return hp_output_usage("sql", "--limit %s: not a number", limit_text);
+    }
+    status = hp_reading_begin(&reading);
+    if (status >= 0) {
+        return status;
     }
     hp_err err = hp_store_statements(reading.store, &reading.scope, keep, &rows, &info);
     if (err != HP_OK || rows.err != HP_OK) {

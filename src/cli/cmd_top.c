@@ -168,7 +168,7 @@ int hp_cmd_top(int argc, char **argv, struct hp_buf *out)
     const struct hp_reading_command command = {
         .name = "top", .help = help, .options = options, .option_count = 3, .most = 1};
     struct hp_reading reading = {0};
-    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
@@ -177,9 +177,13 @@ int hp_cmd_top(int argc, char **argv, struct hp_buf *out)
     } else if (limit_text != NULL && !hp_quantity_count(limit_text, UINT32_MAX, &limit)) {
         status = hp_output_usage("top", "--limit %s: not a number", limit_text);
     } else {
-        uint32_t most = limit_text == NULL && !reading.json ? 25 : (uint32_t)limit;
-        status = top(&reading, raw, most, out);
+        limit = limit_text == NULL && !reading.json ? 25 : limit;
+        status = hp_reading_begin(&reading);
     }
+    if (status >= 0) {
+        return status;
+    }
+    status = top(&reading, raw, (uint32_t)limit, out);
     hp_reading_end(&reading);
     return status;
 }

@@ -68,15 +68,19 @@ int hp_cmd_tree(int argc, char **argv, struct hp_buf *out)
     const struct hp_reading_command command = {
         .name = "tree", .help = help, .options = options, .option_count = 3, .most = 1};
     struct hp_reading reading = {0};
-    int status = hp_reading_start(&reading, &command, argc, argv, out);
+    int status = hp_reading_parse(&reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
     if (!hp_quantity_share(threshold, &show.threshold)) {
         status = hp_output_usage("tree", "--threshold %s: not a share like 1%%", threshold);
     } else {
-        status = show_tree(&reading, &show, raw, out);
+        status = hp_reading_begin(&reading);
     }
+    if (status >= 0) {
+        return status;
+    }
+    status = show_tree(&reading, &show, raw, out);
     hp_reading_end(&reading);
     return status;
 }

@@ -127,7 +127,7 @@ static hp_err look_up(struct hp_reading *reading, struct hp_errinfo *info)
     return err;
 }
 
-int hp_reading_start(struct hp_reading *reading, const struct hp_reading_command *command, int argc,
+int hp_reading_parse(struct hp_reading *reading, const struct hp_reading_command *command, int argc,
                      char **argv, struct hp_buf *out)
 {
     const struct hp_args_option common[] = {
@@ -161,9 +161,15 @@ int hp_reading_start(struct hp_reading *reading, const struct hp_reading_command
     }
     reading->words = args.rest;
     reading->word_count = args.rest_count;
-    err = hp_storepath_find(reading->store_name, false, reading->path, &info);
+    return -1;
+}
+
+int hp_reading_begin(struct hp_reading *reading)
+{
+    struct hp_errinfo info = {0};
+    hp_err err = hp_storepath_find(reading->store_name, false, reading->path, &info);
     if (err == HP_OK) {
-        err = hp_reading_open(reading->path, command->writable, &reading->store, &info);
+        err = hp_reading_open(reading->path, reading->writable, &reading->store, &info);
     }
     if (err == HP_OK) {
         err = look_up(reading, &info);

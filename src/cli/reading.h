@@ -1,8 +1,9 @@
 /* reading.h -- what all commands that read have in common: --store --json --route --label --revision --since --until --all.
  *
  *     struct hp_reading reading = {0};
- *     int status = hp_reading_start(&reading, …);      parse, find the store, account for the dead, open, make the scope
- *     if (status >= 0) return status;                  help was shown, or an error reported
+ *     int status = hp_reading_parse(&reading, …);      the command line; what is wrong with it is reported
+ *     …                                                checks of the command's own options: usage errors come before all others
+ *     status = hp_reading_begin(&reading);             find the store, account for the dead, open, make the scope
  *     …                                                reading.store, reading.scope
  *     hp_reading_end(&reading);
  */
@@ -18,6 +19,7 @@
 struct hp_reading {
     const char *store_name, *route, *label, *revision, *since, *until;
     bool json, all;
+    bool writable; /* set by the command: open for writing if that can be (states of findings) */
     char path[HP_STOREPATH_BYTES];
     struct hp_store *store;
     struct hp_scope scope;
@@ -33,13 +35,17 @@ struct hp_reading_command {
     const struct hp_args_option *options;
     size_t option_count;
     int least, most; /* words */
-    bool writable;   /* the store is opened for writing if it can be (states of findings) */
 };
 
-/* Returns -1 to go on, else the exit code to return with. The scope is that of the options; without --revision, --label and --all it
- * is narrowed to the newest revision. */
-int hp_reading_start(struct hp_reading *reading, const struct hp_reading_command *command, int argc,
+/* Parse. Returns -1 to go on, else the exit code to return with: help was shown or an error reported. */
+int hp_reading_parse(struct hp_reading *reading, const struct hp_reading_command *command, int argc,
                      char **argv, struct hp_buf *out);
+
+/* Open. Returns -1 to go on, else the exit code; nothing is open then. The scope is that of the options; without --revision, --label and --all
+ * it is narrowed to the newest revision. */
+int hp_reading_begin(struct hp_reading *reading);
+
+/* Close; nothing open is fine. */
 void hp_reading_end(struct hp_reading *reading);
 
 /* The scope of a label ("before", "before~1"). HP_ENOTFOUND with a line. */

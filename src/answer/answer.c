@@ -6,9 +6,11 @@
 #include "answer/sampled.h"
 #include "answer/sentence.h"
 
-#define MOST_ROUTES   30u
-#define MOST_REQUESTS 60u
-#define SCRATCH_BYTES ((size_t)1 << 30)
+#define MOST_ROUTES    30u
+#define MOST_REQUESTS  HP_SAMPLED_MOST
+#define FEW_REQUESTS   24u   /* at least, unless the caller asks for fewer */
+#define SAMPLED_IN_ALL 360.0 /* shared out by total time: many routes must not make a report slow */
+#define SCRATCH_BYTES  ((size_t)1 << 30)
 
 const char *hp_answer_state_name(uint8_t state)
 {
@@ -195,21 +197,25 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
 }
 
 static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
-                        struct hp_answer *answer, uint32_t i, struct hp_errinfo *info)
+                        struct hp_sampled *sampled, struct hp_answer *answer, uint32_t i,
+                        struct hp_errinfo *info)
 {
     struct hp_answer_route *route = &answer->routes[i];
     uint32_t most = answer->options.most_requests != 0 ? answer->options.most_requests : MOST_REQUESTS;
-    struct hp_sampled sampled;
     struct hp_find_result result;
+    double share = answer->total_ns != 0 ? (double)route->row.total_ns / (double)answer->total_ns : 1;
+    uint32_t due = (uint32_t)(SAMPLED_IN_ALL * share);
+    due = due > FEW_REQUESTS ? due : FEW_REQUESTS;
+    most = most < due ? most : due;
     hp_arena_reset(scratch);
-    hp_err err = hp_sampled_init(&sampled, store, &answer->options.scope, &route->row, answer->total_ns, most,
+    hp_err err = hp_sampled_load(sampled, store, &answer->options.scope, &route->row, answer->total_ns, most,
                                  scratch, info);
     if (err != HP_OK) {
         return err;
     }
-    route->looked_into = sampled.c.sample_count != 0;
-    route->lowest_level = sampled.lowest_level;
-    err = hp_find_run(&sampled.c, arena, &result);
+    route->looked_into = sampled->c.sample_count != 0;
+    route->lowest_level = sampled->lowest_level;
+    err = hp_find_run(&sampled->c, arena, &result);
     if (err != HP_OK) {
         err = hp_err_set(info, err, 0, "out of memory while looking for causes");
     } else if (result.findings.count != 0) {
@@ -217,9 +223,8 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
         route->after_all_ns = result.after_all_ns;
         route->low_ns = result.after_low_ns;
         route->high_ns = result.after_high_ns;
-        err = add_findings(store, arena, answer, i, &sampled.c, &result, info);
+        err = add_findings(store, arena, answer, i, &sampled->c, &result, info);
     }
-    hp_sampled_fini(&sampled);
     return err;
 }
 
@@ -266,6 +271,8 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
     struct hp_answer answer = {
         .options = *options, .from_ns = options->scope.from_ns, .to_ns = options->scope.to_ns};
     struct hp_arena scratch;
+    struct hp_sampled sampled;
+    memset(&sampled, 0, sizeof sampled);
     hp_arena_init(&scratch, SCRATCH_BYTES);
     uint32_t most = options->most_routes != 0 ? options->most_routes : MOST_ROUTES;
     answer.revision = options->scope.revision;
@@ -284,11 +291,12 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
         err = load_routes(store, arena, &answer, info);
     }
     for (uint32_t i = 0; i < answer.route_count && i < most && err == HP_OK; i++) {
-        err = look_into(store, arena, &scratch, &answer, i, info);
+        err = look_into(store, arena, &scratch, &sampled, &answer, i, info);
     }
     if (err == HP_OK) {
         err = rank(arena, &answer, info);
     }
+    hp_sampled_fini(&sampled);
     hp_arena_fini(&scratch);
     if (err == HP_OK) {
         *out = answer;

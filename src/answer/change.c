@@ -333,9 +333,9 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     hp_arena_reset(scratch);
     old.route = new.route = pair->route;
     hp_err err =
-        hp_sampled_init(&both.before, store, &options->before, &old, recorded_ns[0], most, scratch, info);
+        hp_sampled_load(&both.before, store, &options->before, &old, recorded_ns[0], most, scratch, info);
     if (err == HP_OK) {
-        err = hp_sampled_init(&both.after, store, &options->after, &new, recorded_ns[1], most, scratch, info);
+        err = hp_sampled_load(&both.after, store, &options->after, &new, recorded_ns[1], most, scratch, info);
     }
     if (err != HP_OK) {
         goto done;

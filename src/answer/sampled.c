@@ -13,22 +13,25 @@ struct loading {
 };
 
 /* Decode the tree of `record` and take the tracer's cost out. NULL with HP_OK: it has none, or it cannot be read. */
-static hp_err decode_tree(const struct hp_record *record, const struct hp_dict *dict, struct hp_tree **out)
+static hp_err decode_tree(struct hp_sampled *sampled, const struct hp_record *record, struct hp_tree **out)
 {
     struct hp_reader shape, values;
+    uint32_t i = sampled->c.sample_count;
     *out = NULL;
     if (record->shape.n == 0 || record->values.n == 0) {
         return HP_OK;
     }
-    struct hp_tree *tree = hp_tree_new(dict, MAX_NODES);
+    if (sampled->pool[i] == NULL) {
+        sampled->pool[i] = hp_tree_new(sampled->c.dict, MAX_NODES);
+    }
+    struct hp_tree *tree = sampled->pool[i];
     if (tree == NULL) {
         return HP_ENOMEM;
     }
     hp_reader_init(&shape, record->shape.p, record->shape.n);
     hp_reader_init(&values, record->values.p, record->values.n);
-    hp_err err = hp_tree_decode(tree, shape, values, NULL, hp_dict_symbol_count(dict));
+    hp_err err = hp_tree_decode(tree, shape, values, NULL, hp_dict_symbol_count(sampled->c.dict));
     if (err != HP_OK) {
-        hp_tree_free(tree);
         return err == HP_ENOMEM ? err : HP_OK;
     }
     hp_tree_calibrate(tree, record->req.call_inner_ps / 1000.0, record->req.call_outer_ps / 1000.0);
@@ -45,7 +48,7 @@ static bool add_record(void *ctx, const struct hp_record *record)
         return false;
     }
     s->records[i] = *record;
-    loading->err = decode_tree(record, s->c.dict, &s->trees[i]);
+    loading->err = decode_tree(s, record, &s->trees[i]);
     if (loading->err != HP_OK) {
         return false;
     }
@@ -56,11 +59,12 @@ static bool add_record(void *ctx, const struct hp_record *record)
     return true;
 }
 
-hp_err hp_sampled_init(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
+hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
                        const struct hp_route_row *row, uint64_t recorded_ns, uint32_t most,
                        struct hp_arena *arena, struct hp_errinfo *info)
 {
-    memset(sampled, 0, sizeof *sampled);
+    most = most < HP_SAMPLED_MOST ? most : HP_SAMPLED_MOST;
+    memset(&sampled->c, 0, sizeof sampled->c);
     sampled->records = hp_arena_alloc(arena, most * sizeof *sampled->records + 1, _Alignof(struct hp_record));
     sampled->trees = hp_arena_alloc(arena, most * sizeof *sampled->trees + 1, _Alignof(struct hp_tree *));
     sampled->samples = hp_arena_alloc(arena, most * sizeof *sampled->samples + 1, _Alignof(struct hp_sample));
@@ -81,16 +85,13 @@ hp_err hp_sampled_init(struct hp_sampled *sampled, struct hp_store *store, const
     if (err == HP_OK && loading.err != HP_OK) {
         err = hp_err_set(info, loading.err, 0, "out of memory while loading requests");
     }
-    if (err != HP_OK) {
-        hp_sampled_fini(sampled);
-    }
     return err;
 }
 
 void hp_sampled_fini(struct hp_sampled *sampled)
 {
-    for (uint32_t i = 0; i < sampled->c.sample_count; i++) {
-        hp_tree_free(sampled->trees[i]);
+    for (uint32_t i = 0; i < HP_SAMPLED_MOST; i++) {
+        hp_tree_free(sampled->pool[i]);
     }
     memset(sampled, 0, sizeof *sampled);
 }

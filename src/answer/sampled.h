@@ -6,17 +6,21 @@
 #include "find/find.h"
 #include "store/store.h"
 
+#define HP_SAMPLED_MOST 60u
+
 struct hp_sampled {
     struct hp_case c; /* samples and dictionary are set; borrowed from here and the store handle */
     struct hp_record *records;
     struct hp_tree **trees; /* NULL entries where the level has none */
     struct hp_sample *samples;
-    uint8_t lowest_level; /* enum hp_level of the sampled requests */
+    struct hp_tree *pool[HP_SAMPLED_MOST]; /* trees made so far; the next load uses them again */
+    uint8_t lowest_level;                  /* enum hp_level of the sampled requests */
 };
 
-/* Load up to `most` requests of `row`'s route. `recorded_ns`: of all routes in scope. Arrays from `arena`, trees on the heap until _fini.
- * Fails: as hp_store_sample, HP_ENOMEM; the caller then owes nothing. A tree that cannot be read counts as none. Threads: owner of the handle. */
-HP_CHECK hp_err hp_sampled_init(struct hp_sampled *sampled, struct hp_store *store,
+/* Load up to `most` (≤ HP_SAMPLED_MOST) requests of `row`'s route into a zeroed or used `sampled`; what was loaded before is gone. `recorded_ns`: of all
+ * routes in scope. Arrays from `arena`, trees on the heap until _fini, also after a failure.
+ * Fails: as hp_store_sample, HP_ENOMEM. A tree that cannot be read counts as none. Threads: owner of the handle. */
+HP_CHECK hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store,
                                 const struct hp_scope *scope, const struct hp_route_row *row,
                                 uint64_t recorded_ns, uint32_t most, struct hp_arena *arena,
                                 struct hp_errinfo *info);

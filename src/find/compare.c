@@ -99,17 +99,18 @@ static double resample(struct hp_rng *rng, struct hp_compare_side side, double q
     return (value_at(side, u) + value_at(side, next)) / 2;
 }
 
-static void bounds(double *draws, double level, struct hp_interval *out)
+static void bounds(double *draws, size_t n, double level, struct hp_interval *out)
 {
-    qsort(draws, HP_COMPARE_RESAMPLES, sizeof *draws, by_double);
-    size_t cut = (size_t)((1 - level) / 2 * HP_COMPARE_RESAMPLES);
+    qsort(draws, n, sizeof *draws, by_double);
+    size_t cut = (size_t)((1 - level) / 2 * (double)n);
     out->low = draws[cut];
-    out->high = draws[HP_COMPARE_RESAMPLES - 1 - cut];
+    out->high = draws[n - 1 - cut];
 }
 
-struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, double level, uint64_t seed)
+struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, double level,
+                                       uint32_t resamples, uint64_t seed)
 {
-    hp_assert(level > 0 && level < 1);
+    hp_assert(level > 0 && level < 1 && resamples >= 100 && resamples <= HP_COMPARE_RESAMPLES);
     struct hp_interval out = {0, 0, 0};
     if (side.n == 0) {
         return out;
@@ -117,11 +118,11 @@ struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, do
     double draws[HP_COMPARE_RESAMPLES];
     struct hp_rng rng;
     hp_rng_seed(&rng, seed);
-    for (size_t i = 0; i < HP_COMPARE_RESAMPLES; i++) {
+    for (size_t i = 0; i < resamples; i++) {
         draws[i] = resample(&rng, side, q);
     }
     out.value = hp_compare_quantile(side, q);
-    bounds(draws, level, &out);
+    bounds(draws, resamples, level, &out);
     return out;
 }
 
@@ -141,7 +142,7 @@ struct hp_interval hp_compare_difference(struct hp_compare_side before, struct h
         draws[i] = resample(&rng, after, q) - old;
     }
     out.value = hp_compare_quantile(after, q) - hp_compare_quantile(before, q);
-    bounds(draws, level, &out);
+    bounds(draws, HP_COMPARE_RESAMPLES, level, &out);
     return out;
 }
 

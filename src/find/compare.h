@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HP_COMPARE_RESAMPLES 2000u
-#define HP_COMPARE_ENOUGH    8u /* requests a side below which a route's change is "not enough data" */
+#define HP_COMPARE_RESAMPLES 2000u /* at most, and what a comparison uses */
+#define HP_COMPARE_ENOUGH    8u    /* requests a side below which a route's change is "not enough data" */
 
 struct hp_compare_side {
     const uint64_t *sorted;
@@ -31,8 +31,9 @@ void hp_compare_sort(uint64_t *values, size_t n);
 /* The quantile as used everywhere here: the mean of the two middle values for 0.5, else the nearest rank. 0 without values. */
 double hp_compare_quantile(struct hp_compare_side side, double q);
 
-/* The quantile with its `level` interval (0.9, 0.95). Without values all zero. */
-struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, double level, uint64_t seed);
+/* The quantile with its `level` interval (0.9, 0.95) from 100 … HP_COMPARE_RESAMPLES resamples. Without values all zero. */
+struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, double level,
+                                       uint32_t resamples, uint64_t seed);
 
 /* after − before of the quantile with its `level` interval. Either side empty: all zero. */
 struct hp_interval hp_compare_difference(struct hp_compare_side before, struct hp_compare_side after,

@@ -22,6 +22,7 @@
 #define MIN_SAVING_NS      1000000u /* or … */
 #define MIN_RECORDED_SHARE 0.01     /* … of all recorded time */
 #define LEVEL              0.90
+#define RESAMPLES          500u
 #define TAIL_RESAMPLES     400u
 #define TAIL_MIN_SEEN      3u
 
@@ -42,15 +43,9 @@ static uint64_t as_ns(double ns)
     return ns > 0 ? (uint64_t)(ns + 0.5) : 0;
 }
 
-static void median_stats(const struct hp__find *f, struct hp_finding *finding, uint64_t *scratch)
+static uint64_t median_of(const uint64_t *values, uint32_t n, uint64_t *scratch)
 {
-    uint32_t n = f->c->sample_count;
-    finding->median_ns = as_ns(
-        hp_compare_interval(sorted_copy(finding->saving_ns, n, scratch), 0.5, LEVEL, finding->id).value);
-    finding->low90_ns =
-        as_ns(hp_compare_interval(sorted_copy(finding->low_ns, n, scratch), 0.5, LEVEL, finding->id).low);
-    finding->high90_ns =
-        as_ns(hp_compare_interval(sorted_copy(finding->high_ns, n, scratch), 0.5, LEVEL, finding->id).high);
+    return as_ns(hp_compare_quantile(sorted_copy(values, n, scratch), 0.5));
 }
 
 /* Change of the 95th percentile over requests picked[0 … n). */
@@ -69,19 +64,15 @@ static double tail_change(const struct hp__find *f, const uint64_t *saving_ns, c
            hp_compare_quantile((struct hp_compare_side){without, n}, 0.95);
 }
 
-static hp_err tail_stats(const struct hp__find *f, struct hp_finding *finding)
+/* Interval of a tail cause: requests are drawn together with their savings. */
+static hp_err tail_interval(const struct hp__find *f, struct hp_finding *finding, uint32_t *picked,
+                            uint64_t *now, uint64_t *without)
 {
     uint32_t n = f->c->sample_count;
-    uint64_t *now = scratch_u64(f->arena, n), *without = scratch_u64(f->arena, n),
-             *draws = scratch_u64(f->arena, TAIL_RESAMPLES);
-    uint32_t *picked = hp_arena_alloc(f->arena, n * sizeof *picked + 1, _Alignof(uint32_t));
-    if (now == NULL || without == NULL || draws == NULL || picked == NULL) {
+    uint64_t *draws = scratch_u64(f->arena, TAIL_RESAMPLES);
+    if (draws == NULL) {
         return HP_ENOMEM;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        picked[i] = i;
-    }
-    finding->median_ns = as_ns(tail_change(f, finding->saving_ns, picked, now, without));
     struct hp_rng rng;
     hp_rng_seed(&rng, finding->id);
     for (uint32_t r = 0; r < TAIL_RESAMPLES; r++) {
@@ -96,7 +87,23 @@ static hp_err tail_stats(const struct hp__find *f, struct hp_finding *finding)
     return HP_OK;
 }
 
-static hp_err stats(const struct hp__find *f, struct hp_finding *finding)
+static hp_err tail_stats(const struct hp__find *f, struct hp_finding *finding, bool with_interval)
+{
+    uint32_t n = f->c->sample_count;
+    uint64_t *now = scratch_u64(f->arena, n), *without = scratch_u64(f->arena, n);
+    uint32_t *picked = hp_arena_alloc(f->arena, n * sizeof *picked + 1, _Alignof(uint32_t));
+    if (now == NULL || without == NULL || picked == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        picked[i] = i;
+    }
+    finding->median_ns = as_ns(tail_change(f, finding->saving_ns, picked, now, without));
+    return with_interval ? tail_interval(f, finding, picked, now, without) : HP_OK;
+}
+
+/* The figures that decide, and for those that stay the interval (which costs more than all the rest). */
+static hp_err stats(const struct hp__find *f, struct hp_finding *finding, bool with_interval)
 {
     uint32_t n = f->c->sample_count;
     double sum = 0;
@@ -105,13 +112,21 @@ static hp_err stats(const struct hp__find *f, struct hp_finding *finding)
     }
     finding->mean_ns = as_ns(sum / n);
     if (finding->tail) {
-        return tail_stats(f, finding);
+        return tail_stats(f, finding, with_interval);
     }
     uint64_t *scratch = scratch_u64(f->arena, n);
     if (scratch == NULL) {
         return HP_ENOMEM;
     }
-    median_stats(f, finding, scratch);
+    finding->median_ns = median_of(finding->saving_ns, n, scratch);
+    if (with_interval) {
+        finding->low90_ns = as_ns(
+            hp_compare_interval(sorted_copy(finding->low_ns, n, scratch), 0.5, LEVEL, RESAMPLES, finding->id)
+                .low);
+        finding->high90_ns = as_ns(
+            hp_compare_interval(sorted_copy(finding->high_ns, n, scratch), 0.5, LEVEL, RESAMPLES, finding->id)
+                .high);
+    }
     return HP_OK;
 }
 
@@ -156,7 +171,7 @@ hp_err hp__find_offer(struct hp__find *f, struct hp_finding *finding, bool may_t
         return HP_OK;
     }
     hp__finding_identify(f, finding);
-    hp_err err = stats(f, finding);
+    hp_err err = stats(f, finding, false);
     if (err != HP_OK || !is_worth_it(f, finding)) {
         return err;
     }
@@ -240,21 +255,19 @@ static hp_err take_apart(struct hp__find *f, struct hp__cut *fixed, struct hp_ar
     uint32_t kept = 0;
     for (uint32_t k = 0; k < out->count; k++) {
         struct hp_finding finding = out->list[k];
-        if (k > 0) {
-            hp_err err = limit_to_marginal(f, &finding, fixed, scratch, temporary);
-            if (err == HP_OK) {
-                err = stats(f, &finding);
-            }
-            if (err != HP_OK) {
-                return err;
-            }
-            if (!is_worth_it(f, &finding)) {
-                continue;
-            }
+        hp_err err = k > 0 ? limit_to_marginal(f, &finding, fixed, scratch, temporary) : HP_OK;
+        if (err == HP_OK) {
+            err = stats(f, &finding, true);
+        }
+        if (err != HP_OK) {
+            return err;
+        }
+        if (!is_worth_it(f, &finding)) {
+            continue;
         }
         for (uint32_t i = 0; i < f->c->sample_count; i++) {
             struct hp__cut own = cut_of(&finding, i);
-            hp_err err = hp__cut_merge(f->arena, &fixed[i], &own, f->c->samples[i].record);
+            err = hp__cut_merge(f->arena, &fixed[i], &own, f->c->samples[i].record);
             if (err != HP_OK) {
                 return err;
             }
@@ -283,7 +296,7 @@ static hp_err price_all(struct hp__find *f, const struct hp__cut *fixed, struct 
     }
     hp_compare_sort(left, n);
     struct hp_interval after =
-        hp_compare_interval((struct hp_compare_side){left, n}, 0.5, LEVEL, f->c->route + 1u);
+        hp_compare_interval((struct hp_compare_side){left, n}, 0.5, LEVEL, RESAMPLES, f->c->route + 1u);
     out->after_all_ns = as_ns(after.value);
     out->after_low_ns = as_ns(after.low);
     out->after_high_ns = as_ns(after.high);
@@ -303,8 +316,12 @@ static hp_err prepare(struct hp__find *f)
     if (f->views == NULL || durations == NULL) {
         return HP_ENOMEM;
     }
+    hp_err err = hp__facts_init(&f->facts, c->dict, f->arena);
+    if (err != HP_OK) {
+        return err;
+    }
     for (uint32_t i = 0; i < c->sample_count; i++) {
-        hp_err err = hp__view_init(&f->views[i], &c->samples[i], c->dict, f->arena);
+        err = hp__view_init(&f->views[i], &c->samples[i], &f->facts, f->arena);
         if (err != HP_OK) {
             return err;
         }
@@ -324,6 +341,7 @@ hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_fi
     struct hp_arena scratch, temporary;
     hp_err err = HP_OK;
     hp_arena_init(&scratch, (size_t)64 << 20);
+    f.scratch = &scratch;
     hp_arena_init(&temporary, (size_t)64 << 20);
     result.now_ns = result.after_all_ns = result.after_low_ns = result.after_high_ns = c->median_ns;
     if (c->sample_count == 0) {

@@ -12,7 +12,27 @@
 
 #include "find/find.h"
 
+struct hp__facts { /* of every symbol, looked up once */
+    const struct hp_dict *dict;
+    uint8_t *of; /* [count] enum hp__fact bits */
+    uint32_t count;
+};
+enum hp__fact {
+    HP__FACT_APP = 1,
+    HP__FACT_FRAMEWORK = 2,
+    HP__FACT_COMPREHENSION = 4, /* on 3.11 a code object of its own */
+    HP__FACT_WAITING = 8,       /* a library function whose own time is waiting for something outside */
+    HP__FACT_TEMPLATE = 16
+};
+/* Owns: the arena. HP_ENOMEM. */
+HP_CHECK hp_err hp__facts_init(struct hp__facts *facts, const struct hp_dict *dict, struct hp_arena *arena);
+static inline unsigned hp__facts_of(const struct hp__facts *facts, uint32_t sym)
+{
+    return sym < facts->count ? facts->of[sym] : 0;
+}
+
 struct hp__view {
+    const struct hp__facts *facts;
     const struct hp_sample *sample;
     uint32_t *
         owner; /* [tree->count] node, HP_NODE_NONE: framework, or no application node above; NULL without a tree */
@@ -28,6 +48,8 @@ struct hp__view {
 struct hp__find {
     const struct hp_case *c;
     struct hp_arena *arena;
+    struct hp_arena *scratch; /* for one price at a time */
+    struct hp__facts facts;
     struct hp__view *views; /* [c->sample_count] */
     struct hp_findings *out;
     uint64_t median_ns; /* the route's, never 0 */
@@ -42,7 +64,7 @@ struct hp__cut { /* what a fix takes out of one request */
 
 /* ---- view.c ---- */
 HP_CHECK hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample,
-                              const struct hp_dict *dict, struct hp_arena *arena);
+                              const struct hp__facts *facts, struct hp_arena *arena);
 /* Wall time of one execution as the application's line sees it: exec, fetch and the library around them. */
 uint64_t hp__view_cost_ns(const struct hp__view *view, uint32_t stmt);
 /* Whether a rule may still explain this execution. */

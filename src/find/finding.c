@@ -61,17 +61,14 @@ hp_err hp__finding_price(struct hp__find *f, struct hp_finding *finding, uint32_
                          const struct hp__cut *cut, const struct hp__cut *low, const struct hp__cut *high)
 {
     const struct hp_sample *sample = &f->c->samples[i];
-    struct hp_arena scratch;
-    hp_arena_init(&scratch, (size_t)64 << 20);
-    hp_err err = hp__cut_price(sample, cut, &scratch, &finding->saving_ns[i]);
+    hp_err err = hp__cut_price(sample, cut, f->scratch, &finding->saving_ns[i]);
     finding->low_ns[i] = finding->high_ns[i] = finding->saving_ns[i];
     if (err == HP_OK && low != NULL) {
-        err = hp__cut_price(sample, low, &scratch, &finding->low_ns[i]);
+        err = hp__cut_price(sample, low, f->scratch, &finding->low_ns[i]);
     }
     if (err == HP_OK && high != NULL) {
-        err = hp__cut_price(sample, high, &scratch, &finding->high_ns[i]);
+        err = hp__cut_price(sample, high, f->scratch, &finding->high_ns[i]);
     }
-    hp_arena_fini(&scratch);
     finding->removals[i] = cut->list;
     finding->removal_count[i] = cut->count;
     finding->lanes_gone[i] = cut->lanes_gone;

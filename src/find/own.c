@@ -120,12 +120,13 @@ static uint64_t function_ns(const struct hp__view *view, const struct hp_case *c
     return ns;
 }
 
-static hp_err measure_one(const struct hp_case *c, uint32_t i, const struct hp_own_key *key, bool is_after,
-                          struct hp_arena *arena, struct hp_arena *scratch, uint64_t *ns)
+static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts, uint32_t i,
+                          const struct hp_own_key *key, bool is_after, struct hp_arena *arena,
+                          struct hp_arena *scratch, uint64_t *ns)
 {
     struct hp__view view;
     struct hp__cut cut = {0};
-    hp_err err = hp__view_init(&view, &c->samples[i], c->dict, arena);
+    hp_err err = hp__view_init(&view, &c->samples[i], facts, arena);
     if (err != HP_OK) {
         return err;
     }
@@ -140,14 +141,17 @@ static hp_err measure_one(const struct hp_case *c, uint32_t i, const struct hp_o
 
 hp_err hp_own_measure(const struct hp_case *c, const struct hp_own_key *key, bool is_after, uint64_t *ns)
 {
-    struct hp_arena prepared, scratch;
-    hp_err err = HP_OK;
+    struct hp_arena words, prepared, scratch;
+    struct hp__facts facts;
+    hp_arena_init(&words, (size_t)64 << 20);
     hp_arena_init(&prepared, (size_t)256 << 20);
     hp_arena_init(&scratch, (size_t)64 << 20);
+    hp_err err = hp__facts_init(&facts, c->dict, &words);
     for (uint32_t i = 0; i < c->sample_count && err == HP_OK; i++) {
         hp_arena_reset(&prepared);
-        err = measure_one(c, i, key, is_after, &prepared, &scratch, &ns[i]);
+        err = measure_one(c, &facts, i, key, is_after, &prepared, &scratch, &ns[i]);
     }
+    hp_arena_fini(&words);
     hp_arena_fini(&prepared);
     hp_arena_fini(&scratch);
     return err;

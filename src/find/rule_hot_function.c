@@ -28,45 +28,6 @@
 #define LOOK_SHARE    0.005 /* nodes below that are not looked at */
 #define MAX_FUNCTIONS 512u
 
-static const char *const waiting_files[] = {"socket.py",     "ssl.py",       "selectors.py",
-                                            "subprocess.py", "threading.py", "queue.py"};
-static const char *const waiting_names[] = {
-    "time.sleep",    "_socket.",   "_ssl.",   "select.",     "'acquire' of '_thread",
-    "posix.waitpid", "posix.read", "_queue.", "_thread.lock"};
-
-static bool contains(struct hp_str text, const char *part)
-{
-    struct hp_str want = hp_str_from0(part);
-    for (size_t i = 0; i + want.n <= text.n; i++) {
-        if (memcmp(text.p + i, want.p, want.n) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A library function whose own time is waiting for something outside. */
-static bool is_waiting(const struct hp_symbol *sym)
-{
-    if (sym->flags & HP_SYM_APP) {
-        return false;
-    }
-    if (sym->kind == HP_SYM_C) {
-        for (size_t i = 0; i < sizeof waiting_names / sizeof *waiting_names; i++) {
-            if (contains(sym->name, waiting_names[i])) {
-                return true;
-            }
-        }
-        return false;
-    }
-    for (size_t i = 0; i < sizeof waiting_files / sizeof *waiting_files; i++) {
-        if (hp_str_eq(sym->file, hp_str_from0(waiting_files[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct work {            /* one request */
     uint64_t *exclusive; /* per node: self of what it owns and nothing else explains */
     uint64_t waits_ns;   /* known waiting on the main lane's part of the tree */
@@ -162,8 +123,7 @@ static uint64_t known_waits(const struct hp__view *view, const struct hp_dict *d
     return ns;
 }
 
-static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
-                       struct work *work)
+static hp_err work_out(const struct hp__view *view, struct hp_arena *arena, struct work *work)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint8_t *explained = hp_arena_alloc(arena, tree->count, 1);
@@ -183,12 +143,12 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
         if (!hp_tree_live(tree, i) || node->self == 0) {
             continue;
         }
-        struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
-        bool waits = is_waiting(&sym);
+        unsigned facts = hp__facts_of(view->facts, node->sym);
+        bool waits = (facts & HP__FACT_WAITING) != 0;
         if (waits && !beside[i] && !explained[i]) {
             work->waits_ns += node->self;
         }
-        bool counts = !waits && !explained[i] && node->kind == HP_NODE_CALL && sym.kind != HP_SYM_TEMPLATE &&
+        bool counts = !waits && !explained[i] && node->kind == HP_NODE_CALL && !(facts & HP__FACT_TEMPLATE) &&
                       !beside[i];
         if (counts && view->owner[i] != HP_NODE_NONE) {
             work->exclusive[view->owner[i]] += node->self;
@@ -256,7 +216,7 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
         return 0;
     }
     hp_arena_init(&scratch, (size_t)256 << 20);
-    if (work_out(view, dict, &scratch, &work) == HP_OK) {
+    if (work_out(view, &scratch, &work) == HP_OK) {
         part = part_of(view, dict, &work, sym, concurrency);
     }
     hp_arena_fini(&scratch);
@@ -422,7 +382,7 @@ hp_err hp__rule_hot_function(struct hp__find *f)
     table->count = 0;
     for (uint32_t i = 0; i < n && err == HP_OK; i++) {
         if (f->c->samples[i].tree != NULL) {
-            err = work_out(&f->views[i], f->c->dict, f->arena, &works[i]);
+            err = work_out(&f->views[i], f->arena, &works[i]);
             if (err == HP_OK) {
                 collect(&f->views[i], &works[i], table);
             }

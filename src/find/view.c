@@ -22,27 +22,22 @@ static void *zeroed(struct hp_arena *arena, size_t count, size_t size)
     return p;
 }
 
-static bool is_comprehension(struct hp_str name)
-{
-    return hp_str_ends(name, HP_STR("<listcomp>")) || hp_str_ends(name, HP_STR("<genexpr>")) ||
-           hp_str_ends(name, HP_STR("<dictcomp>")) || hp_str_ends(name, HP_STR("<setcomp>"));
-}
-
-static void find_owners(struct hp__view *view, const struct hp_dict *dict)
+static void find_owners(struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
     for (uint32_t i = 0; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
-        struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
+        unsigned facts = hp__facts_of(view->facts, node->sym);
         uint32_t above = i == HP_NODE_ROOT ? HP_NODE_NONE : view->owner[node->parent];
         if (node->kind == HP_NODE_LANE || node->kind == HP_NODE_OVERFLOW) {
             view->owner[i] = HP_NODE_NONE;
-        } else if (sym.flags & HP_SYM_APP) {
+        } else if (facts & HP__FACT_APP) {
             view->app[i] = 1;
-            bool folded = is_comprehension(sym.name) && above != HP_NODE_NONE && view->app[node->parent];
+            bool folded =
+                (facts & HP__FACT_COMPREHENSION) && above != HP_NODE_NONE && view->app[node->parent];
             view->owner[i] = folded ? above : i;
         } else {
-            view->owner[i] = sym.flags & HP_SYM_FRAMEWORK ? HP_NODE_NONE : above;
+            view->owner[i] = facts & HP__FACT_FRAMEWORK ? HP_NODE_NONE : above;
         }
     }
 }
@@ -141,12 +136,13 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
     return HP_OK;
 }
 
-hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, const struct hp_dict *dict,
+hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, const struct hp__facts *facts,
                      struct hp_arena *arena)
 {
     const struct hp_record *record = sample->record;
     memset(view, 0, sizeof *view);
     view->sample = sample;
+    view->facts = facts;
     view->entry = hp_arena_alloc(arena, record->stmt_count * sizeof *view->entry + 1, _Alignof(uint32_t));
     view->around_ns = zeroed(arena, record->stmt_count, sizeof *view->around_ns);
     view->stmt_taken = zeroed(arena, record->stmt_count, 1);
@@ -167,7 +163,7 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     if (view->owner == NULL || view->app == NULL || view->node_taken == NULL) {
         return HP_ENOMEM;
     }
-    find_owners(view, dict);
+    find_owners(view);
     return find_entries(view, arena);
 }
 

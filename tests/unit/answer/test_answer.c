@@ -4,6 +4,7 @@
 #include "answer/answer.h"
 #include "answer/change.h"
 #include "store/store.h"
+#include "sweep_oom.h"
 
 static struct hp_store *open_store(void)
 {
@@ -269,6 +270,38 @@ static void few_requests_are_not_enough_data(void **state)
     compared_fini(&c);
 }
 
+static void sweep_load(void *arg)
+{
+    struct hp_store *store = arg;
+    struct hp_answer_options options = {.now_ns = 5};
+    struct hp_answer answer;
+    struct hp_arena arena;
+    struct hp_errinfo info;
+    hp_arena_init(&arena, (size_t)512 << 20);
+    hp_err err = hp_answer_load(store, &options, &arena, &answer, &info);
+    assert_true(err == HP_OK || err == HP_ENOMEM);
+    hp_arena_fini(&arena);
+}
+
+static void out_of_memory_while_loading_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_store *store = open_store();
+    rec_set_init(&set, "GET", "/settings");
+    for (int i = 0; i < 2; i++) {
+        rec_add_page(
+            &set,
+            (struct rec_page){
+                .threads = 3, .thread_ms = 30, .queries = 4, .query_ms = 4, .view_ms = 1, .cpu_share = 1});
+    }
+    put(store, &set);
+    sweep_load(store); /* the handle's own words and caches are there from now on */
+    hp_sweep_oom(sweep_load, store);
+    rec_set_fini(&set);
+    assert_int_equal(hp_store_close(store), HP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +311,7 @@ int main(void)
         cmocka_unit_test(one_fixed_leaves_the_other_open_at_about_zero),
         cmocka_unit_test(new_cause_is_new_and_trips_the_gate),
         cmocka_unit_test(few_requests_are_not_enough_data),
+        cmocka_unit_test(out_of_memory_while_loading_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

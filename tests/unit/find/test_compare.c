@@ -39,7 +39,8 @@ static void same_seed_gives_same_interval(void **state)
     uint64_t values[40];
     hp_rng_seed(&rng, 1);
     struct hp_compare_side side = draw_heavy(&rng, values, 40, 1);
-    struct hp_interval a = hp_compare_interval(side, 0.5, 0.9, 7), b = hp_compare_interval(side, 0.5, 0.9, 7);
+    struct hp_interval a = hp_compare_interval(side, 0.5, 0.9, HP_COMPARE_RESAMPLES, 7),
+                       b = hp_compare_interval(side, 0.5, 0.9, HP_COMPARE_RESAMPLES, 7);
     assert_true(a.low == b.low && a.high == b.high && a.value == b.value);
     assert_true(a.low <= a.value && a.value <= a.high && a.low < a.high);
 }
@@ -60,7 +61,7 @@ static void interval_equals_plain_bootstrap(void **state)
         medians[r] = picked[15];
     }
     hp_compare_sort(medians, 4000);
-    struct hp_interval fast = hp_compare_interval(side, 0.5, 0.9, 11);
+    struct hp_interval fast = hp_compare_interval(side, 0.5, 0.9, HP_COMPARE_RESAMPLES, 11);
     double low = (double)medians[200], high = (double)medians[3799];
     assert_true(fabs(fast.low - low) < 0.02 * low && fabs(fast.high - high) < 0.04 * high);
 }

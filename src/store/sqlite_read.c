@@ -386,6 +386,10 @@ static hp_err read_statements(struct hp_sqlite *s, struct hp_str bytes, struct h
         (*rows)[i].site_sym = hp__sqlite_symbol_of_row(s, (*rows)[i].site_sym);
         err = s->map_err;
     }
+    if (err != HP_OK) {
+        hp_free(*rows);
+        *rows = NULL;
+    }
     return err == HP_EFORMAT ? damaged(s, info) : err;
 }
 

@@ -1,0 +1,658 @@
+/* test_sqlite.c -- what only a file can do: trouble with it, many processes, crashes, caps, disk given back. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "make_record.h"
+#include "store/store.h"
+#include "store/store_int.h"
+
+#define MINUTE UINT64_C(60000000000)
+#define T0     (UINT64_C(28333333) * MINUTE)
+#define MS     UINT64_C(1000000)
+#define NOBODY 65534
+
+struct place {
+    char dir[64], path[96];
+    struct hp_errinfo info;
+};
+
+static int set_up(void **state)
+{
+    struct place *place = calloc(1, sizeof *place);
+    snprintf(place->dir, sizeof place->dir, "/tmp/hp-sqlite-XXXXXX");
+    assert_non_null(mkdtemp(place->dir));
+    snprintf(place->path, sizeof place->path, "%s/.hotplate/hotplate.db", place->dir);
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct place *place = *state;
+    char command[128];
+    snprintf(command, sizeof command, "chmod -R u+rwx %s; rm -rf %s", place->dir, place->dir);
+    int rc = system(command);
+    free(place);
+    return rc;
+}
+
+static hp_err open_at(struct place *place, enum hp_store_mode mode, uint64_t max_bytes,
+                      struct hp_store **store)
+{
+    struct hp_store_config config = {.path = place->path,
+                                     .mode = mode,
+                                     .max_bytes = max_bytes,
+                                     .max_age_ns = UINT64_MAX / 4,
+                                     .busy_ms = 300};
+    place->info = (struct hp_errinfo){0};
+    return hp_store_open(&config, store, &place->info);
+}
+
+static struct hp_store *opened(struct place *place, enum hp_store_mode mode)
+{
+    struct hp_store *store = NULL;
+    hp_err err = open_at(place, mode, 0, &store);
+    if (err != HP_OK) {
+        fail_msg("%s: %s", hp_err_name(err), place->info.text);
+    }
+    return store;
+}
+
+static void ok(struct place *place, hp_err err)
+{
+    if (err != HP_OK) {
+        fail_msg("%s: %s", hp_err_name(err), place->info.text);
+    }
+}
+
+static void close_it(struct hp_store *store)
+{
+    assert_int_equal(hp_store_close(store), HP_OK);
+}
+
+static void refused(struct place *place, enum hp_store_mode mode, hp_err want, const char *says)
+{
+    struct hp_store *store = NULL;
+    assert_string_equal(hp_err_name(open_at(place, mode, 0, &store)), hp_err_name(want));
+    assert_null(store);
+    assert_non_null(strstr(place->info.text, says));
+    assert_null(strchr(place->info.text, '\n'));
+}
+
+static void shell(const char *format, const char *path)
+{
+    char command[512];
+    snprintf(command, sizeof command, format, path, path);
+    assert_int_equal(system(command), 0);
+}
+
+static void write_batch(struct place *place, struct hp_store *store, struct make *m, uint64_t first,
+                        unsigned count, unsigned pid, uint32_t nodes)
+{
+    struct hp_process process = {.pid = pid, .start_ns = T0, .revision = HP_STR("rev1")};
+    ok(place, hp_store_begin(store, &place->info));
+    ok(place, hp_store_put_process(store, &process, &place->info));
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t id = first + i;
+        struct hp_str record = nodes != 0 ? make_full(m, id, T0 + id * MS, 9 * MS, 0, 20, nodes, 1)
+                                          : make_bare(m, id, T0 + id * MS, 9 * MS, 0);
+        ok(place, hp_store_put(store, record, m->dict, &place->info));
+    }
+    ok(place, hp_store_commit(store, &place->info));
+}
+
+static struct hp_complete complete(struct place *place, struct hp_store *store)
+{
+    struct hp_scope all = {0};
+    struct hp_complete c;
+    ok(place, hp_store_complete(store, &all, &c, &place->info));
+    return c;
+}
+
+static uint64_t merged(struct place *place, struct hp_store *store)
+{
+    struct hp_scope all = {0};
+    struct hp_tree *tree = hp_tree_new(hp_store_dict(store), 1u << 18);
+    uint64_t requests;
+    ok(place, hp_store_merged(store, &all, 0, tree, &requests, &place->info));
+    hp_tree_free(tree);
+    return requests;
+}
+
+/* ---- files ---- */
+
+static void the_folder_is_private_and_ignored(void **state)
+{
+    struct place *place = *state;
+    char name[128], text[8] = "";
+    struct stat st;
+    close_it(opened(place, HP_STORE_WRITE));
+    assert_int_equal(stat(place->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    snprintf(name, sizeof name, "%s/.hotplate", place->dir);
+    assert_int_equal(stat(name, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    snprintf(name, sizeof name, "%s/.hotplate/.gitignore", place->dir);
+    FILE *file = fopen(name, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof text, file));
+    fclose(file);
+    assert_string_equal(text, "*\n");
+}
+
+static void a_missing_store_is_said(void **state)
+{
+    struct place *place = *state;
+    refused(place, HP_STORE_READ, HP_ENOTFOUND, "hotplate run");
+    snprintf(place->path, sizeof place->path, "%s/no/such/s.db", place->dir);
+    refused(place, HP_STORE_WRITE, HP_ENOTFOUND, "does not exist");
+    snprintf(place->path, sizeof place->path, "%s/s.db", place->dir);
+    shell(": > %s", place->path);
+    refused(place, HP_STORE_READ, HP_ENOTFOUND, "is empty");
+    close_it(opened(place, HP_STORE_WRITE));
+    close_it(opened(place, HP_STORE_READ));
+    snprintf(place->path, sizeof place->path, "%s", place->dir);
+    refused(place, HP_STORE_READ, HP_EFOREIGN, "not a file");
+}
+
+static void files_of_others_are_left_alone(void **state)
+{
+    struct place *place = *state;
+    snprintf(place->path, sizeof place->path, "%s/s.db", place->dir);
+    shell("sqlite3 %s 'CREATE TABLE t(a); INSERT INTO t VALUES(7)' && cp %s /tmp/hp-foreign-copy",
+          place->path);
+    refused(place, HP_STORE_WRITE, HP_EFOREIGN, "another program");
+    refused(place, HP_STORE_READ, HP_EFOREIGN, "another program");
+    shell("cmp %s /tmp/hp-foreign-copy && rm /tmp/hp-foreign-copy", place->path);
+    shell("head -c 9000 /dev/urandom > %s", place->path);
+    refused(place, HP_STORE_WRITE, HP_EFOREIGN, "not a Hotplate store");
+}
+
+static void a_newer_schema_is_refused(void **state)
+{
+    struct place *place = *state;
+    close_it(opened(place, HP_STORE_WRITE));
+    shell("sqlite3 %s 'PRAGMA user_version = 99'", place->path);
+    refused(place, HP_STORE_WRITE, HP_EVERSION, "newer Hotplate");
+    refused(place, HP_STORE_READ, HP_EVERSION, "upgrade");
+}
+
+static void damage_is_said(void **state)
+{
+    struct place *place = *state;
+    struct make m;
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    struct hp_scope all = {0};
+    struct hp_complete c;
+    make_init(&m, "rev1", 0);
+    write_batch(place, store, &m, 1, 500, 1, 20);
+    close_it(store);
+    shell("dd if=/dev/urandom of=%s bs=4096 seek=2 count=400 conv=notrunc 2>/dev/null", place->path);
+    hp_err err = open_at(place, HP_STORE_READ, 0, &store);
+    if (err == HP_OK) {
+        err = hp_store_complete(store, &all, &c, &place->info);
+        close_it(store);
+    }
+    assert_int_equal(err, HP_ECORRUPT);
+    assert_non_null(strstr(place->info.text, "move it away"));
+    make_fini(&m);
+}
+
+/* Run `fn` as a user without rights; its result must be 0. Skipped unless started as root. */
+static void as_nobody(struct place *place, int (*fn)(struct place *place))
+{
+    if (geteuid() != 0) {
+        skip();
+    }
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        _exit(setgid(NOBODY) == 0 && setuid(NOBODY) == 0 ? fn(place) : 99);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int reads_all(struct place *place)
+{
+    struct hp_store *store = NULL;
+    struct hp_scope all = {0};
+    struct hp_complete c;
+    if (open_at(place, HP_STORE_READ, 0, &store) != HP_OK) {
+        return 1;
+    }
+    if (hp_store_complete(store, &all, &c, &place->info) != HP_OK || c.recorded != 10) {
+        return 2;
+    }
+    return hp_store_close(store) == HP_OK ? 0 : 3;
+}
+
+static int may_not_write(struct place *place)
+{
+    struct hp_store *store = NULL;
+    hp_err err = open_at(place, HP_STORE_WRITE, 0, &store);
+    return err == HP_EREADONLY || err == HP_EPERM ? 0 : 1;
+}
+
+static int may_not_read(struct place *place)
+{
+    struct hp_store *store = NULL;
+    return open_at(place, HP_STORE_READ, 0, &store) == HP_EPERM && strstr(place->info.text, "cannot") != NULL
+               ? 0
+               : 1;
+}
+
+static int needs_the_owner(struct place *place)
+{
+    struct hp_store *store = NULL;
+    hp_err err = open_at(place, HP_STORE_READ, 0, &store);
+    return err == HP_EPERM && strstr(place->info.text, "-wal") != NULL ? 0 : 1;
+}
+
+static void a_store_may_be_read_without_rights_to_its_folder(void **state)
+{
+    struct place *place = *state;
+    struct make m;
+    make_init(&m, "rev1", 0);
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    write_batch(place, store, &m, 1, 10, 1, 0);
+    close_it(store);
+    make_fini(&m);
+    shell("chmod 755 %s/ %s/.hotplate; ", place->dir);
+    as_nobody(place, may_not_read);
+    shell("chmod 644 %s", place->path);
+    as_nobody(place, reads_all);
+    as_nobody(place, may_not_write);
+    /* A journal that nobody has finished cannot be read without its index. */
+    shell("echo x > %s-wal && chmod 644 %s-wal", place->path);
+    as_nobody(place, needs_the_owner);
+}
+
+/* ---- locked, full ---- */
+
+static void a_locked_store_is_busy_and_then_usable(void **state)
+{
+    struct place *place = *state;
+    struct make m;
+    make_init(&m, "rev1", 0);
+    struct hp_store *holder = opened(place, HP_STORE_WRITE);
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    ok(place, hp_store_begin(holder, &place->info));
+    assert_int_equal(hp_store_begin(store, &place->info), HP_EBUSY);
+    assert_non_null(strstr(place->info.text, "locked by another process"));
+    assert_int_equal(hp_store_label_begin(store, HP_STR("a"), 1, &place->info), HP_EBUSY);
+    assert_int_equal(complete(place, store).recorded, 0); /* reading goes on */
+    hp_store_rollback(holder);
+    write_batch(place, store, &m, 1, 10, 1, 50);
+    assert_int_equal(complete(place, holder).recorded, 10);
+    close_it(holder);
+    close_it(store);
+    make_fini(&m);
+}
+
+static void a_full_disk_undoes_the_batch_and_the_next_one_works(void **state)
+{
+    struct place *place = *state;
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    struct hp_store *reader = opened(place, HP_STORE_READ);
+    struct hp_process process = {.pid = 5, .start_ns = T0};
+    struct make m;
+    hp_err err = HP_OK;
+    make_init(&m, "rev1", 0);
+    hp__sqlite_limit_pages(store, 60);
+    ok(place, hp_store_begin(store, &place->info));
+    ok(place, hp_store_put_process(store, &process, &place->info));
+    for (unsigned i = 0; i < 200 && err == HP_OK; i++) {
+        err = hp_store_put(store, make_full(&m, i, T0 + i, 9 * MS, i % 4, 20, 500, i), m.dict, &place->info);
+    }
+    assert_int_equal(err, HP_ENOSPC);
+    assert_non_null(strstr(place->info.text, "no space left"));
+    assert_int_equal(hp_store_put(store, make_bare(&m, 1, T0, MS, 0), m.dict, &place->info), HP_ENOSPC);
+    assert_int_equal(hp_store_commit(store, &place->info), HP_ENOSPC);
+    assert_int_equal(complete(place, reader).recorded, 0);
+    hp__sqlite_limit_pages(store, 0);
+    write_batch(place, store, &m, 1, 50, 5, 300);
+    assert_int_equal(complete(place, reader).recorded, 50);
+    assert_int_equal(merged(place, reader), 50);
+    struct hp_arena arena;
+    struct hp_record record;
+    hp_arena_init(&arena, (size_t)64 << 20);
+    ok(place, hp_store_request(reader, 7, &arena, &record, &place->info));
+    struct hp_str name = hp_dict_symbol(hp_store_dict(reader), record.stmts[0].site_sym).name;
+    assert_true(hp_str_eq(name, HP_STR("function_3")));
+    hp_arena_fini(&arena);
+    close_it(reader);
+    close_it(store);
+    make_fini(&m);
+}
+
+/* ---- many processes ---- */
+
+static void write_as_child(struct place *place, unsigned number, unsigned batches)
+{
+    struct hp_store *store = NULL;
+    struct make m;
+    /* Waiting for seven others on a busy machine takes its time. */
+    struct hp_store_config config = {
+        .path = place->path, .mode = HP_STORE_WRITE, .max_age_ns = UINT64_MAX / 4, .busy_ms = 20000};
+    hp_err err = hp_store_open(&config, &store, &place->info);
+    make_init(&m, "rev1", number);
+    for (unsigned i = 0; err == HP_OK && i < batches; i++) {
+        struct hp_process process = {.pid = number, .start_ns = T0};
+        err = hp_store_begin(store, &place->info);
+        err = err == HP_OK ? hp_store_put_process(store, &process, &place->info) : err;
+        for (unsigned k = 0; err == HP_OK && k < 20; k++) {
+            uint64_t id = number * 1000 + i * 20 + k;
+            err = hp_store_put(store, make_full(&m, id, T0 + id * MS, 9 * MS, k % 4, 5, 60, 1), m.dict,
+                               &place->info);
+        }
+        err = err == HP_OK ? hp_store_commit(store, &place->info) : err;
+        err = err == HP_OK ? hp_store_tidy(store, &place->info) : err;
+    }
+    if (err == HP_OK) {
+        err = hp_store_close(store);
+    }
+    if (err != HP_OK) {
+        fprintf(stderr, "child %u: %s: %s\n", number, hp_err_name(err), place->info.text);
+    }
+    _exit(err == HP_OK ? 0 : 1);
+}
+
+static void eight_processes_may_start_in_an_empty_folder(void **state)
+{
+    struct place *place = *state;
+    for (unsigned round = 0; round < 6; round++) {
+        snprintf(place->path, sizeof place->path, "%s/.hp%u/s.db", place->dir, round);
+        pid_t pids[8];
+        for (unsigned i = 0; i < 8; i++) {
+            pids[i] = fork();
+            assert_true(pids[i] >= 0);
+            if (pids[i] == 0) {
+                write_as_child(place, i + 1, 5);
+            }
+        }
+        for (unsigned i = 0; i < 8; i++) {
+            int status;
+            assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        }
+        struct hp_store *store = opened(place, HP_STORE_READ);
+        assert_int_equal(complete(place, store).recorded, 800);
+        assert_int_equal(merged(place, store), 800);
+        close_it(store);
+    }
+}
+
+static void a_reader_sees_whole_batches_while_others_write(void **state)
+{
+    struct place *place = *state;
+    close_it(opened(place, HP_STORE_WRITE));
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        write_as_child(place, 1, 40);
+    }
+    struct hp_store *store = opened(place, HP_STORE_READ);
+    uint64_t last = 0;
+    for (int i = 0; i < 2000 && last < 800; i++) {
+        uint64_t now = complete(place, store).recorded;
+        assert_true(now >= last);
+        assert_int_equal(now % 20, 0);
+        assert_int_equal(merged(place, store) % 20, 0);
+        last = now;
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(complete(place, store).recorded, 800);
+    close_it(store);
+}
+
+static void a_killed_writer_leaves_every_committed_request(void **state)
+{
+    struct place *place = *state;
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    close_it(opened(place, HP_STORE_WRITE));
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct make m;
+        struct hp_store *store = opened(place, HP_STORE_WRITE);
+        make_init(&m, "rev1", 0);
+        for (unsigned i = 0; i < 10; i++) {
+            write_batch(place, store, &m, 1 + i * 10, 10, 9, 100);
+        }
+        /* The trees of the later batches are not in rollups yet. */
+        ssize_t wrote = write(ready[1], "x", 1);
+        (void)wrote;
+        pause();
+    }
+    char one;
+    assert_int_equal(read(ready[0], &one, 1), 1);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    struct hp_store *store = opened(place, HP_STORE_READ);
+    assert_int_equal(complete(place, store).recorded, 100);
+    assert_int_equal(merged(place, store), 100);
+    close_it(store);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static void closing_and_opening_within_a_minute_adds_up(void **state)
+{
+    struct place *place = *state;
+    struct make m;
+    make_init(&m, "rev1", 0);
+    for (unsigned i = 0; i < 5; i++) {
+        struct hp_store *store = opened(place, HP_STORE_WRITE);
+        write_batch(place, store, &m, 1 + i * 10, 10, 1, 80);
+        close_it(store);
+    }
+    struct hp_store *store = opened(place, HP_STORE_READ);
+    assert_int_equal(merged(place, store), 50);
+    close_it(store);
+    make_fini(&m);
+}
+
+/* ---- caps ---- */
+
+static uint64_t bytes_of(const struct place *place)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    char name[128];
+    struct stat st;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s%s", place->path, ends[i]);
+        bytes += stat(name, &st) == 0 ? (uint64_t)st.st_size : 0;
+    }
+    return bytes;
+}
+
+static void a_cap_holds_while_requests_with_trees_pour_in(void **state)
+{
+    struct place *place = *state;
+    struct hp_store *store = NULL;
+    struct make m;
+    uint64_t most = 0;
+    make_init(&m, "rev1", 0);
+    ok(place, open_at(place, HP_STORE_WRITE, (uint64_t)8 << 20, &store));
+    for (unsigned i = 0; i < 500; i++) {
+        write_batch(place, store, &m, i * 100, 100, 1, 300);
+        ok(place, hp_store_tidy(store, &place->info));
+        uint64_t bytes = bytes_of(place);
+        most = bytes > most ? bytes : most;
+    }
+    struct hp_complete c = complete(place, store);
+    print_message("50,000 requests with trees under a cap of 8 MiB: at most %.2f MiB; %llu rows, %llu "
+                  "evicted, %llu details evicted\n",
+                  (double)most / 1048576, (unsigned long long)c.recorded,
+                  (unsigned long long)c.evicted_requests, (unsigned long long)c.evicted_detail);
+    assert_true(most <= (uint64_t)8 << 20);
+    assert_int_equal(c.recorded + c.evicted_requests, 50000);
+    assert_true(c.evicted_detail > 40000);
+    assert_true(c.recorded > 20000);
+    assert_int_equal(merged(place, store), 50000); /* rollups stay */
+    close_it(store);
+    make_fini(&m);
+}
+
+static void disk_is_given_back(void **state)
+{
+    struct place *place = *state;
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    struct make m;
+    make_init(&m, "rev1", 0);
+    for (unsigned i = 0; i < 40; i++) {
+        write_batch(place, store, &m, i * 100, 100, 1, 600);
+    }
+    close_it(store);
+    uint64_t before = bytes_of(place);
+    ok(place, open_at(place, HP_STORE_WRITE, before / 4, &store));
+    for (unsigned i = 0; i < 50; i++) {
+        ok(place, hp_store_tidy(store, &place->info));
+    }
+    struct hp_complete c = complete(place, store);
+    assert_int_equal(c.recorded, 4000);
+    close_it(store);
+    assert_true(bytes_of(place) <= before / 4);
+    make_fini(&m);
+}
+
+static void shapes_go_with_their_last_request_and_come_back(void **state)
+{
+    struct place *place = *state;
+    struct hp_store *store = NULL, *other = opened(place, HP_STORE_WRITE);
+    struct make m, n;
+    make_init(&m, "rev1", 0);
+    make_init(&n, "rev1", 5);
+    ok(place, open_at(place, HP_STORE_WRITE, (uint64_t)1 << 20, &store));
+    for (unsigned round = 0; round < 12; round++) {
+        struct hp_process process = {.pid = 1, .start_ns = T0};
+        struct hp_store *writers[2] = {store, other};
+        struct make *makers[2] = {&m, &n};
+        for (unsigned w = 0; w < 2; w++) {
+            ok(place, hp_store_begin(writers[w], &place->info));
+            ok(place, hp_store_put_process(writers[w], &process, &place->info));
+            for (unsigned i = 0; i < 60; i++) {
+                uint64_t id = round * 1000 + w * 500 + i;
+                /* Every request a shape of its own, the same ones in each round. */
+                ok(place,
+                   hp_store_put(writers[w], make_full(makers[w], id, T0 + id * MS, 9 * MS, 0, 1, 300, i),
+                                makers[w]->dict, &place->info));
+            }
+            ok(place, hp_store_commit(writers[w], &place->info));
+        }
+        ok(place, hp_store_tidy(store, &place->info));
+    }
+    struct hp_scope all = {0};
+    struct hp_complete c = complete(place, store);
+    assert_true(c.evicted_detail > 0);
+    struct hp_arena arena;
+    struct hp_record record;
+    hp_arena_init(&arena, (size_t)64 << 20);
+    for (unsigned w = 0; w < 2; w++) { /* the newest of both writers are whole */
+        ok(place, hp_store_request(store, 11 * 1000 + w * 500 + 59, &arena, &record, &place->info));
+        assert_true(w == 0 || record.shape.n != 0);
+    }
+    hp_arena_fini(&arena);
+    (void)all;
+    (void)merged(place, store);
+    close_it(other);
+    close_it(store);
+    make_fini(&m);
+    make_fini(&n);
+}
+
+/* ---- many rows ---- */
+
+static bool keep_first(void *ctx, const struct hp_route_row *row)
+{
+    *(struct hp_route_row *)ctx = *row;
+    return false;
+}
+
+static bool count_moment(void *ctx, uint64_t start_ns, uint64_t duration_ns, uint32_t flags, uint16_t status)
+{
+    (void)start_ns, (void)duration_ns, (void)flags, (void)status;
+    ++*(uint64_t *)ctx;
+    return true;
+}
+
+static void more_rows_than_memory_keeps_come_from_rollups(void **state)
+{
+    struct place *place = *state;
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    struct hp_process process = {.pid = 1, .start_ns = T0};
+    struct hp_scope all = {0}, range = {.from_ns = T0 + 90 * 1000 * MS, .to_ns = T0 + 150 * 1000 * MS};
+    struct hp_route_row row;
+    struct make m;
+    uint64_t count = 0, id = 0;
+    make_init(&m, "rev1", 0);
+    for (unsigned batch = 0; batch < 300; batch++) { /* a second each, 1,000 rows of 1 … 100 ms */
+        ok(place, hp_store_begin(store, &place->info));
+        ok(place, hp_store_put_process(store, &process, &place->info));
+        for (unsigned i = 0; i < 1000; i++, id++) {
+            struct hp_str record = make_bare(&m, id, T0 + id * MS, (1 + id % 100) * MS, 0);
+            ok(place, hp_store_put(store, record, m.dict, &place->info));
+        }
+        ok(place, hp_store_commit(store, &place->info));
+    }
+    close_it(store);
+    store = opened(place, HP_STORE_READ);
+    ok(place, hp_store_routes(store, &all, keep_first, &row, &place->info));
+    assert_int_equal(row.requests, 300000);
+    assert_true(row.p50_ns > 49 * MS && row.p50_ns < 52 * MS);
+    assert_true(row.p99_ns > 98 * MS && row.p99_ns < 101 * MS);
+    assert_int_equal(row.total_ns,
+                     UINT64_C(300000) * 50 * MS + UINT64_C(150000) * MS - UINT64_C(300000) * 1200);
+    ok(place, hp_store_durations(store, &all, row.route, count_moment, &count, &place->info));
+    assert_int_equal(count, 300000);
+    assert_int_equal(complete(place, store).recorded, 300000);
+    ok(place, hp_store_routes(store, &range, keep_first, &row, &place->info));
+    assert_int_equal(row.requests, 60000);
+    close_it(store);
+    make_fini(&m);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(the_folder_is_private_and_ignored),
+        TEST(a_missing_store_is_said),
+        TEST(files_of_others_are_left_alone),
+        TEST(a_newer_schema_is_refused),
+        TEST(damage_is_said),
+        TEST(a_store_may_be_read_without_rights_to_its_folder),
+        TEST(a_locked_store_is_busy_and_then_usable),
+        TEST(a_full_disk_undoes_the_batch_and_the_next_one_works),
+        TEST(eight_processes_may_start_in_an_empty_folder),
+        TEST(a_reader_sees_whole_batches_while_others_write),
+        TEST(a_killed_writer_leaves_every_committed_request),
+        TEST(closing_and_opening_within_a_minute_adds_up),
+        TEST(a_cap_holds_while_requests_with_trees_pour_in),
+        TEST(disk_is_given_back),
+        TEST(shapes_go_with_their_last_request_and_come_back),
+        TEST(more_rows_than_memory_keeps_come_from_rollups),
+    };
+    hp_clock_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -91,14 +91,14 @@ static int compare_entries(const void *a, const void *b)
     return x->node < y->node ? -1 : 1;
 }
 
-/* Calls a request: whole where they are, else one decimal. */
+/* Calls a request: whole where they are, else three digits. */
 static void put_calls(struct hp_buf *out, uint64_t calls, uint64_t requests)
 {
     char count[HP_SHOW_BYTES];
     if (calls % requests == 0 || calls / requests >= 1000) {
         hp_buf_printf(out, "%9s", hp_show_count(count, calls / requests));
     } else {
-        hp_buf_printf(out, "%9.1f", (double)calls / (double)requests);
+        hp_buf_printf(out, calls / requests < 10 ? "%9.2f" : "%9.1f", (double)calls / (double)requests);
     }
 }
 

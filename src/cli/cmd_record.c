@@ -25,14 +25,13 @@
 #define QUIET_STEPS 7  /* 350 ms: the writer wakes every 100 ms */
 #define QUIET_EMPTY 24 /* 1.2 s before "nothing" is said */
 
-static const char help[] =
-    "hotplate record --label NAME [--store FILE] -- COMMAND...\n"
-    "\n"
-    "Runs COMMAND (something that makes requests) and names what is recorded meanwhile,\n"
-    "in all processes of the store; the application runs under hotplate run elsewhere.\n"
-    "Exits as COMMAND did, or with 1 if nothing was recorded. A name used again means the\n"
-    "newest stretch, NAME~1 the one before.\n"
-    "  then: hotplate report --label NAME, hotplate compare NAME OTHER\n";
+static const char help[] = "hotplate record --label NAME [--store FILE] -- COMMAND...\n"
+                           "\n"
+                           "Runs COMMAND (something that makes requests) and names what is recorded\n"
+                           "meanwhile, in all processes of the store; the application runs elsewhere under\n"
+                           "hotplate run. Exits as COMMAND did, with 1 if nothing was recorded. A name used\n"
+                           "again means the newest stretch, NAME~1 the one before.\n"
+                           "  then: hotplate report --label NAME, hotplate compare NAME OTHER\n";
 
 static volatile sig_atomic_t child; /* whom signals are forwarded to */
 

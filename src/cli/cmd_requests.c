@@ -10,10 +10,9 @@
 #include "cli/show_request.h"
 #include "cli/table.h"
 
-static const char help[] =
-    "hotplate requests [--sort newest|slowest] [--limit N]\n"
-    "\n"
-    "Single requests; hotplate show ID says all about one. 20 unless --limit says more.\n";
+static const char help[] = "hotplate requests [--sort newest|slowest] [--limit N]\n"
+                           "\n"
+                           "Single requests; hotplate show ID says all about one. 20 without --limit.\n";
 
 struct listing {
     const struct hp_reading *reading;

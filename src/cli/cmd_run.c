@@ -23,23 +23,22 @@
 #include "cli/storepath.h"
 #include "cli/watch.h"
 
-static const char help[] =
-    "hotplate run [options] -- COMMAND...\n"
-    "\n"
-    "Runs COMMAND and records the requests of every Flask application in it.\n"
-    "  --level L           count, monitor, sample or trace (trace)\n"
-    "  --c-functions       C functions in the call tree too (dearer)\n"
-    "  --route RE          only paths or 'METHOD path' that match; repeatable\n"
-    "  --ignore RE         not these; repeatable\n"
-    "  --sample 1/N        one request in N\n"
-    "  --slow 500ms        detail only of requests that took longer\n"
-    "  --budget 3%         lower the level when recording costs more\n"
-    "  --app-code GLOB     files that are application code too; repeatable\n"
-    "  --log-sql 100ms     print statements that took longer\n"
-    "  --params            store the values of SQL parameters\n"
-    "  --store FILE        else HOTPLATE_STORE, else .hotplate/hotplate.db here or above\n"
-    "  --max-store 1GB     the oldest detail goes first\n"
-    "  --max-age 30d\n";
+static const char help[] = "hotplate run [options] -- COMMAND...\n"
+                           "\n"
+                           "Runs COMMAND and records the requests of every Flask application in it.\n"
+                           "  --level L           count, monitor, sample or trace (trace)\n"
+                           "  --c-functions       C functions in the call tree too (dearer)\n"
+                           "  --route RE          only paths or 'METHOD path' that match; repeatable\n"
+                           "  --ignore RE         not these; repeatable\n"
+                           "  --sample 1/N        one request in N\n"
+                           "  --slow 500ms        detail only of requests that took longer\n"
+                           "  --budget 3%         lower the level when recording costs more\n"
+                           "  --app-code GLOB     files that are application code too; repeatable\n"
+                           "  --log-sql 100ms     print statements that took longer\n"
+                           "  --params            store the values of SQL parameters\n"
+                           "  --store FILE        else HOTPLATE_STORE, else .hotplate/hotplate.db above\n"
+                           "  --max-store 1GB     the oldest detail goes first\n"
+                           "  --max-age 30d\n";
 
 struct run {
     const char *level, *sample, *slow, *budget, *store, *log_sql, *max_store, *max_age;

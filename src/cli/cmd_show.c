@@ -16,6 +16,7 @@
 #define ARENA_BYTES    ((size_t)1 << 30)
 #define STATEMENT_CUT  160
 #define LISTED_AT_MOST 50u
+#define LANES_AT_MOST  100u
 
 static const char help[] = "hotplate show ID [--threshold 1%] [--unfold] [--raw] [--sql]\n"
                            "\n"
@@ -23,7 +24,7 @@ static const char help[] = "hotplate show ID [--threshold 1%] [--unfold] [--raw]
                            "  --threshold P   leave out calls below this share (1%)\n"
                            "  --unfold        show library frames too\n"
                            "  --raw           as measured: our own cost not taken out\n"
-                           "  --sql           every statement in order, not the first 50\n";
+                           "  --sql           every execution in order, one a line\n";
 
 struct show {
     struct hp_reading reading;
@@ -84,45 +85,71 @@ static hp_err put_groups(const struct show *show, struct hp_buf *out)
         hp_place_put(&text, show->dict, group->site_sym, group->site_line, group->via_sym);
         hp_table_cell(&table, hp_buf_str(&text));
     }
-    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nSQL, grouped"));
-    hp_buf_put_text(out, HP_STR("\n"));
+    hp_output_heading(out, "SQL, grouped", "");
     hp_err err = hp_table_put(&table, out);
     hp_table_fini(&table);
     hp_buf_fini(&text);
     return err;
 }
 
+/* How many executions from `at` on are the same statement on the same lane, one after the other. */
+static uint32_t run_length(const struct hp_record *record, uint32_t at)
+{
+    uint32_t n = 1;
+    while (at + n < record->stmt_count && record->stmts[at + n].statement == record->stmts[at].statement &&
+           record->stmts[at + n].lane == record->stmts[at].lane) {
+        n++;
+    }
+    return n;
+}
+
+/* One row of the list: `n` executions from `at` on. */
+static void add_run(const struct show *show, struct hp_table *table, struct hp_buf *text, uint32_t at,
+                    uint32_t n)
+{
+    uint64_t exec_ns = 0, fetch_ns = 0, rows = 0;
+    bool failed = false;
+    for (uint32_t i = at; i < at + n; i++) {
+        const struct hp_stmt *stmt = &show->record.stmts[i];
+        exec_ns += stmt->exec_ns;
+        fetch_ns += stmt->fetch_ns;
+        rows = rows == HP_ABSENT || stmt->rows == HP_ABSENT ? HP_ABSENT : rows + stmt->rows;
+        failed = failed || stmt->flags & HP_STMT_ERROR;
+    }
+    hp_table_ns(table, show->record.stmts[at].t0_ns);
+    hp_table_count(table, n);
+    hp_table_ns(table, exec_ns);
+    hp_table_ns(table, fetch_ns);
+    hp_table_count(table, rows);
+    hp_table_count(table, show->record.stmts[at].lane);
+    hp_buf_reset(text);
+    put_statement(show, text, show->record.stmts[at].statement);
+    hp_buf_put_text(text, failed ? HP_STR("  (failed)") : HP_STR(""));
+    hp_table_cell(table, hp_buf_str(text));
+}
+
 static hp_err put_statements(const struct show *show, struct hp_buf *out)
 {
-    static const struct hp_table_column columns[] = {{"  at", false},  {"execute", false},
-                                                     {"fetch", false}, {"rows", false},
-                                                     {"lane", false},  {"statement", true}};
+    static const struct hp_table_column columns[] = {{"  at", false},    {"times", false}, {"execute", false},
+                                                     {"fetch", false},   {"rows", false},  {"lane", false},
+                                                     {"statement", true}};
     const struct hp_record *record = &show->record;
-    uint32_t count = record->stmt_count;
     struct hp_table table;
     struct hp_buf text;
-    if (!show->all_sql && count > LISTED_AT_MOST) {
-        count = LISTED_AT_MOST;
-    }
+    uint32_t at = 0;
     hp_buf_init(&text, 1 << 20);
     hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct hp_stmt *stmt = &record->stmts[i];
-        hp_table_ns(&table, stmt->t0_ns);
-        hp_table_ns(&table, stmt->exec_ns);
-        hp_table_ns(&table, stmt->fetch_ns);
-        hp_table_count(&table, stmt->rows);
-        hp_table_count(&table, stmt->lane);
-        hp_buf_reset(&text);
-        put_statement(show, &text, stmt->statement);
-        hp_buf_put_text(&text, stmt->flags & HP_STMT_ERROR ? HP_STR("  (failed)") : HP_STR(""));
-        hp_table_cell(&table, hp_buf_str(&text));
+    for (uint32_t listed = 0; at < record->stmt_count && (show->all_sql || listed < LISTED_AT_MOST);
+         listed++) {
+        uint32_t n = show->all_sql ? 1 : run_length(record, at);
+        add_run(show, &table, &text, at, n);
+        at += n;
     }
-    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nSQL, in order"));
-    hp_buf_put_text(out, HP_STR("\n"));
+    hp_output_heading(out, "SQL, in order",
+                      show->all_sql ? "" : "the same one again and again is one row (--sql for all)");
     hp_err err = hp_table_put(&table, out);
-    if (count < record->stmt_count) {
-        hp_buf_printf(out, "  … and %" PRIu32 " more (--sql)\n", record->stmt_count - count);
+    if (at < record->stmt_count) {
+        hp_buf_printf(out, "  … and %" PRIu32 " more (--sql)\n", record->stmt_count - at);
     }
     hp_table_fini(&table);
     hp_buf_fini(&text);
@@ -139,7 +166,7 @@ static hp_err put_lanes(const struct show *show, struct hp_buf *out)
     struct hp_buf text;
     hp_buf_init(&text, 1 << 16);
     hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
-    for (uint32_t i = 1; i < record->lane_count; i++) {
+    for (uint32_t i = 1; i < record->lane_count && i <= LANES_AT_MOST; i++) {
         const struct hp_lane *lane = &record->lanes[i];
         hp_table_count(&table, i);
         hp_table_cell(&table, hp_str_from0(lane_kind(lane->kind)));
@@ -153,9 +180,11 @@ static hp_err put_lanes(const struct show *show, struct hp_buf *out)
         hp_buf_put_text(&text, lane->flags & HP_LANE_OPEN ? HP_STR("  (still ran at the end)") : HP_STR(""));
         hp_table_cell(&table, hp_buf_str(&text));
     }
-    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nThreads and tasks beside the request"));
-    hp_buf_put_text(out, HP_STR("\n"));
+    hp_output_heading(out, "Threads and tasks beside the request", "");
     hp_err err = hp_table_put(&table, out);
+    if (record->lane_count > LANES_AT_MOST + 1) {
+        hp_buf_printf(out, "  … and %" PRIu32 " more (--json)\n", record->lane_count - LANES_AT_MOST - 1);
+    }
     hp_table_fini(&table);
     hp_buf_fini(&text);
     return err;
@@ -166,13 +195,17 @@ static hp_err put_tree(const struct show *show, struct hp_buf *out)
     char share[HP_SHOW_BYTES];
     struct hp_calltree_options options = {
         .threshold = show->threshold, .unfold = show->unfold, .requests = 1};
-    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nCall tree"));
     if (show->tree == NULL) {
-        hp_buf_put_text(out, HP_STR(": none recorded at this level\n"));
+        hp_output_heading(out, "Call tree", "none was recorded at this level");
         return out->err;
     }
-    hp_buf_printf(out, "  (calls below %s are left out%s%s)\n", hp_show_percent(share, show->threshold),
-                  show->unfold ? "" : ", library frames folded: --unfold", show->raw ? "; as measured" : "");
+    struct hp_buf remark;
+    hp_buf_init(&remark, 1024);
+    hp_buf_printf(&remark, "calls below %s left out%s%s", hp_show_percent(share, show->threshold),
+                  show->unfold ? "" : ", library frames folded (--unfold)", show->raw ? ", as measured" : "");
+    hp_buf_put_u8(&remark, '\0');
+    hp_output_heading(out, "Call tree", remark.err == HP_OK ? (const char *)remark.data : "");
+    hp_buf_fini(&remark);
     return hp_calltree_text(show->tree, show->dict, &options, out);
 }
 

@@ -49,6 +49,17 @@ void hp_output_paint(struct hp_buf *out, enum hp_paint paint, struct hp_str text
     }
 }
 
+void hp_output_heading(struct hp_buf *out, const char *heading, const char *remark)
+{
+    hp_buf_put_text(out, HP_STR("\n"));
+    hp_output_paint(out, HP_PAINT_BOLD, hp_str_from0(heading));
+    if (remark[0] != '\0') {
+        hp_buf_put_text(out, HP_STR("  "));
+        hp_output_paint(out, HP_PAINT_DIM, hp_str_from0(remark));
+    }
+    hp_buf_put_text(out, HP_STR("\n"));
+}
+
 /* One line, whatever the arguments hold, by one write. */
 static void say(const char *format, va_list args, const char *command)
 {

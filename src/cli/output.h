@@ -27,6 +27,9 @@ bool hp_output_colour(void);
 /* Append `text` in a colour, control characters shown as spaces. */
 void hp_output_paint(struct hp_buf *out, enum hp_paint paint, struct hp_str text);
 
+/* An empty line, then a bold heading on a line of its own, with a dim remark behind it (may be empty). */
+void hp_output_heading(struct hp_buf *out, const char *heading, const char *remark);
+
 /* Append `text` with control characters as spaces: what was captured must not steer a terminal. */
 void hp_output_text(struct hp_buf *out, struct hp_str text);
 

@@ -18,7 +18,7 @@ static const char common_help[] =
     "  --revision REV      of the application; without it the newest one\n"
     "  --all               all revisions\n"
     "  --since, --until T  10m, 14:30, 2026-01-31, 2026-01-31T14:30\n"
-    "  --store FILE        else HOTPLATE_STORE, else the nearest .hotplate/hotplate.db\n"
+    "  --store FILE        else HOTPLATE_STORE, else .hotplate/hotplate.db above\n"
     "  --json              JSON instead of text\n";
 
 /* Whether some process has left its page, or is alive and has one. */

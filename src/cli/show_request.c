@@ -97,8 +97,7 @@ static void put_phases(struct hp_buf *out, const struct hp_request *req)
     if (req->phase_ns[0] == HP_ABSENT) {
         return;
     }
-    hp_output_paint(out, HP_PAINT_BOLD, HP_STR("\nPhases"));
-    hp_output_paint(out, HP_PAINT_DIM, HP_STR("  (they add up to wall)\n"));
+    hp_output_heading(out, "Phases", "they add up to wall");
     for (int i = 0; i < HP_PHASE_COUNT; i++) {
         if (req->phase_ns[i] != 0) {
             hp_buf_printf(out, "  %-9s%10s%9s\n", phases[i], hp_show_ns(time, req->phase_ns[i]),

@@ -52,7 +52,7 @@ void hp_watch_verdict(const char *content, const char *command, int ended, char 
     if (last_line(content, "flask") != NULL || last_line(content, "app") != NULL) {
         return;
     }
-    if (python != NULL) {
+    if (python != NULL && (failed == NULL || failed < python)) {
         split(python, executable, version, rest);
         snprintf(line, n,
                  "nothing is recorded: %s ran %s (Python %s), but no Flask application was seen in it (%s)",

@@ -1,0 +1,377 @@
+/* mkstore.c -- a store with made-up requests, the same bytes of content every time: what the tests of the command line read.
+ *
+ *     mkstore FILE [requests]        200 unless said otherwise; 0: an empty store
+ *
+ * Two halves of ten minutes each, from 2026-01-31T12:00:00Z, under the labels "before" (revision rev-a) and "after" (rev-b):
+ *
+ *     GET /settings   before: 40 times one SELECT in a loop, then 10 threads of 90–120 ms; after: one SELECT, no thread
+ *     GET /           3 ms, no SQL, the same in both
+ *     POST /orders    8 ms, every 16th fails with an exception
+ *
+ * Of four requests two are for /settings, one each for the others. The first process reports one request dropped and one lost.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "model/record.h"
+#include "store/store.h"
+
+#define BASE_NS    (UINT64_C(1769860800) * 1000000000u)
+#define HALF_NS    (UINT64_C(600) * 1000000000u)
+#define MS         UINT64_C(1000000)
+#define QUERIES    40u
+#define THREADS    10u
+#define BATCH      500u
+#define TREE_NODES 64u
+
+enum { SETTINGS, INDEX, ORDERS, ROUTES };
+
+struct world {
+    struct hp_store *store;
+    struct hp_dict *dict;
+    struct hp_tree *tree;
+    struct hp_rng rng;
+    struct hp_buf out, shape, values;
+    uint32_t routes[ROUTES], views[ROUTES], revisions[2], error;
+    uint32_t wsgi, profiles, history, fetch, execute, page, thread, select_one, select_all, insert;
+};
+
+static void must(hp_err err, const struct hp_errinfo *info)
+{
+    if (err != HP_OK) {
+        fprintf(stderr, "mkstore: %s %s\n", hp_err_name(err), info != NULL ? info->text : "");
+        exit(1);
+    }
+}
+
+/* ---- words ---- */
+
+static uint32_t symbol(struct world *w, uint8_t kind, uint8_t flags, const char *file, const char *name,
+                       uint32_t line)
+{
+    char path[200];
+    uint32_t id;
+    snprintf(path, sizeof path, "/srv/app/%s", file);
+    struct hp_symbol made = {.file = hp_str_from0(file),
+                             .name = hp_str_from0(name),
+                             .path = hp_str_from0(kind == HP_SYM_PYTHON ? path : NULL),
+                             .line = line,
+                             .kind = kind,
+                             .flags = flags};
+    must(hp_dict_add_symbol(w->dict, &made, &id), NULL);
+    return id;
+}
+
+static uint32_t statement(struct world *w, const char *text, uint8_t verb)
+{
+    uint32_t id;
+    struct hp_statement made = {.text = hp_str_from0(text), .engine = HP_ENGINE_SQLITE, .verb = verb};
+    must(hp_dict_add_statement(w->dict, &made, &id), NULL);
+    return id;
+}
+
+static void make_words(struct world *w)
+{
+    static const char *const names[ROUTES][3] = {
+        {"GET", "/settings", "shop.settings"}, {"GET", "/", "shop.index"}, {"POST", "/orders", "shop.order"}};
+    for (int i = 0; i < ROUTES; i++) {
+        struct hp_route route = {hp_str_from0(names[i][0]), hp_str_from0(names[i][1]),
+                                 hp_str_from0(names[i][2])};
+        must(hp_dict_add_route(w->dict, &route, &w->routes[i]), NULL);
+    }
+    must(hp_dict_add_string(w->dict, HP_STR("rev-a"), &w->revisions[0]), NULL);
+    must(hp_dict_add_string(w->dict, HP_STR("rev-b"), &w->revisions[1]), NULL);
+    must(hp_dict_add_string(w->dict, HP_STR("ValueError"), &w->error), NULL);
+    w->views[SETTINGS] = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", "settings", 4);
+    w->views[INDEX] = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", "index", 12);
+    w->views[ORDERS] = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", "order", 16);
+    w->wsgi = symbol(w, HP_SYM_PYTHON, HP_SYM_FRAMEWORK, "flask/app.py", "Flask.wsgi_app", 1480);
+    w->profiles = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/profiles.py", "load_profiles", 2);
+    w->history = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/history.py", "load_history", 4);
+    w->fetch = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/history.py", "fetch", 13);
+    w->execute = symbol(w, HP_SYM_PYTHON, 0, "sqlalchemy/engine/base.py", "Connection.execute", 1370);
+    w->page = symbol(w, HP_SYM_TEMPLATE, HP_SYM_APP, "templates/settings.html", "block content", 3);
+    w->thread = symbol(w, HP_SYM_ROOT, 0, "", "thread", 0);
+    w->select_one = statement(w, "SELECT id, name FROM profile WHERE id = ?", 1);
+    w->select_all = statement(w, "SELECT id, name FROM profile WHERE id IN (?)", 1);
+    w->insert = statement(w, "INSERT INTO orders (item) VALUES (?)", 2);
+}
+
+static void put_sources(struct world *w)
+{
+    static const char *const sources[][2] = {
+        {"shop/views.py", "from shop import app\n\n\ndef settings():\n    rows = load_profiles(GROUPS)\n    "
+                          "peaks = load_history(rows)\n    return "
+                          "render_template('settings.html', rows=rows, peaks=peaks)\n"},
+        {"shop/profiles.py", "\ndef load_profiles(groups):\n    rows = []\n    for group in groups:\n        "
+                             "rows.append(session.get(Profile, "
+                             "group))\n    return rows\n"},
+        {"shop/history.py",
+         "from threading import Thread\n\n\ndef load_history(rows):\n    threads = []\n    for row in "
+         "rows:\n        thread = "
+         "Thread(target=fetch, args=(row,))\n        thread.start()\n        threads.append(thread)\n"},
+    };
+    struct hp_errinfo info = {0};
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        must(hp_store_put_source(w->store, hp_str_from0(sources[i][0]), hp_str_from0(sources[i][1]), &info),
+             &info);
+    }
+}
+
+/* ---- one request ---- */
+
+static uint32_t node(struct world *w, uint32_t parent, uint32_t sym, uint32_t line, enum hp_node_kind kind,
+                     uint64_t calls, uint64_t self_ns)
+{
+    uint32_t id = hp_tree_child_at_line(w->tree, parent, sym, line, kind);
+    w->tree->nodes[id].calls += calls;
+    w->tree->nodes[id].self += self_ns;
+    return id;
+}
+
+static uint64_t about(struct world *w, uint64_t ns)
+{
+    return ns + hp_rng_below(&w->rng, ns / 20 + 1);
+}
+
+struct parts {
+    struct hp_lane lanes[THREADS + 1];
+    struct hp_edge edges[THREADS * 2];
+    struct hp_stmt stmts[QUERIES];
+    struct hp_group group;
+    uint64_t now_ns; /* how far the main lane has come */
+};
+
+static void add_statement(struct world *w, struct hp_record *record, struct parts *parts,
+                          uint32_t statement_id, uint32_t site, uint32_t line, uint64_t exec_ns,
+                          uint32_t tree_node)
+{
+    uint32_t i = record->stmt_count++;
+    parts->stmts[i] = (struct hp_stmt){.t0_ns = parts->now_ns,
+                                       .exec_ns = exec_ns,
+                                       .fetch_ns = 20000,
+                                       .rows = 1,
+                                       .param_hash = 77 + i,
+                                       .statement = statement_id,
+                                       .node = tree_node,
+                                       .conn = 1,
+                                       .site_sym = site,
+                                       .site_line = line};
+    parts->group.statement = statement_id;
+    parts->group.site_sym = site;
+    parts->group.site_line = line;
+    parts->group.count++;
+    parts->group.rows++;
+    parts->group.exec_ns += exec_ns;
+    parts->group.fetch_ns += 20000;
+    parts->group.max_ns = exec_ns + 20000 > parts->group.max_ns ? exec_ns + 20000 : parts->group.max_ns;
+    parts->now_ns += exec_ns + 20000;
+    w->tree->nodes[tree_node].self += exec_ns + 20000;
+    w->tree->nodes[tree_node].calls++;
+    record->group_count = 1;
+}
+
+static void add_threads(struct world *w, struct hp_record *record, struct parts *parts, uint32_t history)
+{
+    uint32_t lane_node = node(w, history, w->thread, 8, HP_NODE_LANE, THREADS, 0),
+             fetch = node(w, lane_node, w->fetch, 0, HP_NODE_CALL, 0, 0);
+    uint64_t start = parts->now_ns;
+    for (uint32_t i = 1; i <= THREADS; i++) {
+        uint64_t spawn = parts->now_ns, took = 90 * MS + hp_rng_below(&w->rng, 30 * MS);
+        parts->now_ns += MS / 5;
+        parts->lanes[i] = (struct hp_lane){.start_ns = parts->now_ns,
+                                           .end_ns = parts->now_ns + took,
+                                           .cpu_ns = MS,
+                                           .spawn_ns = spawn,
+                                           .spawn_cost_ns = MS / 5,
+                                           .parent_node = history,
+                                           .site_sym = w->history,
+                                           .site_line = 8,
+                                           .kind = HP_LANE_THREAD};
+        parts->edges[record->edge_count++] = (struct hp_edge){.t0_ns = spawn,
+                                                              .t1_ns = parts->now_ns,
+                                                              .other = i,
+                                                              .node = history,
+                                                              .site_sym = w->history,
+                                                              .site_line = 8,
+                                                              .kind = HP_EDGE_SPAWN};
+        w->tree->nodes[fetch].calls++;
+        w->tree->nodes[fetch].self += took;
+    }
+    for (uint32_t i = 1; i <= THREADS; i++) {
+        uint64_t from = parts->now_ns;
+        parts->now_ns = parts->lanes[i].end_ns > from ? parts->lanes[i].end_ns : from;
+        parts->edges[record->edge_count++] = (struct hp_edge){.t0_ns = from,
+                                                              .t1_ns = parts->now_ns,
+                                                              .other = i,
+                                                              .node = history,
+                                                              .site_sym = w->history,
+                                                              .site_line = 10,
+                                                              .kind = HP_EDGE_JOIN};
+    }
+    record->lane_count = THREADS + 1;
+    w->tree->nodes[history].self += parts->now_ns - start;
+}
+
+static void fill_settings(struct world *w, struct hp_record *record, struct parts *parts, uint32_t view,
+                          bool repaired)
+{
+    uint32_t profiles = node(w, view, w->profiles, 5, HP_NODE_CALL, 1, 100000);
+    uint32_t execute = node(w, profiles, w->execute, 5, HP_NODE_CALL, 0, 0);
+    for (uint32_t i = 0; i < (repaired ? 1 : QUERIES); i++) {
+        add_statement(w, record, parts, repaired ? w->select_all : w->select_one, w->profiles, 5,
+                      about(w, 2 * MS), execute);
+    }
+    parts->now_ns += 100000;
+    uint32_t history = node(w, view, w->history, 6, HP_NODE_CALL, 1, 0);
+    if (!repaired) {
+        add_threads(w, record, parts, history);
+    }
+    uint64_t page_ns = about(w, 10 * MS);
+    node(w, view, w->page, 7, HP_NODE_TEMPLATE, 1, page_ns);
+    parts->now_ns += page_ns;
+}
+
+/* Request `number`, which starts at `start_ns`. */
+static void put_request(struct world *w, uint64_t number, uint64_t start_ns, bool repaired)
+{
+    static struct parts parts;
+    struct hp_errinfo info = {0};
+    int kind = number % 4 < 2 ? SETTINGS : number % 4 == 2 ? INDEX : ORDERS;
+    bool failed = kind == ORDERS && number % 64 == 3;
+    memset(&parts, 0, sizeof parts);
+    struct hp_record record = {.lanes = parts.lanes,
+                               .lane_count = 1,
+                               .edges = parts.edges,
+                               .stmts = parts.stmts,
+                               .groups = &parts.group};
+    hp_tree_clear(w->tree);
+    hp_tree_begin(w->tree);
+    w->tree->nodes[HP_NODE_ROOT].calls = 1;
+    w->tree->nodes[HP_NODE_ROOT].self = 200000;
+    uint64_t outer_ns = 500000;
+    uint32_t wsgi = node(w, HP_NODE_ROOT, w->wsgi, 0, HP_NODE_CALL, 1, 300000);
+    uint32_t view = node(w, wsgi, w->views[kind], 1511, HP_NODE_CALL, 1, 0);
+    parts.now_ns = outer_ns;
+    if (kind == SETTINGS) {
+        fill_settings(w, &record, &parts, view, repaired);
+    } else {
+        uint64_t own_ns = about(w, kind == INDEX ? 3 * MS : 6 * MS);
+        parts.now_ns += own_ns;
+        w->tree->nodes[view].self += own_ns;
+    }
+    if (kind == ORDERS) {
+        add_statement(w, &record, &parts, w->insert, w->views[ORDERS], 18, about(w, 2 * MS),
+                      node(w, view, w->execute, 18, HP_NODE_CALL, 0, 0));
+    }
+    parts.lanes[0].end_ns = parts.now_ns;
+    parts.lanes[0].cpu_ns = parts.now_ns / 4;
+    record.req = (struct hp_request){.id = hp_rng_u64(&w->rng) | 1,
+                                     .seq = number + 1,
+                                     .start_wall_ns = start_ns,
+                                     .wall_ns = parts.now_ns,
+                                     .cpu_ns = parts.now_ns / 4,
+                                     .first_byte_ns = parts.now_ns - 100000,
+                                     .queue_ns = HP_ABSENT,
+                                     .gil_ns = HP_ABSENT,
+                                     .runqueue_ns = HP_ABSENT,
+                                     .gc_ns = HP_ABSENT,
+                                     .bytes_in = HP_ABSENT,
+                                     .bytes_out = 4000 + number % 100,
+                                     .alloc_bytes = HP_ABSENT,
+                                     .alloc_blocks = HP_ABSENT,
+                                     .phase_ns = {outer_ns, 0, parts.now_ns - outer_ns},
+                                     .exception_group = failed ? 99 : 0,
+                                     .exception_type = failed ? w->error : 0,
+                                     .flags = failed ? HP_REQ_EXCEPTION : 0,
+                                     .route = w->routes[kind],
+                                     .revision = w->revisions[repaired],
+                                     .view_sym = w->views[kind],
+                                     .weight = 1,
+                                     .status = failed ? 500 : 200,
+                                     .level_asked = HP_LEVEL_TRACE,
+                                     .level = HP_LEVEL_TRACE};
+    hp_buf_reset(&w->out);
+    hp_buf_reset(&w->shape);
+    hp_buf_reset(&w->values);
+    must(hp_tree_encode(w->tree, NULL, &w->shape, &w->values, NULL), NULL);
+    record.shape = hp_buf_str(&w->shape);
+    record.values = hp_buf_str(&w->values);
+    must(hp_record_encode(&record, &w->out), NULL);
+    must(hp_store_put(w->store, hp_buf_str(&w->out), w->dict, &info), &info);
+}
+
+/* ---- all of them ---- */
+
+static void put_half(struct world *w, uint64_t from, uint64_t to, bool repaired)
+{
+    struct hp_errinfo info = {0};
+    struct hp_process process = {.pid = repaired ? 102 : 101,
+                                 .start_ns = BASE_NS,
+                                 .interpreter = HP_STR("/usr/bin/python3 3.12.1"),
+                                 .command = HP_STR("flask run"),
+                                 .revision = repaired ? HP_STR("rev-b") : HP_STR("rev-a"),
+                                 .host = HP_STR("host"),
+                                 .started = to - from + (repaired ? 0 : 2),
+                                 .finished = to - from + (repaired ? 0 : 2),
+                                 .pushed = to - from,
+                                 .stored = to - from,
+                                 .dropped_ring = repaired ? 0 : 1,
+                                 .lost = repaired ? 0 : 1};
+    for (uint64_t i = from; i < to || i == from; i += BATCH) {
+        must(hp_store_begin(w->store, &info), &info);
+        must(hp_store_put_process(w->store, &process, &info), &info);
+        if (i == from) {
+            put_sources(w);
+        }
+        for (uint64_t k = i; k < i + BATCH && k < to; k++) {
+            put_request(w, k, BASE_NS + (repaired ? HALF_NS : 0) + (k - from) * (HALF_NS / (to - from)),
+                        repaired);
+        }
+        must(hp_store_commit(w->store, &info), &info);
+    }
+}
+
+static void put_labels(struct world *w)
+{
+    struct hp_errinfo info = {0};
+    must(hp_store_label_begin(w->store, HP_STR("before"), BASE_NS, &info), &info);
+    must(hp_store_label_end(w->store, HP_STR("before"), BASE_NS + HALF_NS, &info), &info);
+    must(hp_store_label_begin(w->store, HP_STR("after"), BASE_NS + HALF_NS, &info), &info);
+    must(hp_store_label_end(w->store, HP_STR("after"), BASE_NS + 2 * HALF_NS, &info), &info);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: mkstore FILE [requests]\n");
+        return 2;
+    }
+    uint64_t requests = argc > 2 ? strtoull(argv[2], NULL, 10) : 200;
+    struct world w = {.dict = hp_dict_new()};
+    struct hp_errinfo info = {0};
+    struct hp_store_config config = {.path = argv[1], .mode = HP_STORE_WRITE, .max_age_ns = UINT64_MAX / 2};
+    w.tree = hp_tree_new(w.dict, TREE_NODES);
+    hp_rng_seed(&w.rng, 20260131);
+    hp_buf_init(&w.out, 1 << 20);
+    hp_buf_init(&w.shape, 1 << 20);
+    hp_buf_init(&w.values, 1 << 20);
+    must(hp_store_open(&config, &w.store, &info), &info);
+    if (requests != 0) {
+        make_words(&w);
+        put_half(&w, 0, requests / 2, false);
+        put_half(&w, requests / 2, requests, true);
+        put_labels(&w);
+    }
+    must(hp_store_close(w.store), NULL);
+    hp_buf_fini(&w.values);
+    hp_buf_fini(&w.shape);
+    hp_buf_fini(&w.out);
+    hp_tree_free(w.tree);
+    hp_dict_free(w.dict);
+    return 0;
+}

@@ -37,7 +37,6 @@ def _environment(python: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
-        "HOTPLATE_CLOCK": "monotonic",
         "HOTPLATE_REVISION": "bench",
     }
 

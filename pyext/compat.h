@@ -23,7 +23,7 @@
 #pragma GCC system_header
 
 #ifndef Py_BUILD_CORE
-#define Py_BUILD_CORE 1
+#define Py_BUILD_CORE         1
 #define HP_DEFINED_BUILD_CORE 1
 #endif
 #if PY_VERSION_HEX >= 0x030E0000
@@ -124,16 +124,26 @@ static inline Py_ssize_t hp_code_extra_index(void)
 #endif
 }
 
+#if PY_VERSION_HEX < 0x030F0000
+/* As Objects/codeobject.c has it (_PyCodeObjectExtra): read in place, this is asked for at every traced call. */
+struct hp_code_extra {
+    Py_ssize_t size;
+    void *extras[1];
+};
+
+static inline uintptr_t hp_code_get_extra(PyCodeObject *code, Py_ssize_t index)
+{
+    const struct hp_code_extra *extra = (const struct hp_code_extra *)code->co_extra;
+    return extra != NULL && index < extra->size ? (uintptr_t)extra->extras[index] : 0;
+}
+#else
 static inline uintptr_t hp_code_get_extra(PyCodeObject *code, Py_ssize_t index)
 {
     void *extra = NULL;
-#if PY_VERSION_HEX >= 0x030C0000
     (void)PyUnstable_Code_GetExtra((PyObject *)code, index, &extra);
-#else
-    (void)_PyCode_GetExtra((PyObject *)code, index, &extra);
-#endif
     return (uintptr_t)extra;
 }
+#endif
 
 static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintptr_t value)
 {
@@ -204,7 +214,8 @@ static inline int hp_lookup_attr(PyObject *object, PyObject *name, PyObject **re
 /* RESUME's argument tells a first entry (0) from a re-entry of a generator. */
 static inline bool hp_frame_is_resume(hp_frame *frame)
 {
-    return hp_frame_of_generator(frame) && hp_frame_lasti(frame) > (int)hp_frame_code(frame)->_co_firsttraceable;
+    return hp_frame_of_generator(frame) &&
+           hp_frame_lasti(frame) > (int)hp_frame_code(frame)->_co_firsttraceable;
 }
 #endif
 

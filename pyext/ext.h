@@ -59,7 +59,13 @@ enum {
     HP_X_ENGINE_POSTGRESQL,
     HP_X_ENGINE_OTHER
 };
-enum { HP_X_STMT_ERROR = 1, HP_X_STMT_MANY = 2, HP_X_STMT_IN_TX = 4, HP_X_STMT_ORM = 8, HP_X_STMT_OVERLAP = 0x100 /* not kept: others of the lane may run in between */ };
+enum {
+    HP_X_STMT_ERROR = 1,
+    HP_X_STMT_MANY = 2,
+    HP_X_STMT_IN_TX = 4,
+    HP_X_STMT_ORM = 8,
+    HP_X_STMT_OVERLAP = 0x100 /* not kept: others of the lane may run in between */
+};
 
 struct hp_ext {
     struct hp_cap *cap;         /* owned; NULL before start and after stop */
@@ -79,6 +85,7 @@ extern struct hp_ext hp_ext;
 
 struct hp_tls {
     struct hp_cap_lane *lane; /* borrowed; NULL: outside any request */
+    PyThreadState *tstate;    /* borrowed; of this thread, valid while `lane` is set */
     void *greenlet;           /* identity of the greenlet that `lane` belongs to, NULL without greenlets */
     bool traced, want_c;
 };

@@ -115,6 +115,7 @@ static void table_set(void *greenlet, struct hp_cap_lane *lane, bool want_c)
 static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
 {
     hp_tls.lane = lane;
+    hp_tls.tstate = PyThreadState_Get();
     hp_tls.greenlet = greenlet;
     hp_tls.traced = lane != NULL && hp_ext.tracing && hp_cap_lane_level(lane) == HP_X_LEVEL_TRACE;
     hp_tls.want_c = hp_tls.traced && want_c;

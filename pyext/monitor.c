@@ -43,7 +43,7 @@ static PyObject *enter(PyObject *const *args, bool resume)
     if (!hp_tls.traced && !(hp_ext.greenlets && hp_lane_resync() && hp_tls.traced)) {
         Py_RETURN_NONE;
     }
-    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    hp_frame *frame = hp_frame_current(hp_tls.tstate);
     hp_frame *caller = hp_frame_caller(frame);
     if (__builtin_expect(unmark(hp_cap_top(hp_tls.lane)) != (const void *)caller, 0)) {
         resync(caller);
@@ -64,7 +64,7 @@ static PyObject *leave(bool raised)
     if (!hp_tls.traced && !(hp_ext.greenlets && hp_lane_resync() && hp_tls.traced)) {
         Py_RETURN_NONE;
     }
-    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    hp_frame *frame = hp_frame_current(hp_tls.tstate);
     if (__builtin_expect(hp_cap_top(hp_tls.lane) != (const void *)frame, 0) && hp_ext.greenlets) {
         (void)hp_lane_resync();
         if (!hp_tls.traced) {
@@ -75,46 +75,51 @@ static PyObject *leave(bool raised)
     Py_RETURN_NONE;
 }
 
-static PyObject *on_start(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_start(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
-    return n < 1 ? Py_NewRef(Py_None) : enter(args, false);
+    (void)names;
+    return PyVectorcall_NARGS(n) < 1 ? Py_NewRef(Py_None) : enter(args, false);
 }
 
-static PyObject *on_resume(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_resume(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
-    return n < 1 ? Py_NewRef(Py_None) : enter(args, true);
+    (void)names;
+    return PyVectorcall_NARGS(n) < 1 ? Py_NewRef(Py_None) : enter(args, true);
 }
 
-static PyObject *on_leave(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_leave(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
+    (void)names;
     (void)args;
     (void)n;
     return leave(false);
 }
 
-static PyObject *on_unwind(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
+    (void)names;
     (void)args;
     (void)n;
     return leave(true);
 }
 
 /* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c, get_cfunc_from_callable). */
-static PyObject *on_call(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
-    if (!hp_tls.want_c || n < 4) {
+    (void)names;
+    if (!hp_tls.want_c || PyVectorcall_NARGS(n) < 4) {
         Py_RETURN_NONE;
     }
     bool function = PyCFunction_Check(args[2]);
     if (!function && Py_TYPE(args[2]) != &PyMethodDescr_Type) {
         Py_RETURN_NONE;
     }
-    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    hp_frame *frame = hp_frame_current(hp_tls.tstate);
     if (unmark(hp_cap_top(hp_tls.lane)) != (const void *)frame) {
         resync(frame);
         if (!hp_tls.want_c) {
@@ -129,12 +134,13 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, Py_ssize_t n)
     Py_RETURN_NONE;
 }
 
-static PyObject *leave_c(PyObject *const *args, Py_ssize_t n, bool raised)
+static PyObject *leave_c(PyObject *const *args, size_t n, bool raised)
 {
-    if (!hp_tls.want_c || n < 3 || (!PyCFunction_Check(args[2]) && Py_TYPE(args[2]) != &PyMethodDescr_Type)) {
+    if (!hp_tls.want_c || PyVectorcall_NARGS(n) < 3 ||
+        (!PyCFunction_Check(args[2]) && Py_TYPE(args[2]) != &PyMethodDescr_Type)) {
         Py_RETURN_NONE;
     }
-    const void *marked = (const void *)((uintptr_t)hp_frame_current(PyThreadState_Get()) | C_MARK);
+    const void *marked = (const void *)((uintptr_t)hp_frame_current(hp_tls.tstate) | C_MARK);
     if (hp_cap_top(hp_tls.lane) != marked && hp_ext.greenlets) {
         (void)hp_lane_resync();
     }
@@ -144,33 +150,66 @@ static PyObject *leave_c(PyObject *const *args, Py_ssize_t n, bool raised)
     Py_RETURN_NONE;
 }
 
-static PyObject *on_c_return(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
+    (void)names;
     return leave_c(args, n, false);
 }
 
-static PyObject *on_c_raise(PyObject *self, PyObject *const *args, Py_ssize_t n)
+static PyObject *on_c_raise(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
+    (void)names;
     return leave_c(args, n, true);
 }
 
+/* A callable that is nothing but its vectorcall: a PyCFunction would add a recursion check and an argument check to every event. */
+typedef struct {
+    PyObject_HEAD vectorcallfunc vectorcall;
+} Callback;
+
+static void callback_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef callback_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Callback, vectorcall), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+static PyType_Slot callback_slots[] = {{Py_tp_dealloc, (void *)callback_dealloc},
+                                       {Py_tp_call, (void *)PyVectorcall_Call},
+                                       {Py_tp_members, callback_members},
+                                       {0, NULL}};
+static PyType_Spec callback_spec = {
+    "_hotplate.Callback", sizeof(Callback), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, callback_slots};
+static PyObject *callback_type; /* owned */
+
+static PyObject *new_callback(vectorcallfunc function)
+{
+    if (callback_type == NULL && (callback_type = PyType_FromSpec(&callback_spec)) == NULL) {
+        return NULL;
+    }
+    Callback *callback = PyObject_New(Callback, (PyTypeObject *)callback_type);
+    if (callback != NULL) {
+        callback->vectorcall = function;
+    }
+    return (PyObject *)callback;
+}
+
 /* sys.monitoring.events bit numbers are taken by name, so that a new release may renumber them. */
-static struct hook {
+static const struct hook {
     const char *event;
-    PyMethodDef def;
+    vectorcallfunc function;
     bool c_only;
 } hooks[] = {
-    {"PY_START", {"hotplate_start", (PyCFunction)(void (*)(void))on_start, METH_FASTCALL, NULL}, false},
-    {"PY_RESUME", {"hotplate_resume", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL}, false},
-    {"PY_THROW", {"hotplate_throw", (PyCFunction)(void (*)(void))on_resume, METH_FASTCALL, NULL}, false},
-    {"PY_RETURN", {"hotplate_return", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL}, false},
-    {"PY_YIELD", {"hotplate_yield", (PyCFunction)(void (*)(void))on_leave, METH_FASTCALL, NULL}, false},
-    {"PY_UNWIND", {"hotplate_unwind", (PyCFunction)(void (*)(void))on_unwind, METH_FASTCALL, NULL}, false},
-    {"CALL", {"hotplate_call", (PyCFunction)(void (*)(void))on_call, METH_FASTCALL, NULL}, true},
-    {"C_RETURN", {"hotplate_c_return", (PyCFunction)(void (*)(void))on_c_return, METH_FASTCALL, NULL}, true},
-    {"C_RAISE", {"hotplate_c_raise", (PyCFunction)(void (*)(void))on_c_raise, METH_FASTCALL, NULL}, true},
+    {"PY_START", on_start, false},  {"PY_RESUME", on_resume, false}, {"PY_THROW", on_resume, false},
+    {"PY_RETURN", on_leave, false}, {"PY_YIELD", on_leave, false},   {"PY_UNWIND", on_unwind, false},
+    {"CALL", on_call, true},        {"C_RETURN", on_c_return, true}, {"C_RAISE", on_c_raise, true},
 };
 #define HOOK_COUNT (sizeof hooks / sizeof hooks[0])
 
@@ -196,7 +235,7 @@ static bool switch_on(bool c_functions)
     bool fine = events != NULL;
     for (size_t i = 0; fine && i < HOOK_COUNT; i++) {
         PyObject *event = PyObject_GetAttrString(events, hooks[i].event);
-        PyObject *callback = PyCFunction_New(&hooks[i].def, NULL);
+        PyObject *callback = new_callback(hooks[i].function);
         PyObject *old =
             event == NULL || callback == NULL
                 ? NULL

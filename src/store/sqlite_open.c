@@ -170,10 +170,21 @@ static hp_err migrate(struct hp_sqlite *s, struct hp_errinfo *info)
     return err;
 }
 
+/* Within one snapshot, so that another process's migration is seen wholly or not at all. */
+static hp_err identify_at_once(struct hp_sqlite *s, struct identity *id, struct hp_errinfo *info)
+{
+    hp_err err = hp__sqlite_exec(s, "BEGIN", info);
+    if (err == HP_OK) {
+        err = identify(s, id, info);
+    }
+    hp__sqlite_undo(s);
+    return err;
+}
+
 static hp_err setup_once(struct hp_sqlite *s, struct hp_errinfo *info)
 {
     struct identity id;
-    hp_err err = identify(s, &id, info);
+    hp_err err = identify_at_once(s, &id, info);
     if (err != HP_OK || id.version == HP_SCHEMA_VERSION) {
         return err;
     }
@@ -202,7 +213,7 @@ hp_err hp__sqlite_setup(struct hp_sqlite *s, struct hp_errinfo *info)
 hp_err hp__sqlite_check_read(struct hp_sqlite *s, struct hp_errinfo *info)
 {
     struct identity id = {0};
-    hp_err err = identify(s, &id, info);
+    hp_err err = identify_at_once(s, &id, info);
     if (err == HP_OK && id.version == 0) {
         err = hp_err_set(info, HP_ENOTFOUND, 0,
                          "%s is empty: record something first (hotplate run -- COMMAND)", s->path);

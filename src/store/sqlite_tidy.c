@@ -43,6 +43,12 @@ static hp_err measure(struct hp_sqlite *s, struct space *space, struct hp_errinf
     return err;
 }
 
+/* Rollups outlive the rows that they sum up. */
+static uint64_t rollup_keep_ns(const struct hp_sqlite *s)
+{
+    return s->max_age_ns > HP_ROLLUP_KEEP_NS ? s->max_age_ns : HP_ROLLUP_KEEP_NS;
+}
+
 /* ---- details ---- */
 
 struct slice {
@@ -303,7 +309,7 @@ static hp_err drop_for_age(struct hp_sqlite *s, uint64_t now_ns, bool *did, stru
     }
     if (err == HP_OK && !*did) {
         err = oldest_minute(s, &minute, info);
-        if (err == HP_OK && minute != UINT64_MAX && minute * HP_MINUTE_NS + HP_ROLLUP_KEEP_NS < now_ns) {
+        if (err == HP_OK && minute != UINT64_MAX && minute * HP_MINUTE_NS + rollup_keep_ns(s) < now_ns) {
             err = drop_minute(s, minute, did, info);
         }
     }
@@ -385,7 +391,7 @@ hp_err hp__sqlite_tidy(struct hp_store *store, struct hp_errinfo *info)
             err = oldest_minute(s, &minute, info);
         }
         more = (block.found && block.id != block.newest && block.last_ns + s->max_age_ns < now_ns) ||
-               (minute != UINT64_MAX && minute * HP_MINUTE_NS + HP_ROLLUP_KEEP_NS < now_ns);
+               (minute != UINT64_MAX && minute * HP_MINUTE_NS + rollup_keep_ns(s) < now_ns);
     }
     while (err == HP_OK && more && hp_clock_mono_ns() < until_ns) {
         err = step(s, drop_for_age, now_ns, &more, info);

@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-static PyObject *str_name, *str_is_mariadb, *str_is_async, *str_execution_options, *str_orm,
-    *str_inner; /* owned */
+static PyObject *str_name, *str_is_mariadb, *str_is_async, *str_execution_options, *str_inner,
+    *orm_options[3]; /* owned */
 
 /* ---- driver classes in Python ---- */
 
@@ -572,11 +572,16 @@ static const struct dialect *dialect_of(PyObject *dialect)
     return slot;
 }
 
+/* The ORM leaves marks among the execution's options: on what it loads, updates in bulk, and flushes. */
 static bool is_orm(PyObject *context)
 {
     PyObject *options = context == NULL ? NULL : hp_attribute(context, str_execution_options);
-    bool found =
-        options != NULL && PyDict_Check(options) && PyDict_GetItemWithError(options, str_orm) != NULL;
+    bool found = false;
+    if (options != NULL && PyDict_Check(options) && PyDict_GET_SIZE(options) != 0) {
+        for (size_t i = 0; i < sizeof orm_options / sizeof orm_options[0] && !found; i++) {
+            found = PyDict_GetItemWithError(options, orm_options[i]) != NULL;
+        }
+    }
     Py_XDECREF(options);
     PyErr_Clear();
     return found;
@@ -704,7 +709,9 @@ int hp_drivers_init(void)
                  {&str_is_mariadb, "is_mariadb"},
                  {&str_is_async, "is_async"},
                  {&str_execution_options, "execution_options"},
-                 {&str_orm, "_sa_orm_load_options"},
+                 {&orm_options[0], "_result_disable_adapt_to_context"},
+                 {&orm_options[1], "compiled_cache"},
+                 {&orm_options[2], "_sa_orm_update_options"},
                  {&str_inner, "_cursor"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&

@@ -35,8 +35,8 @@ static size_t registered_count;
 
 static PyObject *context_var; /* owned: flask.globals' variable of the request's context */
 static PyObject *str_request_key, *str_method_key, *str_url_rule, *str_endpoint, *str_rule,
-    *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_module,
-    *str_qualname; /* owned */
+    *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_module, *str_qualname,
+    *str_greenlet, *str_getcurrent, *str_parent, *str_gr_frame; /* owned */
 
 static size_t hash_pointer(const void *pointer)
 {
@@ -238,9 +238,44 @@ static const struct place_entry *running_registered(void)
     return found;
 }
 
+/* SQLAlchemy's asyncio bridge runs in a greenlet of its own, whose frames end there: go on in the greenlet that waits for it. */
+static struct hp_cap_place place_in_parents(uint32_t via)
+{
+    struct hp_cap_place place = {0, 0, via};
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+    PyObject *module = modules == NULL ? NULL : PyDict_GetItem(modules, str_greenlet);
+    PyObject *greenlet = module == NULL ? NULL : PyObject_CallMethodNoArgs(module, str_getcurrent);
+    for (int i = 0; greenlet != NULL && place.site_sym == 0 && i < 4; i++) {
+        Py_SETREF(greenlet, hp_attribute(greenlet, str_parent));
+        PyObject *frame =
+            greenlet == NULL || greenlet == Py_None ? NULL : hp_attribute(greenlet, str_gr_frame);
+        while (frame != NULL && PyFrame_Check(frame)) {
+            PyCodeObject *code = PyFrame_GetCode((PyFrameObject *)frame);
+            int flags = code == hp_place_stop ? HP_X_FRAMEWORK : hp_code_flags(code);
+            if (flags & HP_X_APP) {
+                place.site_sym = hp_code_symbol(code);
+                int line = PyFrame_GetLineNumber((PyFrameObject *)frame);
+                place.site_line = line > 0 ? (uint32_t)line : 0;
+            } else if (!(flags & HP_X_FRAMEWORK)) {
+                place.via_sym = hp_code_symbol(code);
+            }
+            bool stop = place.site_sym != 0 || code == hp_place_stop;
+            Py_DECREF(code);
+            Py_SETREF(frame, stop ? NULL : (PyObject *)PyFrame_GetBack((PyFrameObject *)frame));
+        }
+        Py_XDECREF(frame);
+    }
+    Py_XDECREF(greenlet);
+    hp_swallow();
+    return place;
+}
+
 struct hp_cap_place hp_place_or_view(void)
 {
     struct hp_cap_place place = hp_place_now();
+    if (place.site_sym == 0 && hp_ext.greenlets) {
+        place = place_in_parents(place.via_sym);
+    }
     if (place.site_sym != 0) {
         return place;
     }
@@ -454,7 +489,11 @@ int hp_flask_init(PyObject *module)
                  {&str_app, "app"},
                  {&str_dispatch, "dispatch_request"},
                  {&str_module, "__module__"},
-                 {&str_qualname, "__qualname__"}};
+                 {&str_qualname, "__qualname__"},
+                 {&str_greenlet, "greenlet"},
+                 {&str_getcurrent, "getcurrent"},
+                 {&str_parent, "parent"},
+                 {&str_gr_frame, "gr_frame"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&
             (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {

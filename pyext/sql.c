@@ -367,7 +367,8 @@ bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_
     int engine = facts->engine;
     uint32_t in_count = 0, conn = connection_of(facts, &engine);
     uint32_t statement = statement_of(facts->statement, engine, facts->method == HP_SQL_SCRIPT, &in_count);
-    uint64_t params = many || facts->method == HP_SQL_SCRIPT ? 0 : hash_params(facts->statement, facts->params);
+    uint64_t params =
+        many || facts->method == HP_SQL_SCRIPT ? 0 : hash_params(facts->statement, facts->params);
     *sql = (struct hp_sql){.lane = lane,
                            .cursor = facts->cursor,
                            .inner = facts->inner,

@@ -107,6 +107,7 @@ static PyObject *wrap_getattro(PyObject *self, PyObject *name)
         return Py_NewRef(((struct hp_wrap *)self)->original);
     }
     if (PyUnicode_Check(name) && (PyUnicode_CompareWithASCIIString(name, "__get__") == 0 ||
+                                  PyUnicode_CompareWithASCIIString(name, "__reduce_ex__") == 0 ||
                                   PyUnicode_CompareWithASCIIString(name, "__call__") == 0)) {
         return PyObject_GenericGetAttr(self, name); /* binding and calling by name must not go round us */
     }
@@ -123,16 +124,32 @@ static PyObject *wrap_repr(PyObject *self)
     return PyObject_Repr(((struct hp_wrap *)self)->original);
 }
 
+/* Pickled as a function is: by its name, under which we are found again. */
+static PyObject *wrap_reduce(PyObject *self, PyObject *protocol)
+{
+    (void)protocol;
+    return PyObject_GetAttrString(((struct hp_wrap *)self)->original, "__qualname__");
+}
+
+static PyMethodDef wrap_methods[] = {
+    {"__reduce_ex__", wrap_reduce, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
 static PyMemberDef wrap_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct hp_wrap, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
-static PyType_Slot wrap_slots[] = {
-    {Py_tp_dealloc, (void *)wrap_dealloc},   {Py_tp_call, (void *)PyVectorcall_Call},
-    {Py_tp_descr_get, (void *)wrap_get},     {Py_tp_getattro, (void *)wrap_getattro},
-    {Py_tp_setattro, (void *)wrap_setattro}, {Py_tp_traverse, (void *)wrap_traverse},
-    {Py_tp_clear, (void *)wrap_clear},       {Py_tp_repr, (void *)wrap_repr},
-    {Py_tp_members, wrap_members},           {0, NULL}};
+static PyType_Slot wrap_slots[] = {{Py_tp_dealloc, (void *)wrap_dealloc},
+                                   {Py_tp_call, (void *)PyVectorcall_Call},
+                                   {Py_tp_descr_get, (void *)wrap_get},
+                                   {Py_tp_getattro, (void *)wrap_getattro},
+                                   {Py_tp_setattro, (void *)wrap_setattro},
+                                   {Py_tp_traverse, (void *)wrap_traverse},
+                                   {Py_tp_clear, (void *)wrap_clear},
+                                   {Py_tp_repr, (void *)wrap_repr},
+                                   {Py_tp_members, wrap_members},
+                                   {Py_tp_methods, wrap_methods},
+                                   {0, NULL}};
 static PyType_Spec wrap_spec = {"_hotplate.Wrapper", sizeof(struct hp_wrap), 0,
                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
                                     Py_TPFLAGS_METHOD_DESCRIPTOR | Py_TPFLAGS_DISALLOW_INSTANTIATION,

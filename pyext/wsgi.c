@@ -35,7 +35,7 @@ static struct {
 } options = {NULL, 1, 0, 1, 0};
 
 static PyObject *str_method, *str_path, *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug,
-    *str_remote;
+    *str_remote, *str_left_out;
 
 /* Swallow an exception of our own making; counted. */
 static void swallow(void)
@@ -528,12 +528,38 @@ static void wrapper_dealloc(CallWrapper *self)
     Py_DECREF(type);
 }
 
+/* __call__ has decided for wsgi_app, which it calls: a request is judged, and counted, once. */
+static bool is_left_out(PyObject *environ)
+{
+    return PyDict_GetItem(environ, str_left_out) != NULL;
+}
+
+static PyObject *call_left_out(PyObject *original, PyObject *const *args)
+{
+    bool marked = PyDict_SetItem(args[1], str_left_out, Py_True) == 0;
+    if (!marked) {
+        swallow();
+    }
+    PyObject *body = PyObject_Vectorcall(original, args, 3, NULL);
+    if (marked) {
+        struct hp_pending pending = hp_pending_save();
+        if (PyDict_DelItem(args[1], str_left_out) != 0) {
+            PyErr_Clear(); /* the application took it out */
+        }
+        hp_pending_restore(pending);
+    }
+    return body;
+}
+
 static PyObject *wrapper_call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *names)
 {
     PyObject *original = ((CallWrapper *)object)->original;
     bool plain = names == NULL && PyVectorcall_NARGS(nargsf) == 3 && PyDict_Check(args[1]);
-    if (!plain || !hp_ext.started || hp_lane_current() != NULL || !is_in_scope(args[1])) {
+    if (!plain || !hp_ext.started || hp_lane_current() != NULL || is_left_out(args[1])) {
         return PyObject_Vectorcall(original, args, nargsf, names);
+    }
+    if (!is_in_scope(args[1])) {
+        return call_left_out(original, args);
     }
     Call *call = call_begin(args[0], args[1], NULL, hp_ext.level, hp_ext.tracing_c);
     if (call == NULL) {
@@ -711,6 +737,7 @@ static int intern_names(void)
         {&str_close, "close"},
         {&str_debug, "debug"},
         {&str_remote, "REMOTE_ADDR"},
+        {&str_left_out, "hotplate.left_out"},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].where == NULL && (*all[i].where = PyUnicode_InternFromString(all[i].text)) == NULL) {

@@ -40,22 +40,23 @@ def _say(text: str) -> None:
 
 def _at_exit() -> None:
     counts = _hotplate.counts()
-    dropped = counts["dropped_ring"] + counts["dropped_store"] + counts["dropped_memory"]
+    missing = counts["finished"] - counts["stored"]
     trouble = _hotplate.trouble()
-    if dropped or trouble:
-        _say(f"{dropped} of {counts['finished']} requests were not stored{': ' + trouble if trouble else ''}")
+    if missing:
+        _say(f"{missing} of {counts['finished']} requests were not stored{': ' + trouble if trouble else ''}")
 
 
 def _flask_came(module: ModuleType) -> None:
     settings = from_environment(Settings(level="trace"))
     if "pytest" in sys.modules:
         settings = from_environment(Settings(level="trace", kind=2))
+    atexit.register(_at_exit)  # before start() registers its own: the last one runs first, and that one stores the rest
     try:
         _capture.start(settings)
     except Exception as error:
+        atexit.unregister(_at_exit)
         _say(f"nothing is recorded: {error}")
         return
-    atexit.register(_at_exit)
     state = _hotplate.status()
     if settings.level == "trace" and state["trace_reason"]:
         why = "no tool id of sys.monitoring is free" if state["trace_reason"] == 2 else "not possible here"

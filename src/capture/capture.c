@@ -227,6 +227,7 @@ hp_err hp__cap_open_with(const struct hp_cap_config *config, const struct hp_wri
         return HP_ENOMEM;
     }
     cap->counts = cap->early;
+    cap->slow_ns = config->slow_ns;
     cap->ring_bytes = config->ring_bytes != 0 ? config->ring_bytes : RING_DEFAULT;
     hp_buf_init(&cap->shape, cap->ring_bytes);
     hp_buf_init(&cap->values, cap->ring_bytes);

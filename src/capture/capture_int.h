@@ -38,7 +38,7 @@
 #define HP_GROUP_SLOTS    1024u /* power of two, twice the cap of groups */
 #define HP_SQL_NOT_KEPT   UINT32_MAX
 #define HP_SQL_SUPPRESSED (UINT32_MAX - 1)
-#define HP_SQL_OVERLAP      0x100u /* flag of hp_cap_sql_begin, not stored */
+#define HP_SQL_OVERLAP    0x100u /* flag of hp_cap_sql_begin, not stored */
 #define HP_LANE_KINDS     5
 
 _Static_assert(HP_GROUP_SLOTS >= 2 * HP_GROUP_CAP, "at most half full");
@@ -65,6 +65,7 @@ struct hp_cap {
     uint32_t root_syms[HP_LANE_KINDS];
     uint32_t call_inner_ps, call_outer_ps;
     uint64_t request_cost_ns, sql_cost_ns; /* our own, measured at open */
+    uint64_t slow_ns;                      /* requests that take less keep no detail; 0: all do */
 
     struct hp_buf shape, values, encoded; /* scratch of finish */
     uint32_t *numbers;                    /* owned, scratch: tree node → position */

@@ -226,17 +226,20 @@ static void push(struct hp_cap_request *request)
         return;
     }
     struct hp_record record = {.req = request->facts};
+    bool brief = request->facts.wall_ns - request->facts.own_ns < cap->slow_ns;
     if (request->facts.level >= HP_LEVEL_MONITOR) {
+        record.groups = request->groups; /* the sums over all requests need them */
+        record.group_count = request->group_count;
+    }
+    if (request->facts.level >= HP_LEVEL_MONITOR && !brief) {
         record.lanes = request->lanes;
         record.edges = request->edges;
         record.stmts = request->stmts;
-        record.groups = request->groups;
         record.lane_count = request->lane_count;
         record.edge_count = request->edge_count;
         record.stmt_count = request->stmt_count;
-        record.group_count = request->group_count;
     }
-    if (request->tree_used) {
+    if (request->tree_used && !brief) {
         if (encode_tree(cap, request->tree)) {
             number_nodes(request, cap->numbers);
             record.shape = hp_buf_str(&cap->shape);

@@ -6,7 +6,7 @@
 struct hp_str hp_framename_plain(const struct hp_symbol *symbol)
 {
     struct hp_str name = symbol->name;
-    if (symbol->kind != HP_SYM_PYTHON) {
+    if (symbol->kind == HP_SYM_C) {
         return name;
     }
     for (size_t i = name.n; i > 0; i--) {

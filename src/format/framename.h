@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "model/dict.h"
 
-/* co_name: the last part of a qualified name ("f.<locals>.<lambda>" gives "<lambda>"); of anything but Python the name as it is. */
+/* co_name: the last part of a qualified name ("f.<locals>.<lambda>" gives "<lambda>"); of C functions the name as it is. */
 struct hp_str hp_framename_plain(const struct hp_symbol *symbol);
 
 /* co_filename as the interpreter has it, "~" for C functions and what else has no file. */

@@ -317,7 +317,8 @@ def test_recursion_limit_is_the_applications(tmp_path: Path) -> None:
         counts = trees.counts(found[run]["/limit"][2], "shapes.py")
         depth, again = (found[run]["/limit"][1][name] for name in ("depth", "again"))
         noted = sum(calls for name, calls in counts.items() if name.startswith("note:"))
-        assert noted == depth + again + 2
+        # The hook of 3.11 sees a call before the interpreter refuses it: one more for each time the limit was met.
+        assert noted - (depth + again + 2) in ((0,) if MONITORING else (0, 1, 2))
     assert found["counts"]["errors"] == 0
 
 

@@ -1,0 +1,255 @@
+"""Route, view, phases, exceptions and the place of extensions' work, as Flask knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support_py import captured
+from support_py.isolated import run_isolated
+
+HERE = __file__
+OUTER, BEFORE, VIEW, TEMPLATE, AFTER, TEARDOWN, BODY = range(7)
+
+
+def at(mark: str) -> int:
+    return captured.line_of(HERE, mark)
+
+
+def phases(store: str) -> Any:
+    import time
+
+    from flask import Response, render_template_string, stream_with_context
+
+    captured.start(store, "monitor")
+    app = captured.flask_app(lambda: "")
+
+    @app.before_request
+    def before() -> None:
+        time.sleep(0.011)
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        time.sleep(0.017)
+        return response
+
+    @app.teardown_request
+    def teardown(_error: Any) -> None:
+        time.sleep(0.019)
+
+    @app.get("/sleepy")
+    def sleepy() -> Any:
+        time.sleep(0.013)
+        page = render_template_string("{{ sleep(0.015) }}", sleep=time.sleep)
+
+        def body() -> Any:
+            time.sleep(0.021)
+            yield page
+
+        return Response(stream_with_context(body()))
+
+    real = app.wsgi_app
+
+    def middleware(environ: Any, start_response: Any) -> Any:
+        time.sleep(0.009)
+        return real(environ, start_response)
+
+    app.wsgi_app = middleware
+    return captured.last(app, "/sleepy", times=2)
+
+
+def test_each_phase_has_its_own_time_and_the_sum_is_the_wall(tmp_path: Any) -> None:
+    record = run_isolated(phases, str(tmp_path / "s.db"))
+    ms = [ns / 1e6 for ns in record["phases"]]
+    assert sum(record["phases"]) == record["wall_ns"]
+    for phase, least in [(OUTER, 9), (BEFORE, 11), (VIEW, 13), (TEMPLATE, 15), (AFTER, 17), (TEARDOWN, 19), (BODY, 21)]:
+        assert least <= ms[phase] < least + 30, (phase, ms)
+
+
+def routes(store: str) -> Any:
+    import functools
+
+    from flask import Blueprint, Flask
+    from flask.views import MethodView
+
+    captured.start(store)
+    app = Flask("views_under_test")
+
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @app.get("/plain/<int:number>")
+    @decorate
+    def plain(number: int) -> str:
+        return str(number)
+
+    class Things(MethodView):
+        def get(self) -> str:
+            return "things"
+
+    blueprint = Blueprint("shop", __name__, url_prefix="/shop")
+
+    @blueprint.get("/item")
+    def item() -> str:
+        return ""
+
+    @app.get("/half")
+    def half() -> str:
+        return ""
+
+    app.view_functions["half"] = functools.partial(half)
+    app.add_url_rule("/things", view_func=decorate(Things.as_view("things")))
+    app.register_blueprint(blueprint)
+    found = {}
+    for path in ["/plain/3", "/things", "/shop/item", "/half", "/nowhere", "/static/none.css"]:
+        record = captured.last(app, path)
+        view = str(record["view"]).rpartition("<locals>.")[2]
+        found[path] = [record["method"], record["rule"], record["endpoint"], view, record["status"]]
+    return found
+
+
+def test_route_and_view_of_functions_method_views_partials_and_nothing(tmp_path: Any) -> None:
+    found = run_isolated(routes, str(tmp_path / "s.db"))
+    assert found["/plain/3"] == ["GET", "/plain/<int:number>", "plain", "plain", 200]
+    assert found["/things"] == ["GET", "/things", "things", "Things.get", 200]
+    assert found["/shop/item"] == ["GET", "/shop/item", "shop.item", "item", 200]
+    assert found["/half"] == ["GET", "/half", "half", "half", 200]
+    assert found["/nowhere"] == ["GET", "<unmatched>", "", "", 404]
+    assert found["/static/none.css"][:3] == ["GET", "/static/<path:filename>", "static"]
+
+
+def failures(store: str) -> Any:
+    captured.start(store)
+    app = captured.flask_app(lambda: "")
+
+    class Refused(Exception):
+        pass
+
+    def deep(kind: Any) -> None:
+        raise kind
+
+    app.add_url_rule("/a", "a", lambda: deep(Refused("1")))
+    app.add_url_rule("/b", "b", lambda: deep(Refused("2")))
+    app.add_url_rule("/c", "c", lambda: deep(KeyError("3")))
+    app.add_url_rule("/d", "d", lambda: "" if deep(LookupError()) else "")
+    app.register_error_handler(LookupError, lambda _error: ("handled", 418))
+    found = []
+    for path in ("/a", "/b", "/c", "/"):
+        record = captured.last(app, path)
+        found.append([record["status"], record["exception"], record["exception_group"]])
+    return found
+
+
+def test_unhandled_exceptions_have_a_type_and_a_group(tmp_path: Any) -> None:
+    a, b, c, fine = run_isolated(failures, str(tmp_path / "s.db"))
+    assert a[0] == 500
+    assert a[1].endswith("Refused")
+    assert a[1:] == b[1:]
+    assert c[0] == 418  # a KeyError is a LookupError: handled, so no exception of the request
+    assert c[1:] == ["", 0]
+    assert fine == [200, "", 0]
+
+
+LIBRARY = '''
+import sqlite3
+def load():
+    sqlite3.connect(":memory:").execute("select 1").fetchall()
+def init_app(app):
+    app.before_request(load)
+def view():
+    load()
+    return "library"
+'''
+
+
+def extension(store: str, folder: str) -> Any:
+    import sys
+    from pathlib import Path
+
+    package = Path(folder) / "site-packages"
+    package.mkdir()
+    (package / "flask_loads.py").write_text(LIBRARY)
+    sys.path.insert(0, str(package))
+    import flask_loads
+
+    captured.start(store)
+    plain = captured.flask_app(lambda: "")  # never matched by a place
+    flask_loads.init_app(plain)  # registered
+    other = captured.flask_app(lambda: "")
+    other.add_url_rule("/library", "library", flask_loads.view)  # rule registered
+    found = []
+    for record in (captured.last(plain), captured.last(other, "/library")):
+        (statement,) = record["statements"]
+        found.append([statement["line"], statement["via"]])
+    return found
+
+
+def test_work_without_application_code_is_placed_where_it_was_registered(tmp_path: Any) -> None:
+    hook, rule = run_isolated(extension, str(tmp_path / "s.db"), str(tmp_path))
+    assert hook == [at("registered"), "flask_loads.py"]
+    assert rule == [at("rule registered"), "flask_loads.py"]
+
+
+LISTENER = '''
+import sqlite3
+def on_request(sender, **extra):
+    sqlite3.connect(":memory:").execute("select 1").fetchall()
+'''
+
+
+def signal(store: str, folder: str) -> Any:
+    import sys
+    from pathlib import Path
+
+    from flask import request_started
+
+    package = Path(folder) / "site-packages"
+    package.mkdir()
+    (package / "listens.py").write_text(LISTENER)
+    sys.path.insert(0, str(package))
+    import listens
+    from flask import Flask
+
+    captured.start(store)
+    app = Flask("views_under_test")
+
+    @app.get("/")  # decorator
+    def view() -> str:
+        return ""
+
+    request_started.connect(listens.on_request)
+    (statement,) = captured.last(app)["statements"]
+    return [statement["line"], statement["name"].rpartition(".")[2], statement["via"]]
+
+
+def test_the_views_decorator_is_the_last_resort(tmp_path: Any) -> None:
+    pytest.importorskip("blinker")
+    assert run_isolated(signal, str(tmp_path / "s.db"), str(tmp_path)) == [at("decorator"), "view", "listens.py"]
+
+
+def late_import(store: str) -> Any:
+    import sys
+
+    from hotplate import _hooks
+
+    captured.start(store)
+    _hooks.install()
+    _hooks.install()
+    assert "sqlalchemy" not in sys.modules
+    assert "concurrent.futures.thread" not in sys.modules or True
+    import sqlalchemy
+    from sqlalchemy.engine.default import DefaultDialect
+
+    wrapped = DefaultDialect.do_execute
+    assert wrapped.__wrapped__.__qualname__ == "DefaultDialect.do_execute"  # type: ignore[attr-defined]
+    assert not hasattr(wrapped.__wrapped__, "__wrapped__")  # type: ignore[attr-defined]
+    return sqlalchemy.__spec__.loader.__class__.__name__
+
+
+@pytest.mark.sqlalchemy
+def test_modules_imported_later_are_hooked_once_and_keep_their_loader(tmp_path: Any) -> None:
+    assert run_isolated(late_import, str(tmp_path / "s.db")) == "SourceFileLoader"

@@ -577,10 +577,10 @@ static bool is_orm(PyObject *context)
 {
     PyObject *options = context == NULL ? NULL : hp_attribute(context, str_execution_options);
     bool found = false;
-    if (options != NULL && PyDict_Check(options) && PyDict_GET_SIZE(options) != 0) {
-        for (size_t i = 0; i < sizeof orm_options / sizeof orm_options[0] && !found; i++) {
-            found = PyDict_GetItemWithError(options, orm_options[i]) != NULL;
-        }
+    Py_ssize_t size =
+        options == NULL ? 0 : PyObject_Size(options); /* an immutabledict; a type of its own in 1.4 */
+    for (size_t i = 0; size > 0 && i < sizeof orm_options / sizeof orm_options[0] && !found; i++) {
+        found = PySequence_Contains(options, orm_options[i]) == 1;
     }
     Py_XDECREF(options);
     PyErr_Clear();

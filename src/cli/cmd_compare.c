@@ -15,7 +15,7 @@ static const char help[] =
     "\n"
     "Before and after: each route's median with a 95 % interval, and of each finding\n"
     "what was predicted and what was measured.\n"
-    "A, B: a label, a revision, label:L, or FROM..TO (moments, either may be missing).\n"
+    "A, B: a label, a revision, label:L, or FROM..TO (moments, one may be missing).\n"
     "  --fail-on   exit 3 if p50, p90, p95, p99 or mean (%, ms), sql or errors of a\n"
     "              route grew by more, or there is a new-finding\n";
 

@@ -13,7 +13,7 @@
 static const char help[] =
     "hotplate flame [INPUT] -o FILE.svg [--width 1200] [--min 0.1%] [--raw]\n"
     "\n"
-    "A flame graph as SVG, without script; numbers show on hover. Application code is\n"
+    "An SVG flame graph without script; numbers show on hover. Application code is\n"
     "strong, library code pale; threads stand below, with a scale of their own.\n"
     "  -o, --output FILE   - for stdout\n"
     "  --min P             leave out boxes narrower than this (0.1%)\n"

@@ -14,7 +14,7 @@ static const char help[] =
     "hotplate report\n"
     "\n"
     "A sentence per slow route, then its causes in rank order: the line to edit, the\n"
-    "evidence, what a fix would save, what to do; then what is left, then all routes.\n";
+    "evidence, what a fix would save, what to do; then what is left, and all routes.\n";
 
 /* Columns to break our own text at: the terminal's, within reason. */
 static uint32_t text_width(void)

@@ -16,7 +16,7 @@
 static const char help[] =
     "hotplate sql [--min 100ms] [--sort total|calls|max] [--limit N]\n"
     "\n"
-    "Statements with literals folded, by route and place. Times are execute and fetch.\n"
+    "Statements with literals folded, by route and place. Times: execute and fetch.\n"
     "  --min T     only those whose slowest execution took at least this long\n"
     "  --limit N   30 unless said otherwise\n";
 

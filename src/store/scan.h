@@ -5,7 +5,7 @@
  *
  * Cap: HP_SCAN_CAP rows. A range with more is thinned: half of the rows go, chosen by a hash of their number, as
  * often as needed. So every row has the same chance, and the same data give the same rows. Who needs all rows
- * streams them (read.c).
+ * streams them (filter.c).
  */
 #ifndef HP_SCAN_H
 #define HP_SCAN_H

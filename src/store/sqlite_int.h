@@ -1,8 +1,9 @@
 /* sqlite_int.h -- the SQLite back end's handle and what its files share; private to src/store/sqlite*.c.
  *
- *     sqlite.c          open, close, migrate, errors, statements      sqlite_read.c    rows, details, rollups, losses
- *     sqlite_write.c    process, request, detail, commit              sqlite_tidy.c    caps
- *     sqlite_words.c    ids of the writer and of the reader           sqlite_note.c    labels, findings, settings, sources
+ *     sqlite.c          open, close, errors, statements    sqlite_read.c    rows, details, rollups, losses
+ *     sqlite_open.c     folder, schema, whose file it is
+ *     sqlite_write.c    process, request, commit           sqlite_tidy.c    caps
+ *     sqlite_words.c    ids of writer and reader           sqlite_note.c    labels, findings, settings, sources
  *     sqlite_rollup.c   tallies to rows
  *
  * Two translations of ids, never mixed: writing goes from the writer's dictionary to rows (arrays, one load a word), reading from
@@ -13,7 +14,7 @@
 #define HP_SQLITE_INT_H
 
 #include "base/map.h"
-#include "sqlite_sql.h"
+#include "store/sqlite_sql.h"
 #include "store/store_int.h"
 #include "store/tally.h"
 

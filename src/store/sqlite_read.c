@@ -1,4 +1,4 @@
-/* sqlite_read.c -- what read.c asks: rows of a stretch of time, one record, rollups, losses.
+/* sqlite_read.c -- what the questions ask: rows of a stretch of time, one record, rollups, losses.
  *
  * There is no index on time: `block` says for every 1,024 rows from when to when they are, which bounds the numbers of rows to
  * look at. Nothing here calls out to the user while a statement of the same kind runs.

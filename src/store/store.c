@@ -1,4 +1,4 @@
-/* store.c -- the public functions that pass an operation on to the back end. Questions that need work are in read.c. */
+/* store.c -- the public functions that pass an operation on to the back end. Questions that need work: routes.c, pick.c, merge.c. */
 #include "store/store.h"
 
 #include "base/mem.h"
@@ -237,7 +237,7 @@ hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp
     return err == HP_OK ? store->ops->set_setting(store, key, value, info) : err;
 }
 
-/* --- helpers of the back ends and of read.c --- */
+/* --- helpers of the back ends and of the questions --- */
 
 const struct hp_dict *hp_store_dict(const struct hp_store *store)
 {

@@ -1,8 +1,8 @@
-/* store_int.h -- what store.c, read.c and the back ends share; private to src/store.
+/* store_int.h -- what store.c, the questions and the back ends share; private to src/store.
  *
  * A back end embeds `struct hp_store` as its first member and fills a table of operations. It stores, and answers small
  * questions: rows in a stretch of time, the detail of one row, rollups of whole minutes. What is worked out of these
- * (routes, samples, merged trees) is in read.c, once for all back ends.
+ * (routes, samples, merged trees) is in routes.c, pick.c and merge.c, once for all back ends.
  */
 #ifndef HP_STORE_INT_H
 #define HP_STORE_INT_H

@@ -34,6 +34,9 @@ SCAFFOLDING = Counter(
     }
 )
 
+# Many code objects with one file, line and name (namedtuple's): cProfile keeps the last one's figures, we add them up.
+SHARED_NAME = "<string>:1(<lambda>)"
+
 
 # ---- what runs in a process of its own ----
 
@@ -221,12 +224,17 @@ def test_prints_the_table_that_werkzeug_prints(name: str, path: str) -> None:
         else:
             expected[place] = left
     got = rows(ours["table"])
+    more = 0
+    if SHARED_NAME in expected:
+        assert got[SHARED_NAME] >= expected[SHARED_NAME]
+        more = got[SHARED_NAME][0] - expected[SHARED_NAME][0]
+        expected[SHARED_NAME] = got[SHARED_NAME]
     assert set(got) == set(expected), (sorted(set(got) - set(expected)), sorted(set(expected) - set(got)))
     assert {place: (calls, expected[place]) for place, calls in got.items() if calls != expected[place]} == {}
     totals = [TOTAL.search(text["table"]) for text in (theirs, ours)]
     assert totals[0] is not None
     assert totals[1] is not None
-    assert int(totals[0][1]) - int(totals[1][1]) == sum(SCAFFOLDING.values())
+    assert int(totals[0][1]) - int(totals[1][1]) == sum(SCAFFOLDING.values()) - more
     # The text around the rows is the same, line by line.
     def frame(table: str) -> list[str]:
         return [TOTAL.sub("TOTAL", line) for line in table.splitlines() if not ROW.match(line)]

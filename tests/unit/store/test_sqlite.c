@@ -516,6 +516,30 @@ static void a_cap_holds_while_requests_with_trees_pour_in(void **state)
     make_fini(&m);
 }
 
+static void when_no_detail_is_left_the_oldest_rows_go(void **state)
+{
+    struct place *place = *state;
+    struct hp_store *store = NULL;
+    struct make m;
+    make_init(&m, "rev1", 0);
+    ok(place, open_at(place, HP_STORE_WRITE, (uint64_t)2 << 20, &store));
+    for (unsigned i = 0; i < 60; i++) {
+        write_batch(place, store, &m, 1 + i * 1000, 1000, 1, 0);
+        ok(place, hp_store_tidy(store, &place->info));
+        assert_true(bytes_of(place) <= (uint64_t)2 << 20);
+    }
+    struct hp_complete c = complete(place, store);
+    assert_int_equal(c.recorded + c.evicted_requests, 60000);
+    assert_true(c.recorded > 5000 && c.evicted_requests > 30000);
+    assert_int_equal(c.evicted_detail, 0);
+    struct hp_scope old = {.to_ns = T0 + 10000 * MS};
+    struct hp_complete before;
+    ok(place, hp_store_complete(store, &old, &before, &place->info));
+    assert_int_equal(before.recorded, 0);
+    close_it(store);
+    make_fini(&m);
+}
+
 static void disk_is_given_back(void **state)
 {
     struct place *place = *state;
@@ -651,6 +675,7 @@ int main(void)
         TEST(a_killed_writer_leaves_every_committed_request),
         TEST(closing_and_opening_within_a_minute_adds_up),
         TEST(a_cap_holds_while_requests_with_trees_pour_in),
+        TEST(when_no_detail_is_left_the_oldest_rows_go),
         TEST(disk_is_given_back),
         TEST(shapes_go_with_their_last_request_and_come_back),
         TEST(more_rows_than_memory_keeps_come_from_rollups),

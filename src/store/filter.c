@@ -1,0 +1,178 @@
+/* filter.c -- see filter.h. */
+#include "store/filter.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+hp_err hp__read_no_memory(struct hp_errinfo *info)
+{
+    return hp_err_set(info, HP_ENOMEM, 0, "out of memory while reading the store");
+}
+
+uint64_t hp__scope_to(const struct hp_scope *scope)
+{
+    return scope->to_ns != 0 ? scope->to_ns : (uint64_t)INT64_MAX;
+}
+
+/* ---- rows of a scope ---- */
+
+static hp_err load(struct hp_store *store, const struct hp_scope *scope, struct hp__stamp *stamp,
+                   struct hp_errinfo *info)
+{
+    struct hp__scan *scan = &store->scan;
+    uint64_t to_ns = hp__scope_to(scope);
+    hp_err err = store->ops->stamp(store, stamp, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    bool same = scan->loaded && scan->from_ns == scope->from_ns && scan->to_ns == to_ns &&
+                scan->generation == stamp->generation && scan->last_row <= stamp->last_row;
+    if (same && scan->last_row == stamp->last_row) {
+        return HP_OK;
+    }
+    if (!same) {
+        hp__scan_clear(scan);
+    }
+    scan->loaded = false;
+    err = store->ops->scan(store, scope->from_ns, to_ns, scan->last_row, hp__scan_add, scan, info);
+    if (err == HP_OK && scan->err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    if (err != HP_OK) {
+        hp__scan_clear(scan);
+        return err;
+    }
+    scan->loaded = true;
+    scan->from_ns = scope->from_ns;
+    scan->to_ns = to_ns;
+    scan->generation = stamp->generation;
+    scan->last_row = stamp->last_row;
+    return HP_OK;
+}
+
+/* "GET /x", the rule alone, or the endpoint. */
+static bool route_is(const struct hp_dict *dict, uint32_t id, struct hp_str text)
+{
+    struct hp_route route = hp_dict_route(dict, id);
+    size_t m = route.method.n;
+    if (hp_str_eq(text, route.rule) || (route.endpoint.n != 0 && hp_str_eq(text, route.endpoint))) {
+        return true;
+    }
+    return m != 0 && text.n == m + 1 + route.rule.n && memcmp(text.p, route.method.p, m) == 0 &&
+           text.p[m] == ' ' && hp_str_eq(hp_str_make(text.p + m + 1, route.rule.n), route.rule);
+}
+
+static bool wants_route(struct hp__filter *filter, uint32_t id)
+{
+    if (filter->route != 0 && id != filter->route) {
+        return false;
+    }
+    if (filter->scope->route.n == 0) {
+        return true;
+    }
+    if (id >= filter->route_count) {
+        uint32_t count = hp_dict_route_count(filter->store->dict);
+        count = count > id ? count : id + 1;
+        uint8_t *routes = hp_realloc(filter->routes, count);
+        if (routes == NULL) {
+            filter->err = HP_ENOMEM;
+            return false;
+        }
+        memset(routes + filter->route_count, 0, count - filter->route_count);
+        filter->routes = routes;
+        filter->route_count = count;
+    }
+    if (filter->routes[id] == 0) {
+        filter->routes[id] = route_is(filter->store->dict, id, filter->scope->route) ? 1 : 2;
+    }
+    return filter->routes[id] == 1;
+}
+
+bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revision)
+{
+    return (!filter->by_revision || revision == filter->revision) && wants_route(filter, route);
+}
+
+static bool filtered(void *ctx, const struct hp__row *row)
+{
+    struct hp__filter *filter = ctx;
+    if (!hp__filter_wants(filter, row->route, row->revision)) {
+        return filter->err == HP_OK;
+    }
+    return filter->fn(filter->ctx, row);
+}
+
+/* Every row of the scope, oldest number first: from memory, or streamed when memory holds only some. `sampled`: some will do. */
+hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp__row_fn fn, void *ctx,
+                       struct hp_errinfo *info)
+{
+    struct hp_store *store = filter->store;
+    hp_err err = HP_OK;
+    filter->fn = fn;
+    filter->ctx = ctx;
+    if (store->scan.keep_mask != 0 && !sampled) {
+        err = store->ops->scan(store, filter->scope->from_ns, hp__scope_to(filter->scope), 0, filtered,
+                               filter, info);
+    } else {
+        for (size_t i = 0; i < store->scan.count && filtered(filter, &store->scan.rows[i]); i++) {
+        }
+    }
+    if (err == HP_OK && filter->err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    return err;
+}
+
+bool hp__newest_keep(void *ctx, const struct hp__row *row)
+{
+    struct hp__newest *newest = ctx;
+    if (newest->row == 0 || row->start_ns >= newest->start_ns) {
+        *newest = (struct hp__newest){row->start_ns, row->row, row->revision};
+    }
+    return true;
+}
+
+/* Begin a question: snapshot, rows in memory, filter. Owes filter_fini whatever the result. */
+hp_err hp__filter_init(struct hp__filter *filter, struct hp_store *store, const struct hp_scope *scope,
+                       uint32_t route, struct hp__stamp *stamp, struct hp_errinfo *info)
+{
+    *filter = (struct hp__filter){.store = NULL, .scope = scope, .route = route};
+    hp_err err = hp__store_ask(store, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    filter->store = store;
+    err = load(store, scope, stamp, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    if (scope->revision.n != 0) {
+        filter->by_revision = true;
+        err = hp_dict_add_string(store->dict, scope->revision, &filter->revision);
+        return err == HP_OK ? err : hp__read_no_memory(info);
+    }
+    if (scope->newest_revision) {
+        struct hp__newest newest = {0};
+        err = hp__filter_rows(filter, false, hp__newest_keep, &newest, info);
+        filter->by_revision = newest.row != 0;
+        filter->revision = newest.revision;
+    }
+    return err;
+}
+
+void hp__filter_fini(struct hp__filter *filter)
+{
+    hp_free(filter->routes);
+    if (filter->store != NULL) {
+        hp__store_answered(filter->store);
+    }
+}
+
+/* The minutes that lie wholly in scope. */
+void hp__scope_minutes(const struct hp_scope *scope, uint64_t *from, uint64_t *to)
+{
+    *from = scope->from_ns / HP_MINUTE_NS + (scope->from_ns % HP_MINUTE_NS != 0);
+    *to = hp__scope_to(scope) / HP_MINUTE_NS;
+    *to = *to > *from ? *to : *from;
+}

@@ -1,0 +1,51 @@
+/* filter.h -- a scope at work: which rows a question is about, handed out one by one.
+ *
+ * Why: every question begins alike (snapshot, rows in memory, route and revision) and ends alike. Private to src/store; the
+ * questions are in routes.c, pick.c and merge.c.
+ */
+#ifndef HP_FILTER_H
+#define HP_FILTER_H
+
+#include "store/store_int.h"
+
+struct hp__filter {
+    struct hp_store *store;       /* NULL until the question has begun */
+    const struct hp_scope *scope; /* borrowed */
+    uint8_t *routes;              /* owned; by route id: 0 not looked at, 1 in, 2 out */
+    uint32_t route_count;
+    uint32_t route, revision; /* exact ids; route 0: any */
+    bool by_revision;
+    hp__row_fn fn; /* of the pass that runs */
+    void *ctx;
+    hp_err err; /* sticky: no memory */
+};
+
+/* Begin a question: snapshot, rows of the range in memory, route and revision. `route` 0: as the scope says. Owes
+ * hp__filter_fini whatever the result. Fails as reading does, with `info`. */
+HP_CHECK hp_err hp__filter_init(struct hp__filter *filter, struct hp_store *store,
+                                const struct hp_scope *scope, uint32_t route, struct hp__stamp *stamp,
+                                struct hp_errinfo *info);
+void hp__filter_fini(struct hp__filter *filter);
+
+/* Every row in scope, oldest number first: from memory, or streamed when memory holds only some of them; `sampled`: some will
+ * do. `fn` must not ask the store. */
+HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp__row_fn fn, void *ctx,
+                                struct hp_errinfo *info);
+
+/* Whether a route and a revision (ids of the handle's dictionary) are in scope. False with filter->err without memory. */
+bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revision);
+
+/* The row that started last (an hp__row_fn). */
+struct hp__newest {
+    uint64_t start_ns, row;
+    uint32_t revision;
+};
+bool hp__newest_keep(void *newest, const struct hp__row *row);
+
+/* End of a scope's range; the minutes [from, to) that lie wholly within it. */
+uint64_t hp__scope_to(const struct hp_scope *scope);
+void hp__scope_minutes(const struct hp_scope *scope, uint64_t *from, uint64_t *to);
+
+hp_err hp__read_no_memory(struct hp_errinfo *info);
+
+#endif

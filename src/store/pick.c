@@ -1,0 +1,288 @@
+/* pick.c -- single requests: by id, the newest or slowest, a sample spread over durations, all durations.
+ *
+ * What is handed to callbacks is picked first and then read, so a callback may ask the store itself.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/filter.h"
+
+/* ---- single requests ---- */
+
+/* The `limit` first rows of an order: a heap whose root is the last of them. */
+struct top {
+    struct hp__row *heap;
+    size_t count, limit, capacity;
+    enum hp_request_sort sort;
+    hp_err err;
+};
+
+/* Whether `a` comes before `b` in what is handed out. */
+static bool comes_first(enum hp_request_sort sort, const struct hp__row *a, const struct hp__row *b)
+{
+    uint64_t x = sort == HP_SORT_NEWEST ? a->start_ns : a->duration_ns;
+    uint64_t y = sort == HP_SORT_NEWEST ? b->start_ns : b->duration_ns;
+    return x != y ? x > y : a->row > b->row;
+}
+
+static void sink(struct top *top, size_t at)
+{
+    for (;;) {
+        size_t last = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < top->count; child++) {
+            if (comes_first(top->sort, &top->heap[last], &top->heap[child])) {
+                last = child;
+            }
+        }
+        if (last == at) {
+            return;
+        }
+        struct hp__row held = top->heap[at];
+        top->heap[at] = top->heap[last];
+        top->heap[last] = held;
+        at = last;
+    }
+}
+
+static void rise(struct top *top, size_t at)
+{
+    while (at != 0 && comes_first(top->sort, &top->heap[(at - 1) / 2], &top->heap[at])) {
+        struct hp__row held = top->heap[at];
+        top->heap[at] = top->heap[(at - 1) / 2];
+        top->heap[(at - 1) / 2] = held;
+        at = (at - 1) / 2;
+    }
+}
+
+static bool offer(void *ctx, const struct hp__row *row)
+{
+    struct top *top = ctx;
+    if (top->count < top->limit) {
+        if (top->count == top->capacity) {
+            size_t capacity = top->capacity == 0 ? 64 : top->capacity * 2;
+            struct hp__row *heap = hp_realloc(top->heap, capacity * sizeof *heap);
+            if (heap == NULL) {
+                top->err = HP_ENOMEM;
+                return false;
+            }
+            top->heap = heap;
+            top->capacity = capacity;
+        }
+        top->heap[top->count] = *row;
+        rise(top, top->count++);
+    } else if (top->count != 0 && comes_first(top->sort, row, &top->heap[0])) {
+        top->heap[0] = *row;
+        sink(top, 0);
+    }
+    return true;
+}
+
+/* Sort the heap in place: the last one goes to the end, again and again. */
+static void sort_top(struct top *top)
+{
+    size_t count = top->count;
+    while (top->count > 1) {
+        struct hp__row held = top->heap[0];
+        top->heap[0] = top->heap[--top->count];
+        top->heap[top->count] = held;
+        sink(top, 0);
+    }
+    top->count = count;
+}
+
+hp_err hp_store_requests(struct hp_store *store, const struct hp_scope *scope, enum hp_request_sort sort,
+                         uint32_t limit, hp_request_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    struct top top = {.sort = sort, .limit = limit};
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, false, offer, &top, info);
+    }
+    if (err == HP_OK && top.err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    sort_top(&top);
+    for (size_t i = 0; err == HP_OK && i < top.count; i++) {
+        struct hp_request_row row;
+        err = store->ops->request(store, top.heap[i].row, &row, info);
+        if (err == HP_OK && !fn(ctx, &row)) {
+            break;
+        }
+    }
+    hp_free(top.heap);
+    hp__filter_fini(&filter);
+    return err;
+}
+
+hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_arena *arena,
+                        struct hp_record *record, struct hp_errinfo *info)
+{
+    uint64_t row = 0;
+    hp_err err = hp__store_ask(store, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    err = store->ops->find(store, request_id, &row, info);
+    if (err == HP_OK) {
+        err = store->ops->record(store, row, arena, record, info);
+    }
+    hp__store_answered(store);
+    return err;
+}
+
+/* ---- samples and durations ---- */
+
+struct picked {
+    uint64_t duration_ns, row;
+};
+
+struct picks {
+    struct picked *list;
+    size_t count, capacity;
+    uint64_t detail_from;
+    bool detailed; /* only rows with a detail of their own */
+    hp_err err;
+};
+
+static bool pick(void *ctx, const struct hp__row *row)
+{
+    struct picks *picks = ctx;
+    if (picks->detailed && !(row->detailed && row->row >= picks->detail_from)) {
+        return true;
+    }
+    if (picks->count == picks->capacity) {
+        size_t capacity = picks->capacity == 0 ? 256 : picks->capacity * 2;
+        struct picked *list = hp_realloc(picks->list, capacity * sizeof *list);
+        if (list == NULL) {
+            picks->err = HP_ENOMEM;
+            return false;
+        }
+        picks->list = list;
+        picks->capacity = capacity;
+    }
+    picks->list[picks->count++] = (struct picked){row->duration_ns, row->row};
+    return true;
+}
+
+static int by_duration(const void *a, const void *b)
+{
+    const struct picked *x = a;
+    const struct picked *y = b;
+    if (x->duration_ns != y->duration_ns) {
+        return x->duration_ns < y->duration_ns ? -1 : 1;
+    }
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Rows with detail, or where there are none (monitor level without SQL, or evicted) all. */
+static hp_err pick_rows(struct hp__filter *filter, struct picks *picks, struct hp_errinfo *info)
+{
+    picks->detailed = true;
+    hp_err err = hp__filter_rows(filter, true, pick, picks, info);
+    if (err == HP_OK && picks->err == HP_OK && picks->count == 0) {
+        picks->detailed = false;
+        err = hp__filter_rows(filter, true, pick, picks, info);
+    }
+    if (err == HP_OK && picks->err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    if (err == HP_OK && picks->count != 0) {
+        qsort(picks->list, picks->count, sizeof *picks->list, by_duration);
+    }
+    return err;
+}
+
+hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *scope, uint32_t route, uint32_t most,
+                       struct hp_arena *arena, hp_record_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp = {0};
+    struct picks picks = {0};
+    hp_err err = hp__filter_init(&filter, store, scope, route, &stamp, info);
+    if (err == HP_OK) {
+        picks.detail_from = stamp.detail_from;
+        err = pick_rows(&filter, &picks, info);
+    }
+    size_t strata = picks.count < most ? picks.count : most;
+    for (size_t i = 0; err == HP_OK && i < strata; i++) {
+        /* The middle of each stratum of ranks. */
+        size_t rank = (size_t)(((uint64_t)2 * i + 1) * picks.count / ((uint64_t)2 * strata));
+        struct hp_record record;
+        err = store->ops->record(store, picks.list[rank].row, arena, &record, info);
+        if (err == HP_OK && !fn(ctx, &record)) {
+            break;
+        }
+    }
+    hp_free(picks.list);
+    hp__filter_fini(&filter);
+    return err;
+}
+
+struct moment {
+    uint64_t start_ns, row, duration_ns;
+    uint32_t flags;
+    uint16_t status;
+};
+
+struct moments {
+    struct moment *list;
+    size_t count, capacity;
+    hp_err err;
+};
+
+static bool note(void *ctx, const struct hp__row *row)
+{
+    struct moments *all = ctx;
+    if (all->count == all->capacity) {
+        size_t capacity = all->capacity == 0 ? 256 : all->capacity * 2;
+        struct moment *list = hp_realloc(all->list, capacity * sizeof *list);
+        if (list == NULL) {
+            all->err = HP_ENOMEM;
+            return false;
+        }
+        all->list = list;
+        all->capacity = capacity;
+    }
+    all->list[all->count++] =
+        (struct moment){row->start_ns, row->row, row->duration_ns, row->flags, row->status};
+    return true;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct moment *x = a;
+    const struct moment *y = b;
+    if (x->start_ns != y->start_ns) {
+        return x->start_ns < y->start_ns ? -1 : 1;
+    }
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+hp_err hp_store_durations(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                          hp_duration_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    struct moments all = {0};
+    hp_err err = hp__filter_init(&filter, store, scope, route, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, false, note, &all, info);
+    }
+    if (err == HP_OK && all.err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    if (err == HP_OK && all.count != 0) {
+        qsort(all.list, all.count, sizeof *all.list, by_start);
+    }
+    for (size_t i = 0; err == HP_OK && i < all.count; i++) {
+        const struct moment *m = &all.list[i];
+        if (!fn(ctx, m->start_ns, m->duration_ns, m->flags, m->status)) {
+            break;
+        }
+    }
+    hp_free(all.list);
+    hp__filter_fini(&filter);
+    return err;
+}

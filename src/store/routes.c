@@ -1,0 +1,344 @@
+/* routes.c -- what a scope holds altogether: completeness, newest revision, sums and quantiles by route, source lines.
+ *
+ * Quantiles are exact, by sorting all durations of a route. Where there are more rows than scan.h keeps, whole minutes come
+ * from rollups and their sketches, the edges of the range still from rows.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "store/filter.h"
+
+#define PROCESS_CAP (1u << 20) /* processes of one question */
+
+hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope, struct hp_str *revision,
+                                struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    struct hp__newest newest = {0};
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, false, hp__newest_keep, &newest, info);
+    }
+    if (err == HP_OK) {
+        *revision = hp_dict_string(store->dict, newest.revision);
+    }
+    hp__filter_fini(&filter);
+    return err;
+}
+
+/* ---- completeness ---- */
+
+static bool count_row(void *ctx, const struct hp__row *row)
+{
+    struct hp_complete *out = ctx;
+    out->recorded++;
+    out->own_ns += (double)row->own_ns;
+    return true;
+}
+
+hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, struct hp_complete *out,
+                         struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    struct hp_complete sum = {0};
+    struct hp__losses losses = {0};
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, false, count_row, &sum, info);
+    }
+    if (err == HP_OK) {
+        struct hp_str revision =
+            filter.by_revision ? hp_dict_string(store->dict, filter.revision) : hp_str_make(NULL, 0);
+        err = store->ops->losses(store, scope->from_ns, hp__scope_to(scope), revision, &losses, info);
+    }
+    if (err == HP_OK) {
+        sum.sampled_out = losses.sampled_out;
+        sum.dropped_ring = losses.dropped_ring;
+        sum.dropped_tree = losses.dropped_tree;
+        sum.dropped_store = losses.dropped_store;
+        sum.dropped_memory = losses.dropped_memory;
+        sum.lost = losses.lost;
+        sum.evicted_requests = losses.evicted_requests;
+        sum.evicted_detail = losses.evicted_detail;
+        sum.dropped = sum.dropped_ring + sum.dropped_store + sum.dropped_memory;
+        sum.requests = sum.recorded + sum.sampled_out + sum.dropped + sum.lost;
+        *out = sum;
+    }
+    hp__filter_fini(&filter);
+    return err;
+}
+
+/* ---- routes ---- */
+
+struct route_sum {
+    struct hp_route_row row;
+    uint64_t cpu_requests;
+    size_t first, filled;     /* its stretch of durations */
+    struct hp_sketch *sketch; /* instead of durations */
+};
+
+struct route_sums {
+    struct route_sum *list; /* by route id */
+    uint32_t count;
+    struct hp__filter *filter;
+    uint64_t *durations;
+    uint64_t from_minute, to_minute; /* whole minutes taken from rollups */
+    bool sketched;
+    hp_err err;
+};
+
+static struct route_sum *sum_of(struct route_sums *sums, uint32_t route)
+{
+    if (route >= sums->count) {
+        uint32_t count = hp_dict_route_count(sums->filter->store->dict);
+        count = count > route ? count : route + 1;
+        struct route_sum *list = hp_realloc(sums->list, count * sizeof *list);
+        if (list == NULL) {
+            sums->err = HP_ENOMEM;
+            return NULL;
+        }
+        memset(list + sums->count, 0, (count - sums->count) * sizeof *list);
+        sums->list = list;
+        sums->count = count;
+    }
+    struct route_sum *sum = &sums->list[route];
+    if (sums->sketched && sum->sketch == NULL) {
+        sum->sketch = hp_sketch_new();
+        sums->err = sum->sketch == NULL ? HP_ENOMEM : sums->err;
+    }
+    return sums->err == HP_OK ? sum : NULL;
+}
+
+static bool sum_row(void *ctx, const struct hp__row *row)
+{
+    struct route_sums *sums = ctx;
+    uint64_t minute = row->start_ns / HP_MINUTE_NS;
+    if (sums->sketched && minute >= sums->from_minute && minute < sums->to_minute) {
+        return true;
+    }
+    struct route_sum *sum = sum_of(sums, row->route);
+    if (sum == NULL) {
+        return false;
+    }
+    sum->row.requests++;
+    sum->row.errors += hp__row_failed(row->status, row->flags);
+    sum->row.total_ns += row->duration_ns;
+    sum->row.own_ns += row->own_ns;
+    sum->row.statements += row->statements;
+    if (row->cpu_ns != HP_ABSENT) {
+        sum->row.cpu_ns += row->cpu_ns;
+        sum->cpu_requests++;
+    }
+    if (sums->sketched) {
+        hp_sketch_add(sum->sketch, row->duration_ns);
+    }
+    return true;
+}
+
+static bool put_duration(void *ctx, const struct hp__row *row)
+{
+    struct route_sums *sums = ctx;
+    struct route_sum *sum = &sums->list[row->route];
+    sums->durations[sum->first + sum->filled++] = row->duration_ns;
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t quantile(const uint64_t *sorted, size_t count, double q)
+{
+    return count == 0 ? 0 : sorted[(size_t)(q * (double)(count - 1))];
+}
+
+/* Exact quantiles: durations grouped by route, each group sorted. */
+static hp_err rank_durations(struct route_sums *sums, struct hp_errinfo *info)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < sums->count; i++) {
+        sums->list[i].first = total;
+        total += sums->list[i].row.requests;
+    }
+    sums->durations = hp_malloc(total * sizeof *sums->durations);
+    if (sums->durations == NULL) {
+        return hp__read_no_memory(info);
+    }
+    hp_err err = hp__filter_rows(sums->filter, false, put_duration, sums, info);
+    for (uint32_t i = 0; err == HP_OK && i < sums->count; i++) {
+        struct route_sum *sum = &sums->list[i];
+        uint64_t *sorted = sums->durations + sum->first;
+        qsort(sorted, sum->filled, sizeof *sorted, by_value);
+        sum->row.p50_ns = quantile(sorted, sum->filled, 0.5);
+        sum->row.p90_ns = quantile(sorted, sum->filled, 0.9);
+        sum->row.p95_ns = quantile(sorted, sum->filled, 0.95);
+        sum->row.p99_ns = quantile(sorted, sum->filled, 0.99);
+    }
+    return err;
+}
+
+static hp_err sum_rollup(void *ctx, const struct hp__rollup *rollup)
+{
+    struct route_sums *sums = ctx;
+    if (!hp__filter_wants(sums->filter, rollup->route, rollup->revision)) {
+        return sums->filter->err;
+    }
+    struct route_sum *sum = sum_of(sums, rollup->route);
+    if (sum == NULL) {
+        return sums->err;
+    }
+    sum->row.requests += rollup->requests;
+    sum->row.errors += rollup->errors;
+    sum->row.total_ns += rollup->total_ns;
+    sum->row.own_ns += rollup->own_ns;
+    sum->row.statements += rollup->statements;
+    sum->row.cpu_ns += rollup->cpu_ns;
+    sum->cpu_requests += rollup->cpu_requests;
+    struct hp_reader in;
+    hp_reader_init(&in, rollup->sketch.p, rollup->sketch.n);
+    return rollup->sketch.n != 0 ? hp_sketch_decode(&in, sum->sketch) : HP_OK;
+}
+
+static hp_err sketch_routes(struct route_sums *sums, struct hp_errinfo *info)
+{
+    struct hp_store *store = sums->filter->store;
+    hp__scope_minutes(sums->filter->scope, &sums->from_minute, &sums->to_minute);
+    sums->sketched = true;
+    hp_err err = store->ops->rollups(store, sums->from_minute, sums->to_minute, sum_rollup, sums, info);
+    struct hp_scope edge = *sums->filter->scope;
+    const struct hp_scope *whole = sums->filter->scope;
+    sums->filter->scope = &edge;
+    if (err == HP_OK && whole->from_ns % HP_MINUTE_NS != 0) {
+        edge.to_ns = sums->from_minute * HP_MINUTE_NS;
+        edge.to_ns = edge.to_ns < hp__scope_to(whole) ? edge.to_ns : hp__scope_to(whole);
+        err = hp__filter_rows(sums->filter, false, sum_row, sums, info);
+    }
+    if (err == HP_OK && whole->to_ns % HP_MINUTE_NS != 0) {
+        edge.from_ns = sums->to_minute * HP_MINUTE_NS;
+        edge.to_ns = whole->to_ns;
+        err = hp__filter_rows(sums->filter, false, sum_row, sums, info);
+    }
+    sums->filter->scope = whole;
+    for (uint32_t i = 0; i < sums->count; i++) {
+        struct route_sum *sum = &sums->list[i];
+        if (sum->sketch != NULL) {
+            sum->row.p50_ns = hp_sketch_quantile(sum->sketch, 0.5);
+            sum->row.p90_ns = hp_sketch_quantile(sum->sketch, 0.9);
+            sum->row.p95_ns = hp_sketch_quantile(sum->sketch, 0.95);
+            sum->row.p99_ns = hp_sketch_quantile(sum->sketch, 0.99);
+        }
+    }
+    return err;
+}
+
+hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_route_fn fn, void *ctx,
+                       struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    struct route_sums sums = {.filter = &filter};
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err != HP_OK) {
+        goto done;
+    }
+    if (store->scan.keep_mask != 0 && store->ops->rollups != NULL) {
+        err = sketch_routes(&sums, info);
+    } else {
+        err = hp__filter_rows(&filter, false, sum_row, &sums, info);
+        if (err == HP_OK && sums.err == HP_OK) {
+            err = rank_durations(&sums, info);
+        }
+    }
+    if (err == HP_OK && sums.err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    for (uint32_t i = 0; err == HP_OK && i < sums.count; i++) {
+        struct route_sum *sum = &sums.list[i];
+        sum->row.route = i;
+        sum->row.cpu_ns = sum->cpu_requests != 0 ? sum->row.cpu_ns : HP_ABSENT;
+        if (sum->row.requests != 0 && !fn(ctx, &sum->row)) {
+            break;
+        }
+    }
+done:
+    for (uint32_t i = 0; i < sums.count; i++) {
+        hp_sketch_free(sums.list[i].sketch);
+    }
+    hp_free(sums.durations);
+    hp_free(sums.list);
+    hp__filter_fini(&filter);
+    return err;
+}
+
+/* ---- source lines ---- */
+
+struct processes {
+    struct hp_map seen;
+    uint32_t last;
+    hp_err err;
+};
+
+static bool see_process(void *ctx, const struct hp__row *row)
+{
+    struct processes *all = ctx;
+    if (row->process != all->last) {
+        all->err = hp_map_put(&all->seen, row->process, 1);
+        all->last = row->process;
+    }
+    return all->err == HP_OK;
+}
+
+static bool was_seen(void *ctx, uint32_t process)
+{
+    struct processes *all = ctx;
+    uint32_t one;
+    return hp_map_get(&all->seen, process, &one);
+}
+
+/* Line `number` from 1, without its end; empty beyond the last. */
+static struct hp_str cut_line(struct hp_str text, uint32_t number)
+{
+    for (uint32_t i = 1; text.n != 0; i++) {
+        size_t end = hp_str_find_char(text, '\n');
+        if (i == number) {
+            size_t n = end != 0 && text.p[end - 1] == '\r' ? end - 1 : end;
+            return hp_str_make(text.p, n);
+        }
+        size_t step = end < text.n ? end + 1 : end;
+        text = hp_str_make(text.p + step, text.n - step);
+    }
+    return hp_str_make(NULL, 0);
+}
+
+hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
+                            uint32_t line, struct hp_str *text, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    struct processes processes = {.last = UINT32_MAX};
+    struct hp_str whole = {0};
+    hp_map_init(&processes.seen, PROCESS_CAP);
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, true, see_process, &processes, info);
+    }
+    if (err == HP_OK && processes.err != HP_OK) {
+        err = hp__read_no_memory(info);
+    }
+    if (err == HP_OK) {
+        err = store->ops->source(store, file, was_seen, &processes, &whole, info);
+    }
+    if (err == HP_OK) {
+        *text = cut_line(whole, line);
+    }
+    hp_map_fini(&processes.seen);
+    hp__filter_fini(&filter);
+    return err;
+}

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "store/sqlite_int.h"
 
-#define STEP_NS      12000000u  /* a step ends at the first slice that crosses this */
+#define STEP_NS      8000000u   /* a step ends at the first slice that crosses this */
 #define CALL_NS      400000000u /* all steps of one call */
 #define SLICE        32         /* details at a time */
 #define VACUUM_PAGES 128u

@@ -21,7 +21,7 @@ static const struct {
 };
 
 static const char help[] =
-    "Hotplate finds what makes a Flask application slow, and what fixing it would save.\n"
+    "Finds what makes a Flask application slow, and what fixing it would save.\n"
     "\n"
     "  hotplate run -- COMMAND...   run an application and record every request\n"
     "  hotplate report              what is slow, why, and what a fix would save\n"

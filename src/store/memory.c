@@ -196,7 +196,7 @@ static uint64_t grown(uint64_t now, uint64_t before)
 static hp_err put_process(struct hp_store *store, const struct hp_process *process, struct hp_errinfo *info)
 {
     struct memory *m = memory_of(store);
-    uint32_t number;
+    uint32_t number = 1;
     hp_err err = find_process(m, process, &number, info);
     if (err != HP_OK) {
         return err;
@@ -222,7 +222,7 @@ static hp_err put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32
 {
     struct memory *m = memory_of(store);
     struct hp_process gone = {.pid = pid, .start_ns = start_ns};
-    uint32_t number;
+    uint32_t number = 1;
     memcpy(gone.boot_id, boot_id, sizeof gone.boot_id);
     hp_err err = find_process(m, &gone, &number, info);
     if (err != HP_OK) {

@@ -277,7 +277,7 @@ static hp_err drop_minute(struct hp_sqlite *s, uint64_t minute, bool *did, struc
 static hp_err drop_for_size(struct hp_sqlite *s, uint64_t now_ns, bool *did, struct hp_errinfo *info)
 {
     struct block block;
-    struct space space;
+    struct space space = {0};
     uint64_t minute;
     hp_err err = measure(s, &space, info);
     if (err != HP_OK || space.used_bytes <= s->max_bytes / 10 * 8) {
@@ -340,7 +340,7 @@ static hp_err step(struct hp_sqlite *s, drop_fn drop, uint64_t now_ns, bool *did
 static hp_err give_back(struct hp_sqlite *s, uint64_t until_ns, struct hp_errinfo *info)
 {
     char sql[64];
-    struct space space;
+    struct space space = {0};
     hp_err err = measure(s, &space, info);
     snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%u)", VACUUM_PAGES);
     while (err == HP_OK && space.free_pages > VACUUM_PAGES &&
@@ -380,7 +380,7 @@ hp_err hp__sqlite_tidy(struct hp_store *store, struct hp_errinfo *info)
     struct hp_sqlite *s = hp__sqlite_of(store);
     uint64_t now_ns = hp_clock_wall_ns();
     uint64_t until_ns = hp_clock_mono_ns() + CALL_NS;
-    struct space space;
+    struct space space = {0};
     bool more = true;
     hp_err err = flush_due(s, info);
     if (err == HP_OK && s->page_bytes != 0) {

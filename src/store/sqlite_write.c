@@ -204,7 +204,7 @@ hp_err hp__sqlite_put_process(struct hp_store *store, const struct hp_process *p
                               struct hp_errinfo *info)
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
-    struct process_row old;
+    struct process_row old = {0};
     hp_err err = find_or_add_process(s, process, &old, info);
     uint64_t now_ns = hp_clock_wall_ns();
     if (err == HP_OK) {
@@ -250,7 +250,7 @@ hp_err hp__sqlite_put_lost(struct hp_store *store, const uint8_t boot_id[16], ui
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
     struct hp_process gone = {.pid = pid, .start_ns = start_ns};
-    struct process_row old;
+    struct process_row old = {0};
     sqlite3_stmt *stmt = NULL;
     memcpy(gone.boot_id, boot_id, sizeof gone.boot_id);
     hp_err err = hp__sqlite_exec(s, "BEGIN IMMEDIATE", info);

@@ -186,22 +186,15 @@ def test_wrapped_functions_look_and_subclass_as_before(tmp_path: Any) -> None:
 
 def refused(store: str) -> Any:
     import threading
+    from unittest import mock
 
     captured.start(store)
+    starter = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
 
     def view() -> str:
-        real = threading._start_new_thread  # type: ignore[attr-defined]
-        threading._start_new_thread = lambda *_args, **_kw: (_ for _ in ()).throw(RuntimeError("no threads"))  # type: ignore[attr-defined]
-        if hasattr(threading, "_start_joinable_thread"):
-            joinable = threading._start_joinable_thread
-            threading._start_joinable_thread = lambda *_args, **_kw: (_ for _ in ()).throw(RuntimeError("no threads"))
-        try:
-            with pytest.raises(RuntimeError, match="no threads"):
-                threading.Thread(target=print).start()
-        finally:
-            threading._start_new_thread = real  # type: ignore[attr-defined]
-            if hasattr(threading, "_start_joinable_thread"):
-                threading._start_joinable_thread = joinable
+        refusal = mock.patch.object(threading, starter, side_effect=RuntimeError("no threads"))
+        with refusal, pytest.raises(RuntimeError, match="no threads"):
+            threading.Thread(target=print).start()
         return ""
 
     return captured.last(captured.flask_app(view))["status"]

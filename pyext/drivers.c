@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#define DIALECT_CAP 4096 /* classes that exist when SQLAlchemy is hooked */
+
 static PyObject *str_name, *str_is_mariadb, *str_is_async, *str_execution_options, *str_inner,
     *orm_options[3]; /* owned */
 
@@ -644,23 +646,27 @@ static PyObject *on_dialect_init(struct hp_wrap *wrap, struct hp_cap_lane *lane,
     return hp_wrap_call(wrap, args, nargsf, names);
 }
 
-/* All classes below `cls` that exist already. */
-static int wrap_dialects_below(PyObject *cls, int depth)
+/* `cls` and all classes below it that exist already; one beyond the cap is wrapped when a dialect is made of it. */
+static int wrap_dialects(PyObject *cls)
 {
-    PyObject *below = depth > 16 ? NULL : PyObject_CallMethod(cls, "__subclasses__", NULL);
-    int failed = wrap_dialect(cls) != 0 || (below == NULL && PyErr_Occurred());
-    for (Py_ssize_t i = 0; below != NULL && PyList_Check(below) && !failed && i < PyList_GET_SIZE(below);
-         i++) {
-        failed = wrap_dialects_below(PyList_GET_ITEM(below, i), depth + 1);
+    PyObject *found = PyList_New(0);
+    int failed = found == NULL || PyList_Append(found, cls) != 0;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(found) && i < DIALECT_CAP; i++) {
+        PyObject *each = PyList_GET_ITEM(found, i);
+        PyObject *below = PyObject_CallMethod(each, "__subclasses__", NULL);
+        Py_ssize_t end = PyList_GET_SIZE(found);
+        failed = wrap_dialect(each) != 0 || below == NULL ||
+                 (PyList_Check(below) && PyList_SetSlice(found, end, end, below) != 0);
+        Py_XDECREF(below);
     }
-    Py_XDECREF(below);
+    Py_XDECREF(found);
     return failed ? -1 : 0;
 }
 
 static int hook_dialects(PyObject *module)
 {
     PyObject *cls = PyObject_GetAttrString(module, "DefaultDialect");
-    int failed = cls == NULL || wrap_dialects_below(cls, 0) != 0 ||
+    int failed = cls == NULL || wrap_dialects(cls) != 0 ||
                  hp_wrap_own_method(cls, "__init__", on_dialect_init, 0, HP_WRAP_ALWAYS) != 0;
     Py_XDECREF(cls);
     return failed ? -1 : 0;

@@ -140,7 +140,7 @@ void hp_tracer_thread_end(void);
 /* ---- wsgi.c, flask.c, threads.c, sql.c: hooks; each adds its functions to the module and returns -1 with an exception on failure ---- */
 int hp_wsgi_init(PyObject *module);
 /* Tell a request its route and view after the application was called. 0, or -1 with an exception. */
-int hp_flask_route(PyObject *environ, PyObject *app, struct hp_cap_request *request);
+int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request *request);
 /* Note an exception that ends the request: its type, and the group of type and raising place. Keeps the pending exception. */
 void hp_note_exception(struct hp_cap_request *request, PyObject *exception);
 int hp_flask_init(PyObject *module);

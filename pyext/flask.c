@@ -183,13 +183,13 @@ static void set_unmatched(struct hp_cap_request *request, uint32_t method)
     hp_cap_request_route(request, unmatched[method], 0);
 }
 
-int hp_flask_route(PyObject *environ, PyObject *app, struct hp_cap_request *request)
+int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request *request)
 {
-    if (!PyDict_Check(environ) || hp_cap_request_routed(request)) {
+    if (!PyDict_Check(wsgi_environ) || hp_cap_request_routed(request)) {
         return 0; /* told when before_request was due: Flask forgets it at the end */
     }
-    PyObject *flask_request = PyDict_GetItemWithError(environ, str_request_key);
-    uint32_t method = method_index(PyDict_GetItemWithError(environ, str_method_key));
+    PyObject *flask_request = PyDict_GetItemWithError(wsgi_environ, str_request_key);
+    uint32_t method = method_index(PyDict_GetItemWithError(wsgi_environ, str_method_key));
     PyObject *rule = flask_request == NULL ? NULL : hp_attribute(flask_request, str_url_rule);
     if (rule != NULL && rule != Py_None) {
         struct route_entry *entry = route_of(app, rule, method);

@@ -118,6 +118,7 @@ static uint32_t statement_of(PyObject *text, int engine, bool is_script, uint32_
 
 /* ---- parameters ---- */
 
+/* NOLINTBEGIN(misc-no-recursion): feed_value ends it at PARAM_DEPTH. */
 static bool feed_value(struct hp_cap_hash *hash, PyObject *value, int depth);
 
 static bool feed_number(struct hp_cap_hash *hash, PyObject *value)
@@ -252,6 +253,7 @@ static bool feed_value(struct hp_cap_hash *hash, PyObject *value, int depth)
     }
     return feed_other(hash, value);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 /* Keyed hash of the parameters, with the text for the literals in it; 0 when they cannot be compared. */
 static uint64_t hash_params(PyObject *text, PyObject *params)

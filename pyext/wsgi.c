@@ -529,9 +529,9 @@ static void wrapper_dealloc(CallWrapper *self)
 }
 
 /* __call__ has decided for wsgi_app, which it calls: a request is judged, and counted, once. */
-static bool is_left_out(PyObject *environ)
+static bool is_left_out(PyObject *wsgi_environ)
 {
-    return PyDict_GetItem(environ, str_left_out) != NULL;
+    return PyDict_GetItem(wsgi_environ, str_left_out) != NULL;
 }
 
 static PyObject *call_left_out(PyObject *original, PyObject *const *args)

@@ -173,7 +173,6 @@ static struct page *map_file(const char *folder, const struct hp_ring_identity *
     if (page == MAP_FAILED || rename(temp, name) != 0) {
         goto done;
     }
-    made = false;
     close(fd);
     return page;
 done:
@@ -194,7 +193,10 @@ done:
 static void *map_memory(size_t bytes)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p != MAP_FAILED ? p : NULL;
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    return p;
 }
 
 static size_t round_up(size_t bytes)

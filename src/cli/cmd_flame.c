@@ -10,14 +10,13 @@
 
 #define SVG_MAX_BYTES ((size_t)256 << 20)
 
-static const char help[] =
-    "hotplate flame [INPUT] -o FILE.svg [--width 1200] [--min 0.1%] [--raw]\n"
-    "\n"
-    "An SVG flame graph without script; numbers show on hover. Application code is\n"
-    "strong, library code pale; threads stand below, with a scale of their own.\n"
-    "  -o, --output FILE   - for stdout\n"
-    "  --min P             leave out boxes narrower than this (0.1%)\n"
-    "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n";
+static const char help[] = "hotplate flame [INPUT] -o FILE.svg [--width 1200] [--min 0.1%] [--raw]\n"
+                           "\n"
+                           "An SVG flame graph without script; numbers show on hover. Application code is\n"
+                           "strong, library code pale; threads stand below, with a scale of their own.\n"
+                           "  -o, --output FILE   - for stdout\n"
+                           "  --min P             leave out boxes narrower than this (0.1%)\n"
+                           "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n";
 
 struct flame {
     struct hp_reading reading;

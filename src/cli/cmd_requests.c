@@ -94,7 +94,7 @@ static int list(struct hp_reading *reading, enum hp_request_sort sort, uint32_t 
 int hp_cmd_requests(int argc, char **argv, struct hp_buf *out)
 {
     const char *sort = "newest", *limit_text = "20";
-    uint64_t limit;
+    uint64_t limit = 0;
     const struct hp_args_option options[] = {{"--sort", NULL, HP_ARGS_TEXT, &sort},
                                              {"--limit", NULL, HP_ARGS_TEXT, &limit_text}};
     const struct hp_reading_command command = {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -172,6 +173,18 @@ static bool put_python_path(const char *boot)
 
 /* ---- the store's folder ---- */
 
+/* The process in the name of a marker, run-PID.seen; 0 for any other name. */
+static pid_t marker_pid(const char *name)
+{
+    if (strncmp(name, "run-", 4) != 0) {
+        return 0;
+    }
+    char *end;
+    errno = 0;
+    long pid = strtol(name + 4, &end, 10);
+    return errno == 0 && pid > 0 && pid <= INT_MAX && strcmp(end, ".seen") == 0 ? (pid_t)pid : 0;
+}
+
 /* Markers of runs that are gone: an interpreter may have written one after its watcher went away. */
 static void sweep_markers(const char *folder)
 {
@@ -180,10 +193,8 @@ static void sweep_markers(const char *folder)
         return;
     }
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        long pid;
-        char tail[8] = "";
-        if (sscanf(entry->d_name, "run-%ld.%7s", &pid, tail) == 2 && strcmp(tail, "seen") == 0 &&
-            kill((pid_t)pid, 0) != 0 && errno == ESRCH) {
+        pid_t pid = marker_pid(entry->d_name);
+        if (pid != 0 && kill(pid, 0) != 0 && errno == ESRCH) {
             unlinkat(dirfd(dir), entry->d_name, 0);
         }
     }

@@ -371,7 +371,7 @@ int hp_cmd_show(int argc, char **argv, struct hp_buf *out)
 {
     struct show show = {0};
     const char *threshold = "1%";
-    uint64_t id;
+    uint64_t id = 0;
     const struct hp_args_option options[] = {{"--threshold", NULL, HP_ARGS_TEXT, &threshold},
                                              {"--unfold", NULL, HP_ARGS_FLAG, &show.unfold},
                                              {"--raw", NULL, HP_ARGS_FLAG, &show.raw},

@@ -13,12 +13,11 @@
 
 #define STATEMENT_CUT 200
 
-static const char help[] =
-    "hotplate sql [--min 100ms] [--sort total|calls|max] [--limit N]\n"
-    "\n"
-    "Statements with literals folded, by route and place. Times: execute and fetch.\n"
-    "  --min T     only those whose slowest execution took at least this long\n"
-    "  --limit N   30 unless said otherwise\n";
+static const char help[] = "hotplate sql [--min 100ms] [--sort total|calls|max] [--limit N]\n"
+                           "\n"
+                           "Statements with literals folded, by route and place. Times: execute and fetch.\n"
+                           "  --min T     only those whose slowest execution took at least this long\n"
+                           "  --limit N   30 unless said otherwise\n";
 
 struct rows {
     struct hp_statement_row *list;

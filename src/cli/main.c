@@ -20,24 +20,23 @@ static const struct {
     {"tree", hp_cmd_tree},         {"flame", hp_cmd_flame},     {"convert", hp_cmd_convert},
 };
 
-static const char help[] =
-    "Finds what makes a Flask application slow, and what fixing it would save.\n"
-    "\n"
-    "  hotplate run -- COMMAND...   run an application and record every request\n"
-    "  hotplate report              what is slow, why, and what a fix would save\n"
-    "  hotplate routes              routes by total time\n"
-    "  hotplate requests            single requests\n"
-    "  hotplate show ID             one request: phases, call tree, SQL, threads\n"
-    "  hotplate sql                 statements by total time\n"
-    "  hotplate record --label L -- COMMAND...   name what is recorded meanwhile\n"
-    "  hotplate compare A B         before and after, with intervals\n"
-    "  hotplate top [INPUT]         functions by own time\n"
-    "  hotplate tree [INPUT]        call tree\n"
-    "  hotplate flame [INPUT] -o X.svg      flame graph\n"
-    "  hotplate convert [INPUT] -o OUT      pstats (.prof) or collapsed stacks\n"
-    "\n"
-    "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n"
-    "hotplate COMMAND --help says more. Exit: 0 fine, 1 failure, 2 usage, 3 gate.\n";
+static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
+                           "\n"
+                           "  hotplate run -- COMMAND...   run an application and record every request\n"
+                           "  hotplate report              what is slow, why, and what a fix would save\n"
+                           "  hotplate routes              routes by total time\n"
+                           "  hotplate requests            single requests\n"
+                           "  hotplate show ID             one request: phases, call tree, SQL, threads\n"
+                           "  hotplate sql                 statements by total time\n"
+                           "  hotplate record --label L -- COMMAND...   name what is recorded meanwhile\n"
+                           "  hotplate compare A B         before and after, with intervals\n"
+                           "  hotplate top [INPUT]         functions by own time\n"
+                           "  hotplate tree [INPUT]        call tree\n"
+                           "  hotplate flame [INPUT] -o X.svg      flame graph\n"
+                           "  hotplate convert [INPUT] -o OUT      pstats (.prof) or collapsed stacks\n"
+                           "\n"
+                           "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n"
+                           "hotplate COMMAND --help says more. Exit: 0 fine, 1 failure, 2 usage, 3 gate.\n";
 
 static int dispatch(int argc, char **argv, struct hp_buf *out)
 {

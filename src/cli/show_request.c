@@ -60,7 +60,7 @@ void hp_show_request_json(struct hp_json *json, const struct hp_dict *dict, cons
     hp_reading_put_route(&route, dict, req->route);
     put_hex_id(json, "id", req->id);
     hp_json_kv_str(json, "route", hp_buf_str(&route));
-    hp_json_kv_double(json, "start_s", (double)(req->start_wall_ns / 1000000000u));
+    hp_json_kv_u64(json, "start_s", req->start_wall_ns / 1000000000u);
     hp_json_kv_u64(json, "start_ns", req->start_wall_ns);
     if (req->status != 0) {
         hp_json_kv_u64(json, "status", req->status);

@@ -16,7 +16,7 @@ size_t hp_table_width(struct hp_str text)
 
 void hp_table_init(struct hp_table *table, const struct hp_table_column *columns, size_t column_count)
 {
-    hp_assert(column_count <= HP_TABLE_COLUMNS);
+    hp_assert(column_count > 0 && column_count <= HP_TABLE_COLUMNS);
     *table = (struct hp_table){.columns = columns, .column_count = column_count};
     hp_arena_init(&table->arena, (size_t)1 << 28);
     for (size_t i = 0; i < column_count; i++) {
@@ -80,6 +80,7 @@ static void put_cell(const struct hp_table *table, struct hp_buf *out, size_t co
 
 hp_err hp_table_put(const struct hp_table *table, struct hp_buf *out)
 {
+    hp_assert(table->column_count > 0);
     for (size_t i = 0; i < table->column_count; i++) {
         put_cell(table, out, i, hp_str_from0(table->columns[i].title), HP_PAINT_DIM);
     }

@@ -118,11 +118,12 @@ struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, do
     double draws[HP_COMPARE_RESAMPLES];
     struct hp_rng rng;
     hp_rng_seed(&rng, seed);
-    for (size_t i = 0; i < resamples; i++) {
-        draws[i] = resample(&rng, side, q);
-    }
+    size_t n = 0;
+    do {
+        draws[n++] = resample(&rng, side, q);
+    } while (n < resamples);
     out.value = hp_compare_quantile(side, q);
-    bounds(draws, resamples, level, &out);
+    bounds(draws, n, level, &out);
     return out;
 }
 

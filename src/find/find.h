@@ -21,11 +21,32 @@
     X(missing_index)                                                                                         \
     X(slow_query)                                                                                            \
     X(unbounded_result)                                                                                      \
-    X(orm_overhead) X(thread_churn) X(connection_churn) X(tls_churn) X(dns_repeat) X(chatty_reads)           \
-        X(sequential_io) X(slow_external) X(blocking_in_async) X(lock_contention) X(gil_contention)          \
-            X(template_hot) X(serialization_hot) X(import_in_request) X(regex_compile) X(gc_pressure)        \
-                X(hot_function) X(attribute_lookup_hot) X(sleep) X(subprocess) X(disk_io) X(log_io)          \
-                    X(memory_growth) X(cold_start) X(tail_latency) X(regression)
+    X(orm_overhead)                                                                                          \
+    X(thread_churn)                                                                                          \
+    X(connection_churn)                                                                                      \
+    X(tls_churn)                                                                                             \
+    X(dns_repeat)                                                                                            \
+    X(chatty_reads)                                                                                          \
+    X(sequential_io)                                                                                         \
+    X(slow_external)                                                                                         \
+    X(blocking_in_async)                                                                                     \
+    X(lock_contention)                                                                                       \
+    X(gil_contention)                                                                                        \
+    X(template_hot)                                                                                          \
+    X(serialization_hot)                                                                                     \
+    X(import_in_request)                                                                                     \
+    X(regex_compile)                                                                                         \
+    X(gc_pressure)                                                                                           \
+    X(hot_function)                                                                                          \
+    X(attribute_lookup_hot)                                                                                  \
+    X(sleep)                                                                                                 \
+    X(subprocess)                                                                                            \
+    X(disk_io)                                                                                               \
+    X(log_io)                                                                                                \
+    X(memory_growth)                                                                                         \
+    X(cold_start)                                                                                            \
+    X(tail_latency)                                                                                          \
+    X(regression)
 #define HP_FINDING_ENUM(kind) HP_FIND_##kind,
 enum hp_finding_kind { HP_FINDING_KINDS(HP_FINDING_ENUM) HP_FIND_KIND_COUNT };
 #undef HP_FINDING_ENUM

@@ -32,7 +32,9 @@ matrix_envs() {
 }
 
 full_env() {
-    matrix_envs | head -n 1
+    local names
+    names=$(matrix_envs) # read whole: a pipe into head would kill the writer now and then
+    printf '%s\n' "${names%%$'\n'*}"
 }
 
 # Environments with an older SQLAlchemy; they share the Python of sqlalchemy_base.

@@ -11,7 +11,10 @@ _installed = False
 
 
 def install() -> None:
-    """Hook Flask, threads, executors and database drivers, once. Imports nothing of the application's and never raises for what is missing."""
+    """Hook Flask, threads, executors and database drivers, once.
+
+    Imports nothing of the application's and never raises for what is missing.
+    """
     global _installed
     if _installed:
         return

@@ -50,7 +50,8 @@ def _flask_came(module: ModuleType) -> None:
     settings = from_environment(Settings(level="trace"))
     if "pytest" in sys.modules:
         settings = from_environment(Settings(level="trace", kind=2))
-    atexit.register(_at_exit)  # before start() registers its own: the last one runs first, and that one stores the rest
+    # Before start() registers its own: the last one runs first, and that one stores the rest.
+    atexit.register(_at_exit)
     try:
         _capture.start(settings)
     except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 from flask import Flask
@@ -69,7 +69,7 @@ def plain() -> dict[str, int]:
     return {"total": total + add() + remembered(3) + remembered(3)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def forget_me(value: int) -> int:
     """Runs only after its cache was cleared."""
     return leaf(value)
@@ -150,8 +150,7 @@ class Ready:
         self.times = times
 
     def __await__(self) -> Generator[int, None, int]:
-        for n in range(self.times):
-            yield n
+        yield from range(self.times)
         return self.times
 
 
@@ -319,7 +318,7 @@ def limit_through_c() -> dict[str, int]:
 
 @app.get("/limit-raised")
 def limit_raised() -> dict[str, Any]:
-    """With a limit that the interpreter's own stack may not bear: 20,000 levels, or RecursionError, and life goes on."""
+    """With a limit that the interpreter's own stack may not bear: 20,000 levels, or RecursionError; life goes on."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(200_000)
     try:

@@ -30,7 +30,11 @@ def digest(answer: client.Answer) -> str:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    return {**clean_environment(more), "PYTHONPATH": str(services.APPS), "HOTPLATE_STORE": str(folder / "s.db")}
+    return {
+        **clean_environment(more),
+        "PYTHONPATH": str(services.APPS),
+        "HOTPLATE_STORE": str(folder / "s.db"),
+    }
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -63,13 +67,17 @@ def test_every_response_is_the_same_with_and_without(kind: str, tmp_path: Path) 
             assert rows[id_]["method"] == case.method, case.name
     assert rows[ours["unmatched"].header("X-Hotplate-Id") or ""]["rule"] == "<unmatched>"
     assert rows[ours["large"].header("X-Hotplate-Id") or ""]["bytes_out"] == 2_000_000
-    assert rows[ours["stream"].header("X-Hotplate-Id") or ""]["bytes_out"] == sum(map(len, corpus.five_chunks()))
+    assert rows[ours["stream"].header("X-Hotplate-Id") or ""]["bytes_out"] == sum(
+        map(len, corpus.five_chunks())
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("kind", SERVERS)
-def test_thousand_responses_stay_the_same_while_the_capture_fails(kind: str, point: str, tmp_path: Path) -> None:
+def test_thousand_responses_stay_the_same_while_the_capture_fails(
+    kind: str, point: str, tmp_path: Path
+) -> None:
     cases = [case for case in corpus.CASES if not case.broken]
     rounds = 1000 // len(cases) + 1
     env = environment(tmp_path, FAIL=point)
@@ -90,7 +98,9 @@ def test_thousand_responses_stay_the_same_while_the_capture_fails(kind: str, poi
     # The traceback that Flask logs for the corpus's own unhandled error is the only one.
     assert log.count("Traceback") == rounds, log[-3000:]
     assert counts["started"] <= asked
-    dropped = {name: counts[name] for name in counts if name.startswith("dropped_") and name != "dropped_tree"}
+    dropped = {
+        name: counts[name] for name in counts if name.startswith("dropped_") and name != "dropped_tree"
+    }
     complete = hotplate_json("report", "--store", str(tmp_path / "s.db"))["completeness"]
     assert complete["requests"] == asked
     assert complete["lost"] == 0
@@ -105,7 +115,7 @@ def test_thousand_responses_stay_the_same_while_the_capture_fails(kind: str, poi
             assert dropped["dropped_memory"] + counts["dropped_tree"] + counts["errors"] > rounds
             assert complete["dropped"] == complete["dropped_by"].get("memory", 0)
         case "store":
-            # The ring is the buffer: what a failing store does not take is tried again, and the trouble is told meanwhile.
+            # The ring is the buffer: what a failing store does not take is tried again, and the trouble is told.
             assert any(troubles)
             assert complete["dropped"] == 0
         case "callback":

@@ -61,11 +61,9 @@ def lines_of(file: Path, function: str) -> range:
     """Line numbers of a function, without its def."""
     lines = file.read_text().splitlines()
     first = next(n for n, line in enumerate(lines, 1) if line.lstrip().startswith(f"def {function}("))
-    indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
-    last = next(
-        (n for n in range(first + 1, len(lines) + 1) if lines[n - 1].strip() and len(lines[n - 1]) - len(lines[n - 1].lstrip()) <= indent),
-        len(lines) + 1,
-    )
+    depth = [len(line) - len(line.lstrip()) if line.strip() else 999 for line in lines]
+    after = range(first + 1, len(lines) + 1)
+    last = next((n for n in after if depth[n - 1] <= depth[first - 1]), len(lines) + 1)
     return range(first + 1, last)
 
 
@@ -108,7 +106,9 @@ def test_first_two_findings_are_the_two_causes_at_their_lines(demo: Demo) -> Non
         assert finding["predicted_low_ms"] <= finding["predicted_saving_ms"] <= finding["predicted_high_ms"]
         assert finding["advice"]
     # The true cost is what repairing both brought, cause by cause.
-    measured = {f["kind"]: f["measured_saving_ms"] for f in demo.json("compare", "before", "after")["findings"]}
+    measured = {
+        f["kind"]: f["measured_saving_ms"] for f in demo.json("compare", "before", "after")["findings"]
+    }
     assert measured[first["kind"]] >= measured[second["kind"]]
 
 

@@ -50,7 +50,7 @@ def test_killed_workers_requests_are_stored_or_counted_as_lost(kind: str, kills:
     stored = {row["hex"] for row in rows}
     missing = [id_ for id_ in done.ids if id_ not in stored]
     assert len(missing) <= complete["lost"]
-    # A request counts from its first line in the application on: what was sent but still waited in a socket did not start.
+    # A request counts from its first line in the application on: what still waited in a socket did not start.
     assert len(done.ids) + health <= complete["requests"] <= done.sent + health
     assert len(done.failed) <= kills * CONCURRENCY
     # Asking again finds nothing more to adopt.

@@ -46,7 +46,9 @@ def line_with(file: Path, text: str) -> int:
 
 
 @pytest.mark.service
-def test_roster_on_mariadb_has_the_same_two_causes_at_its_own_lines(peer: str, mariadb: str, tmp_path: Path) -> None:
+def test_roster_on_mariadb_has_the_same_two_causes_at_its_own_lines(
+    peer: str, mariadb: str, tmp_path: Path
+) -> None:
     env = {"ROSTER_DSN": mariadb, "ROSTER_PEER": peer}
     found = report(tmp_path, "roster:create_app()", ["/team/north", "/team/east", "/team/south"], 6, env)
     findings = [f for f in found["findings"] if f["route"] == "GET /team/<name>"]
@@ -72,7 +74,12 @@ def test_roster_on_mariadb_has_the_same_two_causes_at_its_own_lines(peer: str, m
 @pytest.mark.service
 @pytest.mark.parametrize("presence", ["none", "shared"])
 def test_repaired_roster_has_neither_cause(presence: str, peer: str, mariadb: str, tmp_path: Path) -> None:
-    env = {"ROSTER_DSN": mariadb, "ROSTER_PEER": peer, "ROSTER_SHIFTS": "together", "ROSTER_PRESENCE": presence}
+    env = {
+        "ROSTER_DSN": mariadb,
+        "ROSTER_PEER": peer,
+        "ROSTER_SHIFTS": "together",
+        "ROSTER_PRESENCE": presence,
+    }
     found = report(tmp_path, "roster:create_app()", ["/team/north", "/team/east"], 12, env)
     assert found["completeness"]["recorded"] == 25
     kinds = [f["kind"] for f in found["findings"]]

@@ -60,7 +60,14 @@ REPORT = {
     },
     "own_cost": {"us_per_request": NUMBER, "share": NUMBER},
     "routes": [
-        {"route": str, "requests": int, "now_ms": NUMBER, "after_all_ms": NUMBER, "low_ms": NUMBER, "high_ms": NUMBER}
+        {
+            "route": str,
+            "requests": int,
+            "now_ms": NUMBER,
+            "after_all_ms": NUMBER,
+            "low_ms": NUMBER,
+            "high_ms": NUMBER,
+        }
     ],
     "findings": [FINDING],
     "not_checked": [{"kind": str, "needs_level": str}],
@@ -103,9 +110,19 @@ SHOW = {
     "schema": int,
     "phases_ms": dict,
     "statements": [
-        {"statement": str, "count": int, "total_ms": NUMBER, "max_ms": NUMBER, "rows": int, "file": str, "line": int}
+        {
+            "statement": str,
+            "count": int,
+            "total_ms": NUMBER,
+            "max_ms": NUMBER,
+            "rows": int,
+            "file": str,
+            "line": int,
+        }
     ],
-    "executions": [{"statement": str, "at_ms": NUMBER, "execute_ms": NUMBER, "fetch_ms": NUMBER, "lane": int}],
+    "executions": [
+        {"statement": str, "at_ms": NUMBER, "execute_ms": NUMBER, "fetch_ms": NUMBER, "lane": int}
+    ],
     "lanes": [{"lane": int, "kind": str, "start_ms": NUMBER, "end_ms": NUMBER}],
     "edges": [{"kind": str, "lane": int, "from_ms": NUMBER, "to_ms": NUMBER}],
     "nodes": [
@@ -329,7 +346,9 @@ def test_usage_errors_exit_2_with_one_line_and_without_a_store(args: list[str], 
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_missing_store_is_a_failure_that_says_what_to_type(name: str, options: list[str], tmp_path: Path) -> None:
+def test_missing_store_is_a_failure_that_says_what_to_type(
+    name: str, options: list[str], tmp_path: Path
+) -> None:
     done = run(name, *options, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert one_line(done.stderr)
@@ -344,7 +363,9 @@ def test_store_without_requests_is_fine_and_empty(name: str, empty: Path) -> Non
     answer = read(empty, name)
     lists = [value for value in answer.values() if isinstance(value, list)]
     assert lists
-    assert all(value == [] for key, value in answer.items() if isinstance(value, list) and key != "not_checked")
+    assert all(
+        value == [] for key, value in answer.items() if isinstance(value, list) and key != "not_checked"
+    )
 
 
 def test_a_file_that_is_no_store_is_one_line(tmp_path: Path) -> None:
@@ -371,7 +392,10 @@ def test_store_is_found_by_option_then_variable_then_upward(store: Path, empty: 
 def test_newest_revision_is_shown_and_said(store: Path) -> None:
     text = run("routes", "--store", store).stdout
     assert text.startswith("newest revision rev-b (--all")
-    count = {name: sum(r["requests"] for r in read(store, "routes", *args)["routes"]) for name, args in SCOPES.items()}
+    count = {
+        name: sum(r["requests"] for r in read(store, "routes", *args)["routes"])
+        for name, args in SCOPES.items()
+    }
     assert count == {"newest": 200, "all": 400, "revision": 200, "label": 200, "since": 100, "route": 50}
 
 
@@ -427,7 +451,9 @@ def test_routes_json(store: Path) -> None:
 
 @pytest.mark.parametrize("sort", ["total", "p95", "calls", "errors", "cpu"])
 def test_routes_are_sorted_as_asked(sort: str, store: Path) -> None:
-    key = {"total": "total_ms", "p95": "p95_ms", "calls": "requests", "errors": "errors", "cpu": "cpu_ms"}[sort]
+    key = {"total": "total_ms", "p95": "p95_ms", "calls": "requests", "errors": "errors", "cpu": "cpu_ms"}[
+        sort
+    ]
     values = [route[key] for route in read(store, "routes", "--sort", sort)["routes"]]
     assert values == sorted(values, reverse=True)
 
@@ -507,7 +533,10 @@ def test_tree_json(store: Path) -> None:
 def test_compare_json_and_gate(store: Path) -> None:
     answer = read(store, "compare", "before", "after")
     check(answer, COMPARE)
-    assert {f["kind"]: f["state"] for f in answer["findings"]} == {"thread_churn": "fixed", "n_plus_one": "fixed"}
+    assert {f["kind"]: f["state"] for f in answer["findings"]} == {
+        "thread_churn": "fixed",
+        "n_plus_one": "fixed",
+    }
     for finding in answer["findings"]:
         assert finding["measured_saving_ms"] == pytest.approx(finding["predicted_saving_ms"], rel=0.25)
     assert run("compare", "before", "after", "--store", store, "--fail-on", "p95>10%,sql>0").returncode == 0
@@ -519,13 +548,19 @@ def test_compare_json_and_gate(store: Path) -> None:
 def test_compare_takes_ranges(store: Path) -> None:
     ranges = ["2026-01-31T12:00Z..2026-01-31T12:10Z", "2026-01-31T12:10Z.."]
     routes = read(store, "compare", *ranges)["routes"]
-    assert {r["route"]: (r["requests_before"], r["requests_after"]) for r in routes}["GET /settings"] == (100, 100)
+    assert {r["route"]: (r["requests_before"], r["requests_after"]) for r in routes}["GET /settings"] == (
+        100,
+        100,
+    )
 
 
 # ---- INPUT ----
 
 
-@pytest.mark.parametrize("word", ["label:before", "before", "route:GET /settings", "GET /settings", "shop.settings", "rev-a"])
+WORDS = ["label:before", "before", "route:GET /settings", "GET /settings", "shop.settings", "rev-a"]
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_input_words_are_understood(word: str, store: Path, tmp_path: Path) -> None:
     file = tmp_path / "out.folded"
     done = run("convert", word, "-o", file, "--store", store)
@@ -619,7 +654,9 @@ def test_a_pipe_gets_no_colour(store: Path) -> None:
 
 
 def test_a_broken_pipe_is_quiet(store: Path) -> None:
-    command = f"'{hotplate()}' requests --all --limit 400 --json --store '{store}' | true; exit ${{PIPESTATUS[0]}}"
+    command = (
+        f"'{hotplate()}' requests --all --limit 400 --json --store '{store}' | true; exit ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.returncode in (0, 128 + signal.SIGPIPE)
@@ -645,7 +682,18 @@ def test_run_is_the_command_itself(tmp_path: Path) -> None:
 
 def test_run_hands_over_its_options(tmp_path: Path) -> None:
     options = ["--level", "monitor", "--route", "^/a", "--ignore", "b", "--ignore", "c", "--sample", "1/5"]
-    options += ["--slow", "500ms", "--budget", "3%", "--max-store", "2GB", "--max-age", "3d", "--log-sql", "1.5ms"]
+    options += [
+        "--slow",
+        "500ms",
+        "--budget",
+        "3%",
+        "--max-store",
+        "2GB",
+        "--max-age",
+        "3d",
+        "--log-sql",
+        "1.5ms",
+    ]
     options += ["--c-functions", "--params", "--app-code", "lib/*.py"]
     code = "import os, json; print(json.dumps(dict(os.environ)))"
     done = run("run", *options, "--", sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH="/elsewhere")
@@ -699,7 +747,9 @@ def test_run_keeps_a_sitecustomize_that_was_there(tmp_path: Path) -> None:
 
 def test_run_without_a_folder_to_record_to_runs_the_command(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run("run", "--store", tmp_path / "file" / "x" / "hotplate.db", "--", "sh", "-c", "echo ran; exit 4")
+    done = run(
+        "run", "--store", tmp_path / "file" / "x" / "hotplate.db", "--", "sh", "-c", "echo ran; exit 4"
+    )
     assert (done.stdout, done.returncode) == ("ran\n", 4)
     assert one_line(done.stderr)
     assert "without recording" in done.stderr

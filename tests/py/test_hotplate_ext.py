@@ -413,7 +413,12 @@ def test_run_names_the_trouble_once_at_the_end(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     store.write_text("not a database at all\n" * 100)
     done = subprocess.run(
-        [*RUN, sys.executable, "-c", "from tally import app\nfor _ in range(3): app.test_client().get('/noop')"],
+        [
+            *RUN,
+            sys.executable,
+            "-c",
+            "from tally import app\nfor _ in range(3): app.test_client().get('/noop')",
+        ],
         env=clean_environment(
             {"PYTHONPATH": f"{Path(__file__).parents[1] / 'apps'}", "HOTPLATE_STORE": str(store)}
         ),

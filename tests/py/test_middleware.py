@@ -1,4 +1,4 @@
-"""ProfilerMiddleware of ours in place of Werkzeug's: the same table and files, but concurrent, and the response untouched."""
+"""ProfilerMiddleware of ours in place of Werkzeug's: same table and files, but concurrent, the response untouched."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def files(folder: str, name: str, path: str, times: int) -> list[str]:
     app = application(name)
     os.makedirs(folder, exist_ok=True)
     wrapped = ProfilerMiddleware(
-        app, stream=None, profile_dir=folder, filename_format=lambda environ: f"{len(environ['PATH_INFO'])}.prof"
+        app,
+        stream=None,
+        profile_dir=folder,
+        filename_format=lambda environ: f"{len(environ['PATH_INFO'])}.prof",
     )
     for _ in range(times):
         wsgi.call(wrapped, path)
@@ -156,7 +159,11 @@ def stream_through() -> dict[str, Any]:
         answers.append([args[0], args[1]])
         return lambda _data: None
 
-    body = iter(ProfilerMiddleware(streaming, stream=out)({"PATH_INFO": "/s", "REQUEST_METHOD": "GET"}, start_response))
+    body = iter(
+        ProfilerMiddleware(streaming, stream=out)(
+            {"PATH_INFO": "/s", "REQUEST_METHOD": "GET"}, start_response
+        )
+    )
     first = next(body)
     after_first = list(made)
     printed = out.getvalue()
@@ -164,7 +171,9 @@ def stream_through() -> dict[str, Any]:
     close = getattr(body, "close", None)
     if close is not None:
         close()
-    same = ProfilerMiddleware(listing, stream=out)({"PATH_INFO": "/l", "REQUEST_METHOD": "GET"}, start_response)
+    same = ProfilerMiddleware(listing, stream=out)(
+        {"PATH_INFO": "/l", "REQUEST_METHOD": "GET"}, start_response
+    )
     return {
         "first": first.decode(),
         "after_first": after_first,
@@ -202,14 +211,18 @@ def rows(table: str) -> dict[str, tuple[int, int]]:
         match = ROW.match(line)
         if match:
             place = re.sub(r"^.*/(?=[^/]+:\d+\()", "", match[4])
-            place = re.sub(r"^(profiler|typing)\.py:\d+(?=\((runapp|catching_start_response|cast)\))", r"\1.py", place)
+            place = re.sub(
+                r"^(profiler|typing)\.py:\d+(?=\((runapp|catching_start_response|cast)\))", r"\1.py", place
+            )
             calls, primitive = int(match[1]), int(match[2] or match[1])
             old = found.get(place, (0, 0))
             found[place] = (old[0] + calls, old[1] + primitive)
     return found
 
 
-@pytest.mark.parametrize(("name", "path"), [("shapes", "/plain"), ("shapes", "/exceptions"), ("bench_orm", "/orm")])
+@pytest.mark.parametrize(
+    ("name", "path"), [("shapes", "/plain"), ("shapes", "/exceptions"), ("bench_orm", "/orm")]
+)
 def test_prints_the_table_that_werkzeug_prints(name: str, path: str) -> None:
     if name == "bench_orm":
         pytest.importorskip("sqlalchemy")
@@ -235,12 +248,17 @@ def test_prints_the_table_that_werkzeug_prints(name: str, path: str) -> None:
     assert totals[0] is not None
     assert totals[1] is not None
     assert int(totals[0][1]) - int(totals[1][1]) == sum(SCAFFOLDING.values()) - more
+
     # The text around the rows is the same, line by line.
     def frame(table: str) -> list[str]:
         return [TOTAL.sub("TOTAL", line) for line in table.splitlines() if not ROW.match(line)]
 
     assert frame(ours["table"]) == frame(theirs["table"])
-    assert (ours["status"], ours["headers"], ours["size"]) == (theirs["status"], theirs["headers"], theirs["size"])
+    assert (ours["status"], ours["headers"], ours["size"]) == (
+        theirs["status"],
+        theirs["headers"],
+        theirs["size"],
+    )
 
 
 def test_restrictions_are_those_of_pstats() -> None:

@@ -6,7 +6,7 @@ import datetime
 import decimal
 import os
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,7 +38,8 @@ def sqlite_views(store: str) -> Any:
         assert type(cursor) is sqlite3.Cursor
         cursor.execute("create table t(a, b)")
         cursor.executemany("insert into t values (?, ?)", [(1, "x"), (2, "y"), (3, "z")])  # many
-        assert connection.execute("select a from t where a in (?, ?)", (1, 2)).fetchall() == [(1,), (2,)]  # shortcut
+        two = connection.execute("select a from t where a in (?, ?)", (1, 2))  # shortcut
+        assert two.fetchall() == [(1,), (2,)]
         assert [row[0] for row in cursor.execute("select a from t")] == [1, 2, 3]  # iterated
         cursor.execute("select a from t where b = :b", {"b": "nobody"})
         assert cursor.fetchone() is None  # none
@@ -70,7 +71,9 @@ def test_sqlite3_is_recorded_once_whichever_way_it_is_called(tmp_path: Any) -> N
     assert record["statements"][1]["many"] == 3
     assert record["statements"][2]["in"] == 2
     assert {each["engine"] for each in record["statements"]} == {SQLITE}
-    assert record["statements"][0]["conn"] == record["statements"][2]["conn"] != record["statements"][7]["conn"]
+    assert (
+        record["statements"][0]["conn"] == record["statements"][2]["conn"] != record["statements"][7]["conn"]
+    )
     assert all(each["exec_ns"] > 0 for each in record["statements"])
 
 
@@ -78,9 +81,13 @@ def sqlite_outside(store: str) -> list[str]:
     import inspect
     import sqlite3
 
-    before = [repr(sqlite3.Cursor.execute), str(sqlite3.Cursor.execute.__doc__), sqlite3.Cursor.fetchall.__name__]
+    def looks() -> list[str]:
+        execute = sqlite3.Cursor.execute
+        return [repr(execute), str(execute.__doc__), sqlite3.Cursor.fetchall.__name__]
+
+    before = looks()
     captured.start(store)
-    assert before == [repr(sqlite3.Cursor.execute), str(sqlite3.Cursor.execute.__doc__), sqlite3.Cursor.fetchall.__name__]
+    assert before == looks()
     assert inspect.ismethoddescriptor(sqlite3.Cursor.execute)
     connection = sqlite3.connect(":memory:")
     with pytest.raises(TypeError):
@@ -104,6 +111,7 @@ def parameters(store: str) -> list[int]:
     sqlite3.register_adapter(uuid.UUID, str)
     sqlite3.register_adapter(datetime.date, str)
     sqlite3.register_adapter(datetime.datetime, str)
+    # fmt: off
     pairs: list[Any] = [
         (1,), (1,), (2,),  # 0 1 2
         ("é",), ("é",), (b"e",),  # 3 4 5
@@ -114,6 +122,7 @@ def parameters(store: str) -> list[int]:
         (datetime.datetime(2026, 1, 2),), (datetime.datetime(2026, 1, 2),), (datetime.date(2026, 1, 2),),  # 16 17 18
         (2**80 % 2**62,), (1.0,), (True,), (None,),  # 19 20 21 22
     ]
+    # fmt: on
 
     def view() -> str:
         cursor = sqlite3.connect(":memory:").cursor()
@@ -159,10 +168,12 @@ def alchemy(store: str, folder: str) -> Any:
 
     def view() -> str:
         with early.connect() as connection:
-            assert len(connection.execute(sa.text("select * from parts where id < :id"), {"id": 3}).fetchall()) == 2  # core
+            few = connection.execute(sa.text("select * from parts where id < :id"), {"id": 3})  # core
+            assert len(few.fetchall()) == 2
         with Session(late) as session:
             assert session.get(Part, 4).name == "part 3"  # get
-            assert len(session.execute(sa.select(Part).where(Part.id.in_([1, 2, 3]))).scalars().all()) == 3  # orm
+            some = session.execute(sa.select(Part).where(Part.id.in_([1, 2, 3])))  # orm
+            assert len(some.scalars().all()) == 3
             for part in session.execute(sa.select(Part)).scalars():  # each
                 assert part.id
             session.add(Part(name="new"))
@@ -172,8 +183,7 @@ def alchemy(store: str, folder: str) -> Any:
             connection.execute(sa.text("select * from nowhere"))  # wrong alchemy
         return ""
 
-    record = captured.last(captured.flask_app(view), times=2)
-    return record
+    return captured.last(captured.flask_app(view), times=2)
 
 
 @pytest.mark.sqlalchemy
@@ -203,7 +213,7 @@ def own_dialect(store: str) -> Any:
 
     class Loud(SQLiteDialect_pysqlite):
         supports_statement_cache = True
-        seen: list[str] = []
+        seen: ClassVar[list[str]] = []
 
         def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
             Loud.seen.append(statement)
@@ -228,7 +238,9 @@ def own_dialect(store: str) -> Any:
 
 
 @pytest.mark.sqlalchemy
-def test_a_dialect_that_overrides_do_execute_and_an_applications_own_listener_still_work(tmp_path: Any) -> None:
+def test_a_dialect_that_overrides_do_execute_and_an_applications_own_listener_still_work(
+    tmp_path: Any,
+) -> None:
     record = run_isolated(own_dialect, str(tmp_path / "s.db"))
     assert captured.statements(record, HERE) == [("select ?", 1, at("loud"))]
 
@@ -275,7 +287,12 @@ def mysql(store: str, dsn: str) -> Any:
 
     captured.start(store)
     parts = urlsplit(dsn)
-    where = {"host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password or ""}
+    where = {
+        "host": parts.hostname,
+        "port": parts.port,
+        "user": parts.username,
+        "password": parts.password or "",
+    }
     name = parts.path.lstrip("/")
 
     def view() -> str:
@@ -324,7 +341,10 @@ def postgres(store: str, dsn: str) -> Any:
     captured.start(store)
 
     async def at_once() -> None:
-        async with await psycopg.AsyncConnection.connect(dsn) as one, await psycopg.AsyncConnection.connect(dsn) as two:
+        async with (
+            await psycopg.AsyncConnection.connect(dsn) as one,
+            await psycopg.AsyncConnection.connect(dsn) as two,
+        ):
 
             async def query(connection: Any, seconds: float) -> None:
                 cursor = connection.cursor()

@@ -1,4 +1,4 @@
-"""Threads and executor work that a request starts belong to it, with who waited for whom; semantics stay as they were."""
+"""Threads and executor work that a request starts belong to it, with who waited for whom; semantics stay."""
 
 from __future__ import annotations
 
@@ -55,13 +55,20 @@ def threads(store: str) -> Any:
 def test_threads_are_lanes_with_their_sql_and_their_joins(tmp_path: Any) -> None:
     record = run_isolated(threads, str(tmp_path / "s.db"))
     lanes = record["lanes"][:4]
-    assert [(lane["kind"], lane["parent"]) for lane in lanes] == [(MAIN, 0), (THREAD, 0), (THREAD, 0), (THREAD, 2)]
+    assert [(lane["kind"], lane["parent"]) for lane in lanes] == [
+        (MAIN, 0),
+        (THREAD, 0),
+        (THREAD, 0),
+        (THREAD, 2),
+    ]
     assert lanes[1]["line"] == at("first start")
     assert lanes[3]["line"] == at("inner start")
     assert [each["lane"] for each in record["statements"]] == [1]
     assert edges(record, JOIN)[0] == (0, 1, at("first join"))
     assert [(lane, other) for lane, other, _ in edges(record, JOIN)] == [(0, 1), (2, 3), (0, 2)]
-    assert all(lane["start_ns"] >= lane["spawn_ns"] and lane["end_ns"] > lane["start_ns"] for lane in lanes[1:])
+    assert all(
+        lane["start_ns"] >= lane["spawn_ns"] and lane["end_ns"] > lane["start_ns"] for lane in lanes[1:]
+    )
     assert edges(record, WAKE) == []
 
 
@@ -106,7 +113,8 @@ def test_executor_items_are_lanes_and_waiting_for_them_is_seen(tmp_path: Any) ->
     done = lanes[:8]
     assert {lane["kind"] for lane in done} == {POOL}  # no worker thread among them
     assert [bool(lane["flags"] & NEW_EXECUTOR) for lane in done] == [False] + [True] * 7
-    assert [done[i]["line"] for i in (0, 1, 3, 4, 7)] == [at("shared"), at("own"), at("completed"), at("mapped"), at("left")]
+    marks = ["shared", "own", "completed", "mapped", "left"]
+    assert [done[i]["line"] for i in (0, 1, 3, 4, 7)] == [at(mark) for mark in marks]
     results = edges(record, RESULT)
     assert (0, 1, at("shared")) in results
     assert {(0, 2, at("waited")), (0, 3, at("waited"))} <= set(results)
@@ -156,9 +164,13 @@ def looks(store: str) -> Any:
     from concurrent.futures import Future, ThreadPoolExecutor
     from typing import get_type_hints
 
-    before = [str(inspect.signature(f)) for f in (threading.Thread.start, ThreadPoolExecutor.submit, Future.result)]
+    before = [
+        str(inspect.signature(f)) for f in (threading.Thread.start, ThreadPoolExecutor.submit, Future.result)
+    ]
     captured.start(store)
-    after = [str(inspect.signature(f)) for f in (threading.Thread.start, ThreadPoolExecutor.submit, Future.result)]
+    after = [
+        str(inspect.signature(f)) for f in (threading.Thread.start, ThreadPoolExecutor.submit, Future.result)
+    ]
     assert before == after
     assert threading.Thread.start.__name__ == "start"
     assert "start" in str(inspect.getdoc(threading.Thread.start)).lower()
@@ -189,7 +201,9 @@ def refused(store: str) -> Any:
     from unittest import mock
 
     captured.start(store)
-    starter = "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
+    starter = (
+        "_start_joinable_thread" if hasattr(threading, "_start_joinable_thread") else "_start_new_thread"
+    )
 
     def view() -> str:
         refusal = mock.patch.object(threading, starter, side_effect=RuntimeError("no threads"))

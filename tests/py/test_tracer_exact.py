@@ -44,7 +44,7 @@ def counted_by_cprofile(paths: list[str]) -> dict[str, dict[str, int]]:
 
 
 def trace_threads(store: str, paths: list[str], threads: int, each: int) -> dict[str, Any]:
-    """One request a path alone, then threads × each at once; the ids by path."""
+    """One request a path alone, then `each` in so many threads at once; the ids by path."""
     import hotplate
     import shapes
 
@@ -94,7 +94,9 @@ def trace_beside_profiler(store: str, paths: list[str]) -> dict[str, Any]:
         profile.disable()
         stats: Any = pstats.Stats(profile)
         result["profiled"] = {
-            f"{name}:{line}": nc for (_f, line, name), (_, nc, *_r) in stats.stats.items() if name in ("spin", "twice")
+            f"{name}:{line}": nc
+            for (_f, line, name), (_, nc, *_r) in stats.stats.items()
+            if name in ("spin", "twice")
         }
 
     thread = threading.Thread(target=other)
@@ -249,7 +251,8 @@ def test_coverage_and_the_tracer_both_see_everything(core: str, tmp_path: Path) 
     traced = run_isolated(trace_beside_coverage, str(store), paths, core)
     check_trees(store, traced, expected)
     lines = Path(__file__).parents[1].joinpath("apps", "shapes.py").read_text().splitlines()
-    first, last = (next(n for n, line in enumerate(lines, 1) if line.startswith(mark)) for mark in ("def plain", "def deep"))
+    first = next(n for n, line in enumerate(lines, 1) if line.startswith("def plain"))
+    last = next(n for n, line in enumerate(lines, 1) if line.startswith("def deep"))
     assert [n for n in traced["missing"] if first <= n < last - 10] == []
 
 
@@ -331,7 +334,8 @@ def test_raised_recursion_limit_does_not_crash(tmp_path: Path) -> None:
     for run in ("after", "again"):
         assert found[run]["/limit-raised"][0] == "200 OK"
         # 3.11 traces by a hook that takes C stack: there the error may come where without us it would not.
-        assert found[run]["/limit-raised"][1] in ([{"deep": 20_000}] if MONITORING else [{"deep": 20_000}, {"deep": None}])
+        allowed = [{"deep": 20_000}] if MONITORING else [{"deep": 20_000}, {"deep": None}]
+        assert found[run]["/limit-raised"][1] in allowed
         assert found[run]["/plain"][0] == "200 OK"
     with opened(tmp_path / "s.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"

@@ -47,6 +47,10 @@ def statements(record: dict[str, Any], here: str) -> list[tuple[str, int | None,
 
 def line_of(here: str, mark: str) -> int:
     """Line of the file that ends in the comment `# mark`."""
-    found = [number for number, text in enumerate(Path(here).read_text().splitlines(), 1) if text.endswith(f"# {mark}")]
+    found = [
+        number
+        for number, text in enumerate(Path(here).read_text().splitlines(), 1)
+        if text.endswith(f"# {mark}")
+    ]
     assert len(found) == 1, mark
     return found[0]

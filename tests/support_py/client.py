@@ -38,7 +38,7 @@ class Answer:
         return None
 
     def without(self, *names: bytes) -> tuple[bytes, list[bytes], bytes]:
-        """Status line, header lines except these (lower case), body: what must be the same with and without Hotplate."""
+        """Status line, header lines except these (lower case), body: the same with and without Hotplate."""
         kept = [line for line in self.header_lines if line.split(b":", 1)[0].strip().lower() not in names]
         return self.status_line, kept, self.body
 
@@ -119,7 +119,9 @@ class _Visitor:
             data += chunk
         head, _, body = data.partition(b"\r\n\r\n")
         status, *lines = head.split(b"\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (x.partition(b":") for x in lines)}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (x.partition(b":") for x in lines)
+        }
         left = int(headers[b"content-length"]) - len(body) if b"content-length" in headers else -1
         while left:
             chunk = self._socket.recv(1 << 16)
@@ -128,9 +130,9 @@ class _Visitor:
                     raise ConnectionError(f"{left} bytes short")
                 break
             left -= len(chunk) if left > 0 else 0
-        if not self._keep or left < 0 or headers.get(b"connection", b"").lower() == b"close":
-            self.close()
-        elif status.startswith(b"HTTP/1.0") and headers.get(b"connection", b"").lower() != b"keep-alive":
+        word = headers.get(b"connection", b"").lower()
+        last = word == b"close" or (status.startswith(b"HTTP/1.0") and word != b"keep-alive")
+        if last or left < 0 or not self._keep:
             self.close()
         if status.split(b" ")[1] == b"200":
             self.load.ids.append(headers.get(b"x-hotplate-id", b"").decode())
@@ -148,7 +150,12 @@ class BackgroundLoad:
     """A load that runs while the test does something else; stop() ends it after the requests under way."""
 
     def __init__(
-        self, port: int, paths: Sequence[str], concurrency: int, count: int | None = None, keep_alive: bool = True
+        self,
+        port: int,
+        paths: Sequence[str],
+        concurrency: int,
+        count: int | None = None,
+        keep_alive: bool = True,
     ) -> None:
         self._turns = itertools.count()  # next() on it is atomic
         self._count = count

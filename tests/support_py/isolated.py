@@ -49,7 +49,9 @@ def run_isolated(
             timeout=timeout_s,
         )
         if done.returncode != 0 or not result.exists():
-            raise Ended(f"{function.__name__} ended with {done.returncode}: {done.stderr[-3000:]}{done.stdout[-500:]}")
+            raise Ended(
+                f"{function.__name__} ended with {done.returncode}: {done.stderr[-3000:]}{done.stdout[-500:]}"
+            )
         return json.loads(result.read_text())
 
 

@@ -49,7 +49,8 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 def requests(path: Path, route: str | None = None) -> list[dict[str, Any]]:
     """All request rows (or those of a rule), oldest first, with pid, rule and the id as users see it."""
     query = (
-        "SELECT request.*, process.pid, route.method, route.rule FROM request JOIN process ON process.id = request.process"
+        "SELECT request.*, process.pid, route.method, route.rule"
+        " FROM request JOIN process ON process.id = request.process"
         " LEFT JOIN route ON route.id = request.route ORDER BY request.id"
     )
     with opened(path) as connection:
@@ -133,7 +134,9 @@ class Trees:
                 row["id"]: (strings.get(row["file"], ""), row["name"], row["line"])
                 for row in connection.execute("SELECT * FROM symbol")
             }
-            self._shapes = {row["id"]: row["bytes"] for row in connection.execute("SELECT id, bytes FROM shape")}
+            self._shapes = {
+                row["id"]: row["bytes"] for row in connection.execute("SELECT id, bytes FROM shape")
+            }
             self._rows = {
                 f"{row['request_id'] & MASK:016x}": (row["shape"], row["tree"])
                 for row in connection.execute(

@@ -1,6 +1,6 @@
 /* store.c -- what writing and reading the store costs: bare rows, full requests, and a report's questions.
  *
- *     store_bench DIRECTORY [rows]
+ *     store_bench DIRECTORY [rows]      leaves bare.db and full.db there; 100,000 full rows take 0.6 GB
  *
  * CPU is the writing thread's, records are made beforehand in batches outside of the measured part. Bytes are the
  * growth of file and journal after a checkpoint (close), an empty store apart.
@@ -197,7 +197,7 @@ int main(int argc, char **argv)
     unlink(full);
     write_all(bare, false, rows);
     read_all(bare);
-    write_all(full, true, rows / 10);
+    write_all(full, true, rows);
     read_all(full);
     return 0;
 }

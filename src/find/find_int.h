@@ -63,6 +63,8 @@ struct hp__cut { /* what a fix takes out of one request */
 };
 
 /* ---- view.c ---- */
+/* Room for `count` things of `size` bytes, all zero; from `arena`. NULL: no memory. */
+void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size);
 HP_CHECK hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample,
                               const struct hp__facts *facts, struct hp_arena *arena);
 /* Wall time of one execution as the application's line sees it: exec, fetch and the library around them. */

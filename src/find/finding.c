@@ -14,27 +14,18 @@ const char *hp_find_kind_name(enum hp_finding_kind kind)
     return (unsigned)kind < HP_FIND_KIND_COUNT ? kind_names[kind] : "unknown";
 }
 
-static void *zeroed(struct hp_arena *arena, size_t count, size_t size)
-{
-    void *p = hp_arena_alloc(arena, count * size + 1, 8);
-    if (p != NULL) {
-        memset(p, 0, count * size + 1);
-    }
-    return p;
-}
-
 hp_err hp__finding_init(struct hp__find *f, struct hp_finding *finding, enum hp_finding_kind kind)
 {
     size_t n = f->c->sample_count;
     memset(finding, 0, sizeof *finding);
     finding->kind = kind;
     finding->route = f->c->route;
-    finding->saving_ns = zeroed(f->arena, n, sizeof *finding->saving_ns);
-    finding->low_ns = zeroed(f->arena, n, sizeof *finding->low_ns);
-    finding->high_ns = zeroed(f->arena, n, sizeof *finding->high_ns);
-    finding->removals = zeroed(f->arena, n, sizeof *finding->removals);
-    finding->removal_count = zeroed(f->arena, n, sizeof *finding->removal_count);
-    finding->lanes_gone = zeroed(f->arena, n, sizeof *finding->lanes_gone);
+    finding->saving_ns = hp__zeroed(f->arena, n, sizeof *finding->saving_ns);
+    finding->low_ns = hp__zeroed(f->arena, n, sizeof *finding->low_ns);
+    finding->high_ns = hp__zeroed(f->arena, n, sizeof *finding->high_ns);
+    finding->removals = hp__zeroed(f->arena, n, sizeof *finding->removals);
+    finding->removal_count = hp__zeroed(f->arena, n, sizeof *finding->removal_count);
+    finding->lanes_gone = hp__zeroed(f->arena, n, sizeof *finding->lanes_gone);
     bool fine = finding->saving_ns != NULL && finding->low_ns != NULL && finding->high_ns != NULL &&
                 finding->removals != NULL && finding->removal_count != NULL && finding->lanes_gone != NULL;
     return fine ? HP_OK : HP_ENOMEM;

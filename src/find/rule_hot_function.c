@@ -28,9 +28,10 @@
 #define LOOK_SHARE    0.005 /* nodes below that are not looked at */
 #define MAX_FUNCTIONS 512u
 
-struct work {            /* one request */
-    uint64_t *exclusive; /* per node: self of what it owns and nothing else explains */
-    uint64_t waits_ns;   /* known waiting on the main lane's part of the tree */
+struct work {             /* one request */
+    uint64_t *exclusive;  /* per node: self of what it owns and nothing else explains */
+    uint64_t waits_ns;    /* known waiting of the main lane, in-process SQL too */
+    uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
 };
 
 /* Nodes on or below a library call that runs SQL, starts or joins lanes; never into another owner. */
@@ -98,18 +99,15 @@ static void subtract_direct(const struct hp__view *view, const uint8_t *explaine
     }
 }
 
-/* Waiting of the main lane that is known: joins, SQL of servers, waiting functions. In-process SQL is CPU. */
-static uint64_t known_waits(const struct hp__view *view, const struct hp_dict *dict,
-                            uint64_t *embedded_sql_ns)
+/* Waiting of the main lane that events tell: joins and SQL (waiting functions are added by work_out). */
+static void add_known_waits(const struct hp__view *view, const struct hp_dict *dict, struct work *work)
 {
     const struct hp_record *record = view->sample->record;
-    uint64_t ns = 0;
-    *embedded_sql_ns = 0;
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         if (record->stmts[i].lane == 0) {
             uint64_t sql = record->stmts[i].exec_ns + record->stmts[i].fetch_ns;
-            ns += sql;
-            *embedded_sql_ns +=
+            work->waits_ns += sql;
+            work->embedded_ns +=
                 hp_dict_statement(dict, record->stmts[i].statement).engine == HP_ENGINE_SQLITE ? sql : 0;
         }
     }
@@ -117,20 +115,20 @@ static uint64_t known_waits(const struct hp__view *view, const struct hp_dict *d
         const struct hp_edge *edge = &record->edges[i];
         if (edge->lane == 0 && edge->t1_ns > edge->t0_ns &&
             (edge->kind == HP_EDGE_JOIN || edge->kind == HP_EDGE_RESULT)) {
-            ns += edge->t1_ns - edge->t0_ns;
+            work->waits_ns += edge->t1_ns - edge->t0_ns;
         }
     }
-    return ns;
 }
 
-static hp_err work_out(const struct hp__view *view, struct hp_arena *arena, struct work *work)
+static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
+                       struct work *work)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint8_t *explained = hp_arena_alloc(arena, tree->count, 1);
     uint8_t *beside =
         hp_arena_alloc(arena, tree->count, 1); /* under a LANE node: runs beside the main lane */
     work->exclusive = hp_arena_alloc(arena, tree->count * sizeof *work->exclusive, _Alignof(uint64_t));
-    work->waits_ns = 0;
+    work->waits_ns = work->embedded_ns = 0;
     if (explained == NULL || beside == NULL || work->exclusive == NULL) {
         return HP_ENOMEM;
     }
@@ -155,6 +153,7 @@ static hp_err work_out(const struct hp__view *view, struct hp_arena *arena, stru
         }
     }
     subtract_direct(view, explained, work);
+    add_known_waits(view, dict, work);
     return HP_OK;
 }
 
@@ -163,19 +162,16 @@ struct part {
 };
 
 /* What the request's CPU time vouches for of `wall_ns`, by the reasoning in the head comment. */
-static void vouch(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
-                  double concurrency, struct part *part)
+static void vouch(const struct hp__view *view, const struct work *work, double concurrency, struct part *part)
 {
     const struct hp_request *req = &view->sample->record->req;
     if (req->cpu_ns == HP_ABSENT) {
         part->cpu_ns = part->wall_ns;
         return;
     }
-    uint64_t embedded;
-    double waits = (double)(known_waits(view, dict, &embedded) + work->waits_ns),
-           wall = (double)part->wall_ns;
-    double rest = (double)view->sample->duration_ns - waits;
-    double cpu = (double)req->cpu_ns - (double)embedded;
+    double wall = (double)part->wall_ns;
+    double rest = (double)view->sample->duration_ns - (double)work->waits_ns;
+    double cpu = (double)req->cpu_ns - (double)work->embedded_ns;
     cpu = cpu > 0 ? cpu : 0;
     double unseen = rest - cpu * concurrency;
     double sure = unseen > 0 ? wall - unseen : wall;
@@ -188,21 +184,16 @@ static void vouch(const struct hp__view *view, const struct hp_dict *dict, const
     }
 }
 
-static struct part part_of(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
-                           uint32_t sym, double concurrency)
+/* Whether a node begins a function's part of the tree: it is what the nodes below it count for. */
+static bool owns(const struct hp__view *view, uint32_t i)
 {
-    const struct hp_tree *tree = view->sample->tree;
-    struct part part = {0, 0, 0};
-    for (uint32_t i = 1; i < tree->count; i++) {
-        if (view->owner[i] == i && tree->nodes[i].sym == sym && hp_tree_live(tree, i)) {
-            part.wall_ns += work->exclusive[i];
-            part.calls += tree->nodes[i].calls;
-        }
-    }
-    if (part.wall_ns != 0) {
-        vouch(view, dict, work, concurrency, &part);
-    }
-    return part;
+    return view->owner[i] == i && hp_tree_live(view->sample->tree, i);
+}
+
+static void add_node(const struct hp__view *view, const struct work *work, uint32_t i, struct part *part)
+{
+    part->wall_ns += work->exclusive[i];
+    part->calls += view->sample->tree->nodes[i].calls;
 }
 
 uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
@@ -216,8 +207,13 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
         return 0;
     }
     hp_arena_init(&scratch, (size_t)256 << 20);
-    if (work_out(view, &scratch, &work) == HP_OK) {
-        part = part_of(view, dict, &work, sym, concurrency);
+    if (work_out(view, dict, &scratch, &work) == HP_OK) {
+        for (uint32_t i = 1; i < view->sample->tree->count; i++) {
+            if (view->sample->tree->nodes[i].sym == sym && owns(view, i)) {
+                add_node(view, &work, i, &part);
+            }
+        }
+        vouch(view, &work, concurrency, &part);
     }
     hp_arena_fini(&scratch);
     *cpu_ns = part.cpu_ns;
@@ -289,10 +285,20 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
     return HP_OK;
 }
 
-struct table { /* functions × requests */
+/* Functions worth a look, and what each has in each request. One pass over a tree fills a row: trees have thousands of nodes,
+ * so a pass for each function would make a report slow. */
+struct table {
     uint32_t syms[MAX_FUNCTIONS];
     uint32_t count;
+    uint32_t *slot; /* by symbol: 1 + its index in `syms`; 0: not in it */
+    uint32_t slot_count;
+    struct part *parts; /* [request × count + function] */
 };
+
+static uint32_t slot_of(const struct table *table, uint32_t sym)
+{
+    return sym < table->slot_count ? table->slot[sym] : 0;
+}
 
 /* Functions with a node that is worth a look in this request. */
 static void collect(const struct hp__view *view, const struct work *work, struct table *table)
@@ -300,18 +306,64 @@ static void collect(const struct hp__view *view, const struct work *work, struct
     const struct hp_tree *tree = view->sample->tree;
     const struct hp_record *record = view->sample->record;
     double least = LOOK_SHARE * (double)view->sample->duration_ns + 1;
-    for (uint32_t i = 1; i < tree->count; i++) {
-        uint32_t sym = tree->nodes[i].sym, k = 0;
+    for (uint32_t i = 1; i < tree->count && table->count < MAX_FUNCTIONS; i++) {
+        uint32_t sym = tree->nodes[i].sym;
         if (view->owner[i] != i || (double)work->exclusive[i] < least || sym == record->req.view_sym) {
             continue;
         }
-        while (k < table->count && table->syms[k] != sym) {
-            k++;
-        }
-        if (k == table->count && k < MAX_FUNCTIONS) {
+        if (sym < table->slot_count && table->slot[sym] == 0) {
             table->syms[table->count++] = sym;
+            table->slot[sym] = table->count;
         }
     }
+}
+
+static void fill_parts(const struct hp__view *view, const struct work *work, double concurrency,
+                       const struct table *table, struct part *parts)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        uint32_t slot = slot_of(table, tree->nodes[i].sym);
+        if (slot != 0 && owns(view, i)) {
+            add_node(view, work, i, &parts[slot - 1]);
+        }
+    }
+    for (uint32_t k = 0; k < table->count; k++) {
+        vouch(view, work, concurrency, &parts[k]);
+    }
+}
+
+/* Without a tree a request's parts stay zero. */
+static hp_err make_table(struct hp__find *f, struct table *table)
+{
+    uint32_t n = f->c->sample_count;
+    double concurrency = hp__concurrency(f->c);
+    struct work *works = hp_arena_alloc(f->arena, n * sizeof *works + 1, _Alignof(struct work));
+    table->count = 0;
+    table->slot_count = hp_dict_symbol_count(f->c->dict);
+    table->slot = hp__zeroed(f->arena, table->slot_count, sizeof *table->slot);
+    hp_err err = works != NULL && table->slot != NULL ? HP_OK : HP_ENOMEM;
+    for (uint32_t i = 0; i < n && err == HP_OK; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            err = work_out(&f->views[i], f->c->dict, f->arena, &works[i]);
+            if (err == HP_OK) {
+                collect(&f->views[i], &works[i], table);
+            }
+        }
+    }
+    if (err != HP_OK) {
+        return err;
+    }
+    table->parts = hp__zeroed(f->arena, (size_t)n * table->count, sizeof *table->parts);
+    if (table->parts == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < n && table->count != 0; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            fill_parts(&f->views[i], &works[i], concurrency, table, &table->parts[(size_t)i * table->count]);
+        }
+    }
+    return HP_OK;
 }
 
 static hp_err price_function(struct hp__find *f, struct hp_finding *finding, uint32_t i,
@@ -333,8 +385,9 @@ static bool is_hot(uint64_t ns, uint64_t of_ns)
     return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
 }
 
-static hp_err try_function(struct hp__find *f, const struct work *works, uint32_t sym, double concurrency)
+static hp_err try_function(struct hp__find *f, const struct table *table, uint32_t k)
 {
+    uint32_t sym = table->syms[k];
     struct hp_finding finding;
     struct hp__spread calls, wall, vouched;
     bool kept;
@@ -345,10 +398,7 @@ static hp_err try_function(struct hp__find *f, const struct work *works, uint32_
     err = err == HP_OK ? hp__spread_init(f, &wall) : err;
     err = err == HP_OK ? hp__spread_init(f, &vouched) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
-        if (f->c->samples[i].tree == NULL) {
-            continue;
-        }
-        struct part part = part_of(&f->views[i], f->c->dict, &works[i], sym, concurrency);
+        struct part part = table->parts[(size_t)i * table->count + k];
         if (!is_hot(part.cpu_ns, f->c->samples[i].duration_ns)) {
             continue;
         }
@@ -371,25 +421,10 @@ static hp_err try_function(struct hp__find *f, const struct work *works, uint32_
 
 hp_err hp__rule_hot_function(struct hp__find *f)
 {
-    uint32_t n = f->c->sample_count;
-    double concurrency = hp__concurrency(f->c);
-    struct work *works = hp_arena_alloc(f->arena, n * sizeof *works, _Alignof(struct work));
     struct table *table = hp_arena_alloc(f->arena, sizeof *table, _Alignof(struct table));
-    if (works == NULL || table == NULL) {
-        return HP_ENOMEM;
-    }
-    hp_err err = HP_OK;
-    table->count = 0;
-    for (uint32_t i = 0; i < n && err == HP_OK; i++) {
-        if (f->c->samples[i].tree != NULL) {
-            err = work_out(&f->views[i], f->arena, &works[i]);
-            if (err == HP_OK) {
-                collect(&f->views[i], &works[i], table);
-            }
-        }
-    }
-    for (uint32_t i = 0; i < table->count && err == HP_OK; i++) {
-        err = try_function(f, works, table->syms[i], concurrency);
+    hp_err err = table != NULL ? make_table(f, table) : HP_ENOMEM;
+    for (uint32_t k = 0; err == HP_OK && k < table->count; k++) {
+        err = try_function(f, table, k);
     }
     return err;
 }

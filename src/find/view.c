@@ -13,7 +13,7 @@
 #include <string.h>
 #include "find/find_int.h"
 
-static void *zeroed(struct hp_arena *arena, size_t count, size_t size)
+void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size)
 {
     void *p = hp_arena_alloc(arena, count * size + 1, 8);
     if (p != NULL) {
@@ -117,7 +117,7 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
-    struct below *below = zeroed(arena, tree->count, sizeof *below);
+    struct below *below = hp__zeroed(arena, tree->count, sizeof *below);
     if (below == NULL) {
         return HP_ENOMEM;
     }
@@ -144,9 +144,9 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     view->sample = sample;
     view->facts = facts;
     view->entry = hp_arena_alloc(arena, record->stmt_count * sizeof *view->entry + 1, _Alignof(uint32_t));
-    view->around_ns = zeroed(arena, record->stmt_count, sizeof *view->around_ns);
-    view->stmt_taken = zeroed(arena, record->stmt_count, 1);
-    view->lane_taken = zeroed(arena, record->lane_count, sizeof *view->lane_taken);
+    view->around_ns = hp__zeroed(arena, record->stmt_count, sizeof *view->around_ns);
+    view->stmt_taken = hp__zeroed(arena, record->stmt_count, 1);
+    view->lane_taken = hp__zeroed(arena, record->lane_count, sizeof *view->lane_taken);
     if (view->entry == NULL || view->around_ns == NULL || view->stmt_taken == NULL ||
         view->lane_taken == NULL) {
         return HP_ENOMEM;
@@ -157,9 +157,9 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     if (sample->tree == NULL) {
         return HP_OK;
     }
-    view->owner = zeroed(arena, sample->tree->count, sizeof *view->owner);
-    view->app = zeroed(arena, sample->tree->count, 1);
-    view->node_taken = zeroed(arena, sample->tree->count, 1);
+    view->owner = hp__zeroed(arena, sample->tree->count, sizeof *view->owner);
+    view->app = hp__zeroed(arena, sample->tree->count, 1);
+    view->node_taken = hp__zeroed(arena, sample->tree->count, 1);
     if (view->owner == NULL || view->app == NULL || view->node_taken == NULL) {
         return HP_ENOMEM;
     }

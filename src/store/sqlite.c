@@ -205,6 +205,18 @@ void hp__sqlite_limit_pages(struct hp_store *store, uint32_t pages)
     (void)sqlite3_exec(hp__sqlite_of(store)->db, sql, NULL, NULL, NULL);
 }
 
+uint64_t hp__sqlite_step_count(const struct hp_store *store)
+{
+    const struct hp_sqlite *s = (const struct hp_sqlite *)(const void *)store;
+    uint64_t count = 0;
+    for (int i = 0; i < HP_SQL_COUNT; i++) {
+        if (s->stmts[i] != NULL) {
+            count += (uint64_t)sqlite3_stmt_status(s->stmts[i], SQLITE_STMTSTATUS_VM_STEP, 0);
+        }
+    }
+    return count;
+}
+
 /* ---- close ---- */
 
 static void free_handle(struct hp_sqlite *s)

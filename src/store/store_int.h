@@ -123,6 +123,8 @@ HP_CHECK hp_err hp__sqlite_open(const struct hp_store_config *config, struct hp_
 
 /* Test hook: let the database file have at most so many pages (0: no limit), as on a full disk. */
 void hp__sqlite_limit_pages(struct hp_store *store, uint32_t pages);
+/* Test hook: steps that SQLite's virtual machine has taken for the handle: what a question costs, whatever the machine does. */
+uint64_t hp__sqlite_step_count(const struct hp_store *store);
 
 /* Whether a request counts as an error. */
 static inline bool hp__row_failed(uint32_t status, uint32_t flags)

@@ -658,10 +658,77 @@ static void more_rows_than_memory_keeps_come_from_rollups(void **state)
     make_fini(&m);
 }
 
+/* ---- what a report costs ---- */
+
+struct asked {
+    uint32_t routes[MAKE_ROUTES + 1];
+    uint32_t count, records;
+};
+
+static bool keep_route(void *ctx, const struct hp_route_row *row)
+{
+    struct asked *asked = ctx;
+    asked->routes[asked->count++] = row->route;
+    return true;
+}
+
+static bool count_record(void *ctx, const struct hp_record *record)
+{
+    (void)record;
+    ((struct asked *)ctx)->records++;
+    return true;
+}
+
+/* Twenty-two steps a row: one for each of fourteen columns, the bounds, the loop. A second pass, an index used in
+ * vain or a sort in SQL would show. */
+static void a_report_reads_each_row_once(void **state)
+{
+    enum { ROWS = 20000, MOST = 60 };
+    struct place *place = *state;
+    struct make m;
+    struct asked asked = {.count = 0};
+    struct hp_str revision;
+    struct hp_complete complete;
+    struct hp_scope scope = {.newest_revision = true};
+    make_init(&m, "r", 0);
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    ok(place, hp_store_begin(store, &place->info));
+    for (uint64_t i = 0; i < ROWS; i++) {
+        struct hp_str bytes = i % 16 == 0
+                                  ? make_full(&m, i + 1, T0 + i * MS, 5 * MS, (unsigned)i % 3, 5, 30, 1)
+                                  : make_bare(&m, i + 1, T0 + i * MS, 5 * MS, (unsigned)i % 3);
+        ok(place, hp_store_put(store, bytes, m.dict, &place->info));
+    }
+    ok(place, hp_store_commit(store, &place->info));
+    close_it(store);
+    make_fini(&m);
+
+    struct hp_arena arena;
+    hp_arena_init(&arena, (size_t)64 << 20);
+    store = opened(place, HP_STORE_READ);
+    ok(place, hp_store_newest_revision(store, &scope, &revision, &place->info));
+    uint64_t first = hp__sqlite_step_count(store);
+    ok(place, hp_store_complete(store, &scope, &complete, &place->info));
+    ok(place, hp_store_routes(store, &scope, keep_route, &asked, &place->info));
+    for (uint32_t i = 0; i < asked.count; i++) {
+        ok(place,
+           hp_store_sample(store, &scope, asked.routes[i], MOST, &arena, count_record, &asked, &place->info));
+    }
+    uint64_t rest = hp__sqlite_step_count(store) - first;
+    assert_int_equal(complete.recorded, ROWS);
+    assert_int_equal(asked.count, 3);
+    assert_int_equal(asked.records, 3 * MOST);
+    assert_in_range(first, ROWS, 24 * ROWS);
+    assert_in_range(rest, 1, 100 * 3 * MOST);
+    hp_arena_fini(&arena);
+    close_it(store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_report_reads_each_row_once),
         TEST(the_folder_is_private_and_ignored),
         TEST(a_missing_store_is_said),
         TEST(files_of_others_are_left_alone),

@@ -303,6 +303,26 @@ static hp_err price_all(struct hp__find *f, const struct hp__cut *fixed, struct 
     return HP_OK;
 }
 
+/* Savings of one request never exceed it, but their medians may stem from different requests: shrink them to the route. */
+static void keep_within_route(struct hp_findings *findings, uint64_t route_ns)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < findings->count; i++) {
+        sum += findings->list[i].tail ? 0 : (double)findings->list[i].median_ns;
+    }
+    if (sum <= (double)route_ns) {
+        return;
+    }
+    for (uint32_t i = 0; i < findings->count; i++) {
+        struct hp_finding *finding = &findings->list[i];
+        if (!finding->tail) {
+            finding->median_ns = (uint64_t)((double)finding->median_ns * ((double)route_ns / sum));
+            finding->low90_ns =
+                finding->low90_ns < finding->median_ns ? finding->low90_ns : finding->median_ns;
+        }
+    }
+}
+
 typedef hp_err (*rule_fn)(struct hp__find *f);
 
 static const rule_fn rules[] = {hp__rule_thread_churn, hp__rule_n_plus_one, hp__rule_duplicate_query,
@@ -329,8 +349,9 @@ static hp_err prepare(struct hp__find *f)
     }
     hp_compare_sort(durations, c->sample_count);
     struct hp_compare_side side = {durations, c->sample_count};
-    f->median_ns = c->median_ns != 0 ? c->median_ns : as_ns(hp_compare_quantile(side, 0.5));
-    f->p95_ns = c->p95_ns != 0 ? c->p95_ns : as_ns(hp_compare_quantile(side, 0.95));
+    bool whole = c->sample_count >= c->requests; /* exact figures, the same that a comparison shows */
+    f->median_ns = c->median_ns != 0 && !whole ? c->median_ns : as_ns(hp_compare_quantile(side, 0.5));
+    f->p95_ns = c->p95_ns != 0 && !whole ? c->p95_ns : as_ns(hp_compare_quantile(side, 0.95));
     return HP_OK;
 }
 
@@ -364,6 +385,7 @@ hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_fi
     memset(fixed, 0, bytes);
     sort_findings(&result.findings);
     err = take_apart(&f, fixed, &scratch, &temporary);
+    keep_within_route(&result.findings, result.now_ns);
     sort_findings(&result.findings);
     if (err == HP_OK) {
         err = price_all(&f, fixed, &scratch, &result);

@@ -203,6 +203,37 @@ static void both_causes_are_ranked_and_do_not_add_up_beyond_the_route(void **sta
     rec_set_fini(&set);
 }
 
+static void medians_of_different_requests_do_not_add_up_beyond_the_route(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/settings");
+    for (unsigned i = 0; i < 12;
+         i++) { /* when one cause is dear the other is cheap, but for a few where both are */
+        struct rec_page p = {.threads = 40, .queries = 40, .view_ms = 2, .cpu_share = 1};
+        p.thread_ms = i % 4 < 3 ? 1000 : 100;
+        p.query_ms = i % 4 > 0 ? 25 : 2.5;
+        rec_add_page(&set, p);
+    }
+    for (unsigned i = 0; i < 7; i++) {
+        rec_add_page(&set, (struct rec_page){.threads = 40,
+                                             .queries = 40,
+                                             .view_ms = 2,
+                                             .cpu_share = 1,
+                                             .thread_ms = i % 2 != 0 ? 100 : 1000,
+                                             .query_ms = i % 2 != 0 ? 25 : 2.5});
+    }
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 2);
+    uint64_t sum = r.findings.list[0].median_ns + r.findings.list[1].median_ns;
+    assert_true(sum <= r.now_ns);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct hp_finding *finding = &r.findings.list[i];
+        assert_true(finding->low90_ns <= finding->median_ns && finding->median_ns <= finding->high90_ns);
+    }
+    rec_set_fini(&set);
+}
+
 static void slow_query_has_no_proven_lower_bound(void **state)
 {
     (void)state;
@@ -367,6 +398,7 @@ int main(void)
         cmocka_unit_test(pool_that_warms_up_in_the_first_requests_is_silent),
         cmocka_unit_test(different_calls_in_parallel_are_silent),
         cmocka_unit_test(both_causes_are_ranked_and_do_not_add_up_beyond_the_route),
+        cmocka_unit_test(medians_of_different_requests_do_not_add_up_beyond_the_route),
         cmocka_unit_test(slow_query_has_no_proven_lower_bound),
         cmocka_unit_test(computing_function_is_hot_and_the_view_is_not),
         cmocka_unit_test(waiting_function_is_not_hot),

@@ -126,9 +126,21 @@ static void describe(const struct hp_case *c, const struct hp_answer_route *rout
     choose_examples(c, finding);
 }
 
-/* The state to show, and to keep. `*muted`: leave it out. */
+/* When the newest sampled request began that shows it. */
+static uint64_t newest_ns(const struct hp_case *c, const struct hp_finding *finding)
+{
+    uint64_t newest = 0;
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        uint64_t start_ns = c->samples[i].record->req.start_wall_ns;
+        newest = finding->saving_ns[i] != 0 && start_ns > newest ? start_ns : newest;
+    }
+    return newest;
+}
+
+/* The state to show, and to keep, of a finding that a request of `seen_ns` shows. `*muted`: leave it out. A report about the time before
+ * a repair does not call it back. */
 static hp_err keep_state(struct hp_store *store, const struct hp_answer_options *options, uint64_t id,
-                         uint8_t *state, bool *muted, struct hp_errinfo *info)
+                         uint64_t seen_ns, uint8_t *state, bool *muted, struct hp_errinfo *info)
 {
     struct hp_finding_state kept = {.id = id, .first_ns = options->now_ns};
     hp_err err = hp_store_get_finding(store, id, &kept, info);
@@ -139,6 +151,9 @@ static hp_err keep_state(struct hp_store *store, const struct hp_answer_options 
     *muted = known && kept.muted;
     if (!known) {
         kept = (struct hp_finding_state){.id = id, .first_ns = options->now_ns, .state = HP_STATE_NEW};
+    } else if (kept.state == HP_STATE_FIXED && seen_ns <= kept.last_ns) {
+        *state = HP_STATE_FIXED;
+        return HP_OK;
     } else if (kept.state == HP_STATE_FIXED) {
         kept.state = HP_STATE_RETURNED;
     } else if (kept.state == HP_STATE_NEW) {
@@ -175,7 +190,8 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
         memset(finding, 0, sizeof *finding);
         finding->finding = result->findings.list[i];
         finding->route = route_index;
-        hp_err err = keep_state(store, &answer->options, finding->finding.id, &finding->state, &muted, info);
+        hp_err err = keep_state(store, &answer->options, finding->finding.id, newest_ns(c, &finding->finding),
+                                &finding->state, &muted, info);
         if (err != HP_OK) {
             return err;
         }

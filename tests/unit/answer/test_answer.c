@@ -215,9 +215,18 @@ static void both_fixed_are_measured_as_predicted(void **state)
     hp_change_text(&c.change, &out);
     assert_has(&out, "times faster");
     hp_buf_fini(&out);
-    /* what was fixed and is found again has returned */
-    struct hp_answer answer =
-        load(c.store, &c.arena, (struct hp_scope){.to_ns = c.change.options.before.to_ns});
+    /* a report about the time before the repair leaves it fixed */
+    struct hp_scope before = {.to_ns = c.change.options.before.to_ns};
+    struct hp_finding_state fixed = {
+        .id = c.change.findings[0].finding.id, .state = HP_STATE_FIXED, .last_ns = before.to_ns};
+    struct hp_errinfo info;
+    assert_int_equal(hp_store_set_finding(c.store, &fixed, &info), HP_OK);
+    struct hp_answer answer = load(c.store, &c.arena, before);
+    assert_int_equal(answer.findings[0].state, HP_STATE_FIXED);
+    /* what is found in a request after the repair has returned */
+    fixed.last_ns = 9;
+    assert_int_equal(hp_store_set_finding(c.store, &fixed, &info), HP_OK);
+    answer = load(c.store, &c.arena, before);
     assert_int_equal(answer.findings[0].state, HP_STATE_RETURNED);
     compared_fini(&c);
 }

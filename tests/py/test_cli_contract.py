@@ -269,6 +269,19 @@ def check(value: Any, schema: Any, where: str = "$") -> None:
         assert not isinstance(value, bool), f"{where} is {value!r}"
 
 
+def fields(schema: Any) -> set[str]:
+    """All names in a schema."""
+    if isinstance(schema, dict):
+        return set(schema).union(*(fields(inner) for inner in schema.values()))
+    return fields(schema[0]) if isinstance(schema, list) else set()
+
+
+def test_every_field_is_documented() -> None:
+    documented = set(re.findall(r"`\"?([a-z0-9_]+)", (TOP / "docs/formats/cli.md").read_text()))
+    for schema in (REPORT, ROUTES, REQUESTS, SHOW, SQL, TOP_JSON, COMPARE):
+        assert fields(schema) <= documented
+
+
 def one_line(text: str) -> bool:
     return text.startswith("hotplate") and text.endswith("\n") and text.count("\n") == 1
 

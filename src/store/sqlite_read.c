@@ -312,7 +312,7 @@ hp_err hp__sqlite_record(struct hp_store *store, uint64_t row, struct hp_arena *
                          struct hp_record *record, struct hp_errinfo *info)
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
-    struct hp_request_row columns;
+    struct hp_request_row columns = {0};
     struct hp_record found;
     struct hp_str values = {0};
     uint64_t shape = 0;

@@ -3,7 +3,7 @@
  * Interpreter frames are read through internal headers (compiled per minor version, hence per-version wheels):
  *   3.11  Include/internal/pycore_frame.h  f_code,       prev_instr;  tstate->cframe->current_frame
  *   3.12  the same file                    f_code,       prev_instr;  shim frames owned by the C stack
- *   3.13  the same file                    f_executable, instr_ptr;   tstate->current_frame
+ *   3.13  the same file                    f_executable, instr_ptr;   tstate->current_frame; trampolines around __init__
  *   3.14+ pycore_interpframe.h             f_executable is a tagged reference; shims owned by the interpreter
  */
 #ifndef HP_PYEXT_COMPAT_H
@@ -43,11 +43,15 @@
 
 typedef struct _PyInterpreterFrame hp_frame;
 
-/* Whether the frame is one of the interpreter's own shims, which no Python code runs in. */
+/* Whether the frame is one of the interpreter's own, which no Python code runs in: a shim at the entry from C, or the
+ * trampoline under an inlined __init__. The latter's code object is constant data and must not be written to; what tells it is that
+ * its function is None. */
 static inline bool hp_frame_is_shim(const hp_frame *frame)
 {
 #if PY_VERSION_HEX >= 0x030E0000
-    return frame->owner >= FRAME_OWNED_BY_INTERPRETER;
+    return frame->owner >= FRAME_OWNED_BY_INTERPRETER || PyStackRef_IsNone(frame->f_funcobj);
+#elif PY_VERSION_HEX >= 0x030D0000
+    return frame->owner == FRAME_OWNED_BY_CSTACK || frame->f_funcobj == Py_None;
 #elif PY_VERSION_HEX >= 0x030C0000
     return frame->owner == FRAME_OWNED_BY_CSTACK;
 #else

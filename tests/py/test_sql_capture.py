@@ -77,6 +77,37 @@ def test_sqlite3_is_recorded_once_whichever_way_it_is_called(tmp_path: Any) -> N
     assert all(each["exec_ns"] > 0 for each in record["statements"])
 
 
+LIBRARY = """
+class Loaded:
+    def __init__(self, connection):
+        self.rows = connection.execute("select 1").fetchall()
+"""
+
+
+def sqlite_in_constructor(store: str) -> Any:
+    import sqlite3
+    import sysconfig
+
+    library: dict[str, Any] = {}
+    exec(compile(LIBRARY, os.path.join(sysconfig.get_path("purelib"), "loaded.py"), "exec"), library)  # noqa: S102
+    loaded = library["Loaded"]
+    connection = sqlite3.connect(":memory:")
+
+    def view() -> str:
+        for _ in range(100):
+            loaded(connection)  # made
+        return ""
+
+    captured.start(store)
+    return captured.last(captured.flask_app(view), times=2)
+
+
+def test_statements_of_a_librarys_constructor_are_at_the_line_that_called_it(tmp_path: Any) -> None:
+    """From 3.13 on the interpreter enters a warm __init__ through a frame of its own that has no source."""
+    record = run_isolated(sqlite_in_constructor, str(tmp_path / "s.db"))
+    assert captured.statements(record, HERE) == [("select ?", 1, at("made"))] * 100
+
+
 def sqlite_outside(store: str) -> list[str]:
     import inspect
     import sqlite3

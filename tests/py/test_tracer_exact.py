@@ -222,6 +222,19 @@ def test_exceptions_are_counted_where_they_leave_a_frame(tmp_path: Path) -> None
     assert raised["leaf"] == raised["twice"] == raised["exceptions"] == 0
 
 
+def test_warm_constructors_are_called_from_the_line_that_makes_the_object(tmp_path: Path) -> None:
+    """From 3.13 on the interpreter puts a frame of its own between the two."""
+    store = tmp_path / "s.db"
+    traced = run_isolated(trace_threads, str(store), ["/plain"], 1, 20)
+    lines = Path(__file__).parents[1].joinpath("apps", "shapes.py").read_text().splitlines()
+    at = 1 + next(n for n, line in enumerate(lines) if line.endswith("return Thing(value)"))
+    nodes = Trees(store).nodes(traced["together"][-1][1])
+    made = [
+        (nodes[node.parent].name, node.line, node.calls) for node in nodes if node.name == "Thing.__init__"
+    ]
+    assert made == [("Thing.make", at, 12)]
+
+
 def test_recursion_of_five_hundred_levels_is_five_hundred_nodes(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     traced = run_isolated(trace_threads, str(store), ["/recursion"], 1, 1)

@@ -17,7 +17,8 @@ from support_py.cli import RUN, clean_environment, hotplate_json
 PATHS = ("/noop", "/sql")
 # What a line of trouble looks like in any of these servers' logs, and in ours.
 TROUBLE = re.compile(
-    r"traceback|\berror\b|exception|critical|locked|not stored|segfault|signal 11|hotplate:.*(lost|drop)", re.I
+    r"traceback|\berror\b|exception|critical|locked|not stored|segfault|signal 11|hotplate:.*(lost|drop)",
+    re.I,
 )
 
 
@@ -96,8 +97,10 @@ def check_answers(folder: Path, count: int) -> None:
     assert routes["/sql"]["sql_per_request"] == pytest.approx(3)
     assert routes["/noop"]["errors"] == 0
     complete = hotplate_json("report", cwd=folder)["completeness"]
-    assert complete["recorded"] == complete["requests"] == len(
-        store_file.requests(folder / ".hotplate" / "hotplate.db")
+    assert (
+        complete["recorded"]
+        == complete["requests"]
+        == len(store_file.requests(folder / ".hotplate" / "hotplate.db"))
     )
     assert (complete["dropped"], complete["lost"], complete["sampled_out"]) == (0, 0, 0)
     some = hotplate_json("requests", cwd=folder)
@@ -200,7 +203,9 @@ def test_script_that_uses_a_test_client_is_recorded(tmp_path: Path) -> None:
     import subprocess
 
     script = tmp_path / "script.py"
-    script.write_text("from tally import app\nfor _ in range(5):\n    assert app.test_client().get('/sql').status_code == 200\n")
+    script.write_text(
+        "from tally import app\nfor _ in range(5):\n    assert app.test_client().get('/sql').status_code == 200\n"
+    )
     subprocess.run(
         [*RUN, sys.executable, "script.py"],
         cwd=tmp_path,

@@ -101,12 +101,13 @@ static void table_set(void *greenlet, struct hp_cap_lane *lane, bool want_c)
             return;
         }
         size_t at = slot_of(greenlet);
-        while (table[at].greenlet != NULL) {
+        /* A deleted entry is used again: a greenlet that serves request after request must not leave a trail of them. */
+        while (table[at].greenlet != NULL && table[at].greenlet != TOMBSTONE) {
             at = (at + 1) & table_mask;
         }
         entry = &table[at];
+        table_used += entry->greenlet == NULL;
         entry->greenlet = greenlet;
-        table_used++;
     }
     entry->lane = lane;
     entry->want_c = want_c;

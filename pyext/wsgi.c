@@ -34,8 +34,8 @@ static struct {
     int kind;
 } options = {NULL, 1, 0, 1, 0};
 
-static PyObject *str_method, *str_path, *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug,
-    *str_remote, *str_left_out;
+static PyObject *str_forwarded[3], *str_config, *str_DEBUG, *str_id, *str_timing, *str_method, *str_path,
+    *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug, *str_remote, *str_left_out;
 
 /* Swallow an exception of our own making; counted. */
 static void swallow(void)
@@ -150,30 +150,67 @@ static int status_of(PyObject *line)
     return (text.p[0] - '0') * 100 + (text.p[1] - '0') * 10 + (text.p[2] - '0');
 }
 
-static int append_header(PyObject *headers, const char *name, const char *value)
+static int append_header(PyObject *headers, PyObject *name, const char *value)
 {
-    PyObject *pair = Py_BuildValue("(ss)", name, value);
+    PyObject *text = PyUnicode_FromString(value);
+    PyObject *pair = text == NULL ? NULL : PyTuple_Pack(2, name, text);
     int failed = pair == NULL || PyList_Append(headers, pair) != 0;
+    Py_XDECREF(text);
     Py_XDECREF(pair);
     return failed ? -1 : 0;
 }
 
-/* `total;dur, app;dur, db;dur;desc="41 queries"` as it stands when the headers go out. */
+/* Sixteen hex digits, by hand: printf would take a good part of what a bare request costs. */
+static void show_id(uint64_t id, char text[17])
+{
+    for (int i = 15; i >= 0; i--, id >>= 4) {
+        text[i] = "0123456789abcdef"[id & 15];
+    }
+    text[16] = '\0';
+}
+
+static char *put_text(char *at, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(at, text, n + 1);
+    return at + n;
+}
+
+static char *put_number(char *at, uint64_t number, int least_digits)
+{
+    char digits[20];
+    int n = 0;
+    for (; number != 0 || n < least_digits; number /= 10) {
+        digits[n++] = (char)('0' + number % 10);
+    }
+    while (n > 0) {
+        *at++ = digits[--n];
+    }
+    return at;
+}
+
+/* Milliseconds to the microsecond, as "name;dur=12.345". */
+static char *put_duration(char *at, const char *name, uint64_t ns)
+{
+    at = put_number(put_text(at, name), ns / 1000000, 1);
+    *at++ = '.';
+    return put_number(at, ns / 1000 % 1000, 3);
+}
+
+/* `total;dur, app;dur, db;dur;desc="41 queries"` as it stands when the headers go out. Not by printf: it would cost more than
+ * all the rest of a bare request, and the process's locale must not turn the point into a comma. */
 static int append_timing(PyObject *headers, const struct hp_cap_request *request)
 {
     uint64_t wall_ns = 0, sql_ns = 0;
     uint32_t queries = 0;
-    char text[160];
+    char text[160]; /* at most 128: four numbers of 20 digits and our words */
     hp_cap_request_so_far(request, &wall_ns, &sql_ns, &queries);
-    uint64_t app_ns = wall_ns > sql_ns ? wall_ns - sql_ns : 0;
-    /* Thousandths by integers: the process's locale must not turn the point into a comma. */
-    PyOS_snprintf(text, sizeof text,
-                  "total;dur=%llu.%03llu, app;dur=%llu.%03llu, db;dur=%llu.%03llu;desc=\"%u %s\"",
-                  (unsigned long long)(wall_ns / 1000000), (unsigned long long)(wall_ns / 1000 % 1000),
-                  (unsigned long long)(app_ns / 1000000), (unsigned long long)(app_ns / 1000 % 1000),
-                  (unsigned long long)(sql_ns / 1000000), (unsigned long long)(sql_ns / 1000 % 1000),
-                  (unsigned)queries, queries == 1 ? "query" : "queries");
-    return append_header(headers, "Server-Timing", text);
+    char *at = put_duration(text, "total;dur=", wall_ns);
+    at = put_duration(at, ", app;dur=", wall_ns > sql_ns ? wall_ns - sql_ns : 0);
+    at = put_duration(at, ", db;dur=", sql_ns);
+    at = put_number(put_text(at, ";desc=\""), queries, 1);
+    (void)put_text(at, queries == 1 ? " query\"" : " queries\"");
+    return append_header(headers, str_timing, text);
 }
 
 /* A copy of the headers with ours; NULL (no exception) when the application's go out untouched. */
@@ -182,10 +219,10 @@ static PyObject *headers_with_ours(Call *call, PyObject *headers)
     if (!PyList_CheckExact(headers) || hp_cap_should_fail(hp_ext.cap, "callback")) {
         return NULL;
     }
-    char id[24];
+    char id[17];
     PyObject *copy = PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
-    PyOS_snprintf(id, sizeof id, "%016llx", (unsigned long long)hp_cap_request_id(call->request));
-    if (copy == NULL || append_header(copy, "X-Hotplate-Id", id) != 0 ||
+    show_id(hp_cap_request_id(call->request), id);
+    if (copy == NULL || append_header(copy, str_id, id) != 0 ||
         (call->timing && append_timing(copy, call->request) != 0)) {
         Py_CLEAR(copy);
         swallow();
@@ -377,18 +414,34 @@ static PyObject *wrap_body(Call *call, PyObject *body)
 
 static bool is_loopback(PyObject *env)
 {
-    static const char *const forwarded[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP"};
     struct hp_span8 address = hp_utf8(PyDict_GetItem(env, str_remote));
     if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
           (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
         return false;
     }
-    for (size_t i = 0; i < sizeof forwarded / sizeof forwarded[0]; i++) {
-        if (PyDict_GetItemString(env, forwarded[i]) != NULL) {
+    for (size_t i = 0; i < sizeof str_forwarded / sizeof str_forwarded[0]; i++) {
+        if (PyDict_GetItem(env, str_forwarded[i]) != NULL) {
             return false; /* a proxy on this host: the client may be anybody */
         }
     }
     return true;
+}
+
+/* app.debug; Flask's property of that name reads its config, so we do, without a call into Python in each request. */
+static bool is_debug(PyObject *app)
+{
+    PyObject *config = NULL, *debug = NULL;
+    if (hp_lookup_attr(app, str_config, &config) > 0 && PyDict_Check(config)) {
+        debug = Py_XNewRef(PyDict_GetItem(config, str_DEBUG));
+    }
+    if (debug == NULL && !PyErr_Occurred()) {
+        debug = PyObject_GetAttr(app, str_debug);
+    }
+    bool is_on = debug == Py_True;
+    Py_XDECREF(debug);
+    Py_XDECREF(config);
+    PyErr_Clear();
+    return is_on;
 }
 
 static bool allows_timing(PyObject *app, PyObject *env)
@@ -396,14 +449,7 @@ static bool allows_timing(PyObject *app, PyObject *env)
     if (options.timing != 1) {
         return options.timing == 2;
     }
-    if (is_loopback(env)) {
-        return true;
-    }
-    PyObject *debug = PyObject_GetAttr(app, str_debug);
-    bool is_debug = debug == Py_True;
-    Py_XDECREF(debug);
-    PyErr_Clear();
-    return is_debug;
+    return is_loopback(env) || is_debug(app);
 }
 
 /* Whether this request is recorded: scope and sampling. What is left out is counted. */
@@ -735,7 +781,14 @@ static int intern_names(void)
         {&str_file_wrapper, "wsgi.file_wrapper"},
         {&str_read, "read"},
         {&str_close, "close"},
+        {&str_id, "X-Hotplate-Id"},
+        {&str_timing, "Server-Timing"},
         {&str_debug, "debug"},
+        {&str_config, "config"},
+        {&str_DEBUG, "DEBUG"},
+        {&str_forwarded[0], "HTTP_X_FORWARDED_FOR"},
+        {&str_forwarded[1], "HTTP_FORWARDED"},
+        {&str_forwarded[2], "HTTP_X_REAL_IP"},
         {&str_remote, "REMOTE_ADDR"},
         {&str_left_out, "hotplate.left_out"},
     };

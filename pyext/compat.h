@@ -18,6 +18,9 @@
 #if PY_VERSION_HEX < 0x030B0000
 #error "Hotplate needs CPython 3.11 or later"
 #endif
+#ifdef Py_GIL_DISABLED
+#error "Hotplate does not run on a free-threaded CPython: its hooks rely on the GIL"
+#endif
 
 /* The internal headers are not warning-clean under -Wconversion; they count as system headers here. */
 #pragma GCC system_header

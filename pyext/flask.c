@@ -323,6 +323,9 @@ static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
         struct route_entry *entry = route_of_context();
         if (entry != NULL) {
             hp_cap_request_route(request, entry->route, entry->view_sym);
+            if (hp_cap_request_allow(request) != HP_X_LEVEL_TRACE) {
+                hp_tls.traced = hp_tls.want_c = false;
+            }
         }
     }
     return on_phase(wrap, lane, args, nargsf, names);

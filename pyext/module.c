@@ -25,27 +25,29 @@ static PyObject *not_started(void)
 PyDoc_STRVAR(
     start_doc,
     "start(*, store=None, level=1, c_functions=False, max_store_bytes=0, max_age_ns=0, ring_bytes=0,\n"
-    "      no_threads=False, slow_ns=0, interpreter='', command='', revision='') -> int\n\n"
+    "      no_threads=False, slow_ns=0, budget=0.0, interpreter='', command='', revision='') -> int\n\n"
     "Start the capture of this process. store: path of the SQLite file, None to keep nothing. level: 0 "
     "count, 1 monitor,\n"
     "2 sample, 3 trace. Returns 0, or why tracing cannot be had (2 no free tool id, 4 unsupported): requests "
     "are then\n"
-    "captured at monitor level. A second call changes the level only.");
+    "captured at monitor level. budget: share of the application's CPU time that capturing may cost on each\n"
+    "route before its level is lowered, 0 no limit. A second call changes the level only.");
 
 static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     (void)self;
-    static char *names[] = {"store",       "level",      "c_functions", "max_store_bytes",
-                            "max_age_ns",  "ring_bytes", "no_threads",  "slow_ns",
-                            "interpreter", "command",    "revision",    NULL};
+    static char *names[] = {"store",      "level",      "c_functions", "max_store_bytes", "max_age_ns",
+                            "ring_bytes", "no_threads", "slow_ns",     "budget",          "interpreter",
+                            "command",    "revision",   NULL};
     struct hp_cap_config config;
     memset(&config, 0, sizeof config);
     const char *store = NULL, *interpreter = "", *command = "", *revision = "";
     int level = HP_X_LEVEL_MONITOR, c_functions = 0, no_threads = 0;
+    double budget = 0;
     unsigned long long max_store = 0, max_age = 0, ring = 0, slow = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKsss", names, &store, &level, &c_functions,
-                                     &max_store, &max_age, &ring, &no_threads, &slow, &interpreter, &command,
-                                     &revision)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdsss", names, &store, &level, &c_functions,
+                                     &max_store, &max_age, &ring, &no_threads, &slow, &budget, &interpreter,
+                                     &command, &revision)) {
         return NULL;
     }
     if (level < HP_X_LEVEL_COUNT || level > HP_X_LEVEL_TRACE) {
@@ -59,6 +61,7 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
                                         .ring_bytes = (size_t)ring,
                                         .no_threads = no_threads != 0,
                                         .slow_ns = slow,
+                                        .budget = budget,
                                         .interpreter = interpreter,
                                         .command = command,
                                         .revision = revision};

@@ -34,6 +34,7 @@ def start(settings: Settings) -> Settings:
         max_store_bytes=settings.max_store,
         max_age_ns=int(settings.max_age_s * 1e9),
         slow_ns=int(settings.slow_ms * 1e6),
+        budget=settings.budget,
         no_threads=settings.no_threads,
         interpreter=f"{sys.implementation.name} {sys.version.split()[0]}",
         command=" ".join(os.path.basename(part) if i == 0 else part for i, part in enumerate(sys.argv[:1])),

@@ -28,6 +28,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     sample: int = 1
     slow_ms: float = 0.0
+    budget: float = 0.0
     app_code: tuple[str, ...] = ()
     max_store: int = 0
     max_age_s: float = 0.0
@@ -70,6 +71,14 @@ def size_of(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
+def share_of(text: str) -> float:
+    """0.03 of "3%" or "0.03". ValueError otherwise."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
+    if match is None:
+        raise ValueError(f"not a share like 3%: {text!r}")
+    return float(match[1]) / (100 if match[2] else 1)
+
+
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line for line in text.split("\n") if line)
 
@@ -82,6 +91,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "HOTPLATE_IGNORE": ("ignore", _lines),
     "HOTPLATE_SAMPLE": ("sample", int),
     "HOTPLATE_SLOW_MS": ("slow_ms", float),
+    "HOTPLATE_BUDGET": ("budget", float),
     "HOTPLATE_APP_CODE": ("app_code", _lines),
     "HOTPLATE_MAX_STORE": ("max_store", size_of),
     "HOTPLATE_MAX_AGE": ("max_age_s", float),
@@ -105,6 +115,8 @@ def from_environment(base: Settings, environ: Mapping[str, str] | None = None) -
             continue
     if found.get("level", base.level) not in LEVELS:
         del found["level"]
+    if "level" in found:
+        found.setdefault("budget", 0.0)  # whoever asks for a level means it
     return replace(base, **found, given=base.given | frozenset(found))  # type: ignore[arg-type]
 
 

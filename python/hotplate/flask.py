@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import _capture, _places
-from ._settings import LEVELS, Settings, from_environment, size_of
+from ._settings import LEVELS, Settings, from_environment, share_of, size_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -23,7 +23,9 @@ __all__ = ["Hotplate"]
 class Hotplate:
     """Records the requests of this process's Flask applications.
 
-    level: "count", "monitor" (default), "sample" or "trace". store: path of the store, default as for the
+    level: "count", "monitor" (default), "sample" or "trace". budget: share of the application's CPU time that
+    recording may cost on each route, as 0.03 or "3%"; over it the route's level is lowered by itself. 3 % by
+    default, no limit where a level is given. store: path of the store, default as for the
     command line.
     route, ignore: regular expressions over "METHOD /path"; what they leave out is counted. sample: record one
     request in so many.
@@ -39,7 +41,8 @@ class Hotplate:
         self,
         app: Flask | None = None,
         *,
-        level: str = "monitor",
+        level: str | None = None,
+        budget: float | str | None = None,
         store: str | None = None,
         route: Sequence[str] = (),
         ignore: Sequence[str] = (),
@@ -50,6 +53,9 @@ class Hotplate:
         max_age_s: float = 0.0,
         server_timing: bool | None = None,
     ) -> None:
+        if budget is None:
+            budget = 0.03 if level is None else 0.0
+        level = level or "monitor"
         if level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
         if sample < 1:
@@ -57,6 +63,7 @@ class Hotplate:
         self._settings = Settings(
             store=store or "",
             level=level,
+            budget=share_of(budget) if isinstance(budget, str) else budget,
             route=(route,) if isinstance(route, str) else tuple(route),
             ignore=(ignore,) if isinstance(ignore, str) else tuple(ignore),
             sample=sample,

@@ -12,6 +12,12 @@
 #define SAMPLED_IN_ALL 360.0 /* shared out by total time: many routes must not make a report slow */
 #define SCRATCH_BYTES  ((size_t)1 << 30)
 
+const char *hp_answer_level(uint8_t level)
+{
+    static const char *const names[] = {"count", "monitor", "sample", "trace"};
+    return level < sizeof names / sizeof *names ? names[level] : "trace";
+}
+
 const char *hp_answer_state_name(uint8_t state)
 {
     static const char *const names[] = {"new", "open", "fixed", "returned"};
@@ -231,6 +237,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     }
     route->looked_into = sampled->c.sample_count != 0;
     route->lowest_level = sampled->lowest_level;
+    route->lowered = route->looked_into ? (double)sampled->lowered / sampled->c.sample_count : 0;
     err = hp_find_run(&sampled->c, arena, &result);
     if (err != HP_OK) {
         err = hp_err_set(info, err, 0, "out of memory while looking for causes");

@@ -42,6 +42,7 @@ struct hp_answer_route {
     uint64_t now_ns, after_all_ns, low_ns, high_ns;
     uint32_t first, count;  /* its findings: routes' order of rank, as indices in hp_answer.by_route */
     struct hp_str sentence; /* empty without findings */
+    double lowered;         /* share of its sampled requests whose level the budget lowered */
     uint8_t lowest_level;   /* of its sampled requests */
     bool looked_into;
 };
@@ -69,6 +70,8 @@ HP_CHECK hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, stru
 /* The report for people, without colour, lines of at most `width` columns where text is ours to break (0: 100). Errors stick in `out`. */
 void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_buf *out);
 
+/* "count", "monitor", "sample", "trace" */
+const char *hp_answer_level(uint8_t level);
 /* "new", "open", "fixed", "returned" */
 const char *hp_answer_state_name(uint8_t state);
 

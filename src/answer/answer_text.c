@@ -129,6 +129,21 @@ static void put_routes(const struct hp_answer *answer, struct hp_buf *out)
     }
 }
 
+/* Routes that were captured less deeply than asked, as the budget wanted it. */
+static void put_lowered(const struct hp_answer *answer, struct hp_buf *out)
+{
+    for (uint32_t i = 0; i < answer->route_count; i++) {
+        const struct hp_answer_route *route = &answer->routes[i];
+        char share[HP_SHOW_BYTES];
+        if (route->lowered > 0) {
+            hp_buf_printf(
+                out, "%.*s: level lowered to %s for %s of the requests looked into, to keep the budget\n",
+                (int)route->name.n, route->name.p, hp_answer_level(route->lowest_level),
+                hp_show_percent(share, route->lowered));
+        }
+    }
+}
+
 static void put_completeness(const struct hp_answer *answer, struct hp_buf *out)
 {
     const struct hp_complete *c = &answer->complete;
@@ -169,4 +184,5 @@ void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_bu
     put_left(answer, width, out);
     put_routes(answer, out);
     put_completeness(answer, out);
+    put_lowered(answer, out);
 }

@@ -55,6 +55,7 @@ static bool add_record(void *ctx, const struct hp_record *record)
     uint64_t wall = record->req.wall_ns, own = record->req.own_ns;
     s->samples[i] = (struct hp_sample){&s->records[i], s->trees[i], wall > own ? wall - own : 0};
     s->lowest_level = record->req.level < s->lowest_level ? record->req.level : s->lowest_level;
+    s->lowered += record->req.level_reason == HP_REASON_BUDGET;
     s->c.sample_count = i + 1;
     return true;
 }
@@ -72,6 +73,7 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
         return hp_err_set(info, HP_ENOMEM, 0, "out of memory while loading requests");
     }
     sampled->lowest_level = HP_LEVEL_TRACE;
+    sampled->lowered = 0;
     sampled->c = (struct hp_case){.dict = hp_store_dict(store),
                                   .route = row->route,
                                   .requests = row->requests,

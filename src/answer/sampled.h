@@ -14,6 +14,7 @@ struct hp_sampled {
     struct hp_tree **trees; /* NULL entries where the level has none */
     struct hp_sample *samples;
     struct hp_tree *pool[HP_SAMPLED_MOST]; /* trees made so far; the next load uses them again */
+    uint32_t lowered;                      /* sampled requests whose level the budget lowered */
     uint8_t lowest_level;                  /* enum hp_level of the sampled requests */
 };
 

@@ -156,6 +156,7 @@ static void free_all(struct hp_cap *cap)
     hp_buf_fini(&cap->values);
     hp_buf_fini(&cap->encoded);
     hp_free(cap->numbers);
+    hp_free(cap->budget);
     hp_free(cap->folder);
     hp_free(cap);
 }
@@ -237,6 +238,13 @@ hp_err hp__cap_open_with(const struct hp_cap_config *config, const struct hp_wri
     cap->dict = hp_dict_new();
     if (cap->dict == NULL) {
         goto done;
+    }
+    if (config->budget > 0) {
+        cap->budget = hp_calloc(1, sizeof *cap->budget);
+        if (cap->budget == NULL) {
+            goto done;
+        }
+        cap->budget->share = config->budget;
     }
     err = add_words(cap, config->revision);
     if (err == HP_OK && config->store_path != NULL) {

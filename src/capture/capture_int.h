@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "capture/budget.h"
 #include "capture/ring.h"
 #include "capture/writer.h"
 #include "hotplate/ext/capture.h"
@@ -65,6 +66,7 @@ struct hp_cap {
     uint32_t root_syms[HP_LANE_KINDS];
     uint32_t call_inner_ps, call_outer_ps;
     uint64_t request_cost_ns, sql_cost_ns; /* our own, measured at open */
+    struct hp_budget *budget;              /* owned; NULL: no limit */
     uint64_t slow_ns;                      /* requests that take less keep no detail; 0: all do */
 
     struct hp_buf shape, values, encoded; /* scratch of finish */
@@ -162,6 +164,9 @@ void hp__cap_request_free(struct hp_cap_request *request);
 void hp__cap_request_disown(struct hp_cap_request *request);
 /* Measure request_cost_ns and sql_cost_ns. */
 void hp__cap_calibrate(struct hp_cap *cap);
+
+/* A request ended: what the budget learns from it. */
+void hp__cap_budget_note(struct hp_cap_request *request);
 
 /* ---- finish.c ---- */
 /* End the request: time stops, lanes are closed and die, ticks become nanoseconds, costs are known. Only once, then nothing. */

@@ -272,6 +272,7 @@ void hp_cap_request_finish(struct hp_cap_request *request)
         if (!request->keep) {
             hp__cap_count(cap, HP_RING_FINISHED, 1);
             hp__cap_count(cap, HP_RING_OWN_NS, request->facts.own_ns);
+            hp__cap_budget_note(request);
             if (cap->writer != NULL) {
                 push(request);
             }

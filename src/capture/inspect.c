@@ -74,6 +74,8 @@ static void put_request(struct hp_json *json, struct hp_cap *cap, const struct h
     hp_json_kv_u64(json, "status", request->status);
     hp_json_kv_u64(json, "flags", request->flags);
     hp_json_kv_u64(json, "level", request->level);
+    hp_json_kv_u64(json, "level_asked", request->level_asked);
+    hp_json_kv_u64(json, "level_reason", request->level_reason);
     hp_json_kv_str(json, "method", route.method);
     hp_json_kv_str(json, "rule", route.rule);
     hp_json_kv_str(json, "endpoint", route.endpoint);

@@ -283,6 +283,42 @@ void hp_cap_request_route(struct hp_cap_request *request, uint32_t route, uint32
     request->facts.view_sym = view_sym;
 }
 
+int hp_cap_request_allow(struct hp_cap_request *request)
+{
+    struct hp_cap *cap = request->cap;
+    struct hp_request *facts = &request->facts;
+    if (cap->budget == NULL || request->keep || request->frozen || request->dead) {
+        return facts->level;
+    }
+    int level = hp_budget_level(cap->budget, facts->route, facts->level, hp_clock_mono_ns());
+    if (level < facts->level) {
+        if (facts->level_reason == HP_REASON_ASKED) {
+            facts->level_asked = facts->level;
+            facts->level_reason = HP_REASON_BUDGET;
+        }
+        if (facts->level == HP_LEVEL_TRACE) {
+            for (uint32_t i = 0; i < request->lane_count; i++) {
+                if (request->objects[i] != NULL) {
+                    request->objects[i]->tree = NULL; /* half a tree would mislead */
+                }
+            }
+        }
+        facts->level = (uint8_t)level;
+    }
+    return level;
+}
+
+void hp__cap_budget_note(struct hp_cap_request *request)
+{
+    const struct hp_request *facts = &request->facts;
+    if (request->cap->budget != NULL) {
+        uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
+        uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
+        hp_budget_note(request->cap->budget, facts->route, facts->level, facts->own_ns, base_ns,
+                       hp_clock_mono_ns());
+    }
+}
+
 void hp_cap_request_status(struct hp_cap_request *request, int status)
 {
     request->facts.status = (uint16_t)status;

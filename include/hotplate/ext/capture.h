@@ -28,6 +28,7 @@ struct hp_cap_config {
     size_t ring_bytes;                    /* 0: 8 MiB */
     uint64_t
         slow_ns;     /* keep detail (tree, statements, lanes) only of requests that take as long; 0: of all */
+    double budget;   /* share of the application's CPU time that capturing may cost, per route; 0: no limit */
     bool no_threads; /* flush from later requests and at exit instead of a writer thread */
     const char *interpreter, *command, *revision; /* UTF-8, copied */
 };
@@ -111,6 +112,9 @@ void hp_cap_request_level_reason(struct hp_cap_request *request, int asked, int 
 void hp_cap_request_exception(struct hp_cap_request *request, uint32_t type_string, uint64_t group);
 void hp_cap_request_queue(struct hp_cap_request *request, uint64_t queue_ns);
 void hp_cap_request_trace(struct hp_cap_request *request, const uint64_t trace_id[2], uint64_t parent_span);
+/* The level that the budget allows for the request's route (tell that first); lowers the request to it, for good, and says why in its record. Call on
+ * the main lane's thread, once, as early as the route is known. Returns the level in force. */
+int hp_cap_request_allow(struct hp_cap_request *request);
 /* Switch the main lane's phase and return the one before, to be restored by the caller. */
 int hp_cap_request_phase(struct hp_cap_request *request, int phase);
 /* So far, for Server-Timing: wall, and SQL time and count. */

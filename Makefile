@@ -5,7 +5,7 @@ help:
 	@echo "make demo    a slow settings page: find why, repair it, prove it (2 minutes)"
 	@echo "make test    all tests, on every Python that is here"
 	@echo "make check   formatting, linters, both compilers, layers, sanitizers"
-	@echo "make soak    the long checks: TSan, valgrind, fuzzing, coverage"
+	@echo "make soak    the long checks: TSan, valgrind, fuzzing, coverage, newer CPythons"
 	@echo "make bench   what capture costs, beside other profilers"
 	@echo "also: setup, fuzz, golden-update, clean"
 

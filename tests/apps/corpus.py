@@ -252,7 +252,6 @@ def file() -> Response:
         conditional=True,
         etag="corpus-file",
         last_modified=CHANGED,
-        max_age=60,
     )
 
 

@@ -51,8 +51,8 @@ def ask(
     body: bytes = b"",
     timeout_s: float = 20.0,
 ) -> Answer:
-    """One request on a connection of its own; the answer is everything until the server closes."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: close"]
+    """One request on a connection of its own; the answer is everything until the server closes. No port in its bytes."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body:
         lines.append(f"Content-Length: {len(body)}")

@@ -46,13 +46,23 @@ static void swallow(void)
     }
 }
 
+/* Fault injection: raise what a callback of ours might raise. */
+static bool raises_on_purpose(void)
+{
+    if (!hp_cap_should_fail(hp_ext.cap, "callback")) {
+        return false;
+    }
+    PyErr_SetString(PyExc_RuntimeError, "hotplate: a callback failed on purpose");
+    return true;
+}
+
 static void take_route(Call *call)
 {
     if (call->routed || call->request == NULL) {
         return;
     }
     call->routed = true;
-    if (hp_flask_route(call->env, call->app, call->request) != 0) {
+    if (raises_on_purpose() || hp_flask_route(call->env, call->app, call->request) != 0) {
         swallow();
     }
 }
@@ -216,11 +226,11 @@ static int append_timing(PyObject *headers, const struct hp_cap_request *request
 /* A copy of the headers with ours; NULL (no exception) when the application's go out untouched. */
 static PyObject *headers_with_ours(Call *call, PyObject *headers)
 {
-    if (!PyList_CheckExact(headers) || hp_cap_should_fail(hp_ext.cap, "callback")) {
+    if (!PyList_CheckExact(headers)) {
         return NULL;
     }
     char id[17];
-    PyObject *copy = PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
+    PyObject *copy = raises_on_purpose() ? NULL : PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
     show_id(hp_cap_request_id(call->request), id);
     if (copy == NULL || append_header(copy, str_id, id) != 0 ||
         (call->timing && append_timing(copy, call->request) != 0)) {
@@ -390,7 +400,7 @@ static void count_list(Call *call, PyObject *body)
 /* The body to hand to the server; takes the reference to `body`. */
 static PyObject *wrap_body(Call *call, PyObject *body)
 {
-    int unwrapped = goes_unwrapped(body, call->env);
+    int unwrapped = raises_on_purpose() ? -1 : goes_unwrapped(body, call->env);
     if (unwrapped < 0) {
         swallow();
         unwrapped = 1;
@@ -516,7 +526,8 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
 
 static PyObject *new_start_response(Call *call, PyObject *original)
 {
-    StartResponse *self = PyObject_New(StartResponse, (PyTypeObject *)start_response_type);
+    StartResponse *self =
+        raises_on_purpose() ? NULL : PyObject_New(StartResponse, (PyTypeObject *)start_response_type);
     if (self == NULL) {
         swallow();
         return Py_NewRef(original);
@@ -609,7 +620,7 @@ static PyObject *wrapper_call(PyObject *object, PyObject *const *args, size_t na
     }
     Call *call = call_begin(args[0], args[1], NULL, hp_ext.level, hp_ext.tracing_c);
     if (call == NULL) {
-        return PyObject_Vectorcall(original, args, nargsf, names);
+        return call_left_out(original, args); /* wsgi_app must not try, and count, again */
     }
     PyObject *body = run_request(call, original, args[0], args[1], args[2]);
     Py_DECREF(call);

@@ -16,7 +16,8 @@ from support_py import client, services, store_file
 from support_py.cli import RUN, clean_environment, hotplate_json
 
 ALLOWED = (*client.OURS, b"date")
-POINTS = ("alloc", "ring", "store", "callback")
+# A full ring costs a traced request its tree first; without a tree, at level monitor, the request itself.
+POINTS = (("alloc", "trace"), ("ring", "trace"), ("ring", "monitor"), ("store", "trace"), ("callback", "trace"))
 SERVERS = ("gunicorn-sync", "gunicorn-gthread")
 
 
@@ -71,14 +72,14 @@ def test_every_response_is_the_same_with_and_without(kind: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(("point", "level"), POINTS)
 @pytest.mark.parametrize("kind", SERVERS)
 def test_thousand_responses_stay_the_same_while_the_capture_fails(
-    kind: str, point: str, tmp_path: Path
+    kind: str, point: str, level: str, tmp_path: Path
 ) -> None:
     cases = [case for case in corpus.CASES if not case.broken]
     rounds = 1000 // len(cases) + 1
-    env = environment(tmp_path, FAIL=point)
+    env = environment(tmp_path, FAIL=point, HOTPLATE_LEVEL=level)
     with services.run_server(kind, "corpus:app", env=env) as server:
         expected = {case.name: digest(ask(server.port, case)) for case in cases}
     troubles = set()
@@ -104,8 +105,13 @@ def test_thousand_responses_stay_the_same_while_the_capture_fails(
     assert complete["lost"] == 0
     assert complete["recorded"] == len(store_file.requests(tmp_path / "s.db"))
     assert complete["recorded"] + complete["dropped"] == asked
+    without_tree = complete["dropped_by"].pop("tree")  # these requests are stored
+    assert without_tree == counts["dropped_tree"]
     assert sum(complete["dropped_by"].values()) == complete["dropped"]
     match point:
+        case "ring" if level == "trace":
+            assert without_tree > rounds
+            assert complete["recorded"] == asked
         case "ring":
             assert dropped["dropped_ring"] > rounds
             assert complete["dropped"] == complete["dropped_by"]["ring"] == dropped["dropped_ring"]

@@ -6,7 +6,7 @@
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 1 ms (a
  * short request has always some function with a tenth of it).
  *
- * Silent: the view itself; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
+ * Silent: the view itself, also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
  * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
  * time is waiting.
  *
@@ -300,15 +300,31 @@ static uint32_t slot_of(const struct table *table, uint32_t sym)
     return sym < table->slot_count ? table->slot[sym] : 0;
 }
 
+/* The view, or the body that it streams: a function written inside the view that the framework runs, not the application. */
+static bool is_view(const struct hp__view *view, const struct hp_dict *dict, uint32_t i)
+{
+    const struct hp_node *node = &view->sample->tree->nodes[i];
+    uint32_t view_sym = view->sample->record->req.view_sym;
+    if (node->sym == view_sym || view->owner[node->parent] != HP_NODE_NONE) {
+        return node->sym == view_sym;
+    }
+    struct hp_symbol own = hp_dict_symbol(dict, node->sym), outer = hp_dict_symbol(dict, view_sym);
+    if (outer.name.n == 0 || !hp_str_eq(own.file, outer.file) || !hp_str_starts(own.name, outer.name)) {
+        return false;
+    }
+    struct hp_str inside = {own.name.p + outer.name.n, own.name.n - outer.name.n};
+    return hp_str_starts(inside, HP_STR(".<locals>."));
+}
+
 /* Functions with a node that is worth a look in this request. */
-static void collect(const struct hp__view *view, const struct work *work, struct table *table)
+static void collect(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
+                    struct table *table)
 {
     const struct hp_tree *tree = view->sample->tree;
-    const struct hp_record *record = view->sample->record;
     double least = LOOK_SHARE * (double)view->sample->duration_ns + 1;
     for (uint32_t i = 1; i < tree->count && table->count < MAX_FUNCTIONS; i++) {
         uint32_t sym = tree->nodes[i].sym;
-        if (view->owner[i] != i || (double)work->exclusive[i] < least || sym == record->req.view_sym) {
+        if (view->owner[i] != i || (double)work->exclusive[i] < least || is_view(view, dict, i)) {
             continue;
         }
         if (sym < table->slot_count && table->slot[sym] == 0) {
@@ -347,7 +363,7 @@ static hp_err make_table(struct hp__find *f, struct table *table)
         if (f->c->samples[i].tree != NULL) {
             err = work_out(&f->views[i], f->c->dict, f->arena, &works[i]);
             if (err == HP_OK) {
-                collect(&f->views[i], &works[i], table);
+                collect(&f->views[i], f->c->dict, &works[i], table);
             }
         }
     }

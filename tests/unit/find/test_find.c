@@ -263,6 +263,38 @@ static void computing_function_is_hot_and_the_view_is_not(void **state)
     rec_set_fini(&set);
 }
 
+/* root ── wsgi ── page; root ── Response.__next__ ── `name`, which computes for 60 of 70 ms */
+static void add_streamed(struct rec_set *set, const char *name)
+{
+    struct rec *rec = rec_begin(set);
+    uint32_t wsgi =
+        rec_node(rec, HP_NODE_ROOT, rec_sym(set, "flask/app.py", "wsgi_app", 1, REC_FRAMEWORK), 0, 1, 5);
+    uint32_t body =
+        rec_node(rec, HP_NODE_ROOT,
+                 rec_sym(set, "werkzeug/wsgi.py", "ClosingIterator.__next__", 1, REC_FRAMEWORK), 0, 5, 1);
+    rec_node(rec, wsgi, set->view, 5, 1, 4);
+    rec_node(rec, body, rec_sym(set, "app/views.py", name, 12, REC_APP), 0, 1, 60);
+    rec_end(set, rec, 70, 70);
+}
+
+static void body_that_the_view_streams_is_the_view(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t findings;
+    } cases[] = {{"page.<locals>.lines", 0}, {"pages.<locals>.lines", 1}, {"lines", 1}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/export");
+        for (unsigned i = 0; i < 10; i++) {
+            add_streamed(&set, cases[k].name);
+        }
+        assert_int_equal(run(&set).findings.count, cases[k].findings);
+        rec_set_fini(&set);
+    }
+}
+
 static void waiting_function_is_not_hot(void **state)
 {
     (void)state;
@@ -401,6 +433,7 @@ int main(void)
         cmocka_unit_test(medians_of_different_requests_do_not_add_up_beyond_the_route),
         cmocka_unit_test(slow_query_has_no_proven_lower_bound),
         cmocka_unit_test(computing_function_is_hot_and_the_view_is_not),
+        cmocka_unit_test(body_that_the_view_streams_is_the_view),
         cmocka_unit_test(waiting_function_is_not_hot),
         cmocka_unit_test(orm_work_of_a_claimed_query_is_not_hot),
         cmocka_unit_test(rare_cause_over_the_recording_is_priced_at_p95),

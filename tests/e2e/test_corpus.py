@@ -17,7 +17,13 @@ from support_py.cli import RUN, clean_environment, hotplate_json
 
 ALLOWED = (*client.OURS, b"date")
 # A full ring costs a traced request its tree first; without a tree, at level monitor, the request itself.
-POINTS = (("alloc", "trace"), ("ring", "trace"), ("ring", "monitor"), ("store", "trace"), ("callback", "trace"))
+POINTS = (
+    ("alloc", "trace"),
+    ("ring", "trace"),
+    ("ring", "monitor"),
+    ("store", "trace"),
+    ("callback", "trace"),
+)
 SERVERS = ("gunicorn-sync", "gunicorn-gthread")
 
 

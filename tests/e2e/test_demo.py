@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_py import services
+from support_py import quiet, services
 from support_py.cli import HOTPLATE, RUN, clean_environment, hotplate, hotplate_json
 
 TOP = Path(__file__).resolve().parents[2]
@@ -31,6 +31,7 @@ class Demo:
     store: str
     output: str
     took_s: float
+    watch: quiet.Watch
 
     def json(self, *args: str) -> Any:
         return hotplate_json(*args, "--store", self.store)
@@ -43,18 +44,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     bin_ = str(Path(sys.executable).parent)
     env = clean_environment()
     start = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, str(folder / "run")],
-        env={**env, "PATH": f"{bin_}:{env['PATH']}"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=130,
-    )
+    with quiet.Watch() as watch:
+        done = subprocess.run(
+            [sys.executable, str(folder / "run")],
+            env={**env, "PATH": f"{bin_}:{env['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=130,
+        )
     assert done.returncode == 0, done.stdout[-4000:]
-    return Demo(folder, str(folder / "out" / "hotplate.db"), done.stdout, time.monotonic() - start)
+    return Demo(folder, str(folder / "out" / "hotplate.db"), done.stdout, time.monotonic() - start, watch)
 
 
 def lines_of(file: Path, function: str) -> range:
@@ -106,8 +108,9 @@ def test_first_two_findings_are_the_two_causes_at_their_lines(demo: Demo) -> Non
         assert finding["predicted_low_ms"] <= finding["predicted_saving_ms"] <= finding["predicted_high_ms"]
         assert finding["advice"]
     # The true cost is what repairing both brought, cause by cause.
+    compared = demo.json("compare", "before", "after")["findings"]
     measured = {
-        f["kind"]: f["measured_saving_ms"] for f in demo.json("compare", "before", "after")["findings"]
+        kind: of_kind(compared, kind)["measured_saving_ms"] for kind in ("thread_churn", "n_plus_one")
     }
     assert measured[first["kind"]] >= measured[second["kind"]]
 
@@ -121,15 +124,17 @@ def test_foretold_savings_come_true(demo: Demo) -> None:
         assert found["predicted_saving_ms"] == pytest.approx(
             of_kind(report["findings"], kind)["predicted_saving_ms"], rel=0.02
         )
-        assert within(found["measured_saving_ms"], found["predicted_saving_ms"]), found
+        with demo.watch.judging():
+            assert within(found["measured_saving_ms"], found["predicted_saving_ms"]), found
         assert found["low_ms"] <= found["measured_saving_ms"] <= found["high_ms"]
     (route,) = [row for row in compared["routes"] if row["route"] == ROUTE]
     (before,) = [row for row in report["routes"] if row["route"] == ROUTE]
     assert route["before_ms"] > 20 * route["after_ms"]
-    assert within(route["after_ms"], before["after_all_ms"]), (route, before)
-    assert before["now_ms"] == pytest.approx(route["before_ms"], rel=0.05)
     savings = sum(f["predicted_saving_ms"] for f in report["findings"] if f["route"] == ROUTE)
     assert savings <= before["now_ms"] * 1.001
+    with demo.watch.judging():
+        assert before["now_ms"] == pytest.approx(route["before_ms"], rel=0.05)
+        assert within(route["after_ms"], before["after_all_ms"]), (route, before)
 
 
 def test_report_says_first_why_it_is_slow(demo: Demo) -> None:
@@ -177,8 +182,8 @@ def repaired(demo: Demo, history: str, queries: str) -> Iterator[services.Server
 def test_one_repair_is_fixed_and_the_other_cause_stays_open(
     demo: Demo, label: str, history: str, queries: str, fixed: str, open_: str
 ) -> None:
-    load = [sys.executable, str(demo.folder / "load.py"), "-n", "12", "-c", "2"]
-    with repaired(demo, history, queries) as server:
+    load = [sys.executable, str(demo.folder / "load.py"), "-n", "12", "-c", "1"]
+    with quiet.Watch() as watch, repaired(demo, history, queries) as server:
         subprocess.run([*load[:2], "-n", "1", "-c", "1", server.url + PAGE], check=True, capture_output=True)
         subprocess.run(
             [HOTPLATE, "record", "--store", demo.store, "--label", label, "--", *load, server.url + PAGE],
@@ -190,8 +195,9 @@ def test_one_repair_is_fixed_and_the_other_cause_stays_open(
     compared = demo.json("compare", "before", label)
     gone, left = of_kind(compared["findings"], fixed), of_kind(compared["findings"], open_)
     assert gone["state"] == "fixed"
-    assert within(gone["measured_saving_ms"], gone["predicted_saving_ms"]), gone
     assert left["state"] == "open"
-    assert abs(left["measured_saving_ms"]) <= 0.15 * left["predicted_saving_ms"], left
     kinds = [f["kind"] for f in demo.json("report", "--label", label)["findings"][:1]]
     assert kinds == [open_]
+    with demo.watch.judging(), watch.judging():
+        assert within(gone["measured_saving_ms"], gone["predicted_saving_ms"]), gone
+        assert abs(left["measured_saving_ms"]) <= 0.15 * left["predicted_saving_ms"], left

@@ -51,7 +51,7 @@ def ask(
     body: bytes = b"",
     timeout_s: float = 20.0,
 ) -> Answer:
-    """One request on a connection of its own; the answer is everything until the server closes. No port in its bytes."""
+    """One request on a connection of its own; the answer is everything until the server closes. It names no port."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     if body:

@@ -5,7 +5,7 @@
         cpu PATH N           the same in thread CPU time
         quit
 
-Variants: bare, the levels of Hotplate (monitor, trace, trace-c), and its peers.
+Variants: bare, the levels of Hotplate (monitor, flight, trace, trace-c), and its peers.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "apps"
 WSGI = Callable[..., Iterable[bytes]]
 
 
-def _hotplate(level: str, c_functions: bool) -> None:
+def _hotplate(level: str, c_functions: bool, flight_ms: float = -1.0) -> None:
     from hotplate import _capture
     from hotplate._settings import Settings
 
     store = os.path.join(tempfile.mkdtemp(prefix="bench-store-"), "hotplate.db")
-    _capture.start(Settings(store=store, level=level, c_functions=c_functions))
+    _capture.start(Settings(store=store, level=level, c_functions=c_functions, flight_ms=flight_ms))
 
 
 def _application(variant: str) -> WSGI:
     """The benchmark application under the variant."""
     if variant in ("monitor", "trace", "count"):
         _hotplate(variant, c_functions=False)
+    elif variant == "flight":
+        _hotplate("monitor", c_functions=False, flight_ms=0.0)
     elif variant == "trace-c":
         _hotplate("trace", c_functions=True)
     from bench_orm import app

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLAG_APP = 1, FLAG_FRAMEWORK = 2, FLAG_OWN = 4, FLAG_TEMPLATE = 8 };
+enum { FLAG_APP = 1, FLAG_FRAMEWORK = 2, FLAG_OWN = 4, FLAG_TEMPLATE = 8, FLAG_MARKED = 16 };
 
 static struct hp_places *places; /* owned */
 static PyObject *seen_path;      /* owned: the sys.path list that the roots were taken from */
@@ -177,6 +177,20 @@ int hp_code_flags(PyCodeObject *code)
 {
     uintptr_t extra = extra_of(code);
     return ((extra & FLAG_APP) ? HP_X_APP : 0) | ((extra & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0);
+}
+
+int hp_file_flags(PyObject *filename)
+{
+    PyObject *verdict = verdict_of(filename);
+    long own = verdict == NULL ? 0 : PyLong_AsLong(PyTuple_GET_ITEM(verdict, 1));
+    return ((own & FLAG_APP) ? HP_X_APP : 0) | ((own & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0);
+}
+
+bool hp_code_mark(PyCodeObject *code)
+{
+    uintptr_t extra = extra_of(code);
+    return extra != 0 && !(extra & FLAG_MARKED) &&
+           hp_code_set_extra(code, hp_ext.code_index, extra | FLAG_MARKED) == 0;
 }
 
 PyCodeObject *hp_place_stop;

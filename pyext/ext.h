@@ -73,6 +73,7 @@ struct hp_ext {
     Py_ssize_t code_index;      /* of the per-code extra slot; -1 none */
     bool started;
     bool tracing;     /* tracer is installed */
+    bool recording;   /* the flight recorder is installed */
     bool tracing_c;   /* with C functions */
     int level;        /* default of new requests */
     int trace_reason; /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
@@ -88,6 +89,7 @@ struct hp_tls {
     PyThreadState *tstate;    /* borrowed; of this thread, valid while `lane` is set */
     void *greenlet;           /* identity of the greenlet that `lane` belongs to, NULL without greenlets */
     bool traced, want_c;
+    bool flight; /* not traced, but the lane records the application's own code (recorder.c) */
 };
 extern __thread struct hp_tls hp_tls __attribute__((tls_model("initial-exec")));
 
@@ -115,6 +117,10 @@ const void *hp_frame_id_now(void);
 uint32_t hp_code_symbol(PyCodeObject *code);
 /* Flags (HP_X_APP …) of a code object's symbol. */
 int hp_code_flags(PyCodeObject *code);
+/* The same of a file by its co_filename. Never raises. */
+int hp_file_flags(PyObject *filename);
+/* Mark a code object; true the first time. Never raises. */
+bool hp_code_mark(PyCodeObject *code);
 /* Symbol of a C callable (PyCFunction or method descriptor), named as cProfile names it; 0 if it is neither. */
 uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
 /* The application place that runs now: nearest application frame from the current one outwards, with its current line; via = the
@@ -133,6 +139,22 @@ int hp_tracer_start(bool c_functions);
 void hp_tracer_stop(void);
 /* Start the tracer, measuring what a traced call costs when it was off. Call outside requests. Same result as hp_tracer_start. */
 int hp_tracer_enable(bool c_functions);
+/* The flight recorder (3.12 and later): application code and its direct callees, at levels below trace. Install once; same result as
+ * hp_tracer_start. recorder.c */
+int hp_recorder_start(void);
+/* What recorder.c needs of monitor.c: events of one code object, with its calls or without; false (counted) when that failed. */
+bool hp_monitor_watch(PyCodeObject *code, bool calls);
+/* Only the events that cannot be asked for by code object; false with an exception. */
+bool hp_monitor_only_global(void);
+/* sys.monitoring.DISABLE; new reference, or NULL with an exception. */
+PyObject *hp_monitor_disable(void);
+/* Look through modules imported since the last time for application code; cheap when there are none. Call when a request begins. */
+void hp_recorder_refresh(void);
+/* An event of a lane that records; `code` is the frame's. */
+void hp_recorder_enter(PyCodeObject *code, hp_frame *frame, bool resume);
+void hp_recorder_leave(PyCodeObject *code, hp_frame *frame, bool raised);
+/* A call site of recorded code: take note of the callee. Returns what the callback returns. */
+PyObject *hp_recorder_call(PyObject *callable);
 /* 3.11 with C functions: the profile function is per thread. No-ops elsewhere. */
 void hp_tracer_thread_begin(void);
 void hp_tracer_thread_end(void);

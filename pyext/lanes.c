@@ -120,6 +120,7 @@ static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
     hp_tls.greenlet = greenlet;
     hp_tls.traced = lane != NULL && hp_ext.tracing && hp_cap_lane_level(lane) == HP_X_LEVEL_TRACE;
     hp_tls.want_c = hp_tls.traced && want_c;
+    hp_tls.flight = hp_ext.recording && lane != NULL && !hp_tls.traced && hp_cap_lane_flight(lane);
 }
 
 /* Identity of the running greenlet; NULL on failure. */

@@ -25,29 +25,34 @@ static PyObject *not_started(void)
 PyDoc_STRVAR(
     start_doc,
     "start(*, store=None, level=1, c_functions=False, max_store_bytes=0, max_age_ns=0, ring_bytes=0,\n"
-    "      no_threads=False, slow_ns=0, budget=0.0, interpreter='', command='', revision='') -> int\n\n"
+    "      no_threads=False, slow_ns=0, budget=0.0, flight_ns=-1, interpreter='', command='', revision='') "
+    "-> int\n\n"
     "Start the capture of this process. store: path of the SQLite file, None to keep nothing. level: 0 "
     "count, 1 monitor,\n"
     "2 sample, 3 trace. Returns 0, or why tracing cannot be had (2 no free tool id, 4 unsupported): requests "
     "are then\n"
     "captured at monitor level. budget: share of the application's CPU time that capturing may cost on each\n"
-    "route before its level is lowered, 0 no limit. A second call changes the level only.");
+    "route before its level is lowered, 0 no limit. flight_ns: below level 3 keep the tree of requests that "
+    "fail or\n"
+    "take as long, 0: longer than 99 % of the route's, -1: no flight recorder. A second call changes the "
+    "level only.");
 
 static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     (void)self;
-    static char *names[] = {"store",      "level",      "c_functions", "max_store_bytes", "max_age_ns",
-                            "ring_bytes", "no_threads", "slow_ns",     "budget",          "interpreter",
-                            "command",    "revision",   NULL};
+    static char *names[] = {
+        "store",   "level",  "c_functions", "max_store_bytes", "max_age_ns", "ring_bytes", "no_threads",
+        "slow_ns", "budget", "flight_ns",   "interpreter",     "command",    "revision",   NULL};
     struct hp_cap_config config;
     memset(&config, 0, sizeof config);
     const char *store = NULL, *interpreter = "", *command = "", *revision = "";
     int level = HP_X_LEVEL_MONITOR, c_functions = 0, no_threads = 0;
     double budget = 0;
+    long long flight_ns = -1;
     unsigned long long max_store = 0, max_age = 0, ring = 0, slow = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdsss", names, &store, &level, &c_functions,
-                                     &max_store, &max_age, &ring, &no_threads, &slow, &budget, &interpreter,
-                                     &command, &revision)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdLsss", names, &store, &level, &c_functions,
+                                     &max_store, &max_age, &ring, &no_threads, &slow, &budget, &flight_ns,
+                                     &interpreter, &command, &revision)) {
         return NULL;
     }
     if (level < HP_X_LEVEL_COUNT || level > HP_X_LEVEL_TRACE) {
@@ -73,6 +78,10 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
     hp_lane_find_greenlets();
     hp_ext.started = true;
     hp_ext.level = level;
+    if (flight_ns >= 0 && level < HP_X_LEVEL_TRACE && hp_recorder_start() == 0 &&
+        hp_cap_flight(hp_ext.cap, (uint64_t)flight_ns) != HP_OK) {
+        hp_cap_error(hp_ext.cap);
+    }
     hp_ext.trace_reason = level == HP_X_LEVEL_TRACE ? hp_tracer_enable(c_functions != 0) : 0;
     return PyLong_FromLong(hp_ext.trace_reason);
 }

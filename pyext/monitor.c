@@ -41,6 +41,9 @@ static void resync(hp_frame *caller)
 static PyObject *enter(PyObject *const *args, bool resume)
 {
     if (!hp_tls.traced && !(hp_ext.greenlets && hp_lane_resync() && hp_tls.traced)) {
+        if (hp_tls.flight) {
+            hp_recorder_enter((PyCodeObject *)args[0], hp_frame_current(hp_tls.tstate), resume);
+        }
         Py_RETURN_NONE;
     }
     hp_frame *frame = hp_frame_current(hp_tls.tstate);
@@ -59,9 +62,12 @@ static PyObject *enter(PyObject *const *args, bool resume)
     Py_RETURN_NONE;
 }
 
-static PyObject *leave(bool raised)
+static PyObject *leave(PyObject *const *args, size_t n, bool raised)
 {
     if (!hp_tls.traced && !(hp_ext.greenlets && hp_lane_resync() && hp_tls.traced)) {
+        if (hp_tls.flight && PyVectorcall_NARGS(n) >= 1) {
+            hp_recorder_leave((PyCodeObject *)args[0], hp_frame_current(hp_tls.tstate), raised);
+        }
         Py_RETURN_NONE;
     }
     hp_frame *frame = hp_frame_current(hp_tls.tstate);
@@ -93,18 +99,14 @@ static PyObject *on_leave(PyObject *self, PyObject *const *args, size_t n, PyObj
 {
     (void)self;
     (void)names;
-    (void)args;
-    (void)n;
-    return leave(false);
+    return leave(args, n, false);
 }
 
 static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
     (void)names;
-    (void)args;
-    (void)n;
-    return leave(true);
+    return leave(args, n, true);
 }
 
 /* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c, get_cfunc_from_callable). */
@@ -113,7 +115,7 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObje
     (void)self;
     (void)names;
     if (!hp_tls.want_c || PyVectorcall_NARGS(n) < 4) {
-        Py_RETURN_NONE;
+        return hp_tls.flight && PyVectorcall_NARGS(n) >= 3 ? hp_recorder_call(args[2]) : Py_NewRef(Py_None);
     }
     bool function = PyCFunction_Check(args[2]);
     if (!function && Py_TYPE(args[2]) != &PyMethodDescr_Type) {
@@ -227,6 +229,55 @@ static int claim(void)
     return -1;
 }
 
+/* The bits of these events. -1 with an exception. */
+static long mask_of(const char *const *names, size_t n)
+{
+    PyObject *events = PyObject_GetAttrString(monitoring, "events");
+    long mask = 0;
+    for (size_t i = 0; i < n && mask >= 0; i++) {
+        PyObject *event = events == NULL ? NULL : PyObject_GetAttrString(events, names[i]);
+        mask = event == NULL ? -1 : mask | PyLong_AsLong(event);
+        Py_XDECREF(event);
+    }
+    Py_XDECREF(events);
+    return mask;
+}
+
+bool hp_monitor_watch(PyCodeObject *code, bool calls)
+{
+    static const char *const names[] = {"PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "CALL"};
+    static long plain = 0, with_calls = 0;
+    struct hp_pending pending = hp_pending_save();
+    if (plain <= 0) {
+        plain = mask_of(names, 4);
+        with_calls = mask_of(names, 5);
+    }
+    PyObject *done = plain > 0 && tool_id >= 0
+                         ? PyObject_CallMethod(monitoring, "set_local_events", "iOl", tool_id, code,
+                                               calls ? with_calls : plain)
+                         : NULL;
+    if (done == NULL) {
+        hp_cap_error(hp_ext.cap);
+    }
+    Py_XDECREF(done);
+    hp_pending_restore(pending);
+    return done != NULL;
+}
+
+bool hp_monitor_only_global(void)
+{
+    static const char *const names[] = {"PY_UNWIND", "PY_THROW"};
+    long mask = mask_of(names, 2);
+    PyObject *set = mask < 0 ? NULL : PyObject_CallMethod(monitoring, "set_events", "il", tool_id, mask);
+    Py_XDECREF(set);
+    return set != NULL;
+}
+
+PyObject *hp_monitor_disable(void)
+{
+    return PyObject_GetAttrString(monitoring, "DISABLE");
+}
+
 /* Register all callbacks and switch the events on; false with an exception. */
 static bool switch_on(bool c_functions)
 {
@@ -273,6 +324,11 @@ int hp_tracer_start(bool c_functions)
             return HP_X_REASON_NO_TOOL_ID;
         }
     }
+    if (c_functions && hp_ext.recording) { /* the recorder is done with call sites that we are to see now */
+        PyObject *again = PyObject_CallMethod(monitoring, "restart_events", NULL);
+        Py_XDECREF(again);
+        PyErr_Clear();
+    }
     if (!switch_on(c_functions)) {
         PyErr_Clear();
         hp_tracer_stop();
@@ -294,7 +350,7 @@ void hp_tracer_stop(void)
         hp_pending_restore(pending);
         tool_id = -1;
     }
-    hp_ext.tracing = hp_ext.tracing_c = false;
+    hp_ext.tracing = hp_ext.tracing_c = hp_ext.recording = false;
 }
 
 void hp_tracer_thread_begin(void)

@@ -498,6 +498,7 @@ static int64_t content_length(PyObject *env)
 static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level, bool want_c)
 {
     hp_lane_find_greenlets();
+    hp_recorder_refresh();
     Call *call = PyObject_New(Call, (PyTypeObject *)call_type);
     if (call == NULL) {
         swallow();

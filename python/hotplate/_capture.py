@@ -35,6 +35,7 @@ def start(settings: Settings) -> Settings:
         max_age_ns=int(settings.max_age_s * 1e9),
         slow_ns=int(settings.slow_ms * 1e6),
         budget=settings.budget,
+        flight_ns=int(settings.flight_ms * 1e6) if settings.flight_ms >= 0 else -1,
         no_threads=settings.no_threads,
         interpreter=f"{sys.implementation.name} {sys.version.split()[0]}",
         command=" ".join(os.path.basename(part) if i == 0 else part for i, part in enumerate(sys.argv[:1])),

@@ -29,6 +29,7 @@ class Settings:
     sample: int = 1
     slow_ms: float = 0.0
     budget: float = 0.0
+    flight_ms: float = -1.0  # 0: above the route's 99th percentile; -1: no flight recorder
     app_code: tuple[str, ...] = ()
     max_store: int = 0
     max_age_s: float = 0.0

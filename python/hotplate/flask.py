@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["Hotplate"]
 
 
+def _flight_ms(recorder: bool | float) -> float:
+    if recorder is False:
+        return -1.0
+    return 0.0 if recorder is True else float(recorder)
+
+
 class Hotplate:
     """Records the requests of this process's Flask applications.
 
     level: "count", "monitor" (default), "sample" or "trace". budget: share of the application's CPU time that
     recording may cost on each route, as 0.03 or "3%"; over it the route's level is lowered by itself. 3 % by
-    default, no limit where a level is given. store: path of the store, default as for the
+    default, no limit where a level is given. flight_recorder (CPython 3.12 and later): keep the call tree of the
+    application's own code for requests that fail or are slower than 99 % of their route's, or than so many
+    milliseconds; False: never. store: path of the store, default as for the
     command line.
     route, ignore: regular expressions over "METHOD /path"; what they leave out is counted. sample: record one
     request in so many.
@@ -43,6 +51,7 @@ class Hotplate:
         *,
         level: str | None = None,
         budget: float | str | None = None,
+        flight_recorder: bool | float = True,
         store: str | None = None,
         route: Sequence[str] = (),
         ignore: Sequence[str] = (),
@@ -63,6 +72,7 @@ class Hotplate:
         self._settings = Settings(
             store=store or "",
             level=level,
+            flight_ms=_flight_ms(flight_recorder),
             budget=share_of(budget) if isinstance(budget, str) else budget,
             route=(route,) if isinstance(route, str) else tuple(route),
             ignore=(ignore,) if isinstance(ignore, str) else tuple(ignore),

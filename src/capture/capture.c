@@ -157,6 +157,7 @@ static void free_all(struct hp_cap *cap)
     hp_buf_fini(&cap->encoded);
     hp_free(cap->numbers);
     hp_free(cap->budget);
+    hp_flight_free(cap->flight);
     hp_free(cap->folder);
     hp_free(cap);
 }
@@ -266,6 +267,14 @@ done:
         free_all(cap);
     }
     return err;
+}
+
+hp_err hp_cap_flight(struct hp_cap *cap, uint64_t slow_ns)
+{
+    if (cap->flight == NULL) {
+        cap->flight = hp_flight_new(slow_ns);
+    }
+    return cap->flight != NULL ? HP_OK : HP_ENOMEM;
 }
 
 hp_err hp_cap_open(const struct hp_cap_config *config, struct hp_cap **cap)

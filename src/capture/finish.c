@@ -145,6 +145,10 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
         (uint64_t)((double)calls * (double)(cap->call_inner_ps + (uint64_t)cap->call_outer_ps) / 1000.0);
     facts->own_ns = own_ns < facts->wall_ns ? own_ns : facts->wall_ns;
     request->tree_used = traced;
+    if (request->flight && traced) {
+        request->tree_used = hp_flight_keep(cap->flight, facts);
+        facts->flags |= request->tree_used ? HP_REQ_FLIGHT : 0;
+    }
     hp__cap_request_disown(request);
     request->dead = false;
 }

@@ -169,7 +169,7 @@ void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame)
         lane->cpu_start_ns = hp_clock_thread_cpu_ns();
     }
     uint32_t node = HP_NODE_ROOT;
-    if (request->facts.level >= HP_LEVEL_TRACE && request->tree != NULL) {
+    if ((request->facts.level >= HP_LEVEL_TRACE || request->flight) && request->tree != NULL) {
         bool fresh;
         lane->tree = request->tree;
         uint32_t sym = request->cap->root_syms[record->kind < HP_LANE_KINDS ? record->kind : 0];
@@ -229,6 +229,11 @@ bool hp_cap_lane_alive(const struct hp_cap_lane *lane)
 int hp_cap_lane_level(const struct hp_cap_lane *lane)
 {
     return lane->request != NULL ? lane->request->facts.level : -1;
+}
+
+bool hp_cap_lane_flight(const struct hp_cap_lane *lane)
+{
+    return lane->request != NULL && lane->request->flight;
 }
 
 struct hp_cap_request *hp_cap_lane_request(struct hp_cap_lane *lane)

@@ -182,6 +182,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
+    request->flight = !keep && cap->flight != NULL && level >= HP_LEVEL_MONITOR && level < HP_LEVEL_TRACE;
     request->dead = request->frozen = request->tree_lost = request->tree_used = false;
     if (request->group_count != 0) {
         memset(request->group_slots, 0, HP_GROUP_SLOTS * sizeof *request->group_slots);
@@ -198,7 +199,8 @@ static void begin_tree(struct hp_cap_request *request)
         request->tree = hp_tree_new(request->cap->dict, HP_TREE_CAP);
     }
     if (request->tree == NULL) {
-        request->facts.level = HP_LEVEL_MONITOR;
+        request->facts.level = request->flight ? request->facts.level : HP_LEVEL_MONITOR;
+        request->flight = false;
         request->facts.flags |= HP_REQ_TRUNCATED;
         request->tree_lost = true;
         return;
@@ -224,7 +226,7 @@ static struct hp_cap_request *make(struct hp_cap *cap, int level, int kind, bool
         }
         return NULL;
     }
-    if (level >= HP_LEVEL_TRACE) {
+    if (level >= HP_LEVEL_TRACE || request->flight) {
         begin_tree(request);
     }
     return request;
@@ -283,6 +285,22 @@ void hp_cap_request_route(struct hp_cap_request *request, uint32_t route, uint32
     request->facts.view_sym = view_sym;
 }
 
+/* Its level as the budget counts: the flight recorder is a step between monitor and trace. */
+static int budget_step(const struct hp_cap_request *request)
+{
+    return request->flight ? HP_LEVEL_SAMPLE : request->facts.level;
+}
+
+/* Half a tree would mislead. */
+static void drop_trees(struct hp_cap_request *request)
+{
+    for (uint32_t i = 0; i < request->lane_count; i++) {
+        if (request->objects[i] != NULL) {
+            request->objects[i]->tree = NULL;
+        }
+    }
+}
+
 int hp_cap_request_allow(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;
@@ -290,22 +308,22 @@ int hp_cap_request_allow(struct hp_cap_request *request)
     if (cap->budget == NULL || request->keep || request->frozen || request->dead) {
         return facts->level;
     }
-    int level = hp_budget_level(cap->budget, facts->route, facts->level, hp_clock_mono_ns());
+    int level = hp_budget_level(cap->budget, facts->route, budget_step(request), hp_clock_mono_ns());
+    if (request->flight && level < HP_LEVEL_SAMPLE) { /* the recorder goes first */
+        drop_trees(request);
+        request->flight = false;
+    }
     if (level < facts->level) {
         if (facts->level_reason == HP_REASON_ASKED) {
             facts->level_asked = facts->level;
             facts->level_reason = HP_REASON_BUDGET;
         }
         if (facts->level == HP_LEVEL_TRACE) {
-            for (uint32_t i = 0; i < request->lane_count; i++) {
-                if (request->objects[i] != NULL) {
-                    request->objects[i]->tree = NULL; /* half a tree would mislead */
-                }
-            }
+            drop_trees(request);
         }
         facts->level = (uint8_t)level;
     }
-    return level;
+    return facts->level;
 }
 
 void hp__cap_budget_note(struct hp_cap_request *request)
@@ -314,7 +332,7 @@ void hp__cap_budget_note(struct hp_cap_request *request)
     if (request->cap->budget != NULL) {
         uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
         uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
-        hp_budget_note(request->cap->budget, facts->route, facts->level, facts->own_ns, base_ns,
+        hp_budget_note(request->cap->budget, facts->route, budget_step(request), facts->own_ns, base_ns,
                        hp_clock_mono_ns());
     }
 }

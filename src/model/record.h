@@ -35,6 +35,7 @@ enum hp_request_flags {
     HP_REQ_HANDED_OVER = 4, /* the body went to the server unwrapped: the end is the call's return */
     HP_REQ_TRUNCATED = 8,   /* some cap was hit: see dropped_* */
     HP_REQ_EXCEPTION = 16,
+    HP_REQ_FLIGHT = 64, /* below level trace, with the tree of the flight recorder: own code and its direct callees */
     HP_REQ_SHARED_CPU = 32 /* other greenlets ran on the thread: cpu_ns is absent */
 };
 

@@ -36,6 +36,9 @@ struct hp_cap_config {
 /* Open the process's capture. Never blocks on the store: the writer opens it later, and store trouble shows in hp_cap_counts and
  * hp_cap_trouble. Installs pthread_atfork handlers once. HP_ENOMEM, HP_EINVAL. */
 HP_CHECK hp_err hp_cap_open(const struct hp_cap_config *config, struct hp_cap **cap);
+/* Record a tree below level trace too, and keep it of requests that end slow (as long as slow_ns; 0: above what 99 % of the route's took so far) or
+ * failed. Before the first request. HP_ENOMEM. */
+HP_CHECK hp_err hp_cap_flight(struct hp_cap *cap, uint64_t slow_ns);
 /* Flush for at most timeout_ms, stop the writer, free. */
 void hp_cap_close(struct hp_cap *cap, uint32_t timeout_ms);
 /* Wait until what was pushed so far is stored or counted, at most timeout_ms; call without the GIL. False: time ran out. */
@@ -139,8 +142,9 @@ void hp_cap_lane_end(struct hp_cap_lane *lane);
 void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame);
 void hp_cap_lane_ref(struct hp_cap_lane *lane);
 void hp_cap_lane_unref(struct hp_cap_lane *lane);
-bool hp_cap_lane_alive(const struct hp_cap_lane *lane);               /* its request has not finished */
-int hp_cap_lane_level(const struct hp_cap_lane *lane);                /* of its request; -1 when dead */
+bool hp_cap_lane_alive(const struct hp_cap_lane *lane);  /* its request has not finished */
+bool hp_cap_lane_flight(const struct hp_cap_lane *lane); /* below level trace, and records a tree */
+int hp_cap_lane_level(const struct hp_cap_lane *lane);   /* of its request; -1 when dead */
 struct hp_cap_request *hp_cap_lane_request(struct hp_cap_lane *lane); /* NULL when dead; borrowed */
 void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags);           /* enum hp_lane_flags */
 /* `lane` waited from t0_ticks until now for `other` (may be NULL); kind as enum hp_edge_kind. */

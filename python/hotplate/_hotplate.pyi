@@ -13,6 +13,8 @@ def start(
     ring_bytes: int = ...,
     no_threads: bool = ...,
     slow_ns: int = ...,
+    budget: float = ...,
+    flight_ns: int = ...,
     interpreter: str = ...,
     command: str = ...,
     revision: str = ...,

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void hp_json_init(struct hp_json *json, struct hp_buf *buf, bool pretty)
 {
@@ -284,6 +285,22 @@ void hp_json_double(struct hp_json *json, double value)
     put_scalar(json, hp_str_make(text, with_decimal_point(text)));
 }
 
+void hp_json_exact(struct hp_json *json, double value)
+{
+    if (!isfinite(value)) {
+        hp_json_null(json);
+        return;
+    }
+    char text[40];
+    for (int digits = 6; digits <= 17; digits += digits == 6 ? 9 : 1) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    put_scalar(json, hp_str_make(text, with_decimal_point(text)));
+}
+
 void hp_json_bool(struct hp_json *json, bool value)
 {
     put_scalar(json, value ? HP_STR("true") : HP_STR("false"));
@@ -327,6 +344,12 @@ void hp_json_kv_double(struct hp_json *json, const char *key, double value)
 {
     hp_json_key(json, key);
     hp_json_double(json, value);
+}
+
+void hp_json_kv_exact(struct hp_json *json, const char *key, double value)
+{
+    hp_json_key(json, key);
+    hp_json_exact(json, value);
 }
 
 void hp_json_kv_bool(struct hp_json *json, const char *key, bool value)

@@ -50,6 +50,7 @@ void hp_json_cstr(struct hp_json *json, const char *text);
 void hp_json_u64(struct hp_json *json, uint64_t value);
 void hp_json_i64(struct hp_json *json, int64_t value);
 void hp_json_double(struct hp_json *json, double value);
+void hp_json_exact(struct hp_json *json, double value); /* as many digits as it takes to read the same back */
 void hp_json_bool(struct hp_json *json, bool value);
 void hp_json_null(struct hp_json *json);
 
@@ -62,6 +63,7 @@ void hp_json_kv_cstr(struct hp_json *json, const char *key, const char *text);
 void hp_json_kv_u64(struct hp_json *json, const char *key, uint64_t value);
 void hp_json_kv_i64(struct hp_json *json, const char *key, int64_t value);
 void hp_json_kv_double(struct hp_json *json, const char *key, double value);
+void hp_json_kv_exact(struct hp_json *json, const char *key, double value);
 void hp_json_kv_bool(struct hp_json *json, const char *key, bool value);
 void hp_json_kv_null(struct hp_json *json, const char *key);
 

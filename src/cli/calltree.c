@@ -121,10 +121,14 @@ static void put_line(const struct view *view, uint32_t i)
     double whole = whole_of(view, i);
     bool lane = node->kind == HP_NODE_LANE, app = symbol.flags & HP_SYM_APP;
     uint32_t depth = view->depth[i] < INDENT_MOST ? view->depth[i] : INDENT_MOST;
-    put_padded(out, 9, hp_show_ns(text, node->total / requests));
+    put_padded(out, 9, hp_profile_show(text, view->options.unit, node->total / requests));
     put_padded(out, 8, hp_show_percent(text, whole == 0 ? 0 : (double)node->total / whole));
-    put_padded(out, 10, hp_show_ns(text, node->self / requests));
-    put_calls(out, node->calls, requests);
+    put_padded(out, 10, hp_profile_show(text, view->options.unit, node->self / requests));
+    if (view->options.uncounted) {
+        hp_buf_printf(out, "%9s", "-");
+    } else {
+        put_calls(out, node->calls, requests);
+    }
     hp_buf_printf(out, "  %*s", (int)(2 * depth), "");
     if (lane && i != HP_NODE_ROOT) {
         hp_output_paint(out, HP_PAINT_CYAN, HP_STR("in parallel: "));
@@ -195,7 +199,8 @@ done:
     return err;
 }
 
-void hp_calltree_json(const struct hp_tree *tree, const struct hp_dict *dict, struct hp_json *json)
+void hp_calltree_json(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
+                      struct hp_json *json)
 {
     static const char *const kinds[HP_NODE_KIND_COUNT] = {"call", "lane", "overflow", "template", "gc"};
     hp_json_array_begin(json);
@@ -216,8 +221,13 @@ void hp_calltree_json(const struct hp_tree *tree, const struct hp_dict *dict, st
         hp_json_kv_u64(json, "calls", node->calls);
         hp_json_kv_u64(json, "resumes", node->resumes);
         hp_json_kv_u64(json, "exceptions", node->exceptions);
-        hp_json_kv_double(json, "self_ms", (double)node->self / 1e6);
-        hp_json_kv_double(json, "total_ms", (double)node->total / 1e6);
+        if (unit == HP_UNIT_TIME) {
+            hp_json_kv_double(json, "self_ms", (double)node->self / 1e6);
+            hp_json_kv_double(json, "total_ms", (double)node->total / 1e6);
+        } else {
+            hp_json_kv_u64(json, "self", node->self);
+            hp_json_kv_u64(json, "total", node->total);
+        }
         hp_json_object_end(json);
     }
     hp_json_array_end(json);

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include "base/buf.h"
 #include "base/json.h"
-#include "model/tree.h"
+#include "model/profile.h"
 
 struct hp_calltree_options {
     double threshold;  /* share of its lane below which a node is left out */
     bool unfold;       /* show library frames */
     uint64_t requests; /* the tree adds up so many: figures are a request's average; 0 is 1 */
+    enum hp_profile_unit unit;
+    bool uncounted; /* calls are not known */
 };
 
 /* Append the lines. Totals must be computed. Fails: HP_ENOMEM, HP_EFULL. */
@@ -23,7 +25,8 @@ HP_CHECK hp_err hp_calltree_text(const struct hp_tree *tree, const struct hp_dic
                                  const struct hp_calltree_options *options, struct hp_buf *out);
 
 /* The value of a key "nodes": an array of all nodes, parents before children, each with the "parent" it stands under (-1: none). Sums over all
- * requests. */
-void hp_calltree_json(const struct hp_tree *tree, const struct hp_dict *dict, struct hp_json *json);
+ * requests; units that are no times have "self" and "total" instead of milliseconds. */
+void hp_calltree_json(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
+                      struct hp_json *json);
 
 #endif

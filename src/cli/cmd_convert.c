@@ -1,113 +1,141 @@
-/* cmd_convert.c -- `hotplate convert [INPUT] -o OUT`: a call tree as a file for other tools. */
+/* cmd_convert.c -- `hotplate convert` and `hotplate merge`: one profile, or several added up, as a file of another format. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/command.h"
-#include "cli/input.h"
+#include "cli/load.h"
 #include "cli/output.h"
 #include "format/collapsed.h"
-#include "format/pstats.h"
+#include "format/registry.h"
 
-#define FILE_MAX_BYTES ((size_t)1 << 30)
+#define FILE_MAX_BYTES ((size_t)4 << 30)
+#define WORDS_MAX      100000
 
-static const char help[] = "hotplate convert [INPUT] -o FILE [--to pstats|collapsed] [--calls] [--raw]\n"
-                           "\n"
-                           "A call tree for other tools: .prof or .pstats is what cProfile writes (pstats,\n"
-                           "snakeviz, gprof2dot); .collapsed, .folded or .txt is a line a stack, in\n"
-                           "microseconds (flamegraph.pl, speedscope), with --calls in calls.\n"
-                           "  -o, --output FILE   - for stdout (needs --to)\n"
-                           "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n";
+#define FORMATS                                                                                              \
+    "By --to or by the file's ending:\n"                                                                     \
+    "  pstats .prof, collapsed .folded, dot .dot\n"                                                          \
+    "  -o, --output FILE   - for stdout (needs --to)\n"
 
-enum format { FORMAT_NONE, FORMAT_PSTATS, FORMAT_COLLAPSED };
+static const char convert_help[] =
+    "hotplate convert [INPUT] -o FILE [--to FORMAT] [--calls] [--raw]\n"
+    "\n"
+    "A profile for other tools. " FORMATS "  --calls             collapsed stacks: calls instead of time\n"
+    "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
+
+static const char merge_help[] =
+    "hotplate merge INPUT... -o FILE [--to FORMAT] [--raw]\n"
+    "\n"
+    "Several profiles added up. " FORMATS
+    "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 
 struct convert {
     struct hp_reading reading;
-    const char *file, *to;
-    enum format format;
+    const struct hp_registry_format *format;
+    const char *name, *file, *to;
     bool raw, calls;
 };
 
-/* By --to, else by the file's ending. */
-static enum format format_of(const char *to, const char *file)
+static hp_err write_profile(const struct convert *conv, struct hp_profile *profile, struct hp_buf *bytes)
 {
-    static const struct {
-        const char *name;
-        enum format format;
-    } names[] = {{"pstats", FORMAT_PSTATS},
-                 {"prof", FORMAT_PSTATS},
-                 {"collapsed", FORMAT_COLLAPSED},
-                 {"folded", FORMAT_COLLAPSED},
-                 {"txt", FORMAT_COLLAPSED}};
-    const char *dot = strrchr(file, '.');
-    const char *name = to != NULL ? to : dot != NULL ? dot + 1 : "";
-    size_t count = to != NULL ? 3 : 5;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(names[i].name, name) == 0) {
-            return names[i].format;
-        }
+    if (strcmp(conv->format->name, "collapsed") == 0) {
+        const struct hp_collapsed_options options = {
+            .calls = conv->calls, .whole = profile->unit != HP_UNIT_TIME, .no_root = profile->requests == 0};
+        return hp_collapsed_write(profile->tree, profile->dict, &options, bytes);
     }
-    return FORMAT_NONE;
+    hp_err err = hp_profile_graph(profile);
+    return err != HP_OK ? err : conv->format->write(profile, bytes);
 }
 
-static int convert(struct convert *conv, struct hp_buf *out)
+static int deliver(const struct convert *conv, struct hp_loaded *loaded, struct hp_buf *out)
 {
-    struct hp_reading *reading = &conv->reading;
-    struct hp_errinfo info = {0};
-    struct hp_input input;
-    struct hp_tree *tree = NULL;
     struct hp_buf bytes;
-    uint64_t requests;
-    int status;
+    int status = conv->format->stacks ? hp_load_need_tree(loaded, conv->format->name) : -1;
+    if (status >= 0) {
+        return status;
+    }
     hp_buf_init(&bytes, FILE_MAX_BYTES);
-    hp_err err = hp_input_find(reading, reading->word_count != 0 ? reading->words[0] : NULL, &input, &info);
-    if (err == HP_EINVAL) {
-        status = hp_output_usage("convert", "%s", info.text);
-        goto done;
-    }
-    err = err != HP_OK ? err : hp_input_tree(reading, &input, conv->raw, &tree, &requests, &info);
-    if (err == HP_OK) {
-        const struct hp_dict *dict = hp_store_dict(reading->store);
-        struct hp_collapsed_options options = {.calls = conv->calls};
-        err = conv->format == FORMAT_PSTATS ? hp_pstats_write(tree, dict, &bytes)
-                                            : hp_collapsed_write(tree, dict, &options, &bytes);
-    }
-    if (err == HP_OK && strcmp(conv->file, "-") == 0) {
-        hp_buf_put_text(out, hp_buf_str(&bytes));
-    } else if (err == HP_OK) {
-        err = hp_output_file(conv->file, hp_buf_str(&bytes), &info);
-    }
-    status = err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
-done:
-    hp_tree_free(tree);
+    hp_err err = write_profile(conv, loaded->profile, &bytes);
+    status = err == HP_OK ? hp_load_deliver(conv->file, hp_buf_str(&bytes), out) : hp_output_error(err, NULL);
     hp_buf_fini(&bytes);
+    return status;
+}
+
+/* Add the inputs behind the first one to it. */
+static int add_others(struct convert *conv, struct hp_loaded *first)
+{
+    int status = -1;
+    for (int i = 1; i < conv->reading.word_count && status < 0; i++) {
+        struct hp_loaded next;
+        status = hp_load_begin(&conv->reading, conv->name, conv->reading.words[i], conv->raw, &next);
+        if (status < 0) {
+            hp_err err = hp_profile_merge(first->profile, next.profile);
+            status = err == HP_OK ? -1
+                     : err == HP_EINVAL
+                         ? hp_output_fail("%s: its values are %s, those before it are %s",
+                                          conv->reading.words[i], hp_profile_unit_name(next.profile->unit),
+                                          hp_profile_unit_name(first->profile->unit))
+                         : hp_output_error(err, NULL);
+        }
+        hp_load_end(&next);
+    }
+    if (status < 0 && hp_profile_finish(first->profile) != HP_OK) {
+        status = hp_output_error(HP_ENOMEM, NULL);
+    }
+    return status;
+}
+
+static int run(struct convert *conv, struct hp_buf *out)
+{
+    struct hp_loaded loaded;
+    const char *word = conv->reading.word_count != 0 ? conv->reading.words[0] : NULL;
+    int status = hp_load_begin(&conv->reading, conv->name, word, conv->raw, &loaded);
+    if (status < 0 && conv->reading.word_count > 1) {
+        status = add_others(conv, &loaded);
+    }
+    status = status < 0 ? deliver(conv, &loaded, out) : status;
+    hp_load_end(&loaded);
+    return status;
+}
+
+static int begin(struct convert *conv, const char *help, int least, int most, int argc, char **argv,
+                 struct hp_buf *out)
+{
+    const struct hp_args_option options[] = {{"--output", "-o", HP_ARGS_TEXT, &conv->file},
+                                             {"--to", NULL, HP_ARGS_TEXT, &conv->to},
+                                             {"--calls", NULL, HP_ARGS_FLAG, &conv->calls},
+                                             {"--raw", NULL, HP_ARGS_FLAG, &conv->raw}};
+    const struct hp_reading_command command = {.name = conv->name,
+                                               .help = help,
+                                               .options = options,
+                                               .option_count = 4,
+                                               .least = least,
+                                               .most = most};
+    int status = hp_reading_parse(&conv->reading, &command, argc, argv, out);
+    if (status >= 0) {
+        return status;
+    }
+    if (conv->file == NULL || conv->file[0] == '\0') {
+        return hp_output_usage(conv->name, "where to? -o FILE");
+    }
+    conv->format = conv->to != NULL ? hp_registry_named(hp_str_from0(conv->to))
+                                    : hp_registry_for_file(hp_str_from0(conv->file));
+    if (conv->format == NULL) {
+        return hp_output_usage(conv->name, "%s: unknown format; --to pstats, collapsed, ... (see --help)",
+                               conv->to != NULL ? conv->to : conv->file);
+    }
+    status = run(conv, out);
+    hp_reading_end(&conv->reading);
     return status;
 }
 
 int hp_cmd_convert(int argc, char **argv, struct hp_buf *out)
 {
-    struct convert conv = {0};
-    const struct hp_args_option options[] = {{"--output", "-o", HP_ARGS_TEXT, &conv.file},
-                                             {"--to", NULL, HP_ARGS_TEXT, &conv.to},
-                                             {"--calls", NULL, HP_ARGS_FLAG, &conv.calls},
-                                             {"--raw", NULL, HP_ARGS_FLAG, &conv.raw}};
-    const struct hp_reading_command command = {
-        .name = "convert", .help = help, .options = options, .option_count = 4, .most = 1};
-    int status = hp_reading_parse(&conv.reading, &command, argc, argv, out);
-    if (status >= 0) {
-        return status;
-    }
-    conv.format = conv.file == NULL ? FORMAT_NONE : format_of(conv.to, conv.file);
-    if (conv.file == NULL || conv.file[0] == '\0') {
-        status = hp_output_usage("convert", "where to? -o FILE");
-    } else if (conv.format == FORMAT_NONE) {
-        status = hp_output_usage("convert", "%s: unknown format; --to pstats or --to collapsed",
-                                 conv.to != NULL ? conv.to : conv.file);
-    } else {
-        status = hp_reading_begin(&conv.reading);
-    }
-    if (status >= 0) {
-        return status;
-    }
-    status = convert(&conv, out);
-    hp_reading_end(&conv.reading);
-    return status;
+    struct convert conv = {.name = "convert"};
+    return begin(&conv, convert_help, 0, 1, argc, argv, out);
+}
+
+int hp_cmd_merge(int argc, char **argv, struct hp_buf *out)
+{
+    struct convert conv = {.name = "merge"};
+    return begin(&conv, merge_help, 1, WORDS_MAX, argc, argv, out);
 }

@@ -333,7 +333,7 @@ static int put_json(const struct show *show, struct hp_buf *out)
     json_edges(show, &json);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {
-        hp_calltree_json(show->tree, show->dict, &json);
+        hp_calltree_json(show->tree, show->dict, HP_UNIT_TIME, &json);
     } else {
         hp_json_null(&json);
     }

@@ -3,187 +3,346 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/show.h"
 #include "cli/command.h"
-#include "cli/input.h"
+#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
+#include "cli/ranking.h"
 #include "cli/table.h"
 #include "format/framename.h"
-#include "model/functions.h"
 
-#define ARENA_BYTES ((size_t)1 << 30)
+#define WORDS_MAX 64
 
-static const char help[] = "hotplate top [INPUT] [--sort self|total|calls] [--limit N] [--raw]\n"
+static const char help[] = "hotplate top [INPUT [RESTRICTION...]] [--sort KEY,...] [--limit N] [options]\n"
                            "\n"
-                           "Functions of all requests in INPUT, added up. Recursion counts its total once;\n"
-                           "calls are starts and resumes, as cProfile counts. 25 unless --limit says more.\n"
-                           "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n";
+                           "Functions of INPUT, added up. Recursion counts its total once; calls are starts\n"
+                           "and resumes, as cProfile counts. 25 unless --limit says more.\n"
+                           "  RESTRICTION   as in pstats: 20 (so many), .1 (that share), or a regular\n"
+                           "                expression over file:line(name); one after the other\n"
+                           "  --sort KEY    self, total, calls, pcalls, file, line, name, nfl, stdname\n"
+                           "  --reverse     the other way round; --raw: our own cost not taken out\n"
+                           "  --callers     who called each function; --callees: whom it called\n"
+                           "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 
-static const char *sort_by = "self"; /* for qsort; one thread */
+enum { AROUND_NONE, AROUND_CALLERS, AROUND_CALLEES };
 
-static uint64_t sort_key(const struct hp_function *function)
+struct top {
+    struct hp_reading reading;
+    const char *sort;
+    bool raw, reverse, callers, callees;
+    uint64_t limit;
+    bool limited;
+};
+
+struct show {
+    const struct hp_profile *profile;
+    const struct hp_callgraph *graph;
+    struct hp_ranking ranking;
+    uint32_t *starts, *edges; /* edges of function f: edges[starts[f]] … edges[starts[f + 1]] */
+    int around;
+    struct hp_buf *out;
+};
+
+/* ---- callers and callees ---- */
+
+static uint32_t end_of(const struct show *show, const struct hp_callgraph_edge *edge)
 {
-    return sort_by[0] == 's'   ? function->self_ns
-           : sort_by[0] == 't' ? function->total_ns
-                               : function->calls + function->resumes;
+    return show->around == AROUND_CALLERS ? edge->callee : edge->caller;
 }
 
-static int compare_functions(const void *a, const void *b)
+static uint32_t other_end(const struct show *show, const struct hp_callgraph_edge *edge)
 {
-    uint64_t left = sort_key(a), right = sort_key(b);
-    if (left != right) {
-        return left > right ? -1 : 1;
+    return show->around == AROUND_CALLERS ? edge->caller : edge->callee;
+}
+
+static hp_err index_edges(struct show *show)
+{
+    const struct hp_callgraph *graph = show->graph;
+    if (show->around == AROUND_NONE) {
+        return HP_OK;
     }
-    uint32_t x = ((const struct hp_function *)a)->sym, y = ((const struct hp_function *)b)->sym;
-    return x < y ? -1 : x > y;
+    show->starts = hp_calloc((size_t)graph->count + 2, sizeof *show->starts);
+    show->edges = hp_calloc((size_t)graph->edge_count + 1, sizeof *show->edges);
+    if (show->starts == NULL || show->edges == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t *next = show->starts + 1; /* while filling, next[f] is where f's next edge goes */
+    for (uint32_t i = 0; i < graph->edge_count; i++) {
+        show->starts[end_of(show, &graph->edges[i]) + 2]++;
+    }
+    for (uint32_t i = 0; i < graph->count; i++) {
+        show->starts[i + 1] += show->starts[i];
+    }
+    for (uint32_t i = 0; i < graph->edge_count; i++) {
+        show->edges[next[end_of(show, &graph->edges[i])]++] = i;
+    }
+    return HP_OK;
 }
 
-static int put_json(const struct hp_dict *dict, const struct hp_functions *functions, uint64_t requests,
-                    uint32_t limit, struct hp_buf *out)
+/* ---- JSON ---- */
+
+static void put_json_value(struct hp_json *json, const struct show *show, const char *seconds,
+                           const char *other, double value)
+{
+    hp_json_kv_exact(json, show->profile->unit == HP_UNIT_TIME ? seconds : other,
+                     value / show->graph->per_unit);
+}
+
+static void put_json_place(struct hp_json *json, const struct show *show, uint32_t function)
+{
+    struct hp_symbol symbol = hp_dict_symbol(show->profile->dict, show->graph->functions[function].sym);
+    hp_json_kv_str(json, "file", symbol.file.n == 0 && show->profile->own_names ? HP_STR("~") : symbol.file);
+    hp_json_kv_u64(json, "line", symbol.line);
+    hp_json_kv_str(json, "function", hp_framename_shown(&symbol, false));
+}
+
+static void put_json_around(struct hp_json *json, const struct show *show, uint32_t function)
+{
+    hp_json_key(json, show->around == AROUND_CALLERS ? "callers" : "callees");
+    hp_json_array_begin(json);
+    for (uint32_t i = show->starts[function]; i < show->starts[function + 1]; i++) {
+        const struct hp_callgraph_edge *edge = &show->graph->edges[show->edges[i]];
+        hp_json_object_begin(json);
+        put_json_place(json, show, other_end(show, edge));
+        hp_json_kv_u64(json, "calls", edge->calls);
+        if (!edge->bare) {
+            hp_json_kv_u64(json, "primitive_calls", edge->primitive);
+            put_json_value(json, show, "self_s", "self", edge->self);
+            put_json_value(json, show, "total_s", "total", edge->total);
+        }
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static int put_json(const struct show *show)
 {
     struct hp_json json;
-    uint64_t calls = 0, primitive = 0, self_ns = 0;
-    for (uint32_t i = 0; i < functions->count; i++) {
-        calls += functions->list[i].calls + functions->list[i].resumes;
-        primitive += functions->list[i].primitive;
-        self_ns += functions->list[i].self_ns;
-    }
-    hp_json_init(&json, out, true);
+    struct hp_callgraph_sums sums = hp_callgraph_sum(show->graph);
+    hp_json_init(&json, show->out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
-    hp_json_kv_u64(&json, "requests", requests);
-    hp_json_kv_u64(&json, "total_calls", calls);
-    hp_json_kv_u64(&json, "primitive_calls", primitive);
-    hp_json_kv_double(&json, "total_time_s", (double)self_ns / 1e9);
+    if (show->profile->requests != 0) {
+        hp_json_kv_u64(&json, "requests", show->profile->requests);
+    }
+    hp_json_kv_cstr(&json, "unit", hp_profile_unit_name(show->profile->unit));
+    hp_json_kv_u64(&json, "total_calls", sums.calls);
+    hp_json_kv_u64(&json, "primitive_calls", sums.primitive);
+    put_json_value(&json, show, "total_time_s", "total", sums.self);
     hp_json_key(&json, "functions");
     hp_json_array_begin(&json);
-    for (uint32_t i = 0; i < functions->count && i < limit; i++) {
-        const struct hp_function *function = &functions->list[i];
-        struct hp_symbol symbol = hp_dict_symbol(dict, function->sym);
+    for (uint32_t i = 0; i < show->ranking.count; i++) {
+        const struct hp_callgraph_function *function = &show->graph->functions[show->ranking.list[i]];
         hp_json_object_begin(&json);
-        hp_json_kv_str(&json, "file", symbol.file.n == 0 ? HP_STR("~") : symbol.file);
-        hp_json_kv_u64(&json, "line", symbol.line);
-        hp_json_kv_str(&json, "function", hp_framename_shown(&symbol, false));
-        hp_json_kv_u64(&json, "calls", function->calls + function->resumes);
+        put_json_place(&json, show, show->ranking.list[i]);
+        hp_json_kv_u64(&json, "calls", function->calls);
         hp_json_kv_u64(&json, "primitive_calls", function->primitive);
-        hp_json_kv_double(&json, "self_s", (double)function->self_ns / 1e9);
-        hp_json_kv_double(&json, "total_s", (double)function->total_ns / 1e9);
+        put_json_value(&json, show, "self_s", "self", function->self);
+        put_json_value(&json, show, "total_s", "total", function->total);
+        if (show->around != AROUND_NONE) {
+            put_json_around(&json, show, show->ranking.list[i]);
+        }
         hp_json_object_end(&json);
     }
     hp_json_array_end(&json);
     hp_json_object_end(&json);
-    return hp_output_json_end(&json, out);
+    return hp_output_json_end(&json, show->out);
 }
 
-static int put_text(const struct hp_dict *dict, const struct hp_functions *functions, uint32_t limit,
-                    struct hp_buf *out)
+/* ---- text ---- */
+
+static void put_value_cell(struct hp_table *table, struct hp_buf *text, const struct show *show, double value)
+{
+    hp_buf_reset(text);
+    hp_load_put_value(text, show->profile, value / show->graph->per_unit);
+    hp_table_cell(table, hp_buf_str(text));
+}
+
+static void put_calls_cell(struct hp_table *table, struct hp_buf *text, uint64_t calls, uint64_t primitive,
+                           bool known)
+{
+    char shown[HP_SHOW_BYTES];
+    hp_buf_reset(text);
+    hp_buf_put_text(text, known ? hp_str_from0(hp_show_count(shown, calls)) : HP_STR("-"));
+    if (known && primitive != calls) {
+        hp_buf_printf(text, "/%s", hp_show_count(shown, primitive));
+    }
+    hp_table_cell(table, hp_buf_str(text));
+}
+
+static void put_name_cell(struct hp_table *table, struct hp_buf *text, const struct show *show,
+                          uint32_t function, const char *before)
+{
+    struct hp_symbol symbol = hp_dict_symbol(show->profile->dict, show->graph->functions[function].sym);
+    hp_buf_reset(text);
+    hp_buf_put_text(text, hp_str_from0(before));
+    hp_framename_put(text, &symbol, false);
+    hp_table_cell(table, hp_buf_str(text));
+}
+
+static void put_around(struct hp_table *table, struct hp_buf *text, const struct show *show,
+                       uint32_t function)
+{
+    const char *arrow = show->around == AROUND_CALLERS ? "  <- " : "  -> ";
+    for (uint32_t i = show->starts[function]; i < show->starts[function + 1]; i++) {
+        const struct hp_callgraph_edge *edge = &show->graph->edges[show->edges[i]];
+        if (edge->bare) {
+            hp_table_cell(table, HP_STR("-"));
+            hp_table_cell(table, HP_STR(""));
+            hp_table_cell(table, HP_STR("-"));
+        } else {
+            put_value_cell(table, text, show, edge->self);
+            hp_table_cell(table, HP_STR(""));
+            put_value_cell(table, text, show, edge->total);
+        }
+        hp_table_cell(table, HP_STR(""));
+        put_calls_cell(table, text, edge->calls, edge->bare ? edge->calls : edge->primitive,
+                       show->profile->counts_calls);
+        put_name_cell(table, text, show, other_end(show, edge), arrow);
+    }
+}
+
+static hp_err put_text(const struct show *show, uint32_t left_out)
 {
     static const struct hp_table_column columns[] = {{"self", false},  {"share", false},
                                                      {"total", false}, {"per call", false},
                                                      {"calls", false}, {"function", true}};
     struct hp_table table;
-    struct hp_buf name;
-    double whole = 0;
-    hp_buf_init(&name, 1 << 16);
+    struct hp_buf text;
+    double whole = hp_callgraph_sum(show->graph).self;
+    hp_buf_init(&text, 1 << 20);
     hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
-    for (uint32_t i = 0; i < functions->count; i++) {
-        whole += (double)functions->list[i].self_ns;
-    }
-    for (uint32_t i = 0; i < functions->count && i < limit; i++) {
-        const struct hp_function *function = &functions->list[i];
-        struct hp_symbol symbol = hp_dict_symbol(dict, function->sym);
-        uint64_t calls = function->calls + function->resumes;
-        char shown[HP_SHOW_BYTES];
-        hp_table_ns(&table, function->self_ns);
-        hp_table_share(&table, whole == 0 ? 0 : (double)function->self_ns / whole);
-        hp_table_ns(&table, function->total_ns);
-        hp_table_ns(&table, function->primitive == 0 ? HP_ABSENT : function->total_ns / function->primitive);
-        hp_buf_reset(&name);
-        hp_buf_put_text(&name, hp_str_from0(hp_show_count(shown, calls)));
-        if (function->primitive != calls) {
-            hp_buf_printf(&name, "/%s", hp_show_count(shown, function->primitive));
+    for (uint32_t i = 0; i < show->ranking.count; i++) {
+        uint32_t index = show->ranking.list[i];
+        const struct hp_callgraph_function *function = &show->graph->functions[index];
+        put_value_cell(&table, &text, show, function->self);
+        hp_table_share(&table, whole == 0 ? 0 : function->self / whole);
+        put_value_cell(&table, &text, show, function->total);
+        if (function->primitive != 0) {
+            put_value_cell(&table, &text, show, function->total / (double)function->primitive);
+        } else {
+            hp_table_cell(&table, HP_STR("-"));
         }
-        hp_table_cell(&table, hp_buf_str(&name));
-        hp_buf_reset(&name);
-        hp_framename_put(&name, &symbol, false);
-        hp_table_cell(&table, hp_buf_str(&name));
+        put_calls_cell(&table, &text, function->calls, function->primitive, show->profile->counts_calls);
+        put_name_cell(&table, &text, show, index, "");
+        if (show->around != AROUND_NONE) {
+            put_around(&table, &text, show, index);
+        }
     }
-    hp_err err = hp_table_put(&table, out);
-    if (functions->count > limit) {
-        hp_buf_printf(out, "… and %u more (--limit)\n", functions->count - limit);
+    hp_err err = hp_table_put(&table, show->out);
+    if (left_out != 0) {
+        hp_buf_printf(show->out, "… and %u more (--limit)\n", left_out);
     }
     hp_table_fini(&table);
-    hp_buf_fini(&name);
-    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+    hp_buf_fini(&text);
+    return err;
 }
 
-static int top(struct hp_reading *reading, bool raw, uint32_t limit, struct hp_buf *out)
+/* "all routes: 3 requests", "x.prof: 12,345 calls (12,000 primitive) in 1.20 s". */
+static void put_title(const struct show *show, const struct hp_loaded *loaded)
+{
+    char shown[HP_SHOW_BYTES];
+    struct hp_callgraph_sums sums = hp_callgraph_sum(show->graph);
+    hp_buf_put_text(show->out, hp_buf_str(&loaded->title));
+    hp_load_put_size(show->out, show->profile);
+    if (show->profile->requests == 0) {
+        hp_buf_put_text(show->out, HP_STR(": "));
+        if (show->profile->counts_calls) {
+            hp_buf_printf(show->out, "%s calls", hp_show_count(shown, sums.calls));
+            if (sums.primitive != sums.calls) {
+                hp_buf_printf(show->out, " (%s primitive)", hp_show_count(shown, sums.primitive));
+            }
+            hp_buf_put_text(show->out, HP_STR(" in "));
+        }
+        hp_load_put_value(show->out, show->profile, sums.self / show->graph->per_unit);
+        if (show->profile->unit == HP_UNIT_SAMPLES || show->profile->unit == HP_UNIT_COUNT) {
+            hp_buf_printf(show->out, " %s", hp_profile_unit_name(show->profile->unit));
+        }
+    }
+    hp_buf_put_text(show->out, HP_STR("\n"));
+}
+
+/* ---- the command ---- */
+
+static hp_err choose(const struct top *top, struct show *show, uint32_t *left_out, struct hp_errinfo *info)
+{
+    const struct hp_reading *reading = &top->reading;
+    hp_err err =
+        hp_ranking_init(&show->ranking, show->graph, show->profile->dict, top->sort, top->reverse, info);
+    for (int i = 1; i < reading->word_count && err == HP_OK; i++) {
+        err = hp_ranking_restrict(&show->ranking, show->graph, show->profile->dict, reading->words[i], info);
+    }
+    uint64_t limit = top->limited ? top->limit : reading->json || reading->word_count > 1 ? UINT32_MAX : 25;
+    *left_out = 0;
+    if (err == HP_OK && show->ranking.count > limit) {
+        *left_out = show->ranking.count - (uint32_t)limit;
+        show->ranking.count = (uint32_t)limit;
+    }
+    return err != HP_OK ? err : index_edges(show);
+}
+
+static int run(struct top *top, struct hp_buf *out)
 {
     struct hp_errinfo info = {0};
-    struct hp_input input;
-    struct hp_tree *tree = NULL;
-    struct hp_arena arena;
-    struct hp_functions functions;
-    char count[HP_SHOW_BYTES];
-    uint64_t requests;
-    int status;
-    hp_arena_init(&arena, ARENA_BYTES);
-    hp_err err = hp_input_find(reading, reading->word_count != 0 ? reading->words[0] : NULL, &input, &info);
-    if (err == HP_EINVAL) {
-        status = hp_output_usage("top", "%s", info.text);
+    struct hp_loaded loaded;
+    struct show show = {.out = out};
+    uint32_t left_out = 0;
+    const char *word = top->reading.word_count != 0 ? top->reading.words[0] : NULL;
+    int status = hp_load_begin(&top->reading, "top", word, top->raw, &loaded);
+    if (status >= 0) {
         goto done;
     }
-    err = err != HP_OK ? err : hp_input_tree(reading, &input, raw, &tree, &requests, &info);
-    err = err != HP_OK ? err : hp_functions_fold(tree, &arena, &functions);
-    if (err != HP_OK) {
-        status = hp_output_error(err, &info);
+    show.profile = loaded.profile;
+    show.graph = &loaded.profile->graph;
+    show.around = top->callers ? AROUND_CALLERS : top->callees ? AROUND_CALLEES : AROUND_NONE;
+    hp_err err = hp_profile_graph(loaded.profile);
+    err = err != HP_OK ? err : choose(top, &show, &left_out, &info);
+    if (err == HP_OK && top->reading.json) {
+        status = put_json(&show);
         goto done;
     }
-    if (functions.count != 0) {
-        qsort(functions.list, functions.count, sizeof *functions.list, compare_functions);
+    if (err == HP_OK) {
+        put_title(&show, &loaded);
+        err = put_text(&show, left_out);
     }
-    if (reading->json) {
-        status = put_json(hp_store_dict(reading->store), &functions, requests, limit, out);
-    } else {
-        hp_input_put_title(reading, &input, out);
-        hp_buf_printf(out, ": %s %s\n", hp_show_count(count, requests),
-                      requests == 1 ? "request" : "requests");
-        status = put_text(hp_store_dict(reading->store), &functions, limit, out);
-    }
+    status = err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
 done:
-    hp_tree_free(tree);
-    hp_arena_fini(&arena);
+    hp_free(show.edges);
+    hp_free(show.starts);
+    hp_ranking_fini(&show.ranking);
+    hp_load_end(&loaded);
     return status;
 }
 
 int hp_cmd_top(int argc, char **argv, struct hp_buf *out)
 {
-    const char *limit_text = NULL;
-    bool raw = false;
-    uint64_t limit = UINT32_MAX;
-    const struct hp_args_option options[] = {{"--sort", NULL, HP_ARGS_TEXT, &sort_by},
-                                             {"--limit", NULL, HP_ARGS_TEXT, &limit_text},
-                                             {"--raw", NULL, HP_ARGS_FLAG, &raw}};
+    struct top top = {.sort = "self"};
+    const char *limit = NULL;
+    const struct hp_args_option options[] = {
+        {"--sort", NULL, HP_ARGS_TEXT, &top.sort},       {"--limit", NULL, HP_ARGS_TEXT, &limit},
+        {"--reverse", NULL, HP_ARGS_FLAG, &top.reverse}, {"--callers", NULL, HP_ARGS_FLAG, &top.callers},
+        {"--callees", NULL, HP_ARGS_FLAG, &top.callees}, {"--raw", NULL, HP_ARGS_FLAG, &top.raw}};
     const struct hp_reading_command command = {
-        .name = "top", .help = help, .options = options, .option_count = 3, .most = 1};
-    struct hp_reading reading = {0};
-    int status = hp_reading_parse(&reading, &command, argc, argv, out);
+        .name = "top", .help = help, .options = options, .option_count = 6, .most = WORDS_MAX};
+    struct hp_errinfo info = {0};
+    int status = hp_reading_parse(&top.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
-    if (strcmp(sort_by, "self") != 0 && strcmp(sort_by, "total") != 0 && strcmp(sort_by, "calls") != 0) {
-        status = hp_output_usage("top", "--sort %s: not one of self, total, calls", sort_by);
-    } else if (limit_text != NULL && !hp_quantity_count(limit_text, UINT32_MAX, &limit)) {
-        status = hp_output_usage("top", "--limit %s: not a number", limit_text);
-    } else {
-        limit = limit_text == NULL && !reading.json ? 25 : limit;
-        status = hp_reading_begin(&reading);
+    int restrictions = top.reading.word_count > 1 ? top.reading.word_count - 1 : 0;
+    if (hp_ranking_check(top.sort, top.reading.words + 1, restrictions, &info) != HP_OK) {
+        return hp_output_usage("top", "%s", info.text);
     }
-    if (status >= 0) {
-        return status;
+    if (limit != NULL && !hp_quantity_count(limit, UINT32_MAX, &top.limit)) {
+        return hp_output_usage("top", "--limit %s: not a number", limit);
     }
-    status = top(&reading, raw, (uint32_t)limit, out);
-    hp_reading_end(&reading);
+    if (top.callers && top.callees) {
+        return hp_output_usage("top", "--callers or --callees, not both");
+    }
+    top.limited = limit != NULL;
+    status = run(&top, out);
+    hp_reading_end(&top.reading);
     return status;
 }

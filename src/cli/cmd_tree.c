@@ -2,7 +2,7 @@
 #include "base/show.h"
 #include "cli/calltree.h"
 #include "cli/command.h"
-#include "cli/input.h"
+#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
 
@@ -12,18 +12,20 @@ static const char help[] = "hotplate tree [INPUT] [--threshold 1%] [--unfold] [-
                            "  --threshold P   leave out calls below this share (1%)\n"
                            "  --unfold        show library frames too\n"
                            "  --raw           as measured: our own cost not taken out\n"
-                           "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n";
+                           "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 
-static int put_json(const struct hp_tree *tree, const struct hp_dict *dict, uint64_t requests,
-                    struct hp_buf *out)
+static int put_json(const struct hp_profile *profile, struct hp_buf *out)
 {
     struct hp_json json;
     hp_json_init(&json, out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
-    hp_json_kv_u64(&json, "requests", requests);
+    if (profile->requests != 0) {
+        hp_json_kv_u64(&json, "requests", profile->requests);
+    }
+    hp_json_kv_cstr(&json, "unit", hp_profile_unit_name(profile->unit));
     hp_json_key(&json, "nodes");
-    hp_calltree_json(tree, dict, &json);
+    hp_calltree_json(profile->tree, profile->dict, profile->unit, &json);
     hp_json_object_end(&json);
     return hp_output_json_end(&json, out);
 }
@@ -31,29 +33,28 @@ static int put_json(const struct hp_tree *tree, const struct hp_dict *dict, uint
 static int show_tree(struct hp_reading *reading, struct hp_calltree_options *options, bool raw,
                      struct hp_buf *out)
 {
-    struct hp_errinfo info = {0};
-    struct hp_input input;
-    struct hp_tree *tree = NULL;
-    char count[HP_SHOW_BYTES];
-    hp_err err = hp_input_find(reading, reading->word_count != 0 ? reading->words[0] : NULL, &input, &info);
-    if (err == HP_EINVAL) {
-        return hp_output_usage("tree", "%s", info.text);
+    struct hp_loaded loaded;
+    const char *word = reading->word_count != 0 ? reading->words[0] : NULL;
+    int status = hp_load_begin(reading, "tree", word, raw, &loaded);
+    status = status >= 0 ? status : hp_load_need_tree(&loaded, "tree");
+    if (status >= 0) {
+        goto done;
     }
-    err = err != HP_OK ? err : hp_input_tree(reading, &input, raw, &tree, &options->requests, &info);
-    if (err != HP_OK) {
-        return hp_output_error(err, &info);
-    }
-    int status = HP_EXIT_OK;
+    const struct hp_profile *profile = loaded.profile;
     if (reading->json) {
-        status = put_json(tree, hp_store_dict(reading->store), options->requests, out);
-    } else {
-        hp_input_put_title(reading, &input, out);
-        hp_buf_printf(out, ": %s %s\n", hp_show_count(count, options->requests),
-                      options->requests == 1 ? "request" : "requests, on average");
-        err = hp_calltree_text(tree, hp_store_dict(reading->store), options, out);
-        status = err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+        status = put_json(profile, out);
+        goto done;
     }
-    hp_tree_free(tree);
+    options->requests = profile->requests;
+    options->unit = profile->unit;
+    options->uncounted = !profile->counts_calls;
+    hp_buf_put_text(out, hp_buf_str(&loaded.title));
+    hp_load_put_size(out, profile);
+    hp_buf_put_text(out, profile->requests > 1 ? HP_STR(", on average\n") : HP_STR("\n"));
+    hp_err err = hp_calltree_text(profile->tree, profile->dict, options, out);
+    status = err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+done:
+    hp_load_end(&loaded);
     return status;
 }
 
@@ -73,12 +74,7 @@ int hp_cmd_tree(int argc, char **argv, struct hp_buf *out)
         return status;
     }
     if (!hp_quantity_share(threshold, &show.threshold)) {
-        status = hp_output_usage("tree", "--threshold %s: not a share like 1%%", threshold);
-    } else {
-        status = hp_reading_begin(&reading);
-    }
-    if (status >= 0) {
-        return status;
+        return hp_output_usage("tree", "--threshold %s: not a share like 1%%", threshold);
     }
     status = show_tree(&reading, &show, raw, out);
     hp_reading_end(&reading);

@@ -21,6 +21,10 @@ int hp_cmd_compare(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_top(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_tree(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_flame(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_icicle(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_graph(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_merge(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_diff(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_convert(int argc, char **argv, struct hp_buf *out);
 
 #endif

@@ -17,7 +17,9 @@ static const struct {
     {"run", hp_cmd_run},           {"report", hp_cmd_report},   {"routes", hp_cmd_routes},
     {"requests", hp_cmd_requests}, {"show", hp_cmd_show},       {"sql", hp_cmd_sql},
     {"record", hp_cmd_record},     {"compare", hp_cmd_compare}, {"top", hp_cmd_top},
-    {"tree", hp_cmd_tree},         {"flame", hp_cmd_flame},     {"convert", hp_cmd_convert},
+    {"tree", hp_cmd_tree},         {"flame", hp_cmd_flame},     {"icicle", hp_cmd_icicle},
+    {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
+    {"convert", hp_cmd_convert},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
@@ -33,9 +35,14 @@ static const char help[] = "Finds what makes a Flask application slow, and what 
                            "  hotplate top [INPUT]         functions by own time\n"
                            "  hotplate tree [INPUT]        call tree\n"
                            "  hotplate flame [INPUT] -o X.svg      flame graph\n"
-                           "  hotplate convert [INPUT] -o OUT      pstats (.prof) or collapsed stacks\n"
+                           "  hotplate icicle [INPUT] -o X.svg     the same with the root on top\n"
+                           "  hotplate graph [INPUT] [-o X.svg]    call graph (DOT)\n"
+                           "  hotplate diff A B            functions that moved between two profiles\n"
+                           "  hotplate merge INPUT... -o OUT       profiles added up\n"
+                           "  hotplate convert [INPUT] -o OUT      another profile format\n"
                            "\n"
-                           "INPUT: req:ID, route:'GET /x', label:L, a store file, or the bare word.\n"
+                           "INPUT: a profile of any format, a store file, req:ID, route:'GET /x', label:L,\n"
+                           "or the bare word.\n"
                            "hotplate COMMAND --help says more. Exit: 0 fine, 1 failure, 2 usage, 3 gate.\n";
 
 static int dispatch(int argc, char **argv, struct hp_buf *out)

@@ -22,7 +22,7 @@ static void make_safe(struct hp_buf *path, size_t from)
 
 /* Make `path` the path of `node`: cut back to its parent's, then its own frame. */
 static void step_to(struct hp_buf *path, size_t *ends, const struct hp_tree *tree, const struct hp_dict *dict,
-                    uint32_t node)
+                    uint32_t node, bool no_root)
 {
     struct hp_symbol symbol = hp_dict_symbol(dict, tree->nodes[node].sym);
     bool root = node == HP_NODE_ROOT;
@@ -31,7 +31,9 @@ static void step_to(struct hp_buf *path, size_t *ends, const struct hp_tree *tre
         hp_buf_put_u8(path, ';');
     }
     size_t from = path->len;
-    hp_framename_put(path, &symbol, root);
+    if (!root || !no_root) {
+        hp_framename_put(path, &symbol, root);
+    }
     make_safe(path, from);
     ends[node] = path->len;
 }
@@ -39,7 +41,8 @@ static void step_to(struct hp_buf *path, size_t *ends, const struct hp_tree *tre
 hp_err hp_collapsed_write(const struct hp_tree *tree, const struct hp_dict *dict,
                           const struct hp_collapsed_options *options, struct hp_buf *out)
 {
-    bool calls = options != NULL && options->calls;
+    bool calls = options != NULL && options->calls, whole = options != NULL && options->whole;
+    bool no_root = options != NULL && options->no_root;
     uint64_t sum_ns = 0, written_us = 0;
     struct hp_buf path;
     hp_buf_init(&path, PATH_MAX_BYTES);
@@ -47,12 +50,12 @@ hp_err hp_collapsed_write(const struct hp_tree *tree, const struct hp_dict *dict
     hp_err err = ends == NULL ? HP_ENOMEM : HP_OK;
     for (uint32_t i = HP_NODE_ROOT; err == HP_OK && i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
         const struct hp_node *node = &tree->nodes[i];
-        step_to(&path, ends, tree, dict, i);
+        step_to(&path, ends, tree, dict, i, no_root);
         err = path.err;
         sum_ns += node->self;
-        uint64_t value = calls ? node->calls : (sum_ns + 500) / 1000 - written_us;
-        if (value != 0 && err == HP_OK) {
-            written_us += calls ? 0 : value;
+        uint64_t value = calls ? node->calls : whole ? node->self : (sum_ns + 500) / 1000 - written_us;
+        if (value != 0 && err == HP_OK && path.len != 0) {
+            written_us += calls || whole ? 0 : value;
             hp_buf_put_text(out, hp_buf_str(&path));
             hp_buf_printf(out, " %" PRIu64 "\n", value);
         }

@@ -13,7 +13,9 @@
 #include "model/tree.h"
 
 struct hp_collapsed_options {
-    bool calls; /* numbers are starts of the path instead of its time */
+    bool calls;   /* numbers are starts of the path instead of its time */
+    bool whole;   /* values are no nanoseconds: written as they are */
+    bool no_root; /* leave the root's frame out */
 };
 
 /* Append all paths whose number is not 0. `options` may be NULL. Threads: any. Fails: HP_ENOMEM, HP_EFULL (the cap of `out`,

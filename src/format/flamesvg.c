@@ -203,13 +203,61 @@ static void put_numbers(struct drawing *d, const struct hp_node *node, uint64_t 
 {
     char time[HP_SHOW_BYTES], self[HP_SHOW_BYTES], share[HP_SHOW_BYTES], calls[HP_SHOW_BYTES];
     uint64_t n = requests_of(d);
-    hp_buf_printf(d->out, "%s, %s (self %s), %s %s", hp_show_ns(time, node->total / n),
+    hp_buf_printf(d->out, "%s, %s (self %s)", hp_profile_show(time, d->options.unit, node->total / n),
                   hp_show_percent(share, whole == 0 ? 0 : (double)node->total / (double)whole),
-                  hp_show_ns(self, node->self / n), hp_show_count(calls, node->calls),
-                  node->calls == 1 ? "call" : "calls");
+                  hp_profile_show(self, d->options.unit, node->self / n));
+    if (node->calls != 0 || !d->options.file) {
+        hp_buf_printf(d->out, ", %s %s", hp_show_count(calls, node->calls),
+                      node->calls == 1 ? "call" : "calls");
+    }
     if (n > 1) {
         hp_buf_printf(d->out, " in %s requests", hp_show_count(calls, n));
     }
+}
+
+static struct hp_str shown_name(const struct drawing *d, const struct hp_symbol *symbol, uint32_t i)
+{
+    return i == HP_NODE_ROOT && d->options.file ? HP_STR("all")
+                                                : hp_framename_shown(symbol, i == HP_NODE_ROOT);
+}
+
+static void put_node_name(const struct drawing *d, struct hp_buf *out, const struct hp_symbol *symbol,
+                          uint32_t i)
+{
+    if (i == HP_NODE_ROOT && d->options.file) {
+        hp_buf_put_text(out, HP_STR("all"));
+    } else {
+        hp_framename_put(out, symbol, i == HP_NODE_ROOT);
+    }
+}
+
+/* ", +12.0 ms (+34 %) against before" */
+static void put_change(struct drawing *d, uint32_t i)
+{
+    char change[HP_SHOW_BYTES], share[HP_SHOW_BYTES];
+    if (d->options.before == NULL) {
+        return;
+    }
+    uint64_t before = d->options.before[i], after = d->tree->nodes[i].total;
+    bool less = after < before;
+    hp_buf_printf(d->out, "; before %s, ", hp_profile_show(change, d->options.unit, before / requests_of(d)));
+    hp_buf_printf(
+        d->out, "%s%s", less ? "-" : "+",
+        hp_profile_show(change, d->options.unit, (less ? before - after : after - before) / requests_of(d)));
+    if (before != 0) {
+        hp_buf_printf(d->out, " (%s%s)", less ? "" : "+",
+                      hp_show_percent(share, ((double)after - (double)before) / (double)before));
+    }
+}
+
+/* Red: more than before, blue: less; as strong as the change is large, against the whole. */
+static void put_change_colour(struct drawing *d, uint32_t i)
+{
+    double whole = (double)d->tree->nodes[HP_NODE_ROOT].total;
+    double change = (double)d->tree->nodes[i].total - (double)d->options.before[i];
+    double part = whole == 0 ? 0 : change / whole, strength = part < 0 ? -part : part;
+    strength = strength * 4 > 1 ? 1 : strength * 4;
+    put_hsl(d->out, part < 0 ? 214 : 4, strength < 0.001 ? 0 : 78, (unsigned)(93 - 38 * strength + 0.5));
 }
 
 static void put_box(struct drawing *d, uint32_t i)
@@ -223,11 +271,12 @@ static void put_box(struct drawing *d, uint32_t i)
     uint64_t x = whole == 0 ? 0 : (uint64_t)(px * (double)place->left / (double)whole);
     uint64_t width =
         is_base(d, i) || whole == 0 ? (uint64_t)px : (uint64_t)(px * (double)node->total / (double)whole);
-    uint32_t y = flame->y - place->depth * ROW;
+    uint32_t y = d->options.icicle ? flame->y - flame->depth * ROW + place->depth * ROW
+                                   : flame->y - place->depth * ROW;
     hp_buf_put_text(d->out, HP_STR("<g><title>"));
     struct hp_buf name;
     hp_buf_init(&name, 65536);
-    hp_framename_put(&name, &symbol, i == HP_NODE_ROOT);
+    put_node_name(d, &name, &symbol, i);
     put_xml(d->out, hp_buf_str(&name));
     hp_buf_fini(&name);
     if (node->line != 0) {
@@ -235,19 +284,24 @@ static void put_box(struct drawing *d, uint32_t i)
     }
     hp_buf_put_text(d->out, HP_STR("\n"));
     put_numbers(d, node, whole);
+    put_change(d, i);
     hp_buf_put_text(d->out, HP_STR("</title><rect x=\""));
     put_px(d->out, MARGIN * 1000 + x);
     hp_buf_printf(d->out, "\" y=\"%" PRIu32 "\" width=\"", y);
     put_px(d->out, width);
     hp_buf_printf(d->out, "\" height=\"%d\" fill=\"", ROW - 1);
-    put_colour(d->out, &symbol, node->kind);
+    if (d->options.before != NULL) {
+        put_change_colour(d, i);
+    } else {
+        put_colour(d->out, &symbol, node->kind);
+    }
     hp_buf_put_text(d->out, HP_STR("\"/>"));
     size_t most = (size_t)(width / 10 / TEXT_WIDTH_X100);
     if (most >= 3) {
         hp_buf_put_text(d->out, HP_STR("<text x=\""));
         put_px(d->out, MARGIN * 1000 + x + 3000);
         hp_buf_printf(d->out, "\" y=\"%" PRIu32 "\">", y + 12);
-        put_clipped(d->out, hp_framename_shown(&symbol, i == HP_NODE_ROOT), most);
+        put_clipped(d->out, shown_name(d, &symbol, i), most);
         hp_buf_put_text(d->out, HP_STR("</text>"));
     }
     hp_buf_put_text(d->out, HP_STR("</g>\n"));
@@ -268,7 +322,8 @@ static void put_caption(struct drawing *d, const struct flame *flame)
     hp_buf_put_text(&text, HP_STR(", started by "));
     hp_framename_put(&text, &starter, parent == HP_NODE_ROOT);
     hp_buf_printf(&text, ", %s×, %s together%s", hp_show_count(count, node->calls),
-                  hp_show_ns(time, node->total / requests_of(d)), requests_of(d) > 1 ? " a request" : "");
+                  hp_profile_show(time, d->options.unit, node->total / requests_of(d)),
+                  requests_of(d) > 1 ? " a request" : "");
     hp_buf_printf(d->out, "<text class=\"c\" x=\"%d\" y=\"%" PRIu32 "\">", MARGIN,
                   flame->y - flame->depth * ROW - 6);
     put_xml(d->out, hp_buf_str(&text));
@@ -294,11 +349,18 @@ static void put_head(struct drawing *d)
     hp_buf_printf(d->out, "<text class=\"t\" x=\"%d\" y=\"24\">", MARGIN);
     put_clipped(d->out, d->options.title.n == 0 ? HP_STR("flame graph") : d->options.title,
                 d->options.width / 16);
-    hp_buf_printf(d->out,
-                  "</text>\n<text class=\"c\" x=\"%" PRIu32
-                  "\" y=\"24\" text-anchor=\"end\">%s %s, %s%s</text>\n",
-                  d->options.width - MARGIN, hp_show_count(count, n), n == 1 ? "request" : "requests",
-                  hp_show_ns(time, d->tree->nodes[HP_NODE_ROOT].total / n), n == 1 ? "" : " each on average");
+    hp_buf_printf(d->out, "</text>\n<text class=\"c\" x=\"%" PRIu32 "\" y=\"24\" text-anchor=\"end\">",
+                  d->options.width - MARGIN);
+    if (!d->options.file) {
+        hp_buf_printf(d->out, "%s %s, ", hp_show_count(count, n), n == 1 ? "request" : "requests");
+    }
+    hp_buf_printf(d->out, "%s%s",
+                  hp_profile_show(time, d->options.unit, d->tree->nodes[HP_NODE_ROOT].total / n),
+                  n == 1 ? "" : " each on average");
+    if (d->options.unit == HP_UNIT_SAMPLES || d->options.unit == HP_UNIT_COUNT) {
+        hp_buf_printf(d->out, " %s", hp_profile_unit_name(d->options.unit));
+    }
+    hp_buf_put_text(d->out, HP_STR("</text>\n"));
 }
 
 static void put_document(struct drawing *d)

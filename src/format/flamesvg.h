@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "model/dict.h"
-#include "model/tree.h"
+#include "model/profile.h"
 
 struct hp_flamesvg_options {
     struct hp_str title; /* what it is of: "GET /settings"; may be empty */
@@ -19,6 +19,11 @@ struct hp_flamesvg_options {
     uint32_t width;      /* pixels; 0: 1200 */
     double min_share;    /* of its flame; smaller boxes are left out; 0: 0.001 */
     uint32_t max_lanes;  /* flames beside the main one, the longest first; 0: 6 */
+    enum hp_profile_unit unit;
+    bool file;   /* of a file, not of requests: no word of these */
+    bool icicle; /* the root on top */
+    const uint64_t *
+        before; /* differential: what each node's total was before (by node); colours say the change. NULL: none */
 };
 
 /* Append the document. Totals of the tree must be computed. Threads: any. Fails: HP_ENOMEM, HP_EFULL (the cap of `out`). */

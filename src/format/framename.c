@@ -2,6 +2,7 @@
 #include "format/framename.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct hp_str hp_framename_plain(const struct hp_symbol *symbol)
 {
@@ -25,12 +26,42 @@ struct hp_str hp_framename_path(const struct hp_symbol *symbol)
     return symbol->file.n != 0 ? symbol->file : HP_STR("~");
 }
 
+/* What follows the folder that libraries are installed in. */
+static struct hp_str below_library(struct hp_str file)
+{
+    static const char *const folders[] = {"site-packages/", "dist-packages/"};
+    for (size_t i = 0; i < 2 && file.n != 0; i++) {
+        size_t n = strlen(folders[i]);
+        const char *at = memmem(file.p, file.n, folders[i], n);
+        if (at != NULL) {
+            return hp_str_make(at + n, file.n - (size_t)(at - file.p) - n);
+        }
+    }
+    return file;
+}
+
+static size_t last_slash(struct hp_str text)
+{
+    size_t at = text.n;
+    while (at > 0 && text.p[at - 1] != '/') {
+        at--;
+    }
+    return at == 0 ? text.n : at - 1;
+}
+
 struct hp_str hp_framename_module(const struct hp_symbol *symbol)
 {
     if (symbol->kind == HP_SYM_C || symbol->file.n == 0) {
         return HP_STR("C");
     }
-    return hp_str_make(symbol->file.p, hp_str_find_char(symbol->file, '/'));
+    struct hp_str file = below_library(symbol->file);
+    if (file.n != 0 && file.p[0] == '/') { /* of a profile that knows only the whole path */
+        struct hp_str folder = hp_str_make(file.p, last_slash(file));
+        size_t cut = last_slash(folder);
+        return hp_str_make(file.p + (cut < folder.n ? cut + 1 : 0),
+                           folder.n - (cut < folder.n ? cut + 1 : 0));
+    }
+    return hp_str_make(file.p, hp_str_find_char(file, '/'));
 }
 
 struct hp_str hp_framename_shown(const struct hp_symbol *symbol, bool root)

@@ -1,0 +1,192 @@
+/* load.c -- see load.h. */
+#include "cli/load.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/show.h"
+#include "cli/command.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "format/registry.h"
+
+#define TITLE_MAX_BYTES  ((size_t)1 << 16)
+#define STREAM_MAX_BYTES ((size_t)1 << 30)
+#define CHUNK            ((size_t)1 << 16)
+
+/* ---- files ---- */
+
+static bool is_store(struct hp_str bytes)
+{
+    return hp_str_starts(bytes, hp_str_make("SQLite format 3", 16));
+}
+
+static hp_err read_stream(int fd, struct hp_buf *bytes)
+{
+    for (;;) {
+        if (!hp_buf_reserve(bytes, CHUNK)) {
+            return bytes->err;
+        }
+        ssize_t n = read(fd, bytes->data + bytes->len, CHUNK);
+        if (n <= 0) {
+            return n == 0 ? HP_OK : HP_EIO;
+        }
+        bytes->len += (size_t)n;
+    }
+}
+
+/* A profile's bytes: mapped, or read where that cannot be. `*store`: it is a store instead, and nothing was read. */
+static hp_err load_bytes(int fd, size_t size, bool regular, struct hp_loaded *loaded, bool *store,
+                         struct hp_errinfo *info)
+{
+    const struct hp_registry_format *format = NULL;
+    struct hp_buf stream;
+    void *mapped = MAP_FAILED;
+    hp_err err = HP_OK;
+    hp_buf_init(&stream, STREAM_MAX_BYTES);
+    if (regular && size != 0) {
+        mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    }
+    struct hp_str bytes = hp_str_make(mapped, size);
+    if (mapped == MAP_FAILED) {
+        err = read_stream(fd, &stream);
+        bytes = hp_buf_str(&stream);
+    }
+    *store = err == HP_OK && is_store(bytes);
+    if (err != HP_OK) {
+        err = hp_err_set(info, err, 0, "cannot be read: %s", hp_err_text(err));
+    } else if (!*store) {
+        err = hp_registry_read(bytes, &loaded->profile, &format, info);
+        loaded->format = err == HP_OK ? format->name : NULL;
+    }
+    if (mapped != MAP_FAILED) {
+        munmap(mapped, size);
+    }
+    hp_buf_fini(&stream);
+    return err;
+}
+
+/* -1: loaded, or a store after all. */
+static int load_file(const char *path, struct hp_loaded *loaded, bool *store)
+{
+    struct hp_errinfo info = {0};
+    struct stat file;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &file) != 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return hp_output_fail("%s: cannot be opened", path);
+    }
+    hp_err err = load_bytes(fd, (size_t)file.st_size, S_ISREG(file.st_mode), loaded, store, &info);
+    close(fd);
+    if (err != HP_OK) {
+        return hp_output_fail("%s: %s", path, info.text[0] != '\0' ? info.text : hp_err_text(err));
+    }
+    if (!*store) {
+        const char *base = strrchr(path, '/');
+        hp_output_text(&loaded->title, hp_str_from0(base != NULL ? base + 1 : path));
+    }
+    return -1;
+}
+
+/* ---- stores ---- */
+
+static int load_store(struct hp_reading *reading, const char *command, const char *word, bool raw,
+                      struct hp_loaded *loaded)
+{
+    struct hp_errinfo info = {0};
+    struct hp_input input;
+    struct hp_tree *tree = NULL;
+    uint64_t requests = 0;
+    hp_err err = hp_input_find(reading, word, &input, &info);
+    if (err == HP_EINVAL) {
+        return hp_output_usage(command, "%s", info.text);
+    }
+    err = err != HP_OK ? err : hp_input_tree(reading, &input, raw, &tree, &requests, &info);
+    err = err != HP_OK ? err : hp_profile_from_tree(tree, hp_store_dict(reading->store), &loaded->profile);
+    hp_tree_free(tree);
+    if (err != HP_OK) {
+        return hp_output_error(err, &info);
+    }
+    loaded->profile->requests = requests;
+    hp_input_put_title(reading, &input, &loaded->title);
+    return -1;
+}
+
+int hp_load_begin(struct hp_reading *reading, const char *command, const char *word, bool raw,
+                  struct hp_loaded *loaded)
+{
+    struct stat file;
+    bool store = true;
+    int status = -1;
+    *loaded = (struct hp_loaded){0};
+    hp_buf_init(&loaded->title, TITLE_MAX_BYTES);
+    if (word != NULL && word[0] != '\0' && stat(word, &file) == 0 && !S_ISDIR(file.st_mode)) {
+        status = load_file(word, loaded, &store);
+        if (status < 0 && store && reading->store == NULL) {
+            reading->store_name = word; /* stands for the one that would be looked for */
+        }
+    }
+    if (status < 0 && store && reading->store == NULL) {
+        status = hp_reading_begin(reading);
+    }
+    return status >= 0 || !store ? status : load_store(reading, command, word, raw, loaded);
+}
+
+void hp_load_end(struct hp_loaded *loaded)
+{
+    hp_profile_free(loaded->profile);
+    hp_buf_fini(&loaded->title);
+    *loaded = (struct hp_loaded){0};
+}
+
+int hp_load_need_tree(const struct hp_loaded *loaded, const char *command)
+{
+    if (loaded->profile->shape == HP_PROFILE_TREE) {
+        return -1;
+    }
+    struct hp_str title = hp_buf_str(&loaded->title);
+    return hp_output_fail("%.*s: %s holds pairs of caller and callee, no stacks, so there is no %s of it "
+                          "(top and graph show it)",
+                          (int)(title.n < 100 ? title.n : 100), title.p,
+                          loaded->format != NULL ? loaded->format : "it", command);
+}
+
+/* ---- for people ---- */
+
+void hp_load_put_value(struct hp_buf *out, const struct hp_profile *profile, double value)
+{
+    char text[HP_SHOW_BYTES];
+    bool negative = value < 0;
+    double size = negative ? -value : value;
+    if (profile->unit == HP_UNIT_TIME) {
+        size *= 1e9;
+    }
+    uint64_t whole = size < 1.8e19 ? (uint64_t)(size + 0.5) : UINT64_MAX;
+    const char *shown = hp_profile_show(text, profile->unit, whole);
+    hp_buf_printf(out, "%s%s", negative ? "-" : "", shown);
+}
+
+void hp_load_put_size(struct hp_buf *out, const struct hp_profile *profile)
+{
+    char count[HP_SHOW_BYTES];
+    if (profile->requests != 0) {
+        hp_buf_printf(out, ": %s %s", hp_show_count(count, profile->requests),
+                      profile->requests == 1 ? "request" : "requests");
+    }
+}
+
+int hp_load_deliver(const char *file, struct hp_str bytes, struct hp_buf *out)
+{
+    struct hp_errinfo info = {0};
+    if (strcmp(file, "-") == 0) {
+        hp_buf_put_text(out, bytes);
+        return HP_EXIT_OK;
+    }
+    hp_err err = hp_output_file(file, bytes, &info);
+    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
+}

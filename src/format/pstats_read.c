@@ -1,0 +1,231 @@
+/* pstats_read.c -- reading `.prof` files; see pstats.h.
+ *
+ * The shape is known, so nothing is built but rows: a key is three scalars, a value five, callers are keys with a count or tuples of
+ * four.
+ */
+#include "base/mem.h"
+#include "format/marshal.h"
+#include "format/pstats.h"
+
+/* ---- rows ---- */
+
+struct rows {
+    struct hp_marshal m;
+    struct hp_profile *profile;
+};
+
+/* A tuple's size; `*back` as in read_type, to be given to leave_tuple. */
+static uint32_t enter_tuple(struct hp_marshal *m, size_t *back, bool *again)
+{
+    size_t start = m->at;
+    uint8_t type = hp_marshal_type(m, back);
+    *again = m->again;
+    m->again = m->again || *back != 0;
+    if (m->err == HP_OK && type != '(' && type != ')') {
+        hp_marshal_fail(m, HP_EFORMAT, start, "not a tuple");
+    }
+    return m->err != HP_OK ? 0 : type == '(' ? hp_marshal_u32(m) : (uint32_t)hp_marshal_u8(m);
+}
+
+static void leave_tuple(struct hp_marshal *m, size_t back, bool again)
+{
+    m->again = again;
+    if (back != 0) {
+        m->at = back;
+    }
+}
+
+/* A function's name. The pure-Python profiler has the code object it was told to run in one place. */
+static struct hp_marshal_scalar read_name(struct hp_marshal *m)
+{
+    struct hp_marshal_scalar name = {.kind = HP_MARSHAL_TEXT};
+    if (m->err == HP_OK && m->at < m->size && (m->data[m->at] & ~HP_MARSHAL_REF) == 'c') {
+        name.text = hp_marshal_code(m);
+        return name;
+    }
+    return hp_marshal_scalar(m);
+}
+
+/* A key as the index of its function; `*marker`: it is the note of CPython 3.15's sampling profiler instead. */
+static uint32_t read_key(struct rows *rows, bool *marker)
+{
+    struct hp_marshal *m = &rows->m;
+    size_t back, start = m->at;
+    bool again;
+    uint32_t n = enter_tuple(m, &back, &again), sym = 0, index = 0;
+    *marker = false;
+    if (m->err == HP_OK && n == 1) {
+        struct hp_marshal_scalar word = hp_marshal_scalar(m);
+        *marker = word.kind == HP_MARSHAL_TEXT && hp_str_eq(word.text, HP_STR("__sampled__"));
+    }
+    if (m->err == HP_OK && n != 3 && !*marker) {
+        hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
+    }
+    if (m->err == HP_OK && n == 3) {
+        struct hp_marshal_scalar file = hp_marshal_scalar(m), line = hp_marshal_scalar(m),
+                                 name = read_name(m);
+        if (m->err == HP_OK && (file.kind != HP_MARSHAL_TEXT || name.kind != HP_MARSHAL_TEXT ||
+                                line.kind != HP_MARSHAL_WHOLE || line.negative || line.whole > UINT32_MAX)) {
+            hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
+        }
+        hp_err err = m->err;
+        err = err != HP_OK
+                  ? err
+                  : hp_profile_symbol(rows->profile, file.text, name.text, (uint32_t)line.whole, &sym);
+        err = err != HP_OK ? err : hp_callgraph_function(&rows->profile->graph, sym, &index);
+        if (err != HP_OK && m->err == HP_OK) {
+            hp_marshal_fail(m, err, start, err == HP_EFULL ? "more functions than fit" : "out of memory");
+        }
+    }
+    leave_tuple(m, back, again);
+    return index;
+}
+
+/* The value of a caller: a count, or tuples of four one behind the other (old versions of Stats.add made these). */
+static void read_edge(struct rows *rows, struct hp_callgraph_edge *edge)
+{
+    struct hp_marshal *m = &rows->m;
+    size_t back, start = m->at;
+    bool again;
+    uint8_t type = hp_marshal_need(m, 1) ? (uint8_t)(m->data[m->at] & ~HP_MARSHAL_REF) : 0;
+    if (type == 'r' && hp_marshal_need(m, 5)) { /* what it leads to decides */
+        uint8_t led = hp_marshal_type(m, &back);
+        m->at = start;
+        type = led;
+    }
+    if (m->err == HP_OK && type != '(' && type != ')') {
+        edge->calls = hp_marshal_count(m);
+        edge->bare = true;
+        return;
+    }
+    uint32_t n = enter_tuple(m, &back, &again);
+    if (m->err == HP_OK && (n == 0 || n % 4 != 0)) {
+        hp_marshal_fail(m, HP_EFORMAT, start, "a caller without its four numbers");
+    }
+    for (uint32_t i = 0; i < n && m->err == HP_OK; i += 4) {
+        edge->calls += hp_marshal_count(m);
+        edge->primitive += hp_marshal_count(m);
+        edge->self += hp_marshal_time(m);
+        edge->total += hp_marshal_time(m);
+    }
+    leave_tuple(m, back, again);
+}
+
+/* Whether a dictionary goes on; steps over its end. */
+static bool dict_goes_on(struct hp_marshal *m)
+{
+    if (!hp_marshal_need(m, 1)) {
+        return false;
+    }
+    if (m->data[m->at] == '0') {
+        m->at++;
+        return false;
+    }
+    return true;
+}
+
+static void enter_dict(struct hp_marshal *m)
+{
+    size_t back, start = m->at;
+    uint8_t type = hp_marshal_type(m, &back);
+    if (m->err == HP_OK && (type != '{' || back != 0)) {
+        hp_marshal_fail(m, HP_EFORMAT, start, "not a dictionary");
+    }
+}
+
+static void read_callers(struct rows *rows, uint32_t callee)
+{
+    struct hp_marshal *m = &rows->m;
+    enter_dict(m);
+    while (m->err == HP_OK && dict_goes_on(m)) {
+        bool marker;
+        size_t start = m->at;
+        struct hp_callgraph_edge edge = {.callee = callee, .caller = read_key(rows, &marker)};
+        if (m->err == HP_OK && marker) {
+            hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
+        }
+        if (m->err == HP_OK) {
+            read_edge(rows, &edge);
+        }
+        hp_err err = m->err != HP_OK ? m->err : hp_callgraph_edge(&rows->profile->graph, &edge);
+        if (err != HP_OK) {
+            hp_marshal_fail(m, err, start, err == HP_EFULL ? "more callers than fit" : "out of memory");
+        }
+    }
+}
+
+static void read_row(struct rows *rows)
+{
+    struct hp_marshal *m = &rows->m;
+    struct hp_callgraph *graph = &rows->profile->graph;
+    bool marker, again;
+    size_t back, start;
+    uint32_t index = read_key(rows, &marker);
+    if (m->err != HP_OK || marker) {
+        rows->profile->sampled = rows->profile->sampled || marker;
+        if (m->err == HP_OK) {
+            (void)hp_marshal_scalar(m);
+        }
+        return;
+    }
+    start = m->at;
+    uint32_t n = enter_tuple(m, &back, &again);
+    if (m->err == HP_OK && (n != 5 || back != 0)) {
+        hp_marshal_fail(m, HP_EFORMAT, start, "a function without its five values");
+    }
+    struct hp_callgraph_function row = {0};
+    row.primitive = hp_marshal_count(m);
+    row.calls = hp_marshal_count(m);
+    row.self = hp_marshal_time(m);
+    row.total = hp_marshal_time(m);
+    hp_err err = m->err != HP_OK ? m->err : hp_callgraph_list(graph, index);
+    if (err != HP_OK) {
+        hp_marshal_fail(m, err, start, "out of memory");
+        return;
+    }
+    struct hp_callgraph_function *function = &graph->functions[index];
+    function->primitive += row.primitive;
+    function->calls += row.calls;
+    function->self += row.self;
+    function->total += row.total;
+    read_callers(rows, index);
+}
+
+bool hp_pstats_is(struct hp_str bytes)
+{
+    return bytes.n >= 2 && ((unsigned char)bytes.p[0] & ~HP_MARSHAL_REF) == '{' &&
+           (bytes.p[1] == '0' || bytes.p[1] == 'r' || ((unsigned char)bytes.p[1] & ~HP_MARSHAL_REF) == '(' ||
+            ((unsigned char)bytes.p[1] & ~HP_MARSHAL_REF) == ')');
+}
+
+hp_err hp_pstats_read(const struct hp_profile_source *source, struct hp_profile **profile,
+                      struct hp_errinfo *info)
+{
+    struct hp_str bytes = source->bytes;
+    struct rows rows = {.m = {.data = (const uint8_t *)bytes.p, .size = bytes.n, .info = info}};
+    struct hp_marshal *m = &rows.m;
+    if (bytes.n > UINT32_MAX) {
+        return hp_err_set(info, HP_EFULL, 0, "larger than 4 GiB");
+    }
+    rows.profile = hp_profile_new(HP_PROFILE_PAIRS, source->budget_bytes);
+    if (rows.profile == NULL) {
+        return hp_err_set(info, HP_ENOMEM, 0, "out of memory");
+    }
+    rows.profile->unit = HP_UNIT_TIME;
+    rows.profile->counts_calls = true;
+    enter_dict(m);
+    while (m->err == HP_OK && dict_goes_on(m)) {
+        read_row(&rows);
+    }
+    if (m->err == HP_OK && hp_profile_finish(rows.profile) != HP_OK) {
+        hp_marshal_fail(m, HP_ENOMEM, m->at, "out of memory");
+    }
+    hp_free(m->refs.items);
+    hp_free(m->strings.items);
+    if (m->err != HP_OK) {
+        hp_profile_free(rows.profile);
+        return m->err;
+    }
+    *profile = rows.profile;
+    return HP_OK;
+}

@@ -1,0 +1,128 @@
+/* registry.c -- see registry.h. */
+#include "format/registry.h"
+
+#include "format/collapsed.h"
+#include "format/dot.h"
+#include "format/gunzip.h"
+#include "format/pstats.h"
+
+#define PLAIN_BASE    ((size_t)40 << 20) /* budgets: what the profile may take of 64 MiB + 4 × size */
+#define UNPACKED_BASE ((size_t)26 << 20)
+#define PACKED_BASE   ((size_t)20 << 20)
+#define SIZE_LIMIT    ((size_t)1 << 50)
+
+static hp_err write_collapsed(const struct hp_profile *profile, struct hp_buf *out)
+{
+    const struct hp_collapsed_options options = {.whole = profile->unit != HP_UNIT_TIME,
+                                                 .no_root = profile->requests == 0};
+    return hp_collapsed_write(profile->tree, profile->dict, &options, out);
+}
+
+/* clang-format off */
+static const struct hp_registry_format formats[] = {
+    {"pstats", "prof pstats", "what cProfile writes (pstats, snakeviz, gprof2dot)",
+     hp_pstats_is, hp_pstats_read, hp_pstats_write_profile, false},
+    {"collapsed", "collapsed folded txt", "a line a stack (flamegraph.pl, inferno)",
+     NULL, NULL, write_collapsed, true},
+    {"dot", "dot gv", "the call graph (graphviz)",
+     NULL, NULL, hp_dot_write_profile, false},
+};
+/* clang-format on */
+
+#define COUNT (sizeof formats / sizeof formats[0])
+
+const struct hp_registry_format *hp_registry_at(size_t index)
+{
+    return index < COUNT ? &formats[index] : NULL;
+}
+
+const struct hp_registry_format *hp_registry_named(struct hp_str name)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        if (formats[i].write != NULL && hp_str_eq(hp_str_from0(formats[i].name), name)) {
+            return &formats[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether one of the endings, separated by blanks, ends the name behind a dot. */
+static bool has_ending(struct hp_str file, struct hp_str endings)
+{
+    while (endings.n != 0) {
+        size_t n = hp_str_find_char(endings, ' ');
+        struct hp_str ending = hp_str_make(endings.p, n);
+        if (file.n > n + 1 && file.p[file.n - n - 1] == '.' && hp_str_ends(file, ending)) {
+            return true;
+        }
+        n += n < endings.n;
+        endings = hp_str_make(endings.p + n, endings.n - n);
+    }
+    return false;
+}
+
+const struct hp_registry_format *hp_registry_for_file(struct hp_str file)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        if (formats[i].write != NULL && has_ending(file, hp_str_from0(formats[i].ending))) {
+            return &formats[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static hp_err read_plain(const struct hp_profile_source *source, struct hp_profile **profile,
+                         const struct hp_registry_format **format, struct hp_errinfo *info)
+{
+    struct hp_errinfo why = {0};
+    struct hp_profile *made = NULL;
+    const struct hp_registry_format *is = NULL;
+    if (source->bytes.n == 0) {
+        return hp_err_set(info, HP_EFORMAT, 0, "byte 0: the file is empty");
+    }
+    for (size_t i = 0; i < COUNT && is == NULL; i++) {
+        is = formats[i].is != NULL && formats[i].is(source->bytes) ? &formats[i] : NULL;
+    }
+    if (is == NULL) {
+        return hp_err_set(info, HP_EFORMAT, 0, "byte 0: not a profile of a known format");
+    }
+    hp_err err = is->read(source, &made, &why);
+    if (err != HP_OK) {
+        return hp_err_set(info, err, why.position, "%s: byte %llu: %s", is->name,
+                          (unsigned long long)why.position,
+                          why.text[0] != '\0' ? why.text : hp_err_text(err));
+    }
+    if (hp_profile_is_empty(made)) {
+        hp_profile_free(made);
+        return hp_err_set(info, HP_ENOTFOUND, source->bytes.n, "%s: byte %zu: nothing was recorded", is->name,
+                          source->bytes.n);
+    }
+    *profile = made;
+    *format = is;
+    return HP_OK;
+}
+
+hp_err hp_registry_read(struct hp_str bytes, struct hp_profile **profile,
+                        const struct hp_registry_format **format, struct hp_errinfo *info)
+{
+    size_t size = bytes.n < SIZE_LIMIT ? bytes.n : SIZE_LIMIT;
+    struct hp_profile_source source = {bytes, PLAIN_BASE + 2 * size};
+    if (!hp_gunzip_is(bytes)) {
+        return read_plain(&source, profile, format, info);
+    }
+    struct hp_errinfo why = {0};
+    struct hp_buf plain;
+    hp_buf_init(&plain, UNPACKED_BASE + 2 * size);
+    hp_err err = hp_gunzip_append(bytes, &plain, &why);
+    if (err != HP_OK) {
+        err = hp_err_set(info, err, why.position, "gzip: byte %llu: %s", (unsigned long long)why.position,
+                         why.text);
+    } else {
+        source = (struct hp_profile_source){hp_buf_str(&plain), PACKED_BASE + size};
+        err = read_plain(&source, profile, format, info);
+    }
+    hp_buf_fini(&plain);
+    return err;
+}

@@ -1,0 +1,343 @@
+"""test_formats -- profiles that other tools made and read: the same figures on both sides.
+
+A reference tool that is missing fails the test; each comes with tools/setup or the test environment.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import pstats
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support_py.cli import HOTPLATE, clean_environment
+
+TOP = Path(__file__).resolve().parents[2]
+GOLDEN = TOP / "tests/golden/format"
+WORK = """\
+import json
+import re
+
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+class Shop(object):
+    def price(self, n):
+        return sum(map(lambda i: i * fib(5), range(n)))
+
+    def again(self, depth):
+        return self.price(depth) + (self.again(depth - 1) if depth else 0)
+
+fib(12)
+Shop().again(20)
+for pattern in ["a+", "b*c", "(x|y)z"]:
+    re.compile(pattern)
+json.dumps([{"a": [1, 2, {"b": list(range(50))}]}] * 20)
+"""
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name)
+    assert path is not None, f"{name} is needed to compare with and is not installed"
+    return path
+
+
+def run(*args: object, status: int = 0, cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        [HOTPLATE, *map(str, args)],
+        check=False,
+        cwd=cwd,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == status, (args, done.returncode, done.stderr)
+    return done.stdout if status == 0 else done.stderr
+
+
+def top(*args: object) -> Any:
+    return json.loads(run("top", *args, "--json"))
+
+
+def other_pythons() -> list[str]:
+    """CPythons of the machine beside the one of the tests, by pyenv's folder: 2.7 and 3.6 to 3.15."""
+    folder = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    return sorted(str(path / "bin/python") for path in folder.glob("*") if (path / "bin/python").exists())
+
+
+PYTHONS = [sys.executable, *other_pythons()]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("formats")
+    (folder / "work.py").write_text(WORK)
+    return folder
+
+
+def profile_with(python: str, module: str, folder: Path) -> Path:
+    out = folder / f"{module}-{abs(hash(python))}.prof"
+    if not out.exists():
+        subprocess.run(
+            [python, "-m", module, "-o", out, "work.py"], check=True, cwd=folder, capture_output=True
+        )
+    return out
+
+
+# What the stdlib of each CPython says of a file, in Python that 2.7 understands too.
+ASK = """\
+import json, pstats, sys
+stats = pstats.Stats(sys.argv[1])
+rows = []
+for func, (cc, nc, tt, ct, callers) in stats.stats.items():
+    around = sorted((list(f)[:2] + [f[2] if hasattr(f[2], "upper") else "?"],
+                     list(c) if isinstance(c, tuple) else c) for f, c in callers.items())
+    name = func[2] if hasattr(func[2], "upper") else "?"
+    rows.append([list(func)[:2] + [name], cc, nc, repr(tt), repr(ct), around])
+print(json.dumps([stats.total_calls, stats.prim_calls, repr(stats.total_tt), rows]))
+"""
+
+
+def ask(python: str, file: Path) -> Any:
+    done = subprocess.run([python, "-c", ASK, file], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("module", ["cProfile", "profile"])
+@pytest.mark.parametrize("python", PYTHONS)
+def test_figures_equal_those_of_the_pstats_that_made_the_file(python: str, module: str, work: Path) -> None:
+    file = profile_with(python, module, work)
+    total, primitive, seconds, rows = ask(python, file)
+    answer = top(file, "--callers", "--sort", "calls")
+    assert (answer["total_calls"], answer["primitive_calls"]) == (total, primitive)
+    # Python 2 walks a dictionary, and adds up, in another order than that of the file.
+    assert answer["total_time_s"] == pytest.approx(float(seconds), rel=1e-12 if "/2." in python else 0)
+    ours = {(row["file"], row["line"], row["function"]): row for row in answer["functions"]}
+    assert len(ours) == len(rows)
+    for (file_name, line, name), cc, nc, tt, ct, callers in rows:
+        if name == "?":  # a code object: each CPython prints another address
+            name = "<module>"
+        row = ours[file_name, line, name]
+        assert (row["primitive_calls"], row["calls"]) == (cc, nc)
+        assert (row["self_s"], row["total_s"]) == (float(tt), float(ct))
+        found = {(c["file"], c["line"], c["function"]): c for c in row["callers"]}
+        assert len(found) == len(callers)
+        for (caller_file, caller_line, caller_name), value in callers:
+            caller = found[caller_file, caller_line, "<module>" if caller_name == "?" else caller_name]
+            if isinstance(value, list):
+                assert [caller["calls"], caller["primitive_calls"]] == value[:2]
+                assert [caller["self_s"], caller["total_s"]] == pytest.approx(value[2:], abs=0)
+            else:
+                assert caller["calls"] == value
+                assert "total_s" not in caller
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_we_write_is_the_same_to_each_python(python: str, work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    out = work / "again.prof"
+    run("convert", file, "-o", out)
+    assert pstats.Stats(str(out)).stats == pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
+    total, primitive, seconds, rows = ask(python, out)
+    theirs: Any = pstats.Stats(str(file))
+    assert (total, primitive) == (theirs.total_calls, theirs.prim_calls)
+    assert float(seconds) == pytest.approx(theirs.total_tt, rel=1e-12)
+    assert len(rows) == len(theirs.stats)
+
+
+SORTS = ["calls", "cumulative", "file", "line", "name", "nfl", "pcalls", "stdname", "time"]
+
+
+@pytest.mark.parametrize("key", SORTS)
+def test_orders_equal_pstats(key: str, work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    stats: Any = pstats.Stats(str(file)).sort_stats(key)
+    ours = [(row["file"], row["line"], row["function"]) for row in top(file, "--sort", key)["functions"]]
+    assert ours == list(stats.fcn_list)
+    stats.reverse_order()
+    ours = [
+        (row["file"], row["line"], row["function"])
+        for row in top(file, "--sort", key, "--reverse")["functions"]
+    ]
+    assert sorted(ours) == sorted(stats.fcn_list)
+
+
+@pytest.mark.parametrize(
+    "restrictions",
+    [[5], [0.1], [".5"], ["encoder"], ["fib|price", 1], [0.5, "work"], ["built-in", 0.3, 2], ["none such"]],
+)
+def test_restrictions_equal_print_stats(restrictions: list[Any], work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    stats: Any = pstats.Stats(str(file)).sort_stats("calls", "stdname")
+    wanted = [float(word) if word == ".5" else word for word in restrictions]
+    answer = top(file, *restrictions, "--sort", "calls,stdname")
+    ours = [(row["file"], row["line"], row["function"]) for row in answer["functions"]]
+    assert ours == stats.get_print_list(wanted)[1]
+
+
+def test_merge_equals_stats_add(work: Path) -> None:
+    files = [profile_with(python, "cProfile", work) for python in PYTHONS if "/2." not in python]
+    out = work / "merged.prof"
+    run("merge", *files, files[0], "-o", out)
+    theirs: Any = pstats.Stats(str(files[0]))
+    for file in [*files[1:], files[0]]:
+        theirs.add(str(file))
+    ours: Any = pstats.Stats(str(out))
+    assert (ours.total_calls, ours.prim_calls) == (theirs.total_calls, theirs.prim_calls)
+    assert list(ours.stats) == list(theirs.stats)
+    for func, (cc, nc, tt, ct, callers) in theirs.stats.items():
+        row = ours.stats[func]
+        assert row[:2] == (cc, nc)
+        assert row[2:4] == pytest.approx((tt, ct), rel=1e-12)
+        assert {f: c[:2] for f, c in row[4].items()} == {f: c[:2] for f, c in callers.items()}
+
+
+# ---- gprof2dot ----
+
+NODE = re.compile(r'^\t(\d+) \[.*label="([^"]*)"')
+EDGE = re.compile(r'^\t(\d+) -> (\d+) \[.*label="([^"]*)"')
+
+
+def read_dot(text: str) -> tuple[dict[str, list[str]], dict[tuple[str, str], list[str]]]:
+    """{name: [total %, self %, calls]} and {(caller, callee): [total %, calls]}."""
+    nodes, names, edges = {}, {}, {}
+    for line in text.splitlines():
+        if match := NODE.match(line):
+            name, *figures = match[2].split("\\n")
+            names[match[1]] = name
+            nodes[name] = figures
+    for line in text.splitlines():
+        if match := EDGE.match(line):
+            edges[names[match[1]], names[match[2]]] = match[3].split("\\n")
+    return nodes, edges
+
+
+def gprof2dot(file: Path, *args: str) -> str:
+    command = [sys.executable, "-m", "gprof2dot", "-f", "pstats", *args, str(file)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ([], []),
+        (["--min-node", "0", "--min-edge", "0"], ["-n0", "-e0"]),
+        (["--min-node", "5%", "--min-edge", "2%"], ["-n5", "-e2"]),
+        (["--root", "work:8:price", "--min-node", "0"], ["-z", "work:8:price", "-n0"]),
+        (["--leaf", "work:4:fib", "--min-node", "0"], ["-l", "work:4:fib", "-n0"]),
+        (["--root", "work:8:price", "--depth", "1"], ["-z", "work:8:price", "--depth", "1"]),
+    ],
+)
+@pytest.mark.parametrize("module", ["cProfile", "profile"])
+def test_graph_equals_gprof2dot(ours: list[str], theirs: list[str], module: str, work: Path) -> None:
+    file = profile_with(sys.executable, module, work)
+    if module == "profile":  # it trips over the code object that this profiler puts into the file
+        stats = {k: v for k, v in marshal.loads(file.read_bytes()).items() if isinstance(k[2], str)}
+        for key, value in stats.items():
+            kept = {k: v for k, v in value[4].items() if isinstance(k[2], str) and k in stats}
+            stats[key] = (*value[:4], kept)
+        file = file.with_suffix(".plain.prof")
+        file.write_bytes(marshal.dumps(stats))
+    nodes, edges = read_dot(run("graph", file, *ours))
+    their_nodes, their_edges = read_dot(gprof2dot(file, *theirs))
+    assert nodes == their_nodes
+    assert edges == their_edges
+    assert nodes
+
+
+def test_graph_is_drawn_with_at_most_300_functions(work: Path) -> None:
+    tool("dot")
+    stats: dict[Any, Any] = {("m.py", 0, "main"): (1, 1, 0.5, 1000.5, {})}
+    for i in range(1, 1001):
+        stats["m.py", i, f"f{i}"] = (1, 1, i / 500, i / 500, {("m.py", 0, "main"): (1, 1, i / 500, i / 500)})
+    file = work / "wide.prof"
+    file.write_bytes(marshal.dumps(stats))
+    out = work / "wide.svg"
+    done = subprocess.run(
+        [HOTPLATE, "graph", file, "--min-node", "0", "-o", out], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert 250 <= out.read_text().count('class="node"') <= 300
+    assert done.stderr.count("\n") == 1
+    assert "--min-node" in done.stderr
+
+
+def test_functions_that_call_each_other_become_one_node(work: Path) -> None:
+    a, b, c = ("m.py", 1, "a"), ("m.py", 2, "b"), ("m.py", 3, "c")
+    stats = {
+        c: (1, 1, 1.0, 10.0, {}),
+        a: (1, 5, 4.0, 9.0, {c: (1, 1, 4.0, 9.0), b: (4, 4, 1.0, 2.0)}),
+        b: (5, 5, 5.0, 6.0, {a: (5, 5, 5.0, 6.0)}),
+    }
+    file = work / "cycle.prof"
+    file.write_bytes(marshal.dumps(stats))
+    nodes, edges = read_dot(run("graph", file, "--join-cycles", "--min-node", "0"))
+    assert nodes == {
+        "m:3:c": ["100.00%", "(10.00%)", "1\u00d7"],
+        "m:1:a and 1 more in a cycle": ["90.00%", "(90.00%)", "10\u00d7"],
+    }
+    assert edges == {("m:3:c", "m:1:a and 1 more in a cycle"): ["90.00%", "1\u00d7"]}
+
+
+# ---- bad input ----
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "byte 0: the file is empty"),
+        (b"hello", "byte 0: not a profile"),
+        (b"{0", "pstats: byte 2: nothing was recorded"),
+        (b"{(\x03\x00\x00\x00u\xff\xff\xff\xff", "pstats: byte 11: a text is longer than the file"),
+        (b"\x1f\x8b\x08\x00", "gzip: byte 4: the file ends too soon"),
+    ],
+)
+def test_bad_input_is_one_line_with_format_place_and_reason(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.prof"
+    file.write_bytes(content)
+    for command in (
+        ["top", file],
+        ["graph", file],
+        ["merge", file, "-o", "-", "--to", "pstats"],
+        ["diff", file, file],
+    ):
+        error = run(*command, status=1)
+        assert error == f"hotplate: {file}: {error.split(': ', 2)[2]}"
+        assert says in error
+        assert error.count("\n") == 1
+
+
+def test_views_of_stacks_refuse_what_has_none(work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    for command in (["tree", file], ["flame", file, "-o", "-"], ["icicle", file, "-o", "-"]):
+        assert "no stacks" in run(*command, status=1)
+
+
+def test_diff_names_what_moved(work: Path) -> None:
+    before = {("m.py", 1, "a"): (1, 1, 1.0, 3.0, {}), ("m.py", 2, "b"): (4, 4, 2.0, 2.0, {})}
+    after = {
+        ("m.py", 1, "a"): (1, 1, 1.0, 2.0, {}),
+        ("m.py", 9, "b"): (2, 2, 0.5, 0.5, {}),
+        ("n.py", 1, "c"): (1, 1, 0.5, 0.5, {}),
+    }
+    for name, stats in (("before", before), ("after", after)):
+        (work / f"{name}.prof").write_bytes(marshal.dumps(stats))
+    answer = json.loads(run("diff", work / "before.prof", work / "after.prof", "--json"))
+    moved = {row["function"]: row for row in answer["functions"]}
+    assert (answer["before_s"], answer["after_s"]) == (3.0, 2.0)
+    assert [row["function"] for row in answer["functions"]] == ["b", "c", "a"]
+    assert (moved["b"]["self_change_s"], moved["b"]["before"]["calls"], moved["b"]["line"]) == (-1.5, 4, 9)
+    assert "before" not in moved["c"]
+    assert moved["a"]["total_change_s"] == -1.0

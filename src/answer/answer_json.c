@@ -52,6 +52,7 @@ static void put_header(struct hp_json *json, const struct hp_answer *answer)
     hp_json_kv_u64(json, "sampled_out", c->sampled_out);
     hp_json_kv_u64(json, "dropped", c->dropped);
     hp_json_kv_u64(json, "lost", c->lost);
+    hp_json_kv_u64(json, "errors", c->errors);
     hp_json_key(json, "dropped_by");
     hp_json_object_begin(json);
     hp_json_kv_u64(json, "ring", c->dropped_ring);

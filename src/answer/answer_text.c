@@ -155,6 +155,12 @@ static void put_completeness(const struct hp_answer *answer, struct hp_buf *out)
     }
     hp_buf_printf(out, ", %s dropped", hp_show_count(number, c->dropped));
     hp_buf_printf(out, ", %s lost", hp_show_count(number, c->lost));
+    if (c->dropped_tree != 0) {
+        hp_buf_printf(out, ", %s without their call tree", hp_show_count(number, c->dropped_tree));
+    }
+    if (c->errors != 0) {
+        hp_buf_printf(out, ", %s failures of our own", hp_show_count(number, c->errors));
+    }
     if (answer->requests != 0) {
         hp_buf_printf(out, "; measuring cost %s a request (%s), already taken out",
                       hp_show_ns(number, answer->own_ns / answer->requests),

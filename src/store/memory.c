@@ -206,7 +206,8 @@ static hp_err put_process(struct hp_store *store, const struct hp_process *proce
                               .dropped_ring = grown(process->dropped_ring, row->p.dropped_ring),
                               .dropped_tree = grown(process->dropped_tree, row->p.dropped_tree),
                               .dropped_store = grown(process->dropped_store, row->p.dropped_store),
-                              .dropped_memory = grown(process->dropped_memory, row->p.dropped_memory)};
+                              .dropped_memory = grown(process->dropped_memory, row->p.dropped_memory),
+                              .errors = grown(process->errors, row->p.errors)};
     uint64_t lost = row->p.lost;
     row->last_ns = hp_clock_wall_ns();
     row->p = *process;
@@ -679,6 +680,7 @@ static void add_losses(struct hp__losses *out, const struct hp__losses *more)
     out->dropped_store += more->dropped_store;
     out->dropped_memory += more->dropped_memory;
     out->lost += more->lost;
+    out->errors += more->errors;
 }
 
 static hp_err losses(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp_str revision,

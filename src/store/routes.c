@@ -62,6 +62,7 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
         sum.dropped_store = losses.dropped_store;
         sum.dropped_memory = losses.dropped_memory;
         sum.lost = losses.lost;
+        sum.errors = losses.errors;
         sum.evicted_requests = losses.evicted_requests;
         sum.evicted_detail = losses.evicted_detail;
         sum.dropped = sum.dropped_ring + sum.dropped_store + sum.dropped_memory;

@@ -361,6 +361,7 @@ hp_err hp__sqlite_losses(struct hp_store *store, uint64_t from_ns, uint64_t to_n
         out->dropped_store = column_u64(stmt, 3);
         out->dropped_memory = column_u64(stmt, 4);
         out->lost = column_u64(stmt, 5);
+        out->errors = column_u64(stmt, 6);
         sqlite3_reset(stmt);
     }
     if (err == HP_OK) {

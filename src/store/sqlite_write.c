@@ -90,7 +90,8 @@ void hp__sqlite_rollback(struct hp_store *store)
 /* ---- process ---- */
 
 struct process_row { /* what is there already */
-    uint64_t row, sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost, last_ns;
+    uint64_t row, sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost, last_ns,
+        errors;
 };
 
 static hp_err find_process(struct hp_sqlite *s, const struct hp_process *p, struct process_row *out,
@@ -110,8 +111,8 @@ static hp_err find_process(struct hp_sqlite *s, const struct hp_process *p, stru
     if (found) {
         uint64_t *const fields[] = {&out->row,          &out->sampled_out,   &out->dropped_ring,
                                     &out->dropped_tree, &out->dropped_store, &out->dropped_memory,
-                                    &out->lost,         &out->last_ns};
-        for (int i = 0; i < 8; i++) {
+                                    &out->lost,         &out->last_ns,       &out->errors};
+        for (int i = 0; i < 9; i++) {
             *fields[i] = (uint64_t)sqlite3_column_int64(stmt, i);
         }
         sqlite3_reset(stmt);
@@ -146,12 +147,18 @@ static uint64_t grown(uint64_t now, uint64_t before)
     return now > before ? now - before : 0;
 }
 
+enum { LOSS_COUNT = 7 }; /* sampled_out, dropped_ring, _tree, _store, _memory, lost, errors */
+
 /* Add to the losses of a minute; nothing if all are 0. */
-static hp_err add_loss(struct hp_sqlite *s, uint64_t process, uint64_t at_ns, const uint64_t more[6],
+static hp_err add_loss(struct hp_sqlite *s, uint64_t process, uint64_t at_ns, const uint64_t more[LOSS_COUNT],
                        struct hp_errinfo *info)
 {
     sqlite3_stmt *stmt = NULL;
-    if ((more[0] | more[1] | more[2] | more[3] | more[4] | more[5]) == 0) {
+    uint64_t any = 0;
+    for (int i = 0; i < LOSS_COUNT; i++) {
+        any |= more[i];
+    }
+    if (any == 0) {
         return HP_OK;
     }
     hp_err err = hp__sqlite_prepare(s, HP_SQL_ADD_LOSS, &stmt, info);
@@ -160,7 +167,7 @@ static hp_err add_loss(struct hp_sqlite *s, uint64_t process, uint64_t at_ns, co
     }
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64)process);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)(at_ns / HP_MINUTE_NS));
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < LOSS_COUNT; i++) {
         sqlite3_bind_int64(stmt, 3 + i, (sqlite3_int64)more[i]);
     }
     return hp__sqlite_run(s, stmt, info);
@@ -208,12 +215,13 @@ hp_err hp__sqlite_put_process(struct hp_store *store, const struct hp_process *p
     hp_err err = find_or_add_process(s, process, &old, info);
     uint64_t now_ns = hp_clock_wall_ns();
     if (err == HP_OK) {
-        const uint64_t more[6] = {grown(process->sampled_out, old.sampled_out),
-                                  grown(process->dropped_ring, old.dropped_ring),
-                                  grown(process->dropped_tree, old.dropped_tree),
-                                  grown(process->dropped_store, old.dropped_store),
-                                  grown(process->dropped_memory, old.dropped_memory),
-                                  0};
+        const uint64_t more[LOSS_COUNT] = {grown(process->sampled_out, old.sampled_out),
+                                           grown(process->dropped_ring, old.dropped_ring),
+                                           grown(process->dropped_tree, old.dropped_tree),
+                                           grown(process->dropped_store, old.dropped_store),
+                                           grown(process->dropped_memory, old.dropped_memory),
+                                           0,
+                                           grown(process->errors, old.errors)};
         err = add_loss(s, old.row, now_ns, more, info);
     }
     if (err == HP_OK) {
@@ -259,7 +267,7 @@ hp_err hp__sqlite_put_lost(struct hp_store *store, const uint8_t boot_id[16], ui
     }
     if (err == HP_OK && lost > old.lost) {
         /* Two processes may find the same ring file: the figure is the same, and counts once. */
-        const uint64_t more[6] = {0, 0, 0, 0, 0, lost - old.lost};
+        const uint64_t more[LOSS_COUNT] = {0, 0, 0, 0, 0, lost - old.lost, 0};
         err = add_loss(s, old.row, old.last_ns, more, info);
         if (err == HP_OK) {
             err = hp__sqlite_prepare(s, HP_SQL_SET_LOST, &stmt, info);

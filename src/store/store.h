@@ -96,11 +96,11 @@ struct hp_scope {            /* all fields optional: zero is everything */
 };
 
 /* requests = recorded + sampled_out + dropped + lost; recorded: rows in scope; dropped: ring, store and memory (dropped_tree lost only their
- * tree). What was not recorded is known by the minute and, as routes are not known of it, counts for every route. own_ns: sum over the rows. evicted_*: of
+ * tree). errors: failures of ours inside hooks, which cost a request no more than a fact. What was not recorded is known by the minute and, as routes are not known of it, counts for every route. own_ns: sum over the rows. evicted_*: of
  * the whole store, what the caps have taken (rows, and details of rows that are still there). */
 struct hp_complete {
     uint64_t requests, recorded, sampled_out, dropped, lost, dropped_ring, dropped_tree, dropped_store,
-        dropped_memory;
+        dropped_memory, errors;
     uint64_t evicted_requests, evicted_detail;
     double own_ns;
 };

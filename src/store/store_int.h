@@ -45,7 +45,7 @@ struct hp__rollup_tree {
 typedef hp_err (*hp__rollup_tree_fn)(void *ctx, const struct hp__rollup_tree *tree);
 
 struct hp__losses {
-    uint64_t sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost;
+    uint64_t sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost, errors;
     uint64_t evicted_requests, evicted_detail;
 };
 

@@ -13,7 +13,7 @@ from typing import Any
 import corpus
 import pytest
 from support_py import client, services, store_file
-from support_py.cli import RUN, clean_environment, hotplate_json
+from support_py.cli import RUN, clean_environment, hotplate, hotplate_json
 
 ALLOWED = (*client.OURS, b"date")
 # A full ring costs a traced request its tree first; without a tree, at level monitor, the request itself.
@@ -111,6 +111,9 @@ def test_thousand_responses_stay_the_same_while_the_capture_fails(
     assert complete["lost"] == 0
     assert complete["recorded"] == len(store_file.requests(tmp_path / "s.db"))
     assert complete["recorded"] + complete["dropped"] == asked
+    assert complete["errors"] == counts["errors"]
+    text = hotplate("report", "--store", str(tmp_path / "s.db")).stdout
+    assert ("failures of our own" in text) == (counts["errors"] > 0)
     without_tree = complete["dropped_by"].pop("tree")  # these requests are stored
     assert without_tree == counts["dropped_tree"]
     assert sum(complete["dropped_by"].values()) == complete["dropped"]

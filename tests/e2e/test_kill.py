@@ -14,6 +14,18 @@ from support_py.cli import RUN, clean_environment, hotplate_json
 CONCURRENCY = 16
 
 
+# Written before each request that a worker takes up, one byte each; what a kill interrupts stays counted.
+COUNTING = """
+import os
+
+taken = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def pre_request(worker, request):
+    os.write(taken, b"x")
+"""
+
+
 def children(pid: int) -> list[int]:
     """Processes that `pid` started."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -25,7 +37,12 @@ def children(pid: int) -> list[int]:
 def test_killed_workers_requests_are_stored_or_counted_as_lost(kind: str, kills: int, tmp_path: Path) -> None:
     env = {**clean_environment(), "PYTHONPATH": str(services.APPS)}
     store = tmp_path / ".hotplate" / "hotplate.db"
-    with services.run_server(kind, "tally:app", workers=4, prefix=RUN, env=env, cwd=tmp_path) as server:
+    taken = tmp_path / "taken"
+    config = tmp_path / "counting.py"
+    config.write_text(COUNTING.format(path=str(taken)))
+    with services.run_server(
+        kind, "tally:app", workers=4, prefix=RUN, env=env, cwd=tmp_path, extra=("--config", str(config))
+    ) as server:
         load = client.BackgroundLoad(server.port, ("/work", "/sql", "/noop"), CONCURRENCY, keep_alive=False)
         for n in range(kills):
             while load.answered < 300 * (n + 1):
@@ -53,6 +70,9 @@ def test_killed_workers_requests_are_stored_or_counted_as_lost(kind: str, kills:
     # A request counts from its first line in the application on: what still waited in a socket did not start.
     assert len(done.ids) + health <= complete["requests"] <= done.sent + health
     assert len(done.failed) <= kills * CONCURRENCY
+    # To the request: what the workers took up, but for what a kill caught between gunicorn's hook and the application.
+    under_way = kills * (4 if kind == "gunicorn-gthread" else 1)
+    assert taken.stat().st_size - under_way <= complete["requests"] <= taken.stat().st_size
     # Asking again finds nothing more to adopt.
     assert hotplate_json("report", cwd=tmp_path)["completeness"] == complete
     assert not list((tmp_path / ".hotplate").glob("ring-*"))

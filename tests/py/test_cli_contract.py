@@ -56,6 +56,7 @@ REPORT = {
         "sampled_out": int,
         "dropped": int,
         "lost": int,
+        "errors": int,
         "dropped_by": dict,
     },
     "own_cost": {"us_per_request": NUMBER, "share": NUMBER},

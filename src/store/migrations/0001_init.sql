@@ -21,7 +21,7 @@ CREATE TABLE process(id INTEGER PRIMARY KEY, boot_id BLOB NOT NULL, pid INTEGER 
 -- What a process did not record, by the minute in which it said so.
 CREATE TABLE loss(process INTEGER NOT NULL, minute INTEGER NOT NULL, sampled_out INTEGER NOT NULL, dropped_ring INTEGER NOT NULL,
                   dropped_tree INTEGER NOT NULL, dropped_store INTEGER NOT NULL, dropped_memory INTEGER NOT NULL,
-                  lost INTEGER NOT NULL, PRIMARY KEY(process, minute)) WITHOUT ROWID;
+                  lost INTEGER NOT NULL, errors INTEGER NOT NULL, PRIMARY KEY(process, minute)) WITHOUT ROWID;
 
 -- One narrow row a request, appended: ids grow in the order of commits. `extra`: a detail too small for a row of its own.
 CREATE TABLE request(id INTEGER PRIMARY KEY, request_id INTEGER NOT NULL, start_ns INTEGER NOT NULL, wall_ns INTEGER NOT NULL,

@@ -182,7 +182,7 @@ def repaired(demo: Demo, history: str, queries: str) -> Iterator[services.Server
 def test_one_repair_is_fixed_and_the_other_cause_stays_open(
     demo: Demo, label: str, history: str, queries: str, fixed: str, open_: str
 ) -> None:
-    load = [sys.executable, str(demo.folder / "load.py"), "-n", "12", "-c", "1"]
+    load = [sys.executable, str(demo.folder / "load.py"), "-n", "8", "-c", "1"]
     with quiet.Watch() as watch, repaired(demo, history, queries) as server:
         subprocess.run([*load[:2], "-n", "1", "-c", "1", server.url + PAGE], check=True, capture_output=True)
         subprocess.run(

@@ -64,10 +64,12 @@ static void before_fork(void)
             hp_writer_fork_prepare(cap->writer);
         }
     }
+    hp_store_fork_begin();
 }
 
 static void after_fork_in_parent(void)
 {
+    hp_store_fork_end();
     for (struct hp_cap *cap = registry; cap != NULL; cap = cap->next_open) {
         if (cap->writer != NULL) {
             hp_writer_fork_parent(cap->writer);
@@ -97,6 +99,7 @@ static void start_afresh(struct hp_cap *cap)
 
 static void after_fork_in_child(void)
 {
+    hp_store_fork_end();
     for (struct hp_cap *cap = registry; cap != NULL; cap = cap->next_open) {
         start_afresh(cap);
     }

@@ -4,7 +4,7 @@
  *     sqlite_open.c     folder, schema, whose file it is
  *     sqlite_write.c    process, request, commit           sqlite_tidy.c    caps
  *     sqlite_words.c    ids of writer and reader           sqlite_note.c    labels, findings, settings, sources
- *     sqlite_rollup.c   tallies to rows
+ *     sqlite_rollup.c   tallies to rows                sqlite_fork.c    SQLite's own mutexes across fork
  *
  * Two translations of ids, never mixed: writing goes from the writer's dictionary to rows (arrays, one load a word), reading from
  * rows to the handle's own dictionary (maps). A rollback forgets everything that writing has learned, since ids that were

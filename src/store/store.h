@@ -39,6 +39,12 @@ HP_CHECK hp_err hp_store_open(const struct hp_store_config *config, struct hp_st
                               struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_close(struct hp_store *store); /* NULL is fine */
 
+/* Around a fork, after our own handles are closed: hold what the back ends' libraries share among all threads of the process, so that the child
+ * does not inherit it locked by a thread that is not there. `end` is called on both sides, by the thread that forked. Waits 50 ms
+ * at most. Threads: one fork at a time. */
+void hp_store_fork_begin(void);
+void hp_store_fork_end(void);
+
 /* ---- writing (owner only) ---- */
 
 struct hp_process { /* who records; one row, updated */

@@ -1,8 +1,10 @@
 /* test_sqlite.c -- what only a file can do: trouble with it, many processes, crashes, caps, disk given back. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -658,6 +660,64 @@ static void more_rows_than_memory_keeps_come_from_rollups(void **state)
     make_fini(&m);
 }
 
+/* ---- fork ---- */
+
+struct opener {
+    struct place *place;
+    char path[128];
+    atomic_bool stop;
+};
+
+/* Works with SQLite all the time, as an application's threads do. */
+static void *open_again_and_again(void *ctx)
+{
+    struct opener *opener = ctx;
+    struct hp_store_config config = {.path = opener->path, .mode = HP_STORE_WRITE};
+    while (!atomic_load(&opener->stop)) {
+        struct hp_store *store = NULL;
+        struct hp_complete complete;
+        struct hp_scope scope = {0};
+        assert_int_equal(hp_store_open(&config, &store, NULL), HP_OK);
+        assert_int_equal(hp_store_complete(store, &scope, &complete, NULL), HP_OK);
+        close_it(store);
+    }
+    return NULL;
+}
+
+static void a_child_may_use_sqlite_whatever_other_threads_did(void **state)
+{
+    enum { THREADS = 2, FORKS = 200 };
+    struct place *place = *state;
+    struct opener openers[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        openers[i].place = place;
+        snprintf(openers[i].path, sizeof openers[i].path, "%s/%d/s.db", place->dir, i);
+        atomic_init(&openers[i].stop, false);
+        assert_int_equal(pthread_create(&threads[i], NULL, open_again_and_again, &openers[i]), 0);
+    }
+    int failed = 0;
+    for (int i = 0; i < FORKS; i++) {
+        hp_store_fork_begin();
+        pid_t child = fork();
+        hp_store_fork_end();
+        if (child == 0) {
+            struct hp_store *store = NULL;
+            alarm(10); /* a lock that nobody will open */
+            _exit(open_at(place, HP_STORE_WRITE, 0, &store) == HP_OK && hp_store_close(store) == HP_OK ? 0
+                                                                                                       : 1);
+        }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        failed += status != 0;
+    }
+    for (int i = 0; i < THREADS; i++) {
+        atomic_store(&openers[i].stop, true);
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(failed, 0);
+}
+
 /* ---- what a report costs ---- */
 
 struct asked {
@@ -729,6 +789,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_report_reads_each_row_once),
+        TEST(a_child_may_use_sqlite_whatever_other_threads_did),
         TEST(the_folder_is_private_and_ignored),
         TEST(a_missing_store_is_said),
         TEST(files_of_others_are_left_alone),

@@ -101,9 +101,9 @@ def _around(variant: str, serve: Callable[[str], None]) -> Callable[[str], None]
 def main() -> None:
     """Serve until told to quit."""
     variant = sys.argv[1]
-    wsgi = _application(variant)
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
+    os.dup2(2, 1)  # what a tool prints must not look like an answer of ours
+    wsgi = _application(variant)
 
     from werkzeug.test import EnvironBuilder
 

@@ -68,7 +68,10 @@ def storm(store: str, forks: int, threads: int) -> dict[str, Any]:
 
 
 def spin_pairs(store: str, pairs: int) -> list[list[float]]:
-    """[untraced s, traced request's wall s, the same without our own cost] of the same million calls, in turns."""
+    """CPU seconds of the same million calls in turns: [untraced, traced, of it our own cost as we say].
+
+    CPU time, since what other processes take from this one is neither the calls' nor ours.
+    """
     import hotplate
     from flask import Flask
     from hotplate import _hotplate
@@ -88,17 +91,14 @@ def spin_pairs(store: str, pairs: int) -> list[list[float]]:
     bare = []
     for _ in range(pairs):
         _hotplate.stop(5000)
-        start = time.perf_counter()
+        start = time.thread_time()
         wsgi.call(app, "/spin")
-        bare.append(time.perf_counter() - start)
+        bare.append(time.thread_time() - start)
         _hotplate.start(store=store, level=3)
         wsgi.call(app, "/spin")
     assert hotplate.flush(20_000)
     rows = requests(Path(store))[-pairs:]
-    return [
-        [plain, row["wall_ns"] / 1e9, (row["wall_ns"] - row["own_ns"]) / 1e9]
-        for plain, row in zip(bare, rows, strict=True)
-    ]
+    return [[plain, row["cpu_ns"] / 1e9, row["own_ns"] / 1e9] for plain, row in zip(bare, rows, strict=True)]
 
 
 def grow(store: str, warm: int, count: int) -> dict[str, Any]:
@@ -146,22 +146,37 @@ def test_forks_while_requests_run_lose_and_double_nothing(tmp_path: Path) -> Non
 
 
 def test_million_calls_show_their_untraced_time(tmp_path: Path) -> None:
-    found = run_isolated(spin_pairs, str(tmp_path / "s.db"), 7, timeout_s=300)
-    ratios = [calibrated / bare for bare, _, calibrated in found]
-    assert 0.9 < statistics.median(ratios) < 1.1, found
+    found = run_isolated(spin_pairs, str(tmp_path / "s.db"), 25, timeout_s=300)
+    # The least time of each: a busy machine only ever makes a run longer. Every start calibrates anew.
+    bare, traced = (min(row[i] for row in found) for i in (0, 1))
+    own = statistics.median(row[2] for row in found)
+    assert 0.9 < (traced - own) / bare < 1.1, found
     # It is the calibration that does it: as measured, the same request took longer.
-    assert statistics.median(wall / bare for bare, wall, _ in found) > 1.2, found
+    assert traced / bare > 1.2, found
 
 
 @pytest.mark.matrix
 def test_memory_stays_over_five_thousand_requests(tmp_path: Path) -> None:
-    found = run_isolated(grow, str(tmp_path / "s.db"), 2000, 5000)
-    assert found["counts"]["stored"] == found["counts"]["finished"] >= 7000
+    # The warm-up goes once round the ring: it is mapped, so each of its pages counts once it was written.
+    found = run_isolated(grow, str(tmp_path / "s.db"), 7000, 5000)
+    assert found["counts"]["stored"] == found["counts"]["finished"] >= 12000
     assert found["after"] - found["before"] < 2 << 20, found
 
 
-if __name__ == "__main__":  # make soak: 200,000 requests
-    figures = grow(sys.argv[1], 20_000, int(sys.argv[2]))
+def main(folder: str, count: int, forks: int) -> int:
+    """The long versions; 1 when one of them fails."""
+    figures = grow(f"{folder}/grow.db", 20_000, count)
     growth = figures["after"] - figures["before"]
-    print(f"{sys.argv[2]} requests: resident memory grew by {growth / 1024:.0f} KiB, {figures['counts']}")
-    sys.exit(growth >= 2 << 20)
+    kept = figures["counts"]["stored"] == figures["counts"]["finished"]
+    print(f"{count} requests: resident memory grew by {growth / 1024:.0f} KiB, all stored: {kept}")
+    stormed = run_isolated(storm, f"{folder}/storm.db", forks, 8, timeout_s=600)
+    fine = stormed["statuses"] == {"0": forks} and stormed["flushed"]
+    fine = fine and stormed["counts"]["stored"] == len(stormed["ids"])
+    print(
+        f"{forks} forks beside 8 threads: statuses {stormed['statuses']}, {len(stormed['ids'])} requests, {fine}"
+    )
+    return int(growth >= 2 << 20 or not kept or not fine)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

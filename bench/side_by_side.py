@@ -14,6 +14,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 DEFAULT = [
@@ -35,11 +36,12 @@ class Worker:
 
     def __init__(self, python: str, variant: str) -> None:
         self.variant = variant
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 a pipe that nobody reads would stop a chatty tool
         self.process = subprocess.Popen(
             [python, str(Path(__file__).parent / "worker.py"), variant],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.errors,
             text=True,
         )
         assert self.process.stdout is not None
@@ -55,10 +57,16 @@ class Worker:
             raise RuntimeError(f"{self.variant}: the worker died")
         return statistics.median(taken) / 1000
 
+    def why(self) -> str:
+        """The last line that it wrote to stderr."""
+        self.errors.seek(0)
+        return next((line.strip() for line in reversed(self.errors.readlines()) if line.strip()), "no word")
+
     def close(self) -> None:
         """End it."""
         self.process.kill()
         self.process.wait()
+        self.errors.close()
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -86,7 +94,7 @@ def main() -> int:
     for variant in options.variants:
         worker = Worker(options.python, variant)
         if not worker.ready:
-            print(f"  {variant:12} not available here")
+            print(f"  {variant:12} not available here: {worker.why()}")
             worker.close()
             continue
         try:

@@ -112,7 +112,8 @@ def test_first_two_findings_are_the_two_causes_at_their_lines(demo: Demo) -> Non
     measured = {
         kind: of_kind(compared, kind)["measured_saving_ms"] for kind in ("thread_churn", "n_plus_one")
     }
-    assert measured[first["kind"]] >= measured[second["kind"]]
+    with demo.watch.judging():
+        assert measured[first["kind"]] >= measured[second["kind"]]
 
 
 def test_foretold_savings_come_true(demo: Demo) -> None:

@@ -26,5 +26,8 @@ int hp_cmd_graph(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_merge(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_diff(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_convert(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_attach(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_dump(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_live(int argc, char **argv, struct hp_buf *out);
 
 #endif

@@ -19,7 +19,8 @@ static const struct {
     {"record", hp_cmd_record},     {"compare", hp_cmd_compare}, {"top", hp_cmd_top},
     {"tree", hp_cmd_tree},         {"flame", hp_cmd_flame},     {"icicle", hp_cmd_icicle},
     {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
-    {"convert", hp_cmd_convert},
+    {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
+    {"live", hp_cmd_live},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
@@ -40,6 +41,7 @@ static const char help[] = "Finds what makes a Flask application slow, and what 
                            "  hotplate diff A B            functions that moved between two profiles\n"
                            "  hotplate merge INPUT... -o OUT       profiles added up\n"
                            "  hotplate convert [INPUT] -o OUT      another profile format\n"
+                           "  hotplate attach|dump|live PID        a running Python, from outside\n"
                            "\n"
                            "INPUT: a profile of any format, a store file, req:ID, route:'GET /x', label:L,\n"
                            "or the bare word.\n"

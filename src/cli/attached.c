@@ -258,6 +258,9 @@ void hp_attached_put_counts(const struct hp_attached *attached, struct hp_buf *o
                   counts.most_processes == 1 ? "process" : "processes", counts.threads,
                   counts.threads == 1 ? "thread" : "threads");
     hp_buf_printf(out, ", on CPU %s", hp_show_percent(text, (double)counts.cpu_ns / wall));
+    if (counts.queue_ns * 100 > counts.wall_ns) {
+        hp_buf_printf(out, ", waiting for one %s", hp_show_percent(text, (double)counts.queue_ns / wall));
+    }
     hp_buf_printf(out, ", holding the GIL %s", hp_show_percent(text, (double)counts.gil_ns / wall));
     if (counts.torn != 0) {
         double all = (double)(counts.samples + counts.torn);

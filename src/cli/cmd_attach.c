@@ -53,7 +53,7 @@ static void put_node(struct hp_json *json, const struct hp_tree *tree, const str
     hp_json_kv_u64(json, "samples", node->samples);
     hp_json_kv_double(json, "self_ms", (double)node->self / 1e6);
     hp_json_kv_double(json, "total_ms", (double)node->total / 1e6);
-    hp_json_kv_double(json, "cpu_ms", (double)node->cpu_ns / 1e6);
+    hp_json_kv_double(json, "runnable_ms", (double)node->cpu_ns / 1e6);
     hp_json_object_end(json);
 }
 
@@ -75,7 +75,7 @@ static int put_json(const struct attach *attach, struct hp_buf *out)
     hp_json_kv_u64(&json, "rate_hz", on->rate_hz);
     hp_json_kv_double(&json, "rate_reached_hz", (double)counts.sweeps / seconds);
     hp_json_kv_u64(&json, "processes", counts.most_processes);
-    hp_json_kv_u64(&json, "threads", counts.threads);
+    hp_json_kv_u64(&json, "threads", counts.most_threads);
     hp_json_kv_u64(&json, "sweeps", counts.sweeps);
     hp_json_kv_u64(&json, "samples", counts.samples);
     hp_json_kv_u64(&json, "reused", counts.reused);
@@ -85,6 +85,7 @@ static int put_json(const struct attach *attach, struct hp_buf *out)
     hp_json_kv_u64(&json, "skipped", counts.skipped);
     hp_json_kv_double(&json, "wall_ms", (double)counts.wall_ns / 1e6);
     hp_json_kv_double(&json, "cpu_ms", (double)counts.cpu_ns / 1e6);
+    hp_json_kv_double(&json, "runqueue_ms", (double)counts.queue_ns / 1e6);
     hp_json_kv_double(&json, "gil_ms", (double)counts.gil_ns / 1e6);
     hp_json_kv_double(&json, "own_cpu_ms", (double)hp_clock_thread_cpu_ns() / 1e6);
     hp_json_key(&json, "nodes");

@@ -58,11 +58,11 @@ static int64_t next_delta(struct cursor *in, unsigned kind)
 
 uint32_t hp_linetable_line(struct hp_str table, uint32_t firstline, int64_t unit)
 {
-    struct cursor in = {.p = (const uint8_t *)table.p, .end = (const uint8_t *)table.p + table.n};
     int64_t line = firstline, at = 0;
-    if (unit < 0) {
-        return firstline;
+    if (unit < 0 || table.n == 0) {
+        return unit < 0 ? firstline : 0;
     }
+    struct cursor in = {.p = (const uint8_t *)table.p, .end = (const uint8_t *)table.p + table.n};
     while (in.p < in.end) {
         uint8_t first = next_byte(&in);
         unsigned kind = first >> 3 & 15;

@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -30,8 +31,10 @@ static hp_err read_at(int fd, uint64_t offset, void *to, size_t n)
 /* A table of the file as a block of its own; the caller frees. */
 static hp_err load(int fd, uint64_t offset, uint64_t size, void **out)
 {
-    if (size == 0 || size > TABLE_MOST || offset > INT64_MAX - size) {
-        return HP_EFORMAT;
+    struct stat file;
+    if (size == 0 || size > TABLE_MOST || fstat(fd, &file) != 0 || offset > (uint64_t)file.st_size ||
+        (uint64_t)file.st_size - offset < size) {
+        return HP_EFORMAT; /* before anything is allocated by what the file claims */
     }
     void *block = hp_malloc((size_t)size + 1);
     if (block == NULL) {

@@ -317,7 +317,7 @@ int hp_proc_open_task(int dir, pid_t task, const char *file)
     return openat(dir, name, O_RDONLY | O_CLOEXEC);
 }
 
-bool hp_proc_schedstat(int fd, uint64_t *cpu_ns, uint64_t *turns)
+bool hp_proc_schedstat(int fd, struct hp_proc_sched *sched)
 {
     char text[96], *end;
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
@@ -325,9 +325,9 @@ bool hp_proc_schedstat(int fd, uint64_t *cpu_ns, uint64_t *turns)
         return false;
     }
     text[n] = '\0';
-    *cpu_ns = strtoull(text, &end, 10);
-    (void)strtoull(end, &end, 10);
-    *turns = strtoull(end, &end, 10);
+    sched->cpu_ns = strtoull(text, &end, 10);
+    sched->queue_ns = strtoull(end, &end, 10);
+    sched->turns = strtoull(end, &end, 10);
     return true;
 }
 

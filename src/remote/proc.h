@@ -56,8 +56,13 @@ bool hp_proc_is_namespaced(int dir);
 /* Open a file of a thread. -1: gone. */
 int hp_proc_open_task(int dir, pid_t task, const char *file);
 
-/* CPU time and the number of times it was put on a CPU, from an open "schedstat". False: gone, or the kernel has none. */
-bool hp_proc_schedstat(int fd, uint64_t *cpu_ns, uint64_t *turns);
+/* What the kernel counts of a thread: time on a CPU, time it waited for one, times it was put on one. */
+struct hp_proc_sched {
+    uint64_t cpu_ns, queue_ns, turns;
+};
+
+/* From an open "schedstat". False: gone, or the kernel has none. */
+bool hp_proc_schedstat(int fd, struct hp_proc_sched *sched);
 
 /* State letter (R runs or would, S sleeps, D waits for a device …) from an open "stat"; 0: gone. */
 char hp_proc_state(int fd);

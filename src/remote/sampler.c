@@ -19,11 +19,12 @@
 struct task {
     uint64_t native_id;
     pid_t task;
-    int schedstat, stat;              /* descriptors, -1 none */
-    uint64_t cpu_ns, turns, since_ns; /* since when the two are what they are */
-    uint64_t read_ns;                 /* when the stack was read; 0 not yet */
-    uint32_t node;                    /* of that stack */
-    uint32_t thread_node;             /* of the thread, when apart */
+    int schedstat, stat; /* descriptors, -1 none */
+    struct hp_proc_sched sched;
+    uint64_t since_ns;    /* since when that is what it is; 0 not read yet */
+    uint64_t read_ns;     /* when the stack was read; 0 not yet */
+    uint32_t node;        /* of that stack */
+    uint32_t thread_node; /* of the thread, when apart */
     bool seen;
 };
 
@@ -158,20 +159,23 @@ static void drop_unseen(struct process *process)
 
 /* Whether the thread has not been on a CPU since its stack was read. A running thread's figures move with the tick only, hence the pause before they
  * are trusted. */
-static bool is_still(struct task *task, uint64_t now_ns)
+static bool is_still(struct hp_sampler *sampler, struct task *task, uint64_t now_ns)
 {
-    uint64_t cpu_ns, turns;
-    if (task->schedstat < 0 || !hp_proc_schedstat(task->schedstat, &cpu_ns, &turns)) {
+    struct hp_proc_sched sched;
+    if (task->schedstat < 0 || !hp_proc_schedstat(task->schedstat, &sched)) {
         task->since_ns = 0;
         return false;
     }
-    if (cpu_ns != task->cpu_ns || turns != task->turns || task->since_ns == 0) {
-        task->cpu_ns = cpu_ns;
-        task->turns = turns;
-        task->since_ns = now_ns;
-        return false;
+    if (sched.cpu_ns == task->sched.cpu_ns && sched.turns == task->sched.turns && task->since_ns != 0) {
+        return now_ns - task->since_ns >= STILL_NS && task->read_ns > task->since_ns;
     }
-    return now_ns - task->since_ns >= STILL_NS && task->read_ns > task->since_ns;
+    if (task->since_ns != 0) {
+        sampler->counts.cpu_ns += sched.cpu_ns - task->sched.cpu_ns;
+        sampler->counts.queue_ns += sched.queue_ns - task->sched.queue_ns;
+    }
+    task->sched = sched;
+    task->since_ns = now_ns;
+    return false;
 }
 
 static void add_time(struct hp_sampler *sampler, const struct task *task, const struct hp_thread *thread,
@@ -183,7 +187,6 @@ static void add_time(struct hp_sampler *sampler, const struct task *task, const 
                   (sampler->options.mode == HP_SAMPLER_CPU && runs) ||
                   (sampler->options.mode == HP_SAMPLER_GIL && thread->has_gil);
     counts->wall_ns += elapsed_ns;
-    counts->cpu_ns += runs ? elapsed_ns : 0;
     counts->gil_ns += thread->has_gil ? elapsed_ns : 0;
     if (wanted) {
         node->self += elapsed_ns;
@@ -203,7 +206,7 @@ static hp_err sample_thread(struct hp_sampler *sampler, struct process *process,
         return HP_ENOMEM;
     }
     task->seen = true;
-    bool still = is_still(task, now_ns);
+    bool still = is_still(sampler, task, now_ns);
     if (!still) {
         hp_err err = hp_target_stack(process->target, i, &stack);
         if (err == HP_ECORRUPT) {
@@ -435,6 +438,9 @@ hp_err hp_sampler_step(struct hp_sampler *sampler, uint64_t now_ns)
         }
     }
     counts->processes = sampler->process_count;
+    if (counts->threads > counts->most_threads) {
+        counts->most_threads = counts->threads;
+    }
     return err == HP_OK && sampler->process_count == 0 ? HP_ENOTFOUND : err;
 }
 

@@ -3,7 +3,8 @@
  * Each sample is weighed by the time since the one before, so a late sampler does not bend shares. A thread that the kernel has not put on a CPU
  * since its stack was read (schedstat) still has that stack: it gets its time without a read, which is what makes idle threads cost nothing.
  *
- * In the tree a node's self time is what the mode measures, its cpu_ns the part on a CPU, its samples how often it was seen; calls are 0: samples
+ * In the tree a node's self time is what the mode measures, its cpu_ns the part in which the thread ran or
+ * would have run had there been a CPU, its samples how often it was seen; calls are 0: samples
  * cannot tell calls. The root stands for the process given, and for its children as well unless `apart` gives each process and thread a node.
  */
 #ifndef HP_SAMPLER_H
@@ -33,18 +34,19 @@ struct hp_sampler_options {
 };
 
 struct hp_sampler_counts {
-    uint64_t sweeps;             /* of all processes at once */
-    uint64_t samples;            /* stacks of threads, also reused ones */
-    uint64_t reused;             /* thread did not run since the last one */
-    uint64_t torn;               /* given up after three tries */
-    uint64_t late;               /* sweeps */
-    uint64_t cut;                /* stacks deeper than HP_TARGET_FRAMES */
-    uint64_t wall_ns;            /* time sampled, of all threads that run Python code */
-    uint64_t cpu_ns;             /* of that, on a CPU or waiting for one */
-    uint64_t gil_ns;             /* of that, holding the GIL */
+    uint64_t sweeps;  /* of all processes at once */
+    uint64_t samples; /* stacks of threads, also reused ones */
+    uint64_t reused;  /* thread did not run since the last one */
+    uint64_t torn;    /* given up after three tries */
+    uint64_t late;    /* sweeps */
+    uint64_t cut;     /* stacks deeper than HP_TARGET_FRAMES */
+    uint64_t wall_ns; /* time sampled, of all threads that run Python code */
+    uint64_t cpu_ns;  /* of these threads on a CPU, and waiting for one: as the kernel counts */
+    uint64_t queue_ns;
+    uint64_t gil_ns;             /* of wall_ns, holding the GIL */
     uint64_t skipped;            /* children that are no CPython, or may not be read */
     uint32_t processes, threads; /* now */
-    uint32_t most_processes;
+    uint32_t most_processes, most_threads;
 };
 
 struct hp_sampler; /* opaque */

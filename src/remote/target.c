@@ -84,8 +84,8 @@ static hp_err read_memory(void *ctx, const struct hp_peek_span *spans, uint32_t 
 struct search {
     struct hp_target *target;
     struct hp_errinfo *info;
-    hp_err err;  /* HP_OK: found */
-    bool python; /* something is called python */
+    hp_err err;            /* HP_OK: found */
+    unsigned major, minor; /* as some file's name says; 0 none */
 };
 
 /* The 3.N in ".../python3.11", ".../libpython3.11.so.1.0"; 0: no number. `*major` too. */
@@ -159,9 +159,12 @@ static bool try_module(void *ctx, const struct hp_proc_module *module)
 {
     struct search *search = ctx;
     struct hp_elf elf;
-    unsigned major;
+    unsigned major, minor = minor_in_name(module->path, &major);
+    if (major != 0) {
+        search->major = major;
+        search->minor = minor;
+    }
     int fd = hp_proc_open_module(search->target->dir, module);
-    search->python = search->python || minor_in_name(module->path, &major) != 0;
     if (fd < 0) {
         return true;
     }
@@ -169,9 +172,6 @@ static bool try_module(void *ctx, const struct hp_proc_module *module)
     close(fd);
     if (err != HP_OK || elf.runtime == 0) {
         search->err = err == HP_ENOMEM ? err : search->err;
-        if (search->python && major != 0 && search->err == HP_ENOTFOUND && major < 3) {
-            search->err = unknown_version(search, major, minor_in_name(module->path, &major));
-        }
         return err != HP_ENOMEM;
     }
     uint64_t base = module->start - elf.first;
@@ -228,6 +228,9 @@ static hp_err find_runtime(struct hp_target *target, struct hp_errinfo *info)
     }
     if (err != HP_ENOTFOUND) {
         return err;
+    }
+    if (search.major != 0 && (search.major != 3 || search.minor < HP_LAYOUT_OLDEST)) {
+        return unknown_version(&search, search.major, search.minor); /* before 3.7 there is no _PyRuntime */
     }
     struct hp_buf text;
     hp_buf_init(&text, 4096);

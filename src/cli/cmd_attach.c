@@ -12,20 +12,19 @@
 
 #define FOR_DEFAULT_NS ((uint64_t)30000000000u)
 
-static const char help[] =
-    "hotplate attach PID [--for 30s] [--rate 100] [-o FILE]\n"
-    "\n"
-    "Samples a running CPython 3.11 to 3.15 from outside: reads its memory, never stops\n"
-    "or signals it. Child processes are included. Ctrl-C ends early and reports.\n"
-    "  --for TIME          how long (30s)\n"
-    "  --rate N            samples a second, 1 to 1000 (100)\n"
-    "  --mode M            wall: all threads (default); cpu: those that run;\n"
-    "                      gil: those that hold the GIL\n"
-    "  --threads           a branch for each process and thread\n"
-    "  --no-children       only this process\n"
-    "  -o, --output FILE   .svg, .prof or .pstats, .collapsed; - for stdout (needs --to)\n"
-    "  --to FORMAT         svg, pstats or collapsed\n"
-    "  --json              the tree as JSON\n";
+static const char help[] = "hotplate attach PID [--for 30s] [--rate 100] [-o FILE]\n"
+                           "\n"
+                           "Samples a running CPython 3.11 to 3.15 from outside: reads its memory, never\n"
+                           "stops or signals it. Children are included. Ctrl-C ends early and reports.\n"
+                           "  --for TIME          how long (30s)\n"
+                           "  --rate N            samples a second, 1 to 1000 (100)\n"
+                           "  --mode M            wall: all threads (default); cpu: those that run;\n"
+                           "                      gil: those that hold the GIL\n"
+                           "  --threads           a branch for each process and thread\n"
+                           "  --no-children       only this process\n"
+                           "  -o, --output FILE   .svg, .prof, .pstats, .collapsed; - for stdout\n"
+                           "  --to FORMAT         svg, pstats or collapsed\n"
+                           "  --json              the tree as JSON\n";
 
 struct attach {
     struct hp_attached on;

@@ -18,12 +18,12 @@
 #define KEY_NS      100000000u /* how often keys are looked at */
 #define PLAIN_LINES 10u
 
-static const char help[] =
-    "hotplate live PID [--rate 100] [--mode wall|cpu|gil] [--no-children] [--for TIME]\n"
-    "\n"
-    "Functions of a running CPython 3.11 to 3.15 by time, second by second, from outside;\n"
-    "child processes are included. Keys: q quits, s sorts by own time, t by total time,\n"
-    "r starts anew, space holds the picture. Without a terminal: plain lines a second.\n";
+static const char help[] = "hotplate live PID [--rate 100] [--mode wall|cpu|gil] [--no-children]\n"
+                           "\n"
+                           "Functions of a running CPython 3.11 to 3.15 by time, second by second, from\n"
+                           "outside; children are included. --for TIME ends it.\n"
+                           "Keys: q quits, s sorts by own time, t by total time, r starts anew, space\n"
+                           "holds the picture. Without a terminal: plain lines a second.\n";
 
 struct live {
     struct hp_attached on;

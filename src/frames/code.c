@@ -3,8 +3,9 @@
 
 #include "base/mem.h"
 
-#define UNITS_MOST (1u << 26)
-#define HEAD_BYTES 160
+#define UNITS_MOST          (1u << 26)
+#define HEAD_BYTES          160
+#define INTERNAL_UNITS_MOST 32
 
 hp_err hp_code_parse(const struct hp_layout *layout, const uint8_t *bytes, struct hp_code *code)
 {
@@ -30,6 +31,12 @@ bool hp_code_same(const struct hp_code *a, const struct hp_code *b)
     return a->type == b->type && a->filename == b->filename && a->name == b->name &&
            a->qualname == b->qualname && a->linetable == b->linetable && a->firstline == b->firstline &&
            a->unit_count == b->unit_count;
+}
+
+bool hp_code_is_internal(const struct hp_code *code)
+{
+    return code->name == code->filename && code->name == code->qualname &&
+           code->unit_count <= INTERNAL_UNITS_MOST;
 }
 
 /* Where the instructions start that the frame runs: in the code object, or in the thread's copy, which an array of them lists. */

@@ -24,6 +24,10 @@ HP_CHECK hp_err hp_code_parse(const struct hp_layout *layout, const uint8_t *byt
 
 bool hp_code_same(const struct hp_code *a, const struct hp_code *b);
 
+/* Whether it is the interpreter's own code, which it runs between a call and an inlined __init__ (3.13 and later): nobody wrote it, so all its names are one
+ * object. Frames of it do not count. */
+bool hp_code_is_internal(const struct hp_code *code);
+
 /* The code unit that a frame is at, -1 before the first. `address`: of the code object. Fails: HP_ECORRUPT (outside of the code). Reads memory only in
  * free-threaded builds, whose threads run copies. */
 HP_CHECK hp_err hp_code_unit(const struct hp_layout *layout, const struct hp_peek *peek,

@@ -206,8 +206,10 @@ static uint32_t line_of(struct hp_codes_entry *entry, int64_t unit)
 }
 
 hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
-                        const struct hp_frame *frames, uint32_t count, struct hp_target_frame *out)
+                        const struct hp_frame *frames, uint32_t count, struct hp_target_frame *out,
+                        uint32_t *out_count)
 {
+    uint32_t found = 0;
     hp_err err = refresh(codes, layout, peek, frames, count);
     if (err == HP_EFULL) {
         forget(codes);
@@ -222,9 +224,12 @@ hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, 
         struct hp_codes_entry *entry = &codes->entries[index];
         err =
             hp_code_unit(layout, peek, &entry->code, frames[i].code, frames[i].instr, frames[i].tlbc, &unit);
-        if (err == HP_OK) {
-            out[i] = (struct hp_target_frame){.sym = entry->sym, .line = line_of(entry, unit)};
+        if (err == HP_OK && !hp_code_is_internal(&entry->code)) {
+            out[found++] = (struct hp_target_frame){.sym = entry->sym, .line = line_of(entry, unit)};
         }
+    }
+    if (err == HP_OK) {
+        *out_count = found;
     }
     return err;
 }

@@ -45,10 +45,10 @@ void hp_codes_fini(struct hp_codes *codes);
 /* A new round: heads are compared again. */
 void hp_codes_round(struct hp_codes *codes);
 
-/* Symbols and lines of frames (out: `count` of them). Fails: HP_ECORRUPT (torn: not a code object, or an instruction outside of it), HP_ENOMEM, HP_EFULL
+/* Symbols and lines of frames: at most `count` into `out`, `*out_count` of them (the interpreter's own are left out). Fails: HP_ECORRUPT (torn: not a code object, or an instruction outside of it), HP_ENOMEM, HP_EFULL
  * and as hp_peek.read. */
 HP_CHECK hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout,
                                  const struct hp_peek *peek, const struct hp_frame *frames, uint32_t count,
-                                 struct hp_target_frame *out);
+                                 struct hp_target_frame *out, uint32_t *out_count);
 
 #endif

@@ -306,7 +306,7 @@ static hp_err read_stack(struct hp_target *target, const struct hp_thread *threa
                                 HP_TARGET_FRAMES, &count, &cut);
     if (err == HP_OK) {
         err = hp_codes_resolve(&target->codes, &target->layout, &target->peek, target->frames, count,
-                               target->resolved);
+                               target->resolved, &count);
     }
     if (err == HP_OK) {
         *stack = (struct hp_target_stack){target->resolved, count, cut};

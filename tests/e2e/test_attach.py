@@ -14,7 +14,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +22,35 @@ import pytest
 from support_py import services
 from support_py.cli import HOTPLATE, clean_environment, hotplate, hotplate_json
 
+# SIGTERM makes it tell by its own clock what it spent where.
 BUSY = """
-import time
+import json, os, signal, time
 def spin(seconds):
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
 def a():
     spin(0.03)
-    b()
+    timed("b", b)
 def b():
     spin(0.01)
 def produce():
     while True:
         yield spin(0.005)
+def timed(name, call):
+    start = time.perf_counter()
+    call()
+    spent[name] += time.perf_counter() - start
+def tell(*args):
+    print(json.dumps(spent), flush=True)
+    os._exit(0)
 def main():
     items = produce()
     while True:
-        a()
-        next(items)
+        timed("a", a)
+        timed("produce", lambda: next(items))
+spent = {"a": 0, "b": 0, "produce": 0}
+signal.signal(signal.SIGTERM, tell)
 print("ready", flush=True)
 main()
 """
@@ -80,8 +90,8 @@ PYTHONS = [sys.executable, *filter(None, [other_python()])]
 
 
 @contextmanager
-def running(tmp_path: Path, source: str, python: str = sys.executable) -> Iterator[int]:
-    """A target that has said `ready`; its pid."""
+def started(tmp_path: Path, source: str, python: str = sys.executable) -> Iterator[subprocess.Popen[bytes]]:
+    """A target that has said `ready`."""
     script = tmp_path / "target.py"
     script.write_text(source.lstrip("\n"))
     process = subprocess.Popen(
@@ -94,11 +104,18 @@ def running(tmp_path: Path, source: str, python: str = sys.executable) -> Iterat
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        yield process.pid
+        yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@contextmanager
+def running(tmp_path: Path, source: str, python: str = sys.executable) -> Iterator[int]:
+    """The same for who needs no more than its pid."""
+    with started(tmp_path, source, python) as process:
+        yield process.pid
 
 
 def shares(profile: dict[str, Any], value: str = "total_ms") -> dict[str, float]:
@@ -121,15 +138,19 @@ def error_line(*args: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("python", PYTHONS)
 def test_shares_are_those_of_the_clock_in_the_target(python: str, tmp_path: Path) -> None:
-    with running(tmp_path, BUSY, python) as pid:
-        profile = hotplate_json("attach", str(pid), "--for", "6s", "--rate", "200")
+    with started(tmp_path, BUSY, python) as process:
+        profile = hotplate_json("attach", str(process.pid), "--for", "6s", "--rate", "200")
+        process.terminate()
+        assert process.stdout is not None
+        spent = json.loads(process.stdout.readline())
     seen = shares(profile)
     count = profile["samples"]
     assert count >= 600
-    # By the target's own clock: a runs 40 of 45 ms, 10 of them in b; the generator the other 5.
-    for name, truth in {"main": 1.0, "a": 40 / 45, "b": 10 / 45, "produce": 5 / 45}.items():
+    for name, seconds in spent.items():
+        truth = seconds / (spent["a"] + spent["produce"])
         margin = 0.03 + 2 * (truth * (1 - truth) / count) ** 0.5
         assert abs(seen[name] - truth) <= margin, (name, truth, seen[name])
+    assert seen["main"] == pytest.approx(1, abs=0.01)
     assert profile["torn"] <= 0.01 * count
     assert profile["wall_ms"] == pytest.approx(6000, rel=0.1)
     assert profile["gil_ms"] >= 0.9 * profile["wall_ms"]
@@ -218,7 +239,7 @@ def test_every_file_format_tells_the_same(suffix: str, rate: str, tmp_path: Path
     else:
         lines = [line.rsplit(" ", 1) for line in out.read_text().splitlines()]
         assert sum(int(us) for _, us in lines) == pytest.approx(2e6, rel=0.15)
-        assert any("a (target.py:6);b (target.py:9);spin (target.py:2)" in stack for stack, _ in lines)
+        assert any("timed (target.py:14);b (target.py:9);spin (target.py:2)" in stack for stack, _ in lines)
 
 
 @pytest.mark.slow
@@ -290,7 +311,7 @@ def test_a_target_that_changes_all_the_time_is_read_without_harm(tmp_path: Path)
         for node in profile["nodes"][1:]
         if node["application"] and node["function"] not in known and node["file"] != "<made>"
     }
-    assert not strange
+    assert strange == set()
 
 
 def test_a_process_that_is_not_there() -> None:

@@ -5,11 +5,10 @@
 #include "cli/output.h"
 #include "format/framename.h"
 
-static const char help[] =
-    "hotplate dump PID [--no-children] [--json]\n"
-    "\n"
-    "Where each thread of a running CPython 3.11 to 3.15 is now, innermost call first.\n"
-    "Reads its memory; never stops or signals it. Child processes are included.\n";
+static const char help[] = "hotplate dump PID [--no-children] [--json]\n"
+                           "\n"
+                           "Where each thread of a running CPython 3.11 to 3.15 is now, innermost call\n"
+                           "first. Reads its memory; never stops or signals it. Children are included.\n";
 
 struct dump {
     struct hp_attached on;

@@ -118,6 +118,15 @@ def running(tmp_path: Path, source: str, python: str = sys.executable) -> Iterat
         yield process.pid
 
 
+def wait_until_asleep(pid: int) -> None:
+    """Until the main thread has slept at five looks in a row."""
+    row = 0
+    while row < 5:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        row = row + 1 if state == "S" else 0
+        time.sleep(0.05)
+
+
 def shares(profile: dict[str, Any], value: str = "total_ms") -> dict[str, float]:
     """Each function's share of all time, recursion apart."""
     whole = profile["nodes"][0]["total_ms"]
@@ -160,6 +169,7 @@ def test_shares_are_those_of_the_clock_in_the_target(python: str, tmp_path: Path
 @pytest.mark.parametrize("python", PYTHONS)
 def test_dump_shows_every_thread_with_the_lines_it_is_at(python: str, tmp_path: Path) -> None:
     with running(tmp_path, PLACES, python) as pid:
+        wait_until_asleep(pid)  # it may still be in print
         dump = hotplate_json("dump", str(pid))
         text = hotplate("dump", str(pid)).stdout
     threads = {thread["thread"]: thread for thread in dump["threads"]}

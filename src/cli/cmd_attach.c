@@ -22,14 +22,13 @@ static const char help[] = "hotplate attach PID [--for 30s] [--rate 100] [-o FIL
                            "                      gil: those that hold the GIL\n"
                            "  --threads           a branch for each process and thread\n"
                            "  --no-children       only this process\n"
-                           "  -o, --output FILE   .svg, .prof, .pstats, .collapsed; - for stdout\n"
-                           "  --to FORMAT         svg, pstats or collapsed\n"
+                           "  -o, --output FILE   .svg or an ending of hotplate convert; -: stdout\n"
+                           "  --to FORMAT         svg, or a format of hotplate convert\n"
                            "  --json              the tree as JSON\n";
 
 struct attach {
     struct hp_attached on;
     const char *file, *to;
-    enum hp_treefile_format format;
     bool ended;
 };
 
@@ -111,7 +110,7 @@ static int put_file(const struct attach *attach, struct hp_buf *out)
     const struct hp_attached *on = &attach->on;
     struct hp_errinfo info = {0};
     struct hp_buf line;
-    hp_err err = hp_treefile_write(attach->file, attach->format, hp_attached_title(on),
+    hp_err err = hp_treefile_write(attach->file, attach->to, hp_attached_title(on),
                                    hp_sampler_tree(on->sampler), hp_sampler_dict(on->sampler), out, &info);
     if (err != HP_OK) {
         return hp_output_error(err, &info);
@@ -167,12 +166,10 @@ int hp_cmd_attach(int argc, char **argv, struct hp_buf *out)
     if (attach.file != NULL && attach.on.json) {
         return hp_output_usage("attach", "--json or -o FILE, not both");
     }
-    if (attach.file != NULL) {
-        attach.format = hp_treefile_format_of(attach.to, attach.file);
-        if (attach.file[0] == '\0' || attach.format == HP_TREEFILE_NONE) {
-            return hp_output_usage("attach", "%s: unknown format; --to svg, pstats or collapsed",
-                                   attach.to != NULL ? attach.to : attach.file);
-        }
+    if (attach.file != NULL && (attach.file[0] == '\0' || !hp_treefile_knows(attach.file, attach.to))) {
+        return hp_output_usage(
+            "attach", "%s: unknown format; --to svg, pstats, collapsed or another of hotplate convert",
+            attach.to != NULL ? attach.to : attach.file);
     }
     return attach_to(&attach, out);
 }

@@ -174,18 +174,29 @@ size_t hp_proc_children(int dir, pid_t pid, pid_t *children, size_t max)
 
 /* ---- modules ---- */
 
-/* One line of maps. False: not a file's first mapping. */
+/* One line of maps, "start-end rights offset device inode   path". False: not a file's first mapping. */
 static bool parse_mapping(const char *line, struct hp_proc_module *module)
 {
-    uint64_t offset;
-    unsigned major, minor;
-    int at = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %" SCNx64 " %x:%x %" SCNu64 " %n", &module->start,
-               &module->end, &offset, &major, &minor, &module->inode, &at) != 6 ||
-        at == 0 || offset != 0 || module->inode == 0 || line[at] != '/') {
+    char *at;
+    module->start = strtoull(line, &at, 16);
+    if (*at != '-') {
         return false;
     }
-    snprintf(module->path, sizeof module->path, "%s", line + at);
+    module->end = strtoull(at + 1, &at, 16);
+    if (strlen(at) < 8 || at[0] != ' ' || at[5] != ' ') {
+        return false;
+    }
+    uint64_t offset = strtoull(at + 6, &at, 16);
+    const char *inode = *at == ' ' ? strchr(at + 1, ' ') : NULL;
+    if (inode == NULL || offset != 0) {
+        return false;
+    }
+    module->inode = strtoull(inode, &at, 10);
+    at += strspn(at, " ");
+    if (module->inode == 0 || *at != '/') {
+        return false;
+    }
+    snprintf(module->path, sizeof module->path, "%s", at);
     return true;
 }
 

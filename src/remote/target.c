@@ -88,17 +88,26 @@ struct search {
     unsigned major, minor; /* as some file's name says; 0 none */
 };
 
-/* The 3.N in ".../python3.11", ".../libpython3.11.so.1.0"; 0: no number. `*major` too. */
+/* The N of "python3.N" in a file's name, 3 in `*major`; both 0 where there is none. */
 static unsigned minor_in_name(const char *path, unsigned *major)
 {
     const char *name = strrchr(path, '/');
-    name = name == NULL ? NULL : strstr(name, "python");
-    unsigned minor = 0;
-    if (name == NULL || sscanf(name, "python%u.%u", major, &minor) != 2) {
-        *major = 0;
+    const char *python = name == NULL ? NULL : strstr(name, "python");
+    char *dot, *end;
+    *major = 0;
+    if (python == NULL) {
         return 0;
     }
-    return minor;
+    unsigned long first = strtoul(python + 6, &dot, 10);
+    if (dot == python + 6 || *dot != '.' || first > 9) {
+        return 0;
+    }
+    unsigned long second = strtoul(dot + 1, &end, 10);
+    if (end == dot + 1 || second > 99) {
+        return 0;
+    }
+    *major = (unsigned)first;
+    return (unsigned)second;
 }
 
 static hp_err unknown_version(struct search *search, unsigned major, unsigned minor)

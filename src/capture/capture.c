@@ -94,6 +94,7 @@ static void start_afresh(struct hp_cap *cap)
     }
     fill_random(&cap->id_base, sizeof cap->id_base);
     cap->id_count = cap->seq = 0;
+    cap->peak_rss_bytes = 0;
     cap->shut = false;
 }
 
@@ -155,6 +156,7 @@ static void free_all(struct hp_cap *cap)
     hp_writer_free(cap->writer);
     hp_ring_close(cap->ring);
     hp_dict_free(cap->dict);
+    hp_map_fini(&cap->texts);
     hp_buf_fini(&cap->shape);
     hp_buf_fini(&cap->values);
     hp_buf_fini(&cap->encoded);
@@ -180,6 +182,10 @@ static hp_err add_words(struct hp_cap *cap, const char *revision)
     for (int i = 0; i < HP_LANE_KINDS && err == HP_OK; i++) {
         struct hp_symbol symbol = {.name = hp_str_from0(names[i]), .kind = HP_SYM_ROOT};
         err = hp_dict_add_symbol(cap->dict, &symbol, &cap->root_syms[i]);
+    }
+    if (err == HP_OK) {
+        struct hp_symbol symbol = {.name = HP_STR("garbage collection"), .kind = HP_SYM_ROOT};
+        err = hp_dict_add_symbol(cap->dict, &symbol, &cap->gc_sym);
     }
     if (err == HP_OK && revision != NULL && revision[0] != '\0') {
         err = hp_dict_add_string(cap->dict, hp_str_from0(revision), &cap->revision);
@@ -234,6 +240,7 @@ hp_err hp__cap_open_with(const struct hp_cap_config *config, const struct hp_wri
     cap->counts = cap->early;
     cap->slow_ns = config->slow_ns;
     cap->ring_bytes = config->ring_bytes != 0 ? config->ring_bytes : RING_DEFAULT;
+    hp_map_init(&cap->texts, HP_TEXT_CAP);
     hp_buf_init(&cap->shape, cap->ring_bytes);
     hp_buf_init(&cap->values, cap->ring_bytes);
     hp_buf_init(&cap->encoded, cap->ring_bytes);

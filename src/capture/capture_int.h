@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "capture/budget.h"
 #include "capture/flight.h"
@@ -42,6 +43,7 @@
 #define HP_SQL_SUPPRESSED (UINT32_MAX - 1)
 #define HP_SQL_OVERLAP    0x100u /* flag of hp_cap_sql_begin, not stored */
 #define HP_LANE_KINDS     5
+#define HP_TEXT_CAP       4096u /* different folded texts a process: beyond, they are one */
 
 _Static_assert(HP_GROUP_SLOTS >= 2 * HP_GROUP_CAP, "at most half full");
 
@@ -64,12 +66,16 @@ struct hp_cap {
     uint64_t id_base, id_count, seq;
     uint8_t hash_key[16];
     uint32_t revision; /* string id */
-    uint32_t root_syms[HP_LANE_KINDS];
+    uint32_t root_syms[HP_LANE_KINDS], gc_sym;
     uint32_t call_inner_ps, call_outer_ps;
-    uint64_t request_cost_ns, sql_cost_ns; /* our own, measured at open */
-    struct hp_flight *flight;              /* owned; NULL: no flight recorder */
-    struct hp_budget *budget;              /* owned; NULL: no limit */
-    uint64_t slow_ns;                      /* requests that take less keep no detail; 0: all do */
+    uint64_t request_cost_ns, sql_cost_ns, note_cost_ns; /* our own, measured at open */
+    struct hp_flight *flight;                            /* owned; NULL: no flight recorder */
+    struct hp_budget *budget;                            /* owned; NULL: no limit */
+    uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
+
+    struct hp_map texts;      /* hash of a folded text → string id */
+    uint64_t peak_rss_bytes;  /* of the process when last looked; 0: not yet */
+    bool allocs, node_allocs; /* the allocation hook runs; and nodes are to know */
 
     struct hp_buf shape, values, encoded; /* scratch of finish */
     uint32_t *numbers;                    /* owned, scratch: tree node → position */
@@ -91,6 +97,7 @@ struct hp_cap_lane {
     struct hp_stack_entry *stack;
     uint32_t depth, capacity; /* the bottom entry is the lane's root */
     uint64_t last;            /* tick until which all time is accounted for */
+    bool slow;                /* no usual path: another clock, or nodes count allocations */
 
     struct hp_cap *cap;             /* counted in live_lane_count */
     struct hp_cap_request *request; /* NULL: dead */
@@ -100,6 +107,13 @@ struct hp_cap_lane {
     pthread_t thread;
     uint32_t refs, index;
     bool begun, ended;
+
+    struct hp_cap_alloc alloc_base,
+        alloc_mark;          /* of the thread when the lane came; when a node was last told */
+    uint64_t gc_t0, gc_self; /* ticks: of the running collection, 0 none; self of gc_node when it began */
+    uint32_t gc_node;
+    uint32_t template_row; /* 1 + index of the template that runs; 0 none */
+    uint64_t template_last;
 
     /* the execution of SQL that is open */
     bool in_sql;
@@ -134,6 +148,13 @@ struct hp_cap_request {
         group_capacity;
     uint64_t sql_ticks, sql_fetch_ns;
     uint32_t sql_count;
+
+    struct hp_notes notes; /* lists owned */
+    uint32_t note_capacity[HP_NOTE_COUNT];
+    uint32_t note_events;       /* for our own cost */
+    uint32_t *template_lines;   /* owned: of the parents, while the rows keep their sites */
+    struct hp_frame *frames;    /* owned: HP_FRAME_CAP an exception */
+    const void *last_exception; /* identity only */
 };
 
 /* ---- capture.c ---- */
@@ -177,6 +198,19 @@ void hp__cap_request_freeze(struct hp_cap_request *request);
 /* For the drop-in's pstats: freeze, and the tree in nanoseconds with totals; NULL below level trace. Borrowed until finish. */
 const struct hp_tree *hp__cap_request_tree(struct hp_cap_request *request);
 
+/* ---- notes.c ---- */
+void hp__cap_notes_reset(struct hp_cap_request *request);
+void hp__cap_notes_free(struct hp_cap_request *request);
+/* Book the time of the template that runs on a lane up to `now` and end it. */
+void hp__cap_notes_stop(struct hp_cap_lane *lane, uint64_t now);
+/* Ticks → ns, totals; after all lanes are stopped. */
+void hp__cap_notes_freeze(struct hp_cap_request *request);
+/* Node ids → positions, as number_nodes. */
+void hp__cap_notes_number(struct hp_cap_request *request, const uint32_t *numbers);
+/* The peak of the process's memory: what a request adds to it. Outside of its measured time. */
+void hp__cap_memory_begin(struct hp_cap_request *request);
+void hp__cap_memory_end(struct hp_cap_request *request);
+
 /* ---- inspect.c ---- */
 /* The bytes of a record that was pushed: kept if hp_inspect_keep asked for it. */
 void hp__inspect_offer(const struct hp_buf *encoded);
@@ -188,6 +222,8 @@ void hp__cap_lane_free(struct hp_cap_lane *lane);
 bool hp__cap_lane_enlist(struct hp_cap_request *request, struct hp_cap_lane *lane, int kind);
 /* Set the bottom of the stack. */
 void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *frame, uint64_t now);
+/* Book the time since the last event on the node on top. The lane is traced. */
+void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now);
 /* Account the time up to `now` and stop tracing. */
 void hp__cap_lane_stop(struct hp_cap_lane *lane, uint64_t now);
 static inline uint32_t hp__cap_lane_node(const struct hp_cap_lane *lane)

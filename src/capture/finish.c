@@ -30,7 +30,7 @@ static uint64_t convert_tree(struct hp_tree *tree, uint64_t *calls)
         node->self = hp_clock_ns_of_ticks(node->self);
         if (node->lane == HP_NODE_ROOT) {
             sum_ns += node->self;
-            *calls += node->calls + node->resumes;
+            *calls += node->kind != HP_NODE_GC ? node->calls + node->resumes : 0;
         }
     }
     *calls -= 1; /* the root's */
@@ -131,7 +131,9 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
     if (facts->level >= HP_LEVEL_MONITOR) {
         convert_phases(request);
         convert_events(request);
+        hp__cap_notes_freeze(request);
         request->lanes[0].cpu_ns = facts->cpu_ns;
+        hp__cap_memory_end(request);
     }
     if (facts->cpu_ns != HP_ABSENT && facts->cpu_ns > facts->wall_ns) {
         facts->cpu_ns = request->lanes[0].cpu_ns =
@@ -142,6 +144,7 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
     }
     uint64_t own_ns =
         cap->request_cost_ns + request->sql_count * cap->sql_cost_ns +
+        request->note_events * cap->note_cost_ns +
         (uint64_t)((double)calls * (double)(cap->call_inner_ps + (uint64_t)cap->call_outer_ps) / 1000.0);
     facts->own_ns = own_ns < facts->wall_ns ? own_ns : facts->wall_ns;
     request->tree_used = traced;
@@ -196,6 +199,7 @@ static void number_nodes(struct hp_cap_request *request, const uint32_t *numbers
         uint32_t *node = &request->stmts[i].node;
         *node = numbers != NULL ? numbers[*node] : HP_NODE_ROOT;
     }
+    hp__cap_notes_number(request, numbers);
 }
 
 static void drop_tree(struct hp_cap_request *request, struct hp_record *record)
@@ -234,6 +238,11 @@ static void push(struct hp_cap_request *request)
     if (request->facts.level >= HP_LEVEL_MONITOR) {
         record.groups = request->groups; /* the sums over all requests need them */
         record.group_count = request->group_count;
+        record.notes = request->notes;
+        if (brief) {
+            record.notes.count[HP_NOTE_GC] = record.notes.count[HP_NOTE_TEMPLATE] = 0;
+            record.notes.count[HP_NOTE_LOG] = record.notes.count[HP_NOTE_FACT] = 0;
+        }
     }
     if (request->facts.level >= HP_LEVEL_MONITOR && !brief) {
         record.lanes = request->lanes;

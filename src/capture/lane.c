@@ -94,20 +94,28 @@ void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *fr
     lane->stack[0] = (struct hp_stack_entry){frame, node};
     lane->depth = 1;
     lane->last = now;
+    lane->slow = !hp_clock_is_tsc() || lane->cap->node_allocs;
     lane->begun = true;
     lane->thread = pthread_self();
 }
 
-static void book(struct hp_cap_lane *lane, uint64_t now)
+void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now)
 {
-    lane->tree->nodes[lane->stack[lane->depth - 1].node].self += now - lane->last;
+    struct hp_node *node = &lane->tree->nodes[lane->stack[lane->depth - 1].node];
+    node->self += now - lane->last;
     lane->last = now;
+    if (lane->cap->node_allocs) {
+        node->alloc_bytes += hp_cap_alloc.bytes - lane->alloc_mark.bytes;
+        node->alloc_blocks += hp_cap_alloc.blocks - lane->alloc_mark.blocks;
+        lane->alloc_mark = hp_cap_alloc;
+    }
 }
 
 void hp__cap_lane_stop(struct hp_cap_lane *lane, uint64_t now)
 {
+    hp__cap_notes_stop(lane, now);
     if (lane->tree != NULL) {
-        book(lane, now);
+        hp__cap_lane_book(lane, now);
         lane->tree = NULL;
     }
 }
@@ -276,7 +284,7 @@ void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, 
 
 /* ---- the tracer ---- */
 
-/* The clock where hp_clock_is_tsc has been asked. */
+/* The clock where it was asked whether it is this one (lane->slow). */
 static inline uint64_t tsc(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -319,11 +327,9 @@ static __attribute__((noinline)) bool enter_slow(struct hp_cap_lane *lane, uint3
     struct hp_node *node = &tree->nodes[id];
     node->calls += !resume;
     node->resumes += resume;
+    hp__cap_lane_book(lane, hp_clock_ticks());
     top[1] = (struct hp_stack_entry){frame, id};
     lane->depth++;
-    uint64_t now = hp_clock_ticks();
-    tree->nodes[top->node].self += now - lane->last;
-    lane->last = now;
     return fresh;
 }
 
@@ -335,7 +341,7 @@ bool hp_cap_enter(struct hp_cap_lane *lane, uint32_t sym, uint32_t site, const v
         return false;
     }
     uint32_t depth = lane->depth;
-    if (__builtin_expect(depth == lane->capacity || resume || !hp_clock_is_tsc(), 0)) {
+    if (__builtin_expect(depth == lane->capacity || resume || lane->slow, 0)) {
         return enter_slow(lane, sym, site, frame, resume);
     }
     struct hp_stack_entry *top = &lane->stack[depth - 1];
@@ -388,7 +394,7 @@ static __attribute__((noinline)) void leave_slow(struct hp_cap_lane *lane, const
     if (index == 0) {
         return;
     }
-    book(lane, now); /* on the deepest one: when the others ended is not known */
+    hp__cap_lane_book(lane, now); /* on the deepest one: when the others ended is not known */
     lane->depth = index;
     lane->tree->nodes[lane->stack[index].node].exceptions += raised;
 }
@@ -401,7 +407,7 @@ void hp_cap_leave(struct hp_cap_lane *lane, const void *frame, bool raised)
     }
     uint32_t depth = lane->depth - 1;
     struct hp_stack_entry *top = &lane->stack[depth];
-    if (__builtin_expect(top->frame != frame || depth == 0 || !hp_clock_is_tsc(), 0)) {
+    if (__builtin_expect(top->frame != frame || depth == 0 || lane->slow, 0)) {
         leave_slow(lane, frame, raised);
         return;
     }
@@ -428,7 +434,7 @@ bool hp_cap_unwind_to(struct hp_cap_lane *lane, const void *frame)
         return false;
     }
     if (index != lane->depth - 1) {
-        book(lane, hp_clock_ticks());
+        hp__cap_lane_book(lane, hp_clock_ticks());
         lane->mismatched += lane->depth - 1 - index;
         lane->depth = index + 1;
     }

@@ -43,6 +43,7 @@ void hp__cap_request_free(struct hp_cap_request *request)
     hp_free(request->stmt_groups);
     hp_free(request->groups);
     hp_free(request->group_slots);
+    hp__cap_notes_free(request);
     hp_free(request);
 }
 
@@ -171,6 +172,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
         .bytes_out = HP_ABSENT,
         .alloc_bytes = HP_ABSENT,
         .alloc_blocks = HP_ABSENT,
+        .rss_growth_bytes = HP_ABSENT,
         .phase_ns = {HP_ABSENT},
         .revision = cap->revision,
         .weight = 1,
@@ -190,6 +192,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->lane_count = request->edge_count = request->stmt_count = request->group_count = 0;
     request->sql_ticks = request->sql_fetch_ns = 0;
     request->sql_count = 0;
+    hp__cap_notes_reset(request);
 }
 
 /* The tree of a traced request, at its root. Without memory the request goes on as `monitor`. */
@@ -248,6 +251,7 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
     }
     request->facts.start_wall_ns = hp_clock_wall_ns();
     if (request->facts.level >= HP_LEVEL_MONITOR) {
+        hp__cap_memory_begin(request);
         request->cpu_start_ns = hp_clock_thread_cpu_ns();
     }
     request->start = hp_clock_ticks();
@@ -442,6 +446,18 @@ void hp__cap_calibrate(struct hp_cap *cap)
         uint64_t ticks = (hp_clock_ticks() - t0) / CALIBRATE_QUERIES;
         sql_ticks = ticks < sql_ticks ? ticks : sql_ticks;
     }
+    uint64_t note_ticks = UINT64_MAX;
+    for (uint32_t round = 0; request != NULL && round < CALIBRATE_ROUNDS; round++) {
+        bool fresh;
+        uint64_t t0 = hp_clock_ticks();
+        for (uint32_t i = 0; i < CALIBRATE_QUERIES; i++) {
+            uint32_t row = hp_cap_template(request->objects[0], 0, 1, 1, 1, &fresh);
+            hp_cap_template_leave(request->objects[0], hp_cap_template_enter(request->objects[0], row));
+        }
+        uint64_t ticks = (hp_clock_ticks() - t0) / CALIBRATE_QUERIES;
+        note_ticks = ticks < note_ticks ? ticks : note_ticks;
+    }
+    cap->note_cost_ns = note_ticks != UINT64_MAX ? hp_clock_ns_of_ticks(note_ticks) : 0;
     if (request != NULL) {
         hp__cap_request_recycle(request);
     }

@@ -29,8 +29,10 @@ enum section {
     SECTION_GROUPS = 8,
     SECTION_SHAPE = 9,
     SECTION_VALUES = 10,
-    SECTION_LAST = SECTION_VALUES
+    SECTION_NOTES = 16, /* one for each enum hp_note */
+    SECTION_LAST = SECTION_NOTES + HP_NOTE_COUNT - 1
 };
+_Static_assert(SECTION_LAST < 32, "decoding keeps the tags seen in 32 bits");
 
 enum extra { /* which groups of fields follow, in this order */
              EXTRA_FIRST_BYTE = 1,
@@ -41,7 +43,9 @@ enum extra { /* which groups of fields follow, in this order */
              EXTRA_SIZES = 32,
              EXTRA_TRACE = 64,
              EXTRA_EXCEPTION = 128,
-             EXTRA_DROPPED = 256
+             EXTRA_DROPPED = 256,
+             EXTRA_MEMORY = 512,
+             EXTRA_DROPPED_NOTES = 1024
 };
 
 enum stmt_bits { /* which fields follow; those that do not are as in the statement before, or at their default */
@@ -221,6 +225,10 @@ static uint32_t extras_of(const struct hp_request *req)
     has |= (req->trace_id[0] | req->trace_id[1] | req->parent_span) != 0 ? EXTRA_TRACE : 0u;
     has |= req->exception_group != 0 ? EXTRA_EXCEPTION : 0u;
     has |= (req->dropped_nodes | req->dropped_stmts | req->dropped_lanes) != 0 ? EXTRA_DROPPED : 0u;
+    has |= req->kept_blocks != 0 || req->rss_growth_bytes != HP_ABSENT ? EXTRA_MEMORY : 0u;
+    for (int i = 0; i < HP_NOTE_COUNT; i++) {
+        has |= req->dropped_notes[i] != 0 ? EXTRA_DROPPED_NOTES : 0u;
+    }
     return has;
 }
 
@@ -268,6 +276,19 @@ static uint8_t *put_extra_rest(uint8_t *p, const struct hp_request *req, uint32_
     return p;
 }
 
+/* What came later. */
+static uint8_t *put_extra_more(uint8_t *p, const struct hp_request *req, uint32_t has)
+{
+    if (has & EXTRA_MEMORY) {
+        p = put_delta(p, (uint64_t)req->kept_blocks, 0);
+        p = put_opt(p, req->rss_growth_bytes);
+    }
+    for (int i = 0; (has & EXTRA_DROPPED_NOTES) && i < HP_NOTE_COUNT; i++) {
+        p = put(p, req->dropped_notes[i]);
+    }
+    return p;
+}
+
 static void put_extra(struct hp_buf *out, const struct hp_request *req)
 {
     uint32_t has = extras_of(req);
@@ -279,6 +300,10 @@ static void put_extra(struct hp_buf *out, const struct hp_request *req)
     }
     if (p != NULL) {
         wrote(out, put_extra_rest(p, req, has));
+        p = room(out);
+    }
+    if (p != NULL) {
+        wrote(out, put_extra_more(p, req, has));
     }
     section_end(out, start);
 }
@@ -297,6 +322,9 @@ static void clear_extra(struct hp_request *req)
     req->trace_id[0] = req->trace_id[1] = req->parent_span = 0;
     req->exception_group = 0;
     req->dropped_nodes = req->dropped_stmts = req->dropped_lanes = 0;
+    req->kept_blocks = 0;
+    req->rss_growth_bytes = HP_ABSENT;
+    memset(req->dropped_notes, 0, sizeof req->dropped_notes);
     req->kind = req->level_asked = req->level_reason = 0;
 }
 
@@ -337,6 +365,13 @@ static void get_extra(struct hp_reader *in, struct hp_request *req)
         req->dropped_nodes = get_u32(in);
         req->dropped_stmts = get_u32(in);
         req->dropped_lanes = get_u32(in);
+    }
+    if (has & EXTRA_MEMORY) {
+        req->kept_blocks = (int64_t)get_delta(in, 0);
+        req->rss_growth_bytes = get_opt(in);
+    }
+    for (int i = 0; (has & EXTRA_DROPPED_NOTES) && i < HP_NOTE_COUNT; i++) {
+        req->dropped_notes[i] = get_u32(in);
     }
 }
 
@@ -609,6 +644,17 @@ static size_t record_begin(struct hp_buf *out)
     return start;
 }
 
+static void put_notes(struct hp_buf *out, const struct hp_notes *notes)
+{
+    for (int i = 0; i < HP_NOTE_COUNT; i++) {
+        if (notes->count[i] != 0) {
+            size_t start = section_begin(out, (enum section)(SECTION_NOTES + i));
+            hp_notes_put(notes, (enum hp_note)i, out);
+            section_end(out, start);
+        }
+    }
+}
+
 static void put_detail(struct hp_buf *out, const struct hp_record *record)
 {
     put_extra(out, &record->req);
@@ -618,6 +664,7 @@ static void put_detail(struct hp_buf *out, const struct hp_record *record)
     PUT_LIST(out, SECTION_WAITS, record, wait);
     put_stmts(out, record);
     PUT_LIST(out, SECTION_GROUPS, record, group);
+    put_notes(out, &record->notes);
 }
 
 static hp_err record_end(struct hp_buf *out, size_t start)
@@ -738,6 +785,9 @@ static hp_err get_section(uint64_t tag, struct hp_reader *in, struct hp_arena *a
         record->values = rest_of(in);
         break;
     default:
+        if (tag >= SECTION_NOTES && tag < SECTION_NOTES + HP_NOTE_COUNT) {
+            return hp_notes_get(&record->notes, (enum hp_note)(tag - SECTION_NOTES), in, arena);
+        }
         break; /* of a newer version */
     }
     return HP_OK;
@@ -761,6 +811,7 @@ static void sanitise(struct hp_record *record)
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         record->stmts[i].lane = record->stmts[i].lane < count ? record->stmts[i].lane : 0;
     }
+    hp_notes_sanitise(&record->notes, count);
 }
 
 static hp_err decode_sections(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record,
@@ -864,4 +915,5 @@ void hp_record_map(struct hp_record *record, const struct hp_id_maps *maps)
         map_id(maps->symbol, maps->ctx, &record->groups[i].site_sym);
         map_id(maps->symbol, maps->ctx, &record->groups[i].via_sym);
     }
+    hp_notes_map(&record->notes, maps);
 }

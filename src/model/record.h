@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "hotplate/err.h"
 #include "model/dict.h"
+#include "model/notes.h"
 #include "model/tree.h"
 
 #define HP_ABSENT UINT64_MAX
@@ -58,6 +59,8 @@ struct hp_request {
     uint64_t own_ns;  /* our own part of it (estimated from calibration); duration shown = wall_ns - own_ns */
     uint64_t cpu_ns, first_byte_ns, queue_ns, gil_ns, runqueue_ns, gc_ns; /* HP_ABSENT if not recorded */
     uint64_t bytes_in, bytes_out, alloc_bytes, alloc_blocks;              /* likewise */
+    int64_t kept_blocks;       /* blocks requested and not freed by its end; known if alloc_blocks is */
+    uint64_t rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded */
     uint64_t phase_ns[HP_PHASE_COUNT];        /* phase_ns[0] == HP_ABSENT: none recorded */
     uint64_t exception_group;                 /* hash of type and raising place; 0 none */
     uint64_t trace_id[2], parent_span;        /* W3C traceparent; 0 none */
@@ -66,6 +69,7 @@ struct hp_request {
     uint32_t flags;
     uint32_t weight; /* stands for this many requests */
     uint32_t dropped_nodes, dropped_stmts, dropped_lanes;
+    uint32_t dropped_notes[HP_NOTE_COUNT];
     uint32_t call_inner_ps,
         call_outer_ps; /* calibrated cost of one traced call, picoseconds, for hp_tree_calibrate */
     uint16_t status;
@@ -150,6 +154,7 @@ struct hp_record {
     struct hp_wait *waits;
     struct hp_stmt *stmts;
     struct hp_group *groups;
+    struct hp_notes notes;
     uint32_t lane_count, edge_count, span_count, wait_count, stmt_count, group_count;
     struct hp_str shape,
         values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */

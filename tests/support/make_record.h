@@ -102,6 +102,7 @@ static inline struct hp_request make_request(struct make *m, uint64_t id, uint64
                                .gil_ns = HP_ABSENT,
                                .runqueue_ns = HP_ABSENT,
                                .gc_ns = HP_ABSENT,
+                               .rss_growth_bytes = HP_ABSENT,
                                .bytes_in = HP_ABSENT,
                                .bytes_out = 5120 + id % 1000,
                                .alloc_bytes = HP_ABSENT,

@@ -280,6 +280,7 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
                                      .gil_ns = HP_ABSENT,
                                      .runqueue_ns = HP_ABSENT,
                                      .gc_ns = HP_ABSENT,
+                                     .rss_growth_bytes = HP_ABSENT,
                                      .bytes_in = HP_ABSENT,
                                      .bytes_out = 4000 + number % 100,
                                      .alloc_bytes = HP_ABSENT,

@@ -179,6 +179,58 @@ void hp_cap_sql_end(struct hp_cap_lane *lane, uint32_t number, int64_t rows, boo
 void hp_cap_sql_fetch(struct hp_cap_lane *lane, uint32_t number, uint64_t ns, int64_t rows_more);
 bool hp_cap_sql_inside(const struct hp_cap_lane *lane); /* between begin and end */
 
+/* ---- notes: what a request does besides (monitor and above; each list is capped, what is refused is counted in the record) ---- */
+
+/* Free text as the id of a string: folded (values, secrets and ids replaced, at most 240 bytes) unless `literal`, a format string of the source: then only what
+ * looks like a secret goes. At most 4,096 different ones a process, then "<other>". */
+uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, bool literal);
+
+/* Collections are watched: a request without one has spent 0 in them. */
+void hp_cap_gc_watched(struct hp_cap_request *request);
+/* A collection begins and ends on the thread that runs `lane`. An end without a begin, or on another lane, is ignored. */
+void hp_cap_gc_begin(struct hp_cap_lane *lane);
+void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected, uint64_t uncollectable);
+
+/* A run of a part of a template (kind as enum hp_template_kind, code and name of it) begins below the part that runs now, at `site` of that one's code. Returns
+ * its row, 0: not kept; `*fresh`: tell the line by hp_cap_template_line. enter and leave surround each stretch in which the row runs (a generator is asked for
+ * many values): leave gets what enter returned. Rows die with the request; they are numbers, and a foreign one does no harm. Hot: yes. */
+uint32_t hp_cap_template(struct hp_cap_lane *lane, int kind, uint32_t sym, uint32_t name, uint32_t site,
+                         bool *fresh);
+void hp_cap_template_line(struct hp_cap_lane *lane, uint32_t row, uint32_t line);
+uint32_t hp_cap_template_enter(struct hp_cap_lane *lane, uint32_t row);
+void hp_cap_template_leave(struct hp_cap_lane *lane, uint32_t before);
+
+/* A log record that took from t0_ticks until now; level as logging numbers them. The same again from the same place is counted. */
+void hp_cap_log(struct hp_cap_lane *lane, int level, uint32_t logger, uint32_t message,
+                struct hp_cap_place place, uint64_t t0_ticks);
+
+struct hp_cap_frame {
+    uint32_t sym, line;
+};
+struct hp_cap_exception {
+    const void *identity;              /* of the object: the same one seen twice counts once */
+    uint64_t group;                    /* the same group again is counted */
+    uint32_t type, text;               /* string ids */
+    int end;                           /* enum hp_exception_end */
+    const struct hp_cap_frame *frames; /* borrowed for the call; outermost first, the innermost 32 are kept */
+    uint32_t frame_count;
+};
+void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *seen);
+
+/* A header or a configuration value (enum hp_fact_kind) that the allow-list lets through. */
+void hp_cap_request_fact(struct hp_cap_request *request, int kind, uint32_t key, uint32_t value);
+
+/* What this thread has asked the interpreter's allocator for, counted by the extension's hook: gross bytes and blocks, and blocks given back. */
+struct hp_cap_alloc {
+    uint64_t bytes, blocks, freed;
+};
+extern __thread struct hp_cap_alloc hp_cap_alloc __attribute__((tls_model("initial-exec")));
+/* The hook runs (or not); per_node: the nodes of trees are to know, too, which makes each traced call dearer. */
+void hp_cap_count_allocs(struct hp_cap *cap, bool on, bool per_node);
+/* From begin to end the allocations of this thread are the lane's. Hot: yes. */
+void hp_cap_alloc_begin(struct hp_cap_lane *lane);
+void hp_cap_alloc_end(struct hp_cap_lane *lane);
+
 /* ---- for the drop-in middleware: the finished tree as pstats ---- */
 
 /* Freeze a `keep` request at its end (before finish) and write its `.prof` bytes (marshal, as the stdlib writes them) to memory that the caller

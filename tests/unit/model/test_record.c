@@ -41,6 +41,7 @@ static void fill_request(struct hp_request *req)
                                .gil_ns = HP_ABSENT,
                                .runqueue_ns = 13000,
                                .gc_ns = 0,
+                               .rss_growth_bytes = HP_ABSENT,
                                .bytes_in = 0,
                                .bytes_out = 20000,
                                .alloc_bytes = HP_ABSENT,

@@ -152,7 +152,7 @@ struct hp_cap_request {
     struct hp_notes notes; /* lists owned */
     uint32_t note_capacity[HP_NOTE_COUNT];
     uint32_t note_events;       /* for our own cost */
-    uint32_t *template_lines;   /* owned: of the parents, while the rows keep their sites */
+    uint32_t *template_sites;   /* owned: part of the rows' keys */
     struct hp_frame *frames;    /* owned: HP_FRAME_CAP an exception */
     const void *last_exception; /* identity only */
 };

@@ -60,7 +60,7 @@ void hp__cap_notes_free(struct hp_cap_request *request)
     hp_free(request->notes.exceptions);
     hp_free(request->notes.facts);
     hp_free(request->frames);
-    hp_free(request->template_lines);
+    hp_free(request->template_sites);
 }
 
 /* ---- garbage collection ---- */
@@ -159,16 +159,19 @@ static void book_template(struct hp_cap_lane *lane, struct hp_cap_request *reque
     lane->template_last = now;
 }
 
-static bool lines_room(struct hp_cap_request *request)
+static bool sites_room(struct hp_cap_request *request)
 {
-    if (request->template_lines == NULL) {
-        request->template_lines = hp_malloc(HP_TEMPLATE_CAP * sizeof *request->template_lines);
+    if (request->template_sites == NULL && !hp__cap_fails(request->cap, HP_FAIL_ALLOC)) {
+        request->template_sites = hp_malloc(HP_TEMPLATE_CAP * sizeof *request->template_sites);
     }
-    return request->template_lines != NULL;
+    if (request->template_sites == NULL) {
+        refuse(request, HP_NOTE_TEMPLATE);
+        return false;
+    }
+    return true;
 }
 
-uint32_t hp_cap_template(struct hp_cap_lane *lane, int kind, uint32_t sym, uint32_t name, uint32_t site,
-                         bool *fresh)
+uint32_t hp_cap_template(struct hp_cap_lane *lane, int kind, uint32_t sym, uint32_t site, bool *fresh)
 {
     struct hp_cap_request *request = noting(lane);
     *fresh = false;
@@ -179,32 +182,39 @@ uint32_t hp_cap_template(struct hp_cap_lane *lane, int kind, uint32_t sym, uint3
     uint32_t parent = lane->template_row - 1; /* none: HP_NODE_NONE */
     for (uint32_t i = notes->count[HP_NOTE_TEMPLATE]; i > 0; i--) {
         struct hp_template *row = &notes->templates[i - 1];
-        if (row->sym == sym && row->parent == parent && row->parent_line == site && row->name == name) {
+        if (row->sym == sym && row->parent == parent && request->template_sites[i - 1] == site) {
             row->count++;
             return i;
         }
     }
     struct hp_template *rows =
-        room(request, HP_NOTE_TEMPLATE, notes->templates, HP_TEMPLATE_CAP, sizeof *rows);
+        sites_room(request) ? room(request, HP_NOTE_TEMPLATE, notes->templates, HP_TEMPLATE_CAP, sizeof *rows)
+                            : NULL;
     if (rows == NULL) {
         return 0;
     }
     notes->templates = rows;
-    if (!lines_room(request)) {
-        refuse(request, HP_NOTE_TEMPLATE);
-        return 0;
-    }
-    request->template_lines[notes->count[HP_NOTE_TEMPLATE]] = 0;
-    rows[notes->count[HP_NOTE_TEMPLATE]++] = (struct hp_template){.t0_ns = hp_clock_ticks(),
-                                                                  .count = 1,
-                                                                  .parent = parent,
-                                                                  .lane = lane->index,
-                                                                  .sym = sym,
-                                                                  .name = name,
-                                                                  .parent_line = site,
-                                                                  .kind = (uint8_t)kind};
+    uint32_t index = notes->count[HP_NOTE_TEMPLATE]++;
+    request->template_sites[index] = site;
+    rows[index] = (struct hp_template){.t0_ns = hp_clock_ticks(),
+                                       .count = 1,
+                                       .parent = parent,
+                                       .lane = lane->index,
+                                       .sym = sym,
+                                       .kind = (uint8_t)kind};
     *fresh = true;
-    return notes->count[HP_NOTE_TEMPLATE];
+    return index + 1;
+}
+
+void hp_cap_template_tell(struct hp_cap_lane *lane, uint32_t row, uint32_t name, struct hp_cap_place place)
+{
+    struct hp_cap_request *request = noting(lane);
+    if (request != NULL && row != 0 && row <= request->notes.count[HP_NOTE_TEMPLATE]) {
+        struct hp_template *told = &request->notes.templates[row - 1];
+        told->name = name;
+        told->site_sym = place.site_sym;
+        told->site_line = place.site_line;
+    }
 }
 
 uint32_t hp_cap_template_enter(struct hp_cap_lane *lane, uint32_t row)
@@ -226,14 +236,6 @@ void hp_cap_template_leave(struct hp_cap_lane *lane, uint32_t before)
     if (request != NULL && before <= request->notes.count[HP_NOTE_TEMPLATE]) {
         book_template(lane, request, hp_clock_ticks());
         lane->template_row = before;
-    }
-}
-
-void hp_cap_template_line(struct hp_cap_lane *lane, uint32_t row, uint32_t line)
-{
-    struct hp_cap_request *request = noting(lane);
-    if (request != NULL && row != 0 && row <= request->notes.count[HP_NOTE_TEMPLATE]) {
-        request->template_lines[row - 1] = line; /* the row keeps the site until the end: it is its key */
     }
 }
 
@@ -348,11 +350,14 @@ void hp_cap_request_fact(struct hp_cap_request *request, int kind, uint32_t key,
     }
 }
 
-uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, bool literal)
+uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, enum hp_cap_text how)
 {
     char folded[HP_FOLD_BYTES];
     uint32_t id = 0;
-    struct hp_span8 kept = {folded, hp_fold(hp_str_make(text.p, text.n), literal, folded)};
+    struct hp_str kept = hp_utf8_cut(hp_str_make(text.p, text.n), HP_FOLD_BYTES);
+    if (how != HP_TEXT_RAW) {
+        kept = hp_str_make(folded, hp_fold(hp_str_make(text.p, text.n), how == HP_TEXT_LITERAL, folded));
+    }
     uint64_t key = hp_hash64(kept.p, kept.n, 0);
     if (hp_map_get(&cap->texts, key, &id)) {
         return id;
@@ -360,7 +365,7 @@ uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, bool literal)
     if (hp_map_count(&cap->texts) >= HP_TEXT_CAP) {
         return hp_cap_string(cap, (struct hp_span8){"<other>", 7});
     }
-    id = hp_cap_string(cap, kept);
+    id = hp_cap_string(cap, (struct hp_span8){kept.p, kept.n});
     if (hp_map_put(&cap->texts, key, id) != HP_OK) {
         hp_cap_error(cap);
     }
@@ -451,7 +456,6 @@ static void freeze_templates(struct hp_cap_request *request)
         if (row->parent != HP_NODE_NONE) {
             rows[row->parent].total_ns += row->total_ns;
         }
-        row->parent_line = request->template_lines[i - 1];
     }
 }
 

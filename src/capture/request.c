@@ -451,7 +451,7 @@ void hp__cap_calibrate(struct hp_cap *cap)
         bool fresh;
         uint64_t t0 = hp_clock_ticks();
         for (uint32_t i = 0; i < CALIBRATE_QUERIES; i++) {
-            uint32_t row = hp_cap_template(request->objects[0], 0, 1, 1, 1, &fresh);
+            uint32_t row = hp_cap_template(request->objects[0], 0, 1, 1, &fresh);
             hp_cap_template_leave(request->objects[0], hp_cap_template_enter(request->objects[0], row));
         }
         uint64_t ticks = (hp_clock_ticks() - t0) / CALIBRATE_QUERIES;

@@ -38,7 +38,8 @@ static void put_template(struct hp_buf *out, const struct hp_template *template)
     hp_buf_put_varint(out, template->lane);
     hp_buf_put_varint(out, template->sym);
     hp_buf_put_varint(out, template->name);
-    hp_buf_put_varint(out, template->parent_line);
+    hp_buf_put_varint(out, template->site_sym);
+    hp_buf_put_varint(out, template->site_line);
     hp_buf_put_u8(out, template->kind);
 }
 
@@ -139,7 +140,8 @@ static void get_template(struct hp_reader *in, struct hp_template *template)
     template->lane = get_u32(in);
     template->sym = get_u32(in);
     template->name = get_u32(in);
-    template->parent_line = get_u32(in);
+    template->site_sym = get_u32(in);
+    template->site_line = get_u32(in);
     template->kind = hp_reader_u8(in);
 }
 
@@ -193,7 +195,7 @@ static void get_fact(struct hp_reader *in, struct hp_fact *fact)
 static const struct {
     size_t size, least;
 } elements[HP_NOTE_COUNT] = {
-    [HP_NOTE_GC] = {sizeof(struct hp_gc), 7},     [HP_NOTE_TEMPLATE] = {sizeof(struct hp_template), 10},
+    [HP_NOTE_GC] = {sizeof(struct hp_gc), 7},     [HP_NOTE_TEMPLATE] = {sizeof(struct hp_template), 11},
     [HP_NOTE_LOG] = {sizeof(struct hp_log), 9},   [HP_NOTE_EXCEPTION] = {sizeof(struct hp_exception), 15},
     [HP_NOTE_FACT] = {sizeof(struct hp_fact), 3},
 };
@@ -305,6 +307,7 @@ void hp_notes_map(struct hp_notes *notes, const struct hp_id_maps *maps)
     for (uint32_t i = 0; i < notes->count[HP_NOTE_TEMPLATE]; i++) {
         map_id(maps->symbol, maps->ctx, &notes->templates[i].sym);
         map_id(maps->string, maps->ctx, &notes->templates[i].name);
+        map_id(maps->symbol, maps->ctx, &notes->templates[i].site_sym);
     }
     for (uint32_t i = 0; i < notes->count[HP_NOTE_LOG]; i++) {
         map_id(maps->string, maps->ctx, &notes->logs[i].logger);

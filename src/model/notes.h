@@ -34,16 +34,16 @@ struct hp_gc { /* one collection that ran on a thread of the request; the time i
 
 enum hp_template_kind { HP_TEMPLATE_WHOLE = 0, HP_TEMPLATE_BLOCK = 1, HP_TEMPLATE_MACRO = 2 };
 
-struct hp_template {      /* all runs of one part of a template from one line of the same parent */
-    uint64_t t0_ns;       /* of the first */
-    uint64_t total_ns;    /* with the parts that it includes, calls and overrides */
-    uint64_t self_ns;     /* without them; what the application does in its expressions is in here */
-    uint64_t count;       /* runs */
-    uint32_t parent;      /* index of an earlier one; HP_NODE_NONE: rendered by the application */
-    uint32_t lane;        /* of the first run */
-    uint32_t sym;         /* its code: file and line */
-    uint32_t name;        /* string: of the template, block or macro */
-    uint32_t parent_line; /* line of the parent template that asked for it; 0 unknown */
+struct hp_template {              /* all runs of one part of a template from one line of the same parent */
+    uint64_t t0_ns;               /* of the first */
+    uint64_t total_ns;            /* with the parts that it includes, calls and overrides */
+    uint64_t self_ns;             /* without them; what the application does in its expressions is in here */
+    uint64_t count;               /* runs */
+    uint32_t parent;              /* index of an earlier one; HP_NODE_NONE: rendered by the application */
+    uint32_t lane;                /* of the first run */
+    uint32_t sym;                 /* its code: file and line */
+    uint32_t name;                /* string: of the template, block or macro */
+    uint32_t site_sym, site_line; /* what asked for it: line of the parent template, or of the application */
     uint8_t kind;
 };
 

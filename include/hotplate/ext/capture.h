@@ -181,9 +181,10 @@ bool hp_cap_sql_inside(const struct hp_cap_lane *lane); /* between begin and end
 
 /* ---- notes: what a request does besides (monitor and above; each list is capped, what is refused is counted in the record) ---- */
 
-/* Free text as the id of a string: folded (values, secrets and ids replaced, at most 240 bytes) unless `literal`, a format string of the source: then only what
- * looks like a secret goes. At most 4,096 different ones a process, then "<other>". */
-uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, bool literal);
+/* Free text as the id of a string, at most 240 bytes of it. Folded: values, secrets and ids replaced. Literal: a format string of the source, only what looks
+ * like a secret goes. Raw: as it is. At most 4,096 different ones a process, then "<other>". */
+enum hp_cap_text { HP_TEXT_FOLDED, HP_TEXT_LITERAL, HP_TEXT_RAW };
+uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, enum hp_cap_text how);
 
 /* Collections are watched: a request without one has spent 0 in them. */
 void hp_cap_gc_watched(struct hp_cap_request *request);
@@ -191,12 +192,11 @@ void hp_cap_gc_watched(struct hp_cap_request *request);
 void hp_cap_gc_begin(struct hp_cap_lane *lane);
 void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected, uint64_t uncollectable);
 
-/* A run of a part of a template (kind as enum hp_template_kind, code and name of it) begins below the part that runs now, at `site` of that one's code. Returns
- * its row, 0: not kept; `*fresh`: tell the line by hp_cap_template_line. enter and leave surround each stretch in which the row runs (a generator is asked for
- * many values): leave gets what enter returned. Rows die with the request; they are numbers, and a foreign one does no harm. Hot: yes. */
-uint32_t hp_cap_template(struct hp_cap_lane *lane, int kind, uint32_t sym, uint32_t name, uint32_t site,
-                         bool *fresh);
-void hp_cap_template_line(struct hp_cap_lane *lane, uint32_t row, uint32_t line);
+/* A run of a part of a template (kind as enum hp_template_kind, its code) begins below the part that runs now, at `site` of what asked for it. Returns its
+ * row, 0: not kept; `*fresh`: tell its name and who asked. enter and leave surround each stretch in which the row runs (a generator is asked for many
+ * values): leave gets what enter returned. Rows die with the request; they are numbers, and a foreign one does no harm. Hot: yes. */
+uint32_t hp_cap_template(struct hp_cap_lane *lane, int kind, uint32_t sym, uint32_t site, bool *fresh);
+void hp_cap_template_tell(struct hp_cap_lane *lane, uint32_t row, uint32_t name, struct hp_cap_place place);
 uint32_t hp_cap_template_enter(struct hp_cap_lane *lane, uint32_t row);
 void hp_cap_template_leave(struct hp_cap_lane *lane, uint32_t before);
 

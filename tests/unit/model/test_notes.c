@@ -32,8 +32,8 @@ static void fill(struct sample *s)
     }
     s->gcs[0] = (struct hp_gc){100, 2000100, 40, 1, 1, 17, 2};
     s->gcs[1] = (struct hp_gc){.t0_ns = 300, .t1_ns = 400, .node = HP_NODE_NONE};
-    s->templates[0] = (struct hp_template){10, 900, 300, 1, HP_NODE_NONE, 0, 5, 6, 0, HP_TEMPLATE_WHOLE};
-    s->templates[1] = (struct hp_template){50, 600, 600, 40, 0, 1, 7, 8, 12, HP_TEMPLATE_MACRO};
+    s->templates[0] = (struct hp_template){10, 900, 300, 1, HP_NODE_NONE, 0, 5, 6, 4, 80, HP_TEMPLATE_WHOLE};
+    s->templates[1] = (struct hp_template){50, 600, 600, 40, 0, 1, 7, 8, 5, 12, HP_TEMPLATE_MACRO};
     s->logs[0] = (struct hp_log){70, 3, 12345, 1, 9, 10, 30, 11, 44};
     s->frames[0] = (struct hp_frame){20, 100};
     s->frames[1] = (struct hp_frame){21, 7};
@@ -186,7 +186,7 @@ static void map_reaches_every_id(void **state)
     struct hp_id_maps maps = {&add, plus, plus, plus, plus};
     fill(&s);
     hp_record_map(&s.record, &maps);
-    assert_true(s.templates[0].sym == 1005 && s.templates[1].name == 1008);
+    assert_true(s.templates[0].sym == 1005 && s.templates[1].name == 1008 && s.templates[1].site_sym == 1005);
     assert_true(s.logs[0].logger == 1009 && s.logs[0].message == 1010 && s.logs[0].site_sym == 1011);
     assert_true(s.exceptions[0].type == 1012 && s.exceptions[0].text == 1013 && s.exceptions[1].text == 0);
     assert_true(s.frames[0].sym == 1020 && s.frames[1].sym == 1021 && s.frames[1].line == 7);

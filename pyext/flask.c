@@ -9,7 +9,7 @@
  * Setup methods (before_request, add_url_rule …) are wrapped to remember which application line registered a library's function: that
  * is the place to edit when such a function runs with no application code on the stack.
  */
-#include "wrap.h"
+#include "notes.h"
 
 #include <string.h>
 
@@ -35,8 +35,8 @@ static size_t registered_count;
 
 static PyObject *context_var; /* owned: flask.globals' variable of the request's context */
 static PyObject *str_request_key, *str_method_key, *str_url_rule, *str_endpoint, *str_rule,
-    *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_module, *str_qualname,
-    *str_greenlet, *str_getcurrent, *str_parent, *str_gr_frame; /* owned */
+    *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_code, *str_greenlet,
+    *str_getcurrent, *str_parent, *str_gr_frame; /* owned */
 
 static size_t hash_pointer(const void *pointer)
 {
@@ -333,68 +333,6 @@ static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
 
 /* ---- exceptions ---- */
 
-static uint64_t fold_text(uint64_t hash, struct hp_span8 text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        hash = (hash ^ (unsigned char)text.p[i]) * 0x100000001b3ULL; /* FNV-1a: the same in every process */
-    }
-    return (hash ^ 0xff) * 0x100000001b3ULL;
-}
-
-/* Code that raised: the innermost application frame of the traceback, else the innermost of all. Borrowed from the traceback. */
-static PyCodeObject *raising_code(PyObject *traceback)
-{
-    PyCodeObject *found = NULL;
-    bool found_app = false;
-    for (PyTracebackObject *at = (PyTracebackObject *)traceback; at != NULL; at = at->tb_next) {
-        PyCodeObject *code = PyFrame_GetCode(at->tb_frame);
-        bool is_app = (hp_code_flags(code) & HP_X_APP) != 0;
-        if (is_app || !found_app) {
-            found = code;
-            found_app = is_app;
-        }
-        Py_DECREF(code); /* the frame holds it */
-    }
-    return found;
-}
-
-static PyObject *type_name(PyObject *exception)
-{
-    PyObject *type = (PyObject *)Py_TYPE(exception);
-    PyObject *module = hp_attribute(type, str_module), *name = hp_attribute(type, str_qualname);
-    PyObject *text = NULL;
-    if (name != NULL) {
-        bool plain = module == NULL || !PyUnicode_Check(module) ||
-                     PyUnicode_CompareWithASCIIString(module, "builtins") == 0;
-        text = plain ? Py_NewRef(name) : PyUnicode_FromFormat("%U.%U", module, name);
-    }
-    Py_XDECREF(module);
-    Py_XDECREF(name);
-    return text;
-}
-
-void hp_note_exception(struct hp_cap_request *request, PyObject *exception)
-{
-    struct hp_pending pending = hp_pending_save();
-    PyObject *name = type_name(exception);
-    PyObject *traceback = PyException_GetTraceback(exception);
-    PyCodeObject *code = raising_code(traceback);
-    uint64_t group = fold_text(0xcbf29ce484222325ULL, hp_utf8(name));
-    if (code != NULL) {
-        PyObject *shown =
-            hp_ext.places == NULL ? NULL : PyDict_GetItemWithError(hp_ext.places, code->co_filename);
-        group = fold_text(group, hp_utf8(shown != NULL && PyTuple_Check(shown) ? PyTuple_GET_ITEM(shown, 0)
-                                                                               : code->co_filename));
-        group = fold_text(group, hp_utf8(code->co_qualname));
-    }
-    hp_cap_request_exception(request, hp_cap_string(hp_ext.cap, hp_utf8(name)), group != 0 ? group : 1);
-    hp_cap_request_flag(request, HP_X_REQ_EXCEPTION);
-    Py_XDECREF(traceback);
-    Py_XDECREF(name);
-    hp_swallow();
-    hp_pending_restore(pending);
-}
-
 /* Flask.handle_exception(self, e) or (self, context, e): called for what no error handler took. */
 static PyObject *on_exception(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                               size_t nargsf, PyObject *names)
@@ -407,6 +345,30 @@ static PyObject *on_exception(struct hp_wrap *wrap, struct hp_cap_lane *lane, Py
         }
     }
     return hp_wrap_call(wrap, args, nargsf, names);
+}
+
+/* Flask.handle_user_exception: an error handler answers, or it raises again. HTTP exceptions are answers, not failures, unless their code says so. */
+static PyObject *on_user_exception(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                                   size_t nargsf, PyObject *names)
+{
+    PyObject *exception = NULL;
+    for (Py_ssize_t i = 1; exception == NULL && i < PyVectorcall_NARGS(nargsf); i++) {
+        exception = PyExceptionInstance_Check(args[i]) ? Py_NewRef(args[i]) : NULL;
+    }
+    hp_cap_lane_ref(lane);
+    PyObject *result = hp_wrap_call(wrap, args, nargsf, names);
+    if (result != NULL && exception != NULL) {
+        PyObject *code = hp_attribute(exception, str_code);
+        long number = code != NULL && PyLong_Check(code) ? PyLong_AsLong(code) : 0;
+        if (number < 100 || number >= 500) {
+            hp_exception_note(lane, exception, HP_X_EXCEPTION_HANDLED);
+        }
+        Py_XDECREF(code);
+        hp_swallow();
+    }
+    hp_cap_lane_unref(lane);
+    Py_XDECREF(exception);
+    return result;
 }
 
 /* ---- hooks ---- */
@@ -432,7 +394,8 @@ static int hook_app(PyObject *module)
     for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
         failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);
     }
-    failed = failed || hp_wrap_method(cls, "handle_exception", on_exception, 0, 0);
+    failed = failed || hp_wrap_method(cls, "handle_exception", on_exception, 0, 0) != 0 ||
+             hp_wrap_method(cls, "handle_user_exception", on_user_exception, 0, 0) != 0;
     PyObject *call = failed ? NULL : PyObject_GetAttrString(cls, "__call__");
     PyCodeObject *code = call == NULL ? NULL : hp_code_of(call);
     if (code != NULL) {
@@ -491,8 +454,7 @@ int hp_flask_init(PyObject *module)
                  {&str_request, "request"},
                  {&str_app, "app"},
                  {&str_dispatch, "dispatch_request"},
-                 {&str_module, "__module__"},
-                 {&str_qualname, "__qualname__"},
+                 {&str_code, "code"},
                  {&str_greenlet, "greenlet"},
                  {&str_getcurrent, "getcurrent"},
                  {&str_parent, "parent"},

@@ -1,0 +1,76 @@
+/* gc.c -- pauses of the garbage collector, by one callable in gc.callbacks.
+ *
+ * A collection runs on the thread whose allocation set it off, with the GIL, so the pause is that lane's CPU time; whoever waits
+ * meanwhile waits for the GIL. We stand first in the list: what others' callbacks do at the start is in the pause, what they do at the end is not.
+ */
+#include "notes.h"
+
+static PyObject *watcher;                                         /* owned */
+static PyObject *callbacks;                                       /* owned: the list gc.callbacks */
+static PyObject *str_generation, *str_collected, *str_uncollectable; /* owned */
+
+static uint64_t number_of(PyObject *info, PyObject *key)
+{
+    PyObject *value = PyDict_Check(info) ? PyDict_GetItemWithError(info, key) : NULL; /* borrowed */
+    long long number = value != NULL ? PyLong_AsLongLong(value) : 0;
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+    }
+    return number > 0 ? (uint64_t)number : 0;
+}
+
+static PyObject *on_collection(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    struct hp_cap_lane *lane = hp_ext.cap != NULL && n == 2 && PyUnicode_Check(args[0]) ? hp_lane_here() : NULL;
+    if (lane == NULL || hp_cap_should_fail(hp_ext.cap, "callback")) {
+        Py_RETURN_NONE;
+    }
+    if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {
+        hp_cap_gc_begin(lane);
+    } else {
+        hp_cap_gc_end(lane, (int)number_of(args[1], str_generation), number_of(args[1], str_collected),
+                      number_of(args[1], str_uncollectable));
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef watcher_def = {"hotplate_gc", (PyCFunction)(void (*)(void))on_collection, METH_FASTCALL, NULL};
+
+static bool watch(void)
+{
+    if (watcher == NULL) {
+        watcher = PyCFunction_New(&watcher_def, NULL);
+    }
+    if (callbacks == NULL) {
+        PyObject *gc = PyImport_ImportModule("gc");
+        callbacks = gc == NULL ? NULL : PyObject_GetAttrString(gc, "callbacks");
+        Py_XDECREF(gc);
+    }
+    return watcher != NULL && callbacks != NULL && PyList_Check(callbacks) &&
+           (PySequence_Contains(callbacks, watcher) != 0 || PyList_Insert(callbacks, 0, watcher) == 0);
+}
+
+void hp_gc_watch(void)
+{
+    if (callbacks != NULL && PyList_Check(callbacks) && PyList_GET_SIZE(callbacks) > 0 &&
+        PyList_GET_ITEM(callbacks, 0) == watcher) {
+        return;
+    }
+    struct hp_pending pending = hp_pending_save();
+    if (!watch()) {
+        hp_swallow();
+    }
+    hp_pending_restore(pending);
+}
+
+int hp_gc_init(PyObject *module)
+{
+    (void)module;
+    if (str_generation == NULL && ((str_generation = PyUnicode_InternFromString("generation")) == NULL ||
+                                   (str_collected = PyUnicode_InternFromString("collected")) == NULL ||
+                                   (str_uncollectable = PyUnicode_InternFromString("uncollectable")) == NULL)) {
+        return -1;
+    }
+    return 0;
+}

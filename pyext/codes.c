@@ -16,6 +16,7 @@ enum { FLAG_APP = 1, FLAG_FRAMEWORK = 2, FLAG_OWN = 4, FLAG_TEMPLATE = 8, FLAG_M
 static struct hp_places *places; /* owned */
 static PyObject *seen_path;      /* owned: the sys.path list that the roots were taken from */
 static Py_ssize_t seen_path_size;
+static PyObject *str_debug_info; /* owned */
 
 struct hp_span8 hp_utf8(PyObject *text)
 {
@@ -139,7 +140,8 @@ static PyObject *verdict_of(PyObject *filename)
 
 /* ---- code objects ---- */
 
-static uintptr_t intern_code(PyCodeObject *code)
+/* `line`: of the definition, as it is shown. */
+static uintptr_t intern_code(PyCodeObject *code, uint32_t line)
 {
     struct hp_pending pending = hp_pending_save();
     uintptr_t extra = 0;
@@ -149,7 +151,7 @@ static uintptr_t intern_code(PyCodeObject *code)
         int flags = ((own & FLAG_APP) ? HP_X_APP : 0) | ((own & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0);
         uint32_t id = hp_cap_symbol(hp_ext.cap, (own & FLAG_TEMPLATE) ? HP_X_SYM_TEMPLATE : HP_X_SYM_PYTHON,
                                     flags, hp_utf8(PyTuple_GET_ITEM(verdict, 0)), hp_utf8(code->co_qualname),
-                                    hp_utf8(code->co_filename), (uint32_t)code->co_firstlineno);
+                                    hp_utf8(code->co_filename), line);
         extra = ((uintptr_t)id + 1) << 8 | (uintptr_t)own;
         if (hp_code_set_extra(code, hp_ext.code_index, extra) != 0) {
             hp_cap_error(hp_ext.cap);
@@ -164,7 +166,7 @@ static uintptr_t intern_code(PyCodeObject *code)
 static inline uintptr_t extra_of(PyCodeObject *code)
 {
     uintptr_t extra = hp_code_get_extra(code, hp_ext.code_index);
-    return extra != 0 ? extra : intern_code(code);
+    return extra != 0 ? extra : intern_code(code, (uint32_t)code->co_firstlineno);
 }
 
 uint32_t hp_code_symbol(PyCodeObject *code)
@@ -193,6 +195,86 @@ bool hp_code_mark(PyCodeObject *code)
            hp_code_set_extra(code, hp_ext.code_index, extra | FLAG_MARKED) == 0;
 }
 
+/* ---- templates: lines of the code that Jinja generates, as lines of the template ---- */
+
+/* Jinja leaves "7=12&8=15" (template line = code line, ascending) in the module of the code: the template's line is that of the last pair at or
+ * before the code's. */
+static uint32_t template_line(struct hp_span8 pairs, uint32_t line)
+{
+    uint32_t shown = 1, number = 0, left = 0;
+    for (size_t i = 0; i <= pairs.n; i++) {
+        char c = i < pairs.n ? pairs.p[i] : '&';
+        if (c >= '0' && c <= '9') {
+            number = number * 10 + (uint32_t)(c - '0');
+        } else if (c == '=') {
+            left = number;
+            number = 0;
+        } else {
+            if (number > line || left == 0) {
+                break;
+            }
+            shown = left;
+            number = left = 0;
+        }
+    }
+    return shown;
+}
+
+/* `globals` is borrowed; what is no compiled template keeps its line. */
+static uint32_t line_in(PyObject *globals, uint32_t line)
+{
+    PyObject *pairs =
+        globals != NULL && PyDict_Check(globals) ? PyDict_GetItem(globals, str_debug_info) : NULL;
+    return pairs != NULL && PyUnicode_Check(pairs) ? template_line(hp_utf8(pairs), line) : line;
+}
+
+bool hp_code_is_template(PyCodeObject *code)
+{
+    return (extra_of(code) & FLAG_TEMPLATE) != 0;
+}
+
+uint32_t hp_frame_line(hp_frame *frame)
+{
+    PyCodeObject *code = hp_frame_code(frame);
+    uint32_t line = hp_code_line(code, hp_frame_lasti(frame));
+    return hp_code_is_template(code) ? line_in(frame->f_globals, line) : line;
+}
+
+uint32_t hp_code_shown_line(PyCodeObject *code, PyFrameObject *frame, uint32_t line)
+{
+    if (!hp_code_is_template(code)) {
+        return line;
+    }
+    PyObject *globals = PyFrame_GetGlobals(frame);
+    line = line_in(globals, line);
+    Py_XDECREF(globals);
+    return line;
+}
+
+static void intern_template(PyCodeObject *code, PyObject *globals, int depth)
+{
+    if (hp_code_get_extra(code, hp_ext.code_index) == 0) {
+        (void)intern_code(code, line_in(globals, (uint32_t)code->co_firstlineno));
+    }
+    for (Py_ssize_t i = 0; depth < 8 && i < PyTuple_GET_SIZE(code->co_consts); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i);
+        if (PyCode_Check(constant)) {
+            intern_template((PyCodeObject *)constant, globals, depth + 1);
+        }
+    }
+}
+
+void hp_code_template(PyObject *function)
+{
+    intern_template((PyCodeObject *)PyFunction_GET_CODE(function), PyFunction_GET_GLOBALS(function), 0);
+}
+
+int hp_codes_init(void)
+{
+    return str_debug_info == NULL && (str_debug_info = PyUnicode_InternFromString("debug_info")) == NULL ? -1
+                                                                                                         : 0;
+}
+
 PyCodeObject *hp_place_stop;
 
 struct hp_cap_place hp_place_now(void)
@@ -208,7 +290,7 @@ struct hp_cap_place hp_place_now(void)
         uintptr_t extra = extra_of(code);
         if (extra & FLAG_APP) {
             place.site_sym = (uint32_t)(extra >> 8) - 1;
-            place.site_line = hp_code_line(code, hp_frame_lasti(frame));
+            place.site_line = hp_frame_line(frame);
             place.via_sym = via;
             return place;
         }

@@ -69,7 +69,7 @@ static void enter(hp_frame *frame, hp_frame *caller, bool resume)
     uint32_t sym = hp_code_symbol(frame->f_code);
     uint32_t site = caller != NULL ? (uint32_t)hp_frame_lasti(caller) : 0;
     if (__builtin_expect(hp_cap_enter(hp_tls.lane, sym, site, frame, resume), 0)) {
-        hp_cap_line(hp_tls.lane, caller != NULL ? hp_code_line(caller->f_code, (int)site) : 0);
+        hp_cap_line(hp_tls.lane, caller != NULL ? hp_frame_line(caller) : 0);
     }
 }
 
@@ -135,7 +135,7 @@ static int on_profile(PyObject *self, PyFrameObject *object, int what, PyObject 
         uint32_t sym = hp_cfunction_symbol(arg, NULL);
         uint32_t site = (uint32_t)hp_frame_lasti(frame);
         if (sym != 0 && hp_tls.want_c && hp_cap_enter(hp_tls.lane, sym, site, marked, false)) {
-            hp_cap_line(hp_tls.lane, hp_code_line(frame->f_code, (int)site));
+            hp_cap_line(hp_tls.lane, hp_frame_line(frame));
         }
         break;
     }

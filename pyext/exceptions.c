@@ -72,7 +72,8 @@ static uint32_t text_of(PyObject *exception)
     for (Py_ssize_t i = 0; args != NULL && PyTuple_Check(args) && i < PyTuple_GET_SIZE(args); i++) {
         PyObject *arg = PyTuple_GET_ITEM(args, i);
         if (PyUnicode_Check(arg) && PyErr_GivenExceptionMatches(exception, PyExc_KeyError)) {
-            return hp_cap_text(hp_ext.cap, (struct hp_span8){"<str>", 5}, HP_TEXT_LITERAL); /* a key is a value */
+            return hp_cap_text(hp_ext.cap, (struct hp_span8){"<str>", 5},
+                               HP_TEXT_LITERAL); /* a key is a value */
         }
         if (PyUnicode_Check(arg)) {
             return hp_cap_text(hp_ext.cap, hp_utf8(arg), HP_TEXT_FOLDED);

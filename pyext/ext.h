@@ -115,6 +115,14 @@ const void *hp_frame_id_now(void);
 
 /* Symbol id of a code object (0 when it cannot be had), interned at first sight. Never raises. Hot after the first call. */
 uint32_t hp_code_symbol(PyCodeObject *code);
+/* Whether it is code that Jinja compiled a template to. */
+bool hp_code_is_template(PyCodeObject *code);
+/* Line that the frame is at, and `line` of a frame's code, as they are shown: of the template where the code was generated from one. Never raise. */
+uint32_t hp_frame_line(hp_frame *frame);
+uint32_t hp_code_shown_line(PyCodeObject *code, PyFrameObject *frame, uint32_t line);
+/* Intern the code of a compiled template's function and what is defined within, with the template's lines. */
+void hp_code_template(PyObject *function);
+int hp_codes_init(void); /* 0, or -1 with an exception */
 /* Flags (HP_X_APP …) of a code object's symbol. */
 int hp_code_flags(PyCodeObject *code);
 /* The same of a file by its co_filename. Never raises. */

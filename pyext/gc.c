@@ -5,8 +5,8 @@
  */
 #include "notes.h"
 
-static PyObject *watcher;                                         /* owned */
-static PyObject *callbacks;                                       /* owned: the list gc.callbacks */
+static PyObject *watcher;                                            /* owned */
+static PyObject *callbacks;                                          /* owned: the list gc.callbacks */
 static PyObject *str_generation, *str_collected, *str_uncollectable; /* owned */
 
 static uint64_t number_of(PyObject *info, PyObject *key)
@@ -22,7 +22,8 @@ static uint64_t number_of(PyObject *info, PyObject *key)
 static PyObject *on_collection(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    struct hp_cap_lane *lane = hp_ext.cap != NULL && n == 2 && PyUnicode_Check(args[0]) ? hp_lane_here() : NULL;
+    struct hp_cap_lane *lane =
+        hp_ext.cap != NULL && n == 2 && PyUnicode_Check(args[0]) ? hp_lane_here() : NULL;
     if (lane == NULL || hp_cap_should_fail(hp_ext.cap, "callback")) {
         Py_RETURN_NONE;
     }
@@ -35,7 +36,8 @@ static PyObject *on_collection(PyObject *self, PyObject *const *args, Py_ssize_t
     Py_RETURN_NONE;
 }
 
-static PyMethodDef watcher_def = {"hotplate_gc", (PyCFunction)(void (*)(void))on_collection, METH_FASTCALL, NULL};
+static PyMethodDef watcher_def = {"hotplate_gc", (PyCFunction)(void (*)(void))on_collection, METH_FASTCALL,
+                                  NULL};
 
 static bool watch(void)
 {
@@ -67,9 +69,10 @@ void hp_gc_watch(void)
 int hp_gc_init(PyObject *module)
 {
     (void)module;
-    if (str_generation == NULL && ((str_generation = PyUnicode_InternFromString("generation")) == NULL ||
-                                   (str_collected = PyUnicode_InternFromString("collected")) == NULL ||
-                                   (str_uncollectable = PyUnicode_InternFromString("uncollectable")) == NULL)) {
+    if (str_generation == NULL &&
+        ((str_generation = PyUnicode_InternFromString("generation")) == NULL ||
+         (str_collected = PyUnicode_InternFromString("collected")) == NULL ||
+         (str_uncollectable = PyUnicode_InternFromString("uncollectable")) == NULL)) {
         return -1;
     }
     return 0;

@@ -115,6 +115,14 @@ static void table_set(void *greenlet, struct hp_cap_lane *lane, bool want_c)
 
 static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
 {
+    if (hp_tls.lane != lane) { /* what this thread allocates is the lane's from here on */
+        if (hp_tls.lane != NULL) {
+            hp_cap_alloc_end(hp_tls.lane);
+        }
+        if (lane != NULL) {
+            hp_cap_alloc_begin(lane);
+        }
+    }
     hp_tls.lane = lane;
     hp_tls.tstate = PyThreadState_Get();
     hp_tls.greenlet = greenlet;

@@ -31,7 +31,8 @@ static uint32_t message_id(PyObject *record)
     PyObject *msg = hp_generic_get(record, str_msg), *args = hp_generic_get(record, str_args);
     uint32_t id = 0;
     if (msg != NULL && PyUnicode_Check(msg)) {
-        bool literal = args != NULL && args != Py_None && !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0);
+        bool literal =
+            args != NULL && args != Py_None && !(PyTuple_Check(args) && PyTuple_GET_SIZE(args) == 0);
         id = literal ? literal_id(msg) : hp_cap_text(hp_ext.cap, hp_utf8(msg), HP_TEXT_FOLDED);
     } else if (msg != NULL) {
         const char *type = Py_TYPE(msg)->tp_name;
@@ -59,7 +60,8 @@ static void note(struct hp_cap_lane *lane, PyObject *record, uint64_t t0)
     long number = level != NULL && PyLong_Check(level) ? PyLong_AsLong(level) : 0;
     uint32_t logger = hp_cap_text(hp_ext.cap, hp_utf8(name), HP_TEXT_RAW);
     hp_swallow();
-    hp_cap_log(lane, number > 0 && number < 1000 ? (int)number : 0, logger, message_id(record), hp_place_or_view(), t0);
+    hp_cap_log(lane, number > 0 && number < 1000 ? (int)number : 0, logger, message_id(record),
+               hp_place_or_view(), t0);
     note_exception(lane, record);
     Py_XDECREF(name);
     Py_XDECREF(level);
@@ -68,8 +70,8 @@ static void note(struct hp_cap_lane *lane, PyObject *record, uint64_t t0)
 }
 
 /* Logger.handle(self, record). */
-static PyObject *on_handle(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args, size_t nargsf,
-                           PyObject *names)
+static PyObject *on_handle(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                           size_t nargsf, PyObject *names)
 {
     if (hp_cap_lane_level(lane) < HP_X_LEVEL_MONITOR || PyVectorcall_NARGS(nargsf) < 2 ||
         hp_cap_should_fail(hp_ext.cap, "callback")) {
@@ -105,7 +107,8 @@ int hp_logs_init(PyObject *module)
                  {&str_args, "args"},
                  {&str_exc_info, "exc_info"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (*names[i].where == NULL && (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {
+        if (*names[i].where == NULL &&
+            (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {
             return -1;
         }
     }

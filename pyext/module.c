@@ -3,7 +3,7 @@
  * One interpreter a process is served (capture is per process); another one that imports the module gets an ImportError, which the Python
  * face turns into one line. Functions here parse arguments, call the core and convert; errors of the core become exceptions in raise_err.
  */
-#include "ext.h"
+#include "notes.h"
 
 #include <string.h>
 
@@ -25,8 +25,8 @@ static PyObject *not_started(void)
 PyDoc_STRVAR(
     start_doc,
     "start(*, store=None, level=1, c_functions=False, max_store_bytes=0, max_age_ns=0, ring_bytes=0,\n"
-    "      no_threads=False, slow_ns=0, budget=0.0, flight_ns=-1, interpreter='', command='', revision='') "
-    "-> int\n\n"
+    "      no_threads=False, slow_ns=0, budget=0.0, flight_ns=-1, interpreter='', command='', revision='',\n"
+    "      alloc=1) -> int\n\n"
     "Start the capture of this process. store: path of the SQLite file, None to keep nothing. level: 0 "
     "count, 1 monitor,\n"
     "2 sample, 3 trace. Returns 0, or why tracing cannot be had (2 no free tool id, 4 unsupported): requests "
@@ -40,19 +40,19 @@ PyDoc_STRVAR(
 static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     (void)self;
-    static char *names[] = {
-        "store",   "level",  "c_functions", "max_store_bytes", "max_age_ns", "ring_bytes", "no_threads",
-        "slow_ns", "budget", "flight_ns",   "interpreter",     "command",    "revision",   NULL};
+    static char *names[] = {"store",       "level",      "c_functions", "max_store_bytes", "max_age_ns",
+                            "ring_bytes",  "no_threads", "slow_ns",     "budget",          "flight_ns",
+                            "interpreter", "command",    "revision",    "alloc",           NULL};
     struct hp_cap_config config;
     memset(&config, 0, sizeof config);
     const char *store = NULL, *interpreter = "", *command = "", *revision = "";
-    int level = HP_X_LEVEL_MONITOR, c_functions = 0, no_threads = 0;
+    int level = HP_X_LEVEL_MONITOR, c_functions = 0, no_threads = 0, alloc = HP_X_ALLOC_REQUESTS;
     double budget = 0;
     long long flight_ns = -1;
     unsigned long long max_store = 0, max_age = 0, ring = 0, slow = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdLsss", names, &store, &level, &c_functions,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdLsssi", names, &store, &level, &c_functions,
                                      &max_store, &max_age, &ring, &no_threads, &slow, &budget, &flight_ns,
-                                     &interpreter, &command, &revision)) {
+                                     &interpreter, &command, &revision, &alloc)) {
         return NULL;
     }
     if (level < HP_X_LEVEL_COUNT || level > HP_X_LEVEL_TRACE) {
@@ -78,6 +78,10 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
     hp_lane_find_greenlets();
     hp_ext.started = true;
     hp_ext.level = level;
+    if (level >= HP_X_LEVEL_MONITOR) {
+        hp_alloc_start(alloc);
+        hp_gc_watch();
+    }
     if (flight_ns >= 0 && level < HP_X_LEVEL_TRACE && hp_recorder_start() == 0 &&
         hp_cap_flight(hp_ext.cap, (uint64_t)flight_ns) != HP_OK) {
         hp_cap_error(hp_ext.cap);
@@ -232,7 +236,9 @@ static int module_exec(PyObject *module)
         hp_ext.code_index = hp_code_extra_index();
     }
     if (hp_wsgi_init(module) != 0 || hp_flask_init(module) != 0 || hp_threads_init(module) != 0 ||
-        hp_sql_init(module) != 0) {
+        hp_sql_init(module) != 0 || hp_codes_init() != 0 || hp_gc_init(module) != 0 ||
+        hp_logs_init(module) != 0 || hp_exceptions_init(module) != 0 || hp_jinja_init(module) != 0 ||
+        hp_facts_init(module) != 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", HP_VERSION_TEXT);

@@ -57,7 +57,7 @@ static PyObject *enter(PyObject *const *args, bool resume)
     uint32_t sym = hp_code_symbol((PyCodeObject *)args[0]);
     uint32_t site = caller != NULL ? (uint32_t)hp_frame_lasti(caller) : 0;
     if (__builtin_expect(hp_cap_enter(hp_tls.lane, sym, site, frame, resume), 0)) {
-        hp_cap_line(hp_tls.lane, caller != NULL ? hp_code_line(hp_frame_code(caller), (int)site) : 0);
+        hp_cap_line(hp_tls.lane, caller != NULL ? hp_frame_line(caller) : 0);
     }
     Py_RETURN_NONE;
 }
@@ -131,7 +131,7 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObje
     uint32_t sym = hp_cfunction_symbol(args[2], function ? NULL : args[3]);
     uint32_t site = (uint32_t)hp_frame_lasti(frame);
     if (sym != 0 && hp_cap_enter(hp_tls.lane, sym, site, (const void *)((uintptr_t)frame | C_MARK), false)) {
-        hp_cap_line(hp_tls.lane, hp_code_line(hp_frame_code(frame), (int)site));
+        hp_cap_line(hp_tls.lane, hp_frame_line(frame));
     }
     Py_RETURN_NONE;
 }

@@ -221,6 +221,23 @@ int hp_wrap_method(PyObject *cls, const char *name, hp_wrap_handler handler, int
     return 0;
 }
 
+int hp_wrap_class_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags)
+{
+    PyObject *own = PyType_Check(cls) ? PyDict_GetItemString(((PyTypeObject *)cls)->tp_dict, name) : NULL;
+    PyObject *function =
+        own != NULL && Py_IS_TYPE(own, &PyClassMethod_Type) ? PyObject_GetAttrString(own, "__func__") : NULL;
+    int failed = 0;
+    if (function != NULL && !is_wrapped(function, handler)) {
+        PyObject *wrap = wrap_new(function, handler, tag, flags);
+        PyObject *method = wrap == NULL ? NULL : PyClassMethod_New(wrap);
+        failed = method == NULL || PyObject_SetAttrString(cls, name, method) != 0;
+        Py_XDECREF(method);
+        Py_XDECREF(wrap);
+    }
+    Py_XDECREF(function);
+    return failed || PyErr_Occurred() ? -1 : 0;
+}
+
 int hp_wrap_function(PyObject *module, const char *name, hp_wrap_handler handler, int tag, int flags)
 {
     PyObject *dict = PyModule_Check(module) ? PyModule_GetDict(module) : NULL;

@@ -44,6 +44,8 @@ int hp_wrap_init(PyObject *module);
 int hp_wrap_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
 /* The same only if `cls` itself defines it. */
 int hp_wrap_own_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
+/* A class method that `cls` itself defines. */
+int hp_wrap_class_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
 /* A function of a module's namespace. */
 int hp_wrap_function(PyObject *module, const char *name, hp_wrap_handler handler, int tag, int flags);
 /* The function below all of our wrappers and all __wrapped__; new reference. */

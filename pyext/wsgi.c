@@ -9,7 +9,7 @@
  * whatever has a length, wsgi.file_wrapper's, and file-like objects; such a request ends when the call returns, and says so.
  * On any failure of ours the application is called as if we were not there.
  */
-#include "ext.h"
+#include "notes.h"
 
 #include <string.h>
 
@@ -67,10 +67,17 @@ static void take_route(Call *call)
     }
 }
 
-static void note_exception(struct hp_cap_request *request, PyObject *type)
+static void note_exception(struct hp_cap_request *request, const struct hp_pending *pending)
 {
-    struct hp_span8 name = {((PyTypeObject *)type)->tp_name, strlen(((PyTypeObject *)type)->tp_name)};
-    hp_cap_request_exception(request, hp_cap_string(hp_ext.cap, name), 0);
+    if (pending->value != NULL && PyExceptionInstance_Check(pending->value)) {
+        if (pending->traceback != NULL) { /* before 3.12 it is not on the exception yet */
+            (void)PyException_SetTraceback(pending->value, pending->traceback);
+        }
+        hp_note_exception(request, pending->value);
+        return;
+    }
+    const char *name = pending->type != NULL ? ((PyTypeObject *)pending->type)->tp_name : "";
+    hp_cap_request_exception(request, hp_cap_string(hp_ext.cap, (struct hp_span8){name, strlen(name)}), 0);
     hp_cap_request_flag(request, HP_X_REQ_EXCEPTION);
 }
 
@@ -318,8 +325,7 @@ static PyObject *body_next(Body *self)
     self->ended = true;
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_StopIteration)) {
         struct hp_pending pending = hp_pending_save();
-        note_exception(self->call->request,
-                       pending.type != NULL ? pending.type : (PyObject *)Py_TYPE(pending.value));
+        note_exception(self->call->request, &pending);
         hp_pending_restore(pending);
     }
     return NULL;
@@ -522,6 +528,13 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
         hp_cap_request_level_reason(call->request, level, hp_ext.trace_reason);
     }
     hp_cap_request_bytes(call->request, content_length(env), 0);
+    if (effective >= HP_X_LEVEL_MONITOR && done == NULL) {
+        hp_gc_watch();
+        hp_cap_gc_watched(call->request);
+    }
+    if (done == NULL) {
+        hp_facts_note(call->request, env, app);
+    }
     return call;
 }
 
@@ -557,8 +570,7 @@ static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObj
     }
     if (body == NULL) {
         struct hp_pending pending = hp_pending_save();
-        note_exception(call->request,
-                       pending.type != NULL ? pending.type : (PyObject *)Py_TYPE(pending.value));
+        note_exception(call->request, &pending);
         hp_pending_restore(pending);
         finish(call);
         return NULL;

@@ -112,7 +112,7 @@ static void note_config(struct hp_cap_request *request, PyObject *app)
         if (text != NULL) {
             struct hp_span8 shown = config[i].secret ? SECRET : hp_utf8(text);
             hp_cap_request_fact(request, HP_X_FACT_CONFIG, config[i].name,
-                                hp_cap_text(hp_ext.cap, shown, HP_TEXT_FOLDED));
+                                hp_cap_text(hp_ext.cap, shown, HP_TEXT_RAW));
             Py_DECREF(text);
         }
     }

@@ -34,8 +34,8 @@ PyDoc_STRVAR(
     "captured at monitor level. budget: share of the application's CPU time that capturing may cost on each\n"
     "route before its level is lowered, 0 no limit. flight_ns: below level 3 keep the tree of requests that "
     "fail or\n"
-    "take as long, 0: longer than 99 % of the route's, -1: no flight recorder. A second call changes the "
-    "level only.");
+    "take as long, 0: longer than 99 % of the route's, -1: no flight recorder. alloc: count "
+    "allocations\n0 not, 1 by request, 2 by node, too. A second call changes the level only.");
 
 static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {

@@ -181,7 +181,7 @@ void hp_recorder_enter(PyCodeObject *code, hp_frame *frame, bool resume)
     hp_frame *from = recorded_caller(caller);
     uint32_t site = from != NULL ? (uint32_t)hp_frame_lasti(from) : 0;
     if (hp_cap_enter(hp_tls.lane, hp_code_symbol(code), site, frame, resume)) {
-        hp_cap_line(hp_tls.lane, from != NULL ? hp_code_line(hp_frame_code(from), (int)site) : 0);
+        hp_cap_line(hp_tls.lane, from != NULL ? hp_frame_line(from) : 0);
     }
 }
 

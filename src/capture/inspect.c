@@ -164,11 +164,113 @@ static void put_statements(struct hp_json *json, struct hp_cap *cap, const struc
     hp_json_array_end(json);
 }
 
+static void put_templates(struct hp_json *json, struct hp_cap *cap, const struct hp_notes *notes)
+{
+    hp_json_key(json, "templates");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_TEMPLATE]; i++) {
+        const struct hp_template *row = &notes->templates[i];
+        hp_json_object_begin(json);
+        hp_json_kv_str(json, "name", hp_dict_string(cap->dict, row->name));
+        hp_json_kv_u64(json, "kind", row->kind);
+        hp_json_kv_i64(json, "parent", row->parent == HP_NODE_NONE ? -1 : (int64_t)row->parent);
+        hp_json_kv_u64(json, "count", row->count);
+        hp_json_kv_u64(json, "total_ns", row->total_ns);
+        hp_json_kv_u64(json, "self_ns", row->self_ns);
+        hp_json_kv_str(json, "code", hp_dict_symbol(cap->dict, row->sym).file);
+        hp_json_kv_u64(json, "code_line", hp_dict_symbol(cap->dict, row->sym).line);
+        put_site(json, cap, row->site_sym, row->site_line, 0);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_exceptions(struct hp_json *json, struct hp_cap *cap, const struct hp_notes *notes)
+{
+    hp_json_key(json, "exceptions");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_EXCEPTION]; i++) {
+        const struct hp_exception *exception = &notes->exceptions[i];
+        hp_json_object_begin(json);
+        hp_json_kv_str(json, "type", hp_dict_string(cap->dict, exception->type));
+        hp_json_kv_str(json, "text", hp_dict_string(cap->dict, exception->text));
+        hp_json_kv_u64(json, "group", exception->group);
+        hp_json_kv_u64(json, "count", exception->count);
+        hp_json_kv_u64(json, "end", exception->end);
+        hp_json_key(json, "frames");
+        hp_json_array_begin(json);
+        for (uint32_t k = 0; k < exception->frame_count; k++) {
+            hp_json_object_begin(json);
+            put_site(json, cap, exception->frames[k].sym, exception->frames[k].line, 0);
+            hp_json_object_end(json);
+        }
+        hp_json_array_end(json);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_notes(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    const struct hp_notes *notes = &record->notes;
+    put_number(json, "gc_ns", record->req.gc_ns);
+    put_number(json, "queue_ns", record->req.queue_ns);
+    put_number(json, "alloc_bytes", record->req.alloc_bytes);
+    put_number(json, "alloc_blocks", record->req.alloc_blocks);
+    hp_json_kv_i64(json, "kept_blocks", record->req.kept_blocks);
+    put_number(json, "rss_growth_bytes", record->req.rss_growth_bytes);
+    hp_json_key(json, "dropped_notes");
+    hp_json_array_begin(json);
+    for (int i = 0; i < HP_NOTE_COUNT; i++) {
+        hp_json_u64(json, record->req.dropped_notes[i]);
+    }
+    hp_json_array_end(json);
+    hp_json_key(json, "gc");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_GC]; i++) {
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "generation", notes->gcs[i].generation);
+        hp_json_kv_u64(json, "t0_ns", notes->gcs[i].t0_ns);
+        hp_json_kv_u64(json, "t1_ns", notes->gcs[i].t1_ns);
+        hp_json_kv_u64(json, "collected", notes->gcs[i].collected);
+        hp_json_kv_u64(json, "lane", notes->gcs[i].lane);
+        hp_json_kv_u64(json, "node", notes->gcs[i].node);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+    put_templates(json, cap, notes);
+    hp_json_key(json, "logs");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_LOG]; i++) {
+        const struct hp_log *log = &notes->logs[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "level", log->level);
+        hp_json_kv_str(json, "logger", hp_dict_string(cap->dict, log->logger));
+        hp_json_kv_str(json, "message", hp_dict_string(cap->dict, log->message));
+        hp_json_kv_u64(json, "count", log->count);
+        hp_json_kv_u64(json, "total_ns", log->total_ns);
+        put_site(json, cap, log->site_sym, log->site_line, 0);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+    put_exceptions(json, cap, notes);
+    hp_json_key(json, "facts");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_FACT]; i++) {
+        hp_json_array_begin(json);
+        hp_json_u64(json, notes->facts[i].kind);
+        hp_json_str(json, hp_dict_string(cap->dict, notes->facts[i].key));
+        hp_json_str(json, hp_dict_string(cap->dict, notes->facts[i].value));
+        hp_json_array_end(json);
+    }
+    hp_json_array_end(json);
+}
+
 static void put_tree(struct hp_json *json, struct hp_cap *cap, const struct hp_tree *tree)
 {
     hp_json_key(
         json,
-        "tree"); /* [[parent, kind, file, name, line of the call, calls, resumes, self, total], …] by number */
+        "tree"); /* [[parent, kind, file, name, line of the call, calls, resumes, self, total, bytes, blocks], …] by number */
     hp_json_array_begin(json);
     for (uint32_t i = 0; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
@@ -183,6 +285,8 @@ static void put_tree(struct hp_json *json, struct hp_cap *cap, const struct hp_t
         hp_json_u64(json, node->resumes);
         hp_json_u64(json, node->self);
         hp_json_u64(json, node->total);
+        hp_json_u64(json, node->alloc_bytes);
+        hp_json_u64(json, node->alloc_blocks);
         hp_json_array_end(json);
     }
     hp_json_array_end(json);
@@ -228,6 +332,7 @@ hp_err hp_inspect_last(struct hp_cap *cap, uint8_t **out, size_t *n)
     put_request(&json, cap, &record.req);
     put_lanes(&json, cap, &record);
     put_statements(&json, cap, &record);
+    put_notes(&json, cap, &record);
     if (record.shape.n != 0) {
         err = put_decoded_tree(&json, cap, &record);
     }

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/place.h"
 #include "cli/quantity.h"
+#include "cli/show_notes.h"
 #include "cli/show_request.h"
 #include "cli/table.h"
 
@@ -222,6 +223,9 @@ static int put_text(const struct show *show, struct hp_buf *out)
     if (err == HP_OK && show->record.lane_count > 1) {
         err = put_lanes(show, out);
     }
+    if (err == HP_OK) {
+        err = hp_show_notes_text(out, show->dict, &show->record);
+    }
     return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
 }
 
@@ -331,6 +335,7 @@ static int put_json(const struct show *show, struct hp_buf *out)
     json_executions(show, &json);
     json_lanes(show, &json);
     json_edges(show, &json);
+    hp_show_notes_json(&json, show->dict, &show->record);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {
         hp_calltree_json(show->tree, show->dict, HP_UNIT_TIME, &json);

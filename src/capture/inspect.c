@@ -171,7 +171,7 @@ static void put_templates(struct hp_json *json, struct hp_cap *cap, const struct
     for (uint32_t i = 0; i < notes->count[HP_NOTE_TEMPLATE]; i++) {
         const struct hp_template *row = &notes->templates[i];
         hp_json_object_begin(json);
-        hp_json_kv_str(json, "name", hp_dict_string(cap->dict, row->name));
+        hp_json_kv_str(json, "template", hp_dict_string(cap->dict, row->name));
         hp_json_kv_u64(json, "kind", row->kind);
         hp_json_kv_i64(json, "parent", row->parent == HP_NODE_NONE ? -1 : (int64_t)row->parent);
         hp_json_kv_u64(json, "count", row->count);

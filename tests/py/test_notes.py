@@ -75,7 +75,9 @@ def test_a_long_collection_is_a_pause_of_the_request(tmp_path: Path, level: str)
         assert record["tree"][0][8] == record["wall_ns"]
 
 
-def test_a_request_without_a_collection_spent_nothing_and_clearing_the_callbacks_is_mended(tmp_path: Path) -> None:
+def test_a_request_without_a_collection_spent_nothing_and_clearing_the_callbacks_is_mended(
+    tmp_path: Path,
+) -> None:
     record, callbacks = run_isolated(collections, str(tmp_path / "s.db"), "monitor", True)
     assert record["gc_ns"] == 0
     assert record["gc"] == []
@@ -157,14 +159,22 @@ def templates(store: str, folder: str, level: str) -> Any:
     captured.start(store, level)
     at_templates = Path(folder) / "templates"
     at_templates.mkdir()
-    for name, text in [("layout", LAYOUT), ("page", PAGE), ("parts", PARTS), ("row", "<li>{{ item }}\n{{ nap() }}")]:
+    for name, text in [
+        ("layout", LAYOUT),
+        ("page", PAGE),
+        ("parts", PARTS),
+        ("row", "<li>{{ item }}\n{{ nap() }}"),
+    ]:
         (at_templates / f"{name}.html").write_text(text)
     app = Flask("shop", root_path=folder)
 
     @app.get("/")
     def front() -> str:
         return render_template(  # mark: render
-            "page.html", items=range(5), slow=lambda: time.sleep(0.02) or "", nap=lambda: time.sleep(0.002) or ""
+            "page.html",
+            items=range(5),
+            slow=lambda: time.sleep(0.02) or "",
+            nap=lambda: time.sleep(0.002) or "",
         )
 
     body = wsgi.call(app, "/")[2]
@@ -184,7 +194,12 @@ def test_templates_know_their_parents_times_and_lines(tmp_path: Path, level: str
         assert found, (name, kind, [(row["template"], row["kind"]) for row in rows])
         return max(found, key=lambda row: row["total_ns"])
 
-    page, layout, content, row = find("page.html", 0), find("layout.html", 0), find("content", 1), find("row.html", 0)
+    page, layout, content, row = (
+        find("page.html", 0),
+        find("layout.html", 0),
+        find("content", 1),
+        find("row.html", 0),
+    )
     assert page["parent"] == -1
     assert Path(page["file"]).name == Path(HERE).name
     assert at("mark: render") <= page["line"] <= at("mark: render") + 1
@@ -352,7 +367,11 @@ def test_exceptions_have_type_folded_text_and_frames(tmp_path: Path) -> None:
     assert seen["text"] == "no account for <email>, password=<redacted> (id <int>)"
     assert seen["group"] == records["/"]["exception_group"]
     last = seen["frames"][-1]
-    assert (Path(last["file"]).name, last["name"], last["line"]) == (Path(HERE).name, "fail_deep", at("mark: raise"))
+    assert (Path(last["file"]).name, last["name"], last["line"]) == (
+        Path(HERE).name,
+        "fail_deep",
+        at("mark: raise"),
+    )
     [handled] = records["/handled"]["exceptions"]
     assert (handled["type"], handled["text"], handled["end"]) == ("LookupError", "not there", 1)
     assert records["/handled"]["status"] == 404

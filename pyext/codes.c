@@ -8,6 +8,8 @@
 #include "ext.h"
 #include "hotplate/ext/place.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +38,32 @@ struct hp_span8 hp_utf8(PyObject *text)
 
 /* ---- places ---- */
 
+/* Probes read `places` without the GIL: they step back while it changes, and it changes when none reads. */
+static _Atomic int place_readers;
+static _Atomic bool place_writing;
+
+static void writing(bool on)
+{
+    atomic_store(&place_writing, on);
+    while (on && atomic_load(&place_readers) != 0) {
+        sched_yield();
+    }
+}
+
+int hp_classify_unlocked(const char *name, size_t n, char *out, size_t capacity)
+{
+    int verdict = -1;
+    atomic_fetch_add(&place_readers, 1);
+    if (!atomic_load(&place_writing) && places != NULL) {
+        verdict = hp_places_classify(places, name, n, out, capacity);
+    }
+    atomic_fetch_sub(&place_readers, 1);
+    return verdict;
+}
+
 static void take_list(enum hp_place_list list, PyObject *items)
 {
+    writing(true);
     hp_places_clear(places, list);
     for (Py_ssize_t i = 0; items != NULL && i < PyList_GET_SIZE(items); i++) {
         struct hp_span8 text = hp_utf8(PyList_GET_ITEM(items, i));
@@ -45,6 +71,7 @@ static void take_list(enum hp_place_list list, PyObject *items)
             hp_cap_error(hp_ext.cap);
         }
     }
+    writing(false);
 }
 
 /* sys.path changes while an application starts up: take it again when it has. */
@@ -87,6 +114,7 @@ PyObject *hp_codes_configure(PyObject *self, PyObject *args, PyObject *kwargs)
     take_list(HP_PLACE_OWN, lists[2]);
     take_list(HP_PLACE_GLOB, lists[3]);
     Py_XSETREF(hp_ext.places, PyDict_New());
+    hp_sites_forget();
     return hp_ext.places == NULL ? NULL : Py_NewRef(Py_None);
 }
 

@@ -9,6 +9,9 @@
 #ifndef HP_PYEXT_COMPAT_H
 #define HP_PYEXT_COMPAT_H
 
+#ifdef HP_WANT_INTERPRETER /* gil.c: whole interpreter structures, which want to be told before Python.h */
+#define Py_BUILD_CORE 1
+#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
@@ -112,6 +115,16 @@ static inline int hp_frame_lasti(hp_frame *frame)
 static inline bool hp_frame_of_generator(const hp_frame *frame)
 {
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
+/* The first piece of the stack that this thread's frames lie on: greenlets have one each. May be read by the thread itself without the GIL. */
+static inline const void *hp_stack_root(const PyThreadState *tstate)
+{
+    const _PyStackChunk *chunk = tstate->datastack_chunk;
+    while (chunk != NULL && chunk->previous != NULL) {
+        chunk = chunk->previous;
+    }
+    return chunk;
 }
 
 /* A line of code, 0 when unknown. `lasti` in code units as hp_frame_lasti gives it. */
@@ -224,6 +237,27 @@ static inline bool hp_frame_is_resume(hp_frame *frame)
     return hp_frame_of_generator(frame) &&
            hp_frame_lasti(frame) > (int)hp_frame_code(frame)->_co_firsttraceable;
 }
+#endif
+
+#ifdef HP_WANT_INTERPRETER
+#if PY_VERSION_HEX >= 0x030C0000
+#include "internal/pycore_interp.h"
+#else
+#include "internal/pycore_runtime.h"
+#endif
+
+/* The interpreter's lock with its condition variables, and its size. */
+static inline const void *hp_gil_of(PyInterpreterState *interp, size_t *bytes)
+{
+    *bytes = sizeof(struct _gil_runtime_state);
+#if PY_VERSION_HEX >= 0x030C0000
+    return interp->ceval.gil;
+#else
+    (void)interp;
+    return &_PyRuntime.ceval.gil;
+#endif
+}
+
 #endif
 
 #endif

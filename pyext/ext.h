@@ -134,6 +134,8 @@ uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
 /* The application place that runs now: nearest application frame from the current one outwards, with its current line; via = the
  * outermost library package between it and the caller, as a symbol. All zero when none is on the stack. */
 struct hp_cap_place hp_place_now(void);
+/* hp_places_classify without the GIL, for probes: -1 while the places change. */
+int hp_classify_unlocked(const char *name, size_t n, char *out, size_t capacity);
 /* Where that walk ends: Flask.__call__'s code. What is further out (a script that calls app.run()) is not the request's. Owned, or NULL. */
 extern PyCodeObject *hp_place_stop;
 /* UTF-8 of a str object, borrowed; empty when it is not a str or not encodable. Never raises. */
@@ -176,5 +178,17 @@ void hp_note_exception(struct hp_cap_request *request, PyObject *exception);
 int hp_flask_init(PyObject *module);
 int hp_threads_init(PyObject *module);
 int hp_sql_init(PyObject *module);
+
+/* ---- waits.c: probes of blocking calls (hotplate/ext/waits.h); sites.c: the application place of a thread, without the GIL ---- */
+int hp_waits_init(PyObject *module);
+/* Switch the probes on, once; what cannot be hooked is said by hp_waits_describe. */
+void hp_waits_enable(void);
+void hp_waits_know_greenlets(void);
+/* gil.c: the interpreter's lock with its condition variables. */
+const void *hp_gil_address(size_t *bytes);
+uint32_t hp_site_now(void *tstate);
+struct hp_cap_place hp_site_place(uint32_t site);
+/* What is application has changed: files are looked at again. */
+void hp_sites_forget(void);
 
 #endif

@@ -7,6 +7,8 @@
  */
 #include "ext.h"
 
+#include "hotplate/ext/waits.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +131,7 @@ static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
     hp_tls.traced = lane != NULL && hp_ext.tracing && hp_cap_lane_level(lane) == HP_X_LEVEL_TRACE;
     hp_tls.want_c = hp_tls.traced && want_c;
     hp_tls.flight = hp_ext.recording && lane != NULL && !hp_tls.traced && hp_cap_lane_flight(lane);
+    hp_waits_thread(lane, hp_tls.tstate);
 }
 
 /* Identity of the running greenlet; NULL on failure. */
@@ -233,6 +236,7 @@ void hp_lane_find_greenlets(void)
         memcpy(&greenlet_current, &api[API_GET_CURRENT], sizeof greenlet_current);
         memcpy(&greenlet_parent, &api[API_GET_PARENT], sizeof greenlet_parent);
         hp_ext.greenlets = true;
+        hp_waits_know_greenlets();
     }
     hp_pending_restore(pending);
 }

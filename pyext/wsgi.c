@@ -9,6 +9,7 @@
  * whatever has a length, wsgi.file_wrapper's, and file-like objects; such a request ends when the call returns, and says so.
  * On any failure of ours the application is called as if we were not there.
  */
+#include "hotplate/ext/waits.h"
 #include "notes.h"
 
 #include <string.h>
@@ -505,6 +506,7 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
 {
     hp_lane_find_greenlets();
     hp_recorder_refresh();
+    hp_waits_rescan();
     Call *call = PyObject_New(Call, (PyTypeObject *)call_type);
     if (call == NULL) {
         swallow();

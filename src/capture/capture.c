@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "capture/capture_int.h"
+#include "capture/wait.h"
 
 #define EXIT_FLUSH_MS 2000u
 #define RING_DEFAULT  ((size_t)8 << 20)
@@ -101,6 +102,7 @@ static void start_afresh(struct hp_cap *cap)
 static void after_fork_in_child(void)
 {
     hp_store_fork_end();
+    hp__wait_fork_child();
     for (struct hp_cap *cap = registry; cap != NULL; cap = cap->next_open) {
         start_afresh(cap);
     }

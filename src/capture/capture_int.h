@@ -86,6 +86,8 @@ struct hp_cap {
     struct hp_cap *next_open;                /* registry for fork and exit */
 };
 
+struct hp_wait_book; /* wait.c */
+
 struct hp_stack_entry {
     const void *frame;
     uint32_t node;
@@ -114,6 +116,11 @@ struct hp_cap_lane {
     uint32_t gc_node;
     uint32_t template_row; /* 1 + index of the template that runs; 0 none */
     uint64_t template_last;
+    /* waits, see wait.h */
+    _Atomic uint32_t wait_state;
+    uint32_t waits_lost;
+    struct hp_wait_book *waits; /* NULL: none yet */
+    uint64_t runqueue_start_ns; /* HP_ABSENT: not recorded */
 
     /* the execution of SQL that is open */
     bool in_sql;
@@ -143,9 +150,11 @@ struct hp_cap_request {
     struct hp_stmt *stmts;
     uint16_t *stmt_groups;
     struct hp_group *groups;
+    struct hp_wait *waits;
+    struct hp_span *spans;
     uint16_t *group_slots; /* 1 + group index; 0 free */
     uint32_t lane_count, lane_capacity, edge_count, edge_capacity, stmt_count, stmt_capacity, group_count,
-        group_capacity;
+        group_capacity, wait_count, wait_capacity, span_count, span_capacity;
     uint64_t sql_ticks, sql_fetch_ns;
     uint32_t sql_count;
 
@@ -224,6 +233,10 @@ bool hp__cap_lane_enlist(struct hp_cap_request *request, struct hp_cap_lane *lan
 void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *frame, uint64_t now);
 /* Book the time since the last event on the node on top. The lane is traced. */
 void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now);
+/* Before a lane's own clock starts: the slow clocks of its thread, and its waits. */
+void hp__cap_lane_clocks(struct hp_cap_lane *lane);
+/* After it has stopped, on its thread: waits to the request, time in the run queue to its record. */
+void hp__cap_lane_reckon(struct hp_cap_lane *lane);
 /* Account the time up to `now` and stop tracing. */
 void hp__cap_lane_stop(struct hp_cap_lane *lane, uint64_t now);
 static inline uint32_t hp__cap_lane_node(const struct hp_cap_lane *lane)

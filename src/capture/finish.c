@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "capture/capture_int.h"
+#include "capture/wait.h"
 
 /* ---- freeze ---- */
 
@@ -58,6 +59,8 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     struct hp_cap_lane *lane = request->objects[i];
     if (lane != NULL) {
         hp__cap_lane_stop(lane, request->end);
+        hp__cap_lane_reckon(lane);
+        record = &request->lanes[i];
     }
     bool open = record->end_ns == 0 && i != 0;
     uint64_t start =
@@ -132,7 +135,9 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
         convert_phases(request);
         convert_events(request);
         hp__cap_notes_freeze(request);
+        hp__wait_convert(request);
         request->lanes[0].cpu_ns = facts->cpu_ns;
+        facts->runqueue_ns = request->lanes[0].runqueue_ns;
         hp__cap_memory_end(request);
     }
     if (facts->cpu_ns != HP_ABSENT && facts->cpu_ns > facts->wall_ns) {
@@ -200,6 +205,14 @@ static void number_nodes(struct hp_cap_request *request, const uint32_t *numbers
         *node = numbers != NULL ? numbers[*node] : HP_NODE_ROOT;
     }
     hp__cap_notes_number(request, numbers);
+    for (uint32_t i = 0; i < request->wait_count; i++) {
+        uint32_t *node = &request->waits[i].node;
+        *node = numbers != NULL ? numbers[*node] : HP_NODE_ROOT;
+    }
+    for (uint32_t i = 0; i < request->span_count; i++) {
+        uint32_t *node = &request->spans[i].node;
+        *node = numbers != NULL ? numbers[*node] : HP_NODE_ROOT;
+    }
 }
 
 static void drop_tree(struct hp_cap_request *request, struct hp_record *record)
@@ -248,6 +261,10 @@ static void push(struct hp_cap_request *request)
         record.lanes = request->lanes;
         record.edges = request->edges;
         record.stmts = request->stmts;
+        record.waits = request->waits;
+        record.spans = request->spans;
+        record.wait_count = request->wait_count;
+        record.span_count = request->span_count;
         record.lane_count = request->lane_count;
         record.edge_count = request->edge_count;
         record.stmt_count = request->stmt_count;

@@ -71,6 +71,8 @@ static void put_request(struct hp_json *json, struct hp_cap *cap, const struct h
     hp_json_kv_u64(json, "wall_ns", request->wall_ns);
     hp_json_kv_u64(json, "own_ns", request->own_ns);
     put_number(json, "cpu_ns", request->cpu_ns);
+    put_number(json, "gil_ns", request->gil_ns);
+    put_number(json, "runqueue_ns", request->runqueue_ns);
     hp_json_kv_u64(json, "status", request->status);
     hp_json_kv_u64(json, "flags", request->flags);
     hp_json_kv_u64(json, "level", request->level);
@@ -105,6 +107,8 @@ static void put_lanes(struct hp_json *json, struct hp_cap *cap, const struct hp_
         hp_json_kv_u64(json, "end_ns", lane->end_ns);
         hp_json_kv_u64(json, "spawn_ns", lane->spawn_ns);
         put_number(json, "cpu_ns", lane->cpu_ns);
+        put_number(json, "runqueue_ns", lane->runqueue_ns);
+        put_number(json, "wait_busy_ns", lane->wait_busy_ns);
         put_site(json, cap, lane->site_sym, lane->site_line, lane->via_sym);
         hp_json_object_end(json);
     }
@@ -120,6 +124,42 @@ static void put_lanes(struct hp_json *json, struct hp_cap *cap, const struct hp_
         hp_json_kv_u64(json, "t0_ns", edge->t0_ns);
         hp_json_kv_u64(json, "t1_ns", edge->t1_ns);
         put_site(json, cap, edge->site_sym, edge->site_line, 0);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_waits(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    hp_json_key(json, "waits");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "kind", wait->kind);
+        hp_json_kv_u64(json, "lane", wait->lane);
+        hp_json_kv_str(json, "peer", hp_dict_string(cap->dict, wait->peer));
+        hp_json_kv_u64(json, "count", wait->count);
+        hp_json_kv_u64(json, "ns", wait->ns);
+        hp_json_kv_u64(json, "bytes", wait->bytes);
+        put_site(json, cap, wait->site_sym, wait->site_line, wait->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+    hp_json_key(json, "spans");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *span = &record->spans[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "kind", span->kind);
+        hp_json_kv_u64(json, "lane", span->lane);
+        hp_json_kv_str(json, "peer", hp_dict_string(cap->dict, span->peer));
+        hp_json_kv_u64(json, "t0_ns", span->t0_ns);
+        hp_json_kv_u64(json, "t1_ns", span->t1_ns);
+        hp_json_kv_u64(json, "bytes", span->bytes);
+        hp_json_kv_u64(json, "group", span->group);
+        hp_json_kv_u64(json, "protocol", span->protocol);
+        hp_json_kv_u64(json, "error", span->error);
         hp_json_object_end(json);
     }
     hp_json_array_end(json);
@@ -331,6 +371,7 @@ hp_err hp_inspect_last(struct hp_cap *cap, uint8_t **out, size_t *n)
     hp_json_object_begin(&json);
     put_request(&json, cap, &record.req);
     put_lanes(&json, cap, &record);
+    put_waits(&json, cap, &record);
     put_statements(&json, cap, &record);
     put_notes(&json, cap, &record);
     if (record.shape.n != 0) {

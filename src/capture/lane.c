@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "capture/capture_int.h"
+#include "capture/wait.h"
 
 #define FIRST_DEPTH 64u
 
@@ -39,7 +40,11 @@ struct hp_cap_lane *hp__cap_lane_take(struct hp_cap *cap)
             return NULL;
         }
     }
-    *lane = (struct hp_cap_lane){.stack = lane->stack, .capacity = lane->capacity, .cap = cap, .refs = 1};
+    *lane = (struct hp_cap_lane){.stack = lane->stack,
+                                 .capacity = lane->capacity,
+                                 .cap = cap,
+                                 .refs = 1,
+                                 .runqueue_start_ns = HP_ABSENT};
     cap->live_lane_count++;
     return lane;
 }
@@ -53,6 +58,7 @@ void hp__cap_lane_free(struct hp_cap_lane *lane)
 static void give_back(struct hp_cap_lane *lane)
 {
     struct hp_cap *cap = lane->cap;
+    hp__wait_end(lane);
     cap->live_lane_count--;
     if (cap->closed || cap->idle_lane_count >= HP_POOL_LANES || lane->capacity > HP_STACK_KEEP) {
         hp__cap_lane_free(lane);
@@ -85,7 +91,8 @@ bool hp__cap_lane_enlist(struct hp_cap_request *request, struct hp_cap_lane *lan
     lane->request = request;
     lane->index = request->lane_count++;
     request->objects[lane->index] = lane;
-    request->lanes[lane->index] = (struct hp_lane){.cpu_ns = HP_ABSENT, .kind = (uint8_t)kind};
+    request->lanes[lane->index] = (struct hp_lane){
+        .cpu_ns = HP_ABSENT, .runqueue_ns = HP_ABSENT, .wait_busy_ns = HP_ABSENT, .kind = (uint8_t)kind};
     return true;
 }
 
@@ -163,7 +170,38 @@ void hp_cap_lane_spawned(struct hp_cap_lane *lane)
 /* Whether the CPU clock of the thread is this lane's alone. */
 static bool owns_thread(const struct hp_lane *record)
 {
-    return record->kind == HP_LANE_THREAD || record->kind == HP_LANE_POOL;
+    return record->kind == HP_LANE_MAIN || record->kind == HP_LANE_THREAD || record->kind == HP_LANE_POOL;
+}
+
+void hp__cap_lane_clocks(struct hp_cap_lane *lane)
+{
+    struct hp_cap_request *request = lane->request;
+    struct hp_lane *record = &request->lanes[lane->index];
+    lane->runqueue_start_ns = HP_ABSENT;
+    if (request->facts.level < HP_LEVEL_MONITOR) {
+        return;
+    }
+    if (owns_thread(record)) {
+        hp__wait_refill();
+        hp__wait_begin(lane);
+        if (request->facts.level >= HP_LEVEL_SAMPLE) {
+            lane->runqueue_start_ns = hp__runqueue_ns();
+        }
+        lane->cpu_start_ns = hp_clock_thread_cpu_ns();
+    }
+}
+
+void hp__cap_lane_reckon(struct hp_cap_lane *lane)
+{
+    struct hp_lane *record = &lane->request->lanes[lane->index];
+    if (lane->begun && lane->runqueue_start_ns != HP_ABSENT && pthread_equal(lane->thread, pthread_self())) {
+        uint64_t now_ns = hp__runqueue_ns();
+        if (now_ns != HP_ABSENT && now_ns >= lane->runqueue_start_ns) {
+            record->runqueue_ns = now_ns - lane->runqueue_start_ns;
+        }
+        lane->runqueue_start_ns = HP_ABSENT;
+    }
+    hp__wait_end(lane);
 }
 
 void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame)
@@ -173,9 +211,7 @@ void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame)
         return;
     }
     struct hp_lane *record = &request->lanes[lane->index];
-    if (owns_thread(record)) {
-        lane->cpu_start_ns = hp_clock_thread_cpu_ns();
-    }
+    hp__cap_lane_clocks(lane);
     uint32_t node = HP_NODE_ROOT;
     if ((request->facts.level >= HP_LEVEL_TRACE || request->flight) && request->tree != NULL) {
         bool fresh;
@@ -202,6 +238,7 @@ void hp_cap_lane_end(struct hp_cap_lane *lane)
     if (owns_thread(record) && pthread_equal(lane->thread, pthread_self())) {
         record->cpu_ns = hp_clock_thread_cpu_ns() - lane->cpu_start_ns;
     }
+    hp__cap_lane_reckon(lane);
 }
 
 void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame)

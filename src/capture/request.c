@@ -42,6 +42,8 @@ void hp__cap_request_free(struct hp_cap_request *request)
     hp_free(request->stmts);
     hp_free(request->stmt_groups);
     hp_free(request->groups);
+    hp_free(request->waits);
+    hp_free(request->spans);
     hp_free(request->group_slots);
     hp__cap_notes_free(request);
     hp_free(request);
@@ -190,6 +192,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
         memset(request->group_slots, 0, HP_GROUP_SLOTS * sizeof *request->group_slots);
     }
     request->lane_count = request->edge_count = request->stmt_count = request->group_count = 0;
+    request->wait_count = request->span_count = 0;
     request->sql_ticks = request->sql_fetch_ns = 0;
     request->sql_count = 0;
     hp__cap_notes_reset(request);
@@ -250,14 +253,16 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
         return NULL;
     }
     request->facts.start_wall_ns = hp_clock_wall_ns();
+    struct hp_cap_lane *lane = request->objects[0];
     if (request->facts.level >= HP_LEVEL_MONITOR) {
         hp__cap_memory_begin(request);
-        request->cpu_start_ns = hp_clock_thread_cpu_ns();
     }
+    hp__cap_lane_clocks(lane);
+    request->cpu_start_ns = lane->cpu_start_ns;
     request->start = hp_clock_ticks();
     request->phase_since = request->start;
     request->lanes[0].start_ns = request->lanes[0].spawn_ns = request->start;
-    hp__cap_lane_bottom(request->objects[0], HP_NODE_ROOT, frame, request->start);
+    hp__cap_lane_bottom(lane, HP_NODE_ROOT, frame, request->start);
     return request;
 }
 

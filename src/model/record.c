@@ -29,6 +29,9 @@ enum section {
     SECTION_GROUPS = 8,
     SECTION_SHAPE = 9,
     SECTION_VALUES = 10,
+    SECTION_SPAN_MORE = 11, /* what later versions know of the elements of SPANS, WAITS, LANES */
+    SECTION_WAIT_MORE = 12,
+    SECTION_LANE_MORE = 13,
     SECTION_NOTES = 16, /* one for each enum hp_note */
     SECTION_LAST = SECTION_NOTES + HP_NOTE_COUNT - 1
 };
@@ -410,6 +413,21 @@ static void get_lane(struct hp_reader *in, struct hp_lane *lane)
     lane->via_sym = get_u32(in);
     lane->kind = hp_reader_u8(in);
     lane->flags = hp_reader_u8(in);
+    lane->runqueue_ns = lane->wait_busy_ns = HP_ABSENT;
+}
+
+static uint8_t *put_lane_more(uint8_t *p, const struct hp_lane *lane)
+{
+    p = put_opt(p, lane->runqueue_ns);
+    p = put_opt(p, lane->wait_busy_ns);
+    return put(p, lane->lost_spans);
+}
+
+static void get_lane_more(struct hp_reader *in, struct hp_lane *lane)
+{
+    lane->runqueue_ns = get_opt(in);
+    lane->wait_busy_ns = get_opt(in);
+    lane->lost_spans = get_u32(in);
 }
 
 static uint8_t *put_edge(uint8_t *p, const struct hp_edge *edge)
@@ -464,6 +482,41 @@ static void get_span(struct hp_reader *in, struct hp_span *span)
     span->error = get_u32(in);
     span->holder = get_u32(in);
     span->kind = hp_reader_u8(in);
+}
+
+static uint8_t *put_span_more(uint8_t *p, const struct hp_span *span)
+{
+    p = put(p, span->site_sym);
+    p = put(p, span->site_line);
+    p = put(p, span->via_sym);
+    *p++ = span->protocol;
+    return p;
+}
+
+static void get_span_more(struct hp_reader *in, struct hp_span *span)
+{
+    span->site_sym = get_u32(in);
+    span->site_line = get_u32(in);
+    span->via_sym = get_u32(in);
+    span->protocol = hp_reader_u8(in);
+}
+
+static uint8_t *put_wait_more(uint8_t *p, const struct hp_wait *wait)
+{
+    p = put(p, wait->lane);
+    p = put(p, wait->max_ns);
+    p = put(p, wait->site_sym);
+    p = put(p, wait->site_line);
+    return put(p, wait->via_sym);
+}
+
+static void get_wait_more(struct hp_reader *in, struct hp_wait *wait)
+{
+    wait->lane = get_u32(in);
+    wait->max_ns = hp_reader_varint(in);
+    wait->site_sym = get_u32(in);
+    wait->site_line = get_u32(in);
+    wait->via_sym = get_u32(in);
 }
 
 static uint8_t *put_wait(uint8_t *p, const struct hp_wait *wait)
@@ -602,7 +655,7 @@ static size_t list_begin(struct hp_buf *out, enum section tag, uint32_t count)
 }
 
 /* One list of the record: the section, each element in its own room. */
-#define PUT_LIST(out, tag, record, name)                                                                     \
+#define PUT_LIST(out, tag, record, name, how)                                                                \
     do {                                                                                                     \
         if ((record)->name##_count != 0) {                                                                   \
             size_t start_ = list_begin((out), (tag), (record)->name##_count);                                \
@@ -611,7 +664,7 @@ static size_t list_begin(struct hp_buf *out, enum section tag, uint32_t count)
                 if (p_ == NULL) {                                                                            \
                     break;                                                                                   \
                 }                                                                                            \
-                wrote((out), put_##name(p_, &(record)->name##s[i_]));                                        \
+                wrote((out), put_##how(p_, &(record)->name##s[i_]));                                         \
             }                                                                                                \
             section_end((out), start_);                                                                      \
         }                                                                                                    \
@@ -633,6 +686,39 @@ static void put_stmts(struct hp_buf *out, const struct hp_record *record)
         prev = &record->stmts[i];
     }
     section_end(out, start);
+}
+
+static bool has_span_more(const struct hp_record *record)
+{
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *span = &record->spans[i];
+        if ((span->site_sym | span->site_line | span->via_sym | span->protocol) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_wait_more(const struct hp_record *record)
+{
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        if ((wait->lane | wait->site_sym | wait->site_line | wait->via_sym | wait->max_ns) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_lane_more(const struct hp_record *record)
+{
+    for (uint32_t i = 0; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        if (lane->runqueue_ns != HP_ABSENT || lane->wait_busy_ns != HP_ABSENT || lane->lost_spans != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static size_t record_begin(struct hp_buf *out)
@@ -658,12 +744,21 @@ static void put_notes(struct hp_buf *out, const struct hp_notes *notes)
 static void put_detail(struct hp_buf *out, const struct hp_record *record)
 {
     put_extra(out, &record->req);
-    PUT_LIST(out, SECTION_LANES, record, lane);
-    PUT_LIST(out, SECTION_EDGES, record, edge);
-    PUT_LIST(out, SECTION_SPANS, record, span);
-    PUT_LIST(out, SECTION_WAITS, record, wait);
+    PUT_LIST(out, SECTION_LANES, record, lane, lane);
+    PUT_LIST(out, SECTION_EDGES, record, edge, edge);
+    PUT_LIST(out, SECTION_SPANS, record, span, span);
+    PUT_LIST(out, SECTION_WAITS, record, wait, wait);
     put_stmts(out, record);
-    PUT_LIST(out, SECTION_GROUPS, record, group);
+    PUT_LIST(out, SECTION_GROUPS, record, group, group);
+    if (has_span_more(record)) {
+        PUT_LIST(out, SECTION_SPAN_MORE, record, span, span_more);
+    }
+    if (has_wait_more(record)) {
+        PUT_LIST(out, SECTION_WAIT_MORE, record, wait, wait_more);
+    }
+    if (has_lane_more(record)) {
+        PUT_LIST(out, SECTION_LANE_MORE, record, lane, lane_more);
+    }
     put_notes(out, &record->notes);
 }
 
@@ -727,6 +822,15 @@ static void *get_list(struct hp_reader *in, struct hp_arena *arena, size_t size,
         (record)->name##_count = count_;                                                                     \
     } while (0)
 
+/* A section that goes on where the elements of another ended; elements without a counterpart stay as they are. */
+#define GET_MORE(in, record, name)                                                                           \
+    do {                                                                                                     \
+        uint64_t count_ = hp_reader_varint(in);                                                              \
+        for (uint64_t i_ = 0; i_ < count_ && i_ < (record)->name##_count && !(in)->bad; i_++) {              \
+            get_##name##_more((in), &(record)->name##s[i_]);                                                 \
+        }                                                                                                    \
+    } while (0)
+
 static hp_err get_stmts(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record)
 {
     uint32_t count = 0;
@@ -773,6 +877,15 @@ static hp_err get_section(uint64_t tag, struct hp_reader *in, struct hp_arena *a
     case SECTION_WAITS:
         GET_LIST(in, arena, record, wait, 6);
         break;
+    case SECTION_SPAN_MORE:
+        GET_MORE(in, record, span);
+        break;
+    case SECTION_WAIT_MORE:
+        GET_MORE(in, record, wait);
+        break;
+    case SECTION_LANE_MORE:
+        GET_MORE(in, record, lane);
+        break;
     case SECTION_STMTS:
         return get_stmts(in, arena, record);
     case SECTION_GROUPS:
@@ -807,6 +920,9 @@ static void sanitise(struct hp_record *record)
     }
     for (uint32_t i = 0; i < record->span_count; i++) {
         record->spans[i].lane = record->spans[i].lane < count ? record->spans[i].lane : 0;
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        record->waits[i].lane = record->waits[i].lane < count ? record->waits[i].lane : 0;
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         record->stmts[i].lane = record->stmts[i].lane < count ? record->stmts[i].lane : 0;
@@ -901,9 +1017,13 @@ void hp_record_map(struct hp_record *record, const struct hp_id_maps *maps)
     }
     for (uint32_t i = 0; i < record->span_count; i++) {
         map_id(maps->string, maps->ctx, &record->spans[i].peer);
+        map_id(maps->symbol, maps->ctx, &record->spans[i].site_sym);
+        map_id(maps->symbol, maps->ctx, &record->spans[i].via_sym);
     }
     for (uint32_t i = 0; i < record->wait_count; i++) {
         map_id(maps->string, maps->ctx, &record->waits[i].peer);
+        map_id(maps->symbol, maps->ctx, &record->waits[i].site_sym);
+        map_id(maps->symbol, maps->ctx, &record->waits[i].via_sym);
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         map_id(maps->statement, maps->ctx, &record->stmts[i].statement);

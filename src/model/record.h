@@ -40,6 +40,25 @@ enum hp_request_flags {
     HP_REQ_SHARED_CPU = 32 /* other greenlets ran on the thread: cpu_ns is absent */
 };
 
+enum hp_wait_kind { /* CONTRACTS "Waits"; stored: only add */
+                    HP_WAIT_DNS = 0,
+                    HP_WAIT_CONNECT,
+                    HP_WAIT_TLS, /* handshakes; reading and writing through TLS is recv and send */
+                    HP_WAIT_SEND,
+                    HP_WAIT_RECV,
+                    HP_WAIT_POLL,
+                    HP_WAIT_SLEEP,
+                    HP_WAIT_LOCK,
+                    HP_WAIT_GIL,
+                    HP_WAIT_DISK,
+                    HP_WAIT_DB,
+                    HP_WAIT_SUBPROCESS,
+                    HP_WAIT_QUEUE,
+                    HP_WAIT_AWAIT,
+                    HP_WAIT_LOOP,
+                    HP_WAIT_KINDS
+};
+
 enum hp_phase {                     /* wall split exactly: the sum of all is wall_ns */
                 HP_PHASE_OUTER = 0, /* middleware around wsgi_app, and Flask before before_request */
                 HP_PHASE_BEFORE,
@@ -95,6 +114,9 @@ struct hp_lane { /* lane 0 is the request's own; parents come before children */
     uint32_t parent, parent_node;          /* node of the tree below which it hangs */
     uint32_t site_sym, site_line, via_sym; /* application place that started it */
     uint8_t kind, flags;
+    uint64_t runqueue_ns; /* ready, but no CPU was free; HP_ABSENT if not recorded */
+    uint64_t wait_busy_ns; /* of CPU and run queue: inside the calls that are its waits (part of it estimated); HP_ABSENT */
+    uint32_t lost_spans;  /* waits that are in the totals only, or nowhere */
 };
 
 enum hp_edge_kind {
@@ -113,17 +135,34 @@ struct
     uint8_t kind;
 };
 
-struct hp_span { /* waits and outgoing calls; filled from the wait probes on */
+struct hp_span { /* one wait, in order per lane; the first HP_SPAN_CAP of a request */
     uint64_t t0_ns, t1_ns, bytes;
-    uint32_t lane, node, peer /* string id */, group, error, holder;
-    uint8_t kind;
+    uint32_t lane, node, peer /* string id */;
+    uint32_t group; /* the outgoing call that it is part of; 0: none */
+    uint32_t error, holder;
+    uint8_t kind;                          /* enum hp_wait_kind */
+    uint8_t protocol;                      /* of the group: enum hp_protocol */
+    uint32_t site_sym, site_line, via_sym; /* application place that waits; sym 0: none on the stack */
+};
+#define HP_SPAN_CAP 4000u
+
+enum hp_protocol {
+    HP_PROTOCOL_UNKNOWN = 0,
+    HP_PROTOCOL_HTTP = 1,
+    HP_PROTOCOL_REDIS = 2,
+    HP_PROTOCOL_POSTGRESQL = 3,
+    HP_PROTOCOL_MYSQL = 4
 };
 
-struct hp_wait { /* sparse totals per node */
+struct hp_wait { /* totals per (lane, node, kind, peer, place); always complete per (lane, kind) */
     uint64_t count, ns, bytes;
     uint32_t node, peer;
     uint8_t kind;
+    uint32_t lane;
+    uint32_t site_sym, site_line, via_sym;
+    uint64_t max_ns;
 };
+#define HP_WAIT_CAP 2000u
 
 enum hp_stmt_flags { HP_STMT_ERROR = 1, HP_STMT_MANY = 2, HP_STMT_IN_TX = 4, HP_STMT_ORM = 8 };
 

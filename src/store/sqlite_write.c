@@ -416,7 +416,10 @@ static hp_err translate(struct hp_sqlite *s, struct hp_record *record, uint32_t 
 
 struct hp_lane hp__sqlite_implied_lane(const struct hp_request *req)
 {
-    return (struct hp_lane){.end_ns = req->wall_ns, .cpu_ns = req->cpu_ns};
+    return (struct hp_lane){.end_ns = req->wall_ns,
+                            .cpu_ns = req->cpu_ns,
+                            .runqueue_ns = req->runqueue_ns,
+                            .wait_busy_ns = req->gil_ns != HP_ABSENT ? 0 : HP_ABSENT}; /* as without a wait */
 }
 
 bool hp__sqlite_lane_implied(const struct hp_record *record)
@@ -429,7 +432,8 @@ bool hp__sqlite_lane_implied(const struct hp_record *record)
     return lane->start_ns == 0 && lane->end_ns == plain.end_ns && lane->cpu_ns == plain.cpu_ns &&
            lane->await_ns == 0 && lane->spawn_ns == 0 && lane->spawn_cost_ns == 0 && lane->parent == 0 &&
            lane->parent_node == 0 && lane->site_sym == 0 && lane->site_line == 0 && lane->via_sym == 0 &&
-           lane->kind == HP_LANE_MAIN && lane->flags == 0;
+           lane->kind == HP_LANE_MAIN && lane->flags == 0 && lane->runqueue_ns == plain.runqueue_ns &&
+           lane->wait_busy_ns == plain.wait_busy_ns && lane->lost_spans == 0;
 }
 
 static hp_err write_record(struct hp_sqlite *s, struct hp_record *record, struct hp_errinfo *info)

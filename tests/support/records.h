@@ -191,7 +191,9 @@ static inline uint32_t rec_add_lane(struct rec *rec, struct rec_lane l)
 {
     struct hp_record *r = &rec->record;
     assert_true(r->lane_count < REC_LANES);
-    r->lanes[r->lane_count] = (struct hp_lane){.start_ns = rec_ns(l.start),
+    r->lanes[r->lane_count] = (struct hp_lane){.runqueue_ns = HP_ABSENT,
+                                               .wait_busy_ns = HP_ABSENT,
+                                               .start_ns = rec_ns(l.start),
                                                .end_ns = rec_ns(l.end),
                                                .cpu_ns = HP_ABSENT,
                                                .spawn_ns = rec_ns(l.spawn),

@@ -183,7 +183,9 @@ static void add_threads(struct world *w, struct hp_record *record, struct parts 
     for (uint32_t i = 1; i <= THREADS; i++) {
         uint64_t spawn = parts->now_ns, took = 90 * MS + hp_rng_below(&w->rng, 30 * MS);
         parts->now_ns += MS / 5;
-        parts->lanes[i] = (struct hp_lane){.start_ns = parts->now_ns,
+        parts->lanes[i] = (struct hp_lane){.runqueue_ns = HP_ABSENT,
+                                           .wait_busy_ns = HP_ABSENT,
+                                           .start_ns = parts->now_ns,
                                            .end_ns = parts->now_ns + took,
                                            .cpu_ns = MS,
                                            .spawn_ns = spawn,

@@ -91,11 +91,14 @@ static void fill(struct sample *s)
                                    .parent = 1,
                                    .kind = HP_LANE_POOL,
                                    .flags = HP_LANE_NEW_EXECUTOR};
+    for (int i = 0; i < LANES; i++) {
+        s->lanes[i].runqueue_ns = s->lanes[i].wait_busy_ns = HP_ABSENT;
+    }
     s->edges[0] = (struct hp_edge){950, 900100, 0, 1, 17, 21, 33, HP_EDGE_JOIN};
     s->edges[1] = (struct hp_edge){1, 2, 1, HP_NODE_NONE, HP_NODE_NONE, 0, 0, HP_EDGE_WAKE};
-    s->spans[0] = (struct hp_span){5, 6, 7, 1, 8, 9, 10, 11, 12, 13};
+    s->spans[0] = (struct hp_span){5, 6, 7, 1, 8, 9, 10, 11, 12, 13, 0, 0, 0, 0};
     s->spans[1] = (struct hp_span){.t0_ns = 70, .t1_ns = 60, .node = HP_NODE_NONE};
-    s->waits[0] = (struct hp_wait){3, 4, 5, 6, 7, 8};
+    s->waits[0] = (struct hp_wait){3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0};
     s->stmts[0] =
         (struct hp_stmt){100, 200, 300, 0, 0x1122334455667788, 1, 0, HP_NODE_NONE, 2, 21, 40, 5, 0, 6, 0};
     s->stmts[1] = (struct hp_stmt){5000, 201, 0, HP_ABSENT, 0, 1, 1, 0, 2, 21, 40, 5, 7, 0, HP_STMT_ORM};
@@ -167,11 +170,13 @@ static void assert_lists_equal(const struct hp_record *a, const struct hp_record
     }
     assert_int_equal(a->span_count, b->span_count);
     for (uint32_t i = 0; i < a->span_count; i++) {
-        assert_memory_equal(&a->spans[i], &b->spans[i], offsetof(struct hp_span, kind) + 1);
+        assert_memory_equal(&a->spans[i], &b->spans[i], sizeof a->spans[i]);
     }
     assert_int_equal(a->wait_count, b->wait_count);
     for (uint32_t i = 0; i < a->wait_count; i++) {
         assert_memory_equal(&a->waits[i], &b->waits[i], offsetof(struct hp_wait, kind) + 1);
+        assert_memory_equal(&a->waits[i].lane, &b->waits[i].lane,
+                            sizeof a->waits[i] - offsetof(struct hp_wait, lane));
     }
     assert_int_equal(a->stmt_count, b->stmt_count);
     for (uint32_t i = 0; i < a->stmt_count; i++) {
@@ -299,7 +304,11 @@ static void absent_stays_absent_and_costs_little(void **state)
 static void detail_of_a_bare_request_is_below_60_bytes(void **state)
 {
     (void)state;
-    struct hp_lane lane = {.end_ns = 8000000, .cpu_ns = 3000000, .parent_node = HP_NODE_NONE};
+    struct hp_lane lane = {.end_ns = 8000000,
+                           .cpu_ns = 3000000,
+                           .parent_node = HP_NODE_NONE,
+                           .runqueue_ns = HP_ABSENT,
+                           .wait_busy_ns = HP_ABSENT};
     struct hp_record record = {.req = bare_request(), .lanes = &lane, .lane_count = 1};
     struct hp_buf buf;
     hp_buf_init(&buf, 1 << 20);
@@ -506,6 +515,37 @@ static void map_reaches_every_id_and_leaves_none_alone(void **state)
 }
 
 /* The file was written once by version 1 and stays: HP_GOLDEN_NEW=1 writes it only where there is none. */
+static void places_of_waits_and_run_queues_come_back(void **state)
+{
+    (void)state;
+    struct sample s;
+    struct hp_buf out;
+    struct hp_arena arena;
+    struct hp_reader in;
+    struct hp_record record;
+    fill(&s);
+    s.lanes[1].runqueue_ns = 0;
+    s.lanes[1].wait_busy_ns = 77;
+    s.lanes[2].lost_spans = 5;
+    s.spans[1].protocol = HP_PROTOCOL_REDIS;
+    s.spans[1].site_sym = 14;
+    s.spans[1].site_line = 15;
+    s.spans[1].via_sym = 16;
+    s.waits[0].lane = 2;
+    s.waits[0].max_ns = 4;
+    s.waits[0].site_sym = 10;
+    s.waits[0].site_line = 11;
+    s.waits[0].via_sym = 12;
+    hp_buf_init(&out, 1 << 20);
+    hp_arena_init(&arena, 1 << 20);
+    assert_int_equal(hp_record_encode(&s.record, &out), HP_OK);
+    hp_reader_init(&in, out.data, out.len);
+    assert_int_equal(hp_record_decode(&in, &arena, &record), HP_OK);
+    assert_lists_equal(&s.record, &record);
+    hp_arena_fini(&arena);
+    hp_buf_fini(&out);
+}
+
 static void golden_file_of_version_1_is_read(void **state)
 {
     (void)state;
@@ -587,6 +627,7 @@ int main(void)
         cmocka_unit_test(newer_and_foreign_bytes_are_told_apart),
         cmocka_unit_test(lanes_that_do_not_exist_become_harmless),
         cmocka_unit_test(map_reaches_every_id_and_leaves_none_alone),
+        cmocka_unit_test(places_of_waits_and_run_queues_come_back),
         cmocka_unit_test(golden_file_of_version_1_is_read),
         cmocka_unit_test(survives_no_memory),
     };

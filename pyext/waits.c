@@ -1,0 +1,76 @@
+/* waits.c -- the probes of blocking calls, as Python needs them: switched on with the capture, told of the GIL, of greenlets and of new modules.
+ *
+ * Extension modules are loaded by _imp.create_dynamic: a wrapper there hooks what came with them before any of it runs. Libraries that come by
+ * other ways (ctypes) are seen when the next request begins. dlopen itself is not hooked: it looks at who calls it.
+ */
+#include "hotplate/ext/waits.h"
+#include "wrap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const void *stack_root(void *tstate)
+{
+    return hp_stack_root(tstate);
+}
+
+void hp_waits_enable(void)
+{
+    const char *wanted = getenv("HOTPLATE_WAITS");
+    struct hp_waits_config config = {.site = hp_site_now, .place = hp_site_place, .skip_own = true};
+    size_t bytes = 0;
+    if (hp_waits_on() || (wanted != NULL && strcmp(wanted, "0") == 0)) {
+        return;
+    }
+    const void *gil = hp_gil_address(&bytes);
+    hp_waits_gil(gil, bytes);
+    hp_waits_greenlets(hp_ext.greenlets ? stack_root : NULL);
+    if (hp_waits_start(&config) != HP_OK) {
+        hp_cap_error(hp_ext.cap);
+    }
+}
+
+void hp_waits_know_greenlets(void)
+{
+    hp_waits_greenlets(stack_root);
+}
+
+static PyObject *on_create_dynamic(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                                   size_t nargsf, PyObject *names)
+{
+    (void)lane;
+    PyObject *module = hp_wrap_call(wrap, args, nargsf, names);
+    hp_waits_rescan();
+    return module;
+}
+
+static int hook_imp(PyObject *module)
+{
+    return hp_wrap_function(module, "create_dynamic", on_create_dynamic, 0, HP_WRAP_ALWAYS);
+}
+
+PyDoc_STRVAR(waits_doc,
+             "waits() -> str\n\nWhich blocking calls of this process are watched, and which cannot be; "
+             "empty while none are.");
+
+static PyObject *waits(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    char text[2048] = "";
+    if (hp_waits_on()) {
+        hp_waits_describe(text, sizeof text);
+    }
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
+
+static PyMethodDef functions[] = {
+    {"waits", waits, METH_NOARGS, waits_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int hp_waits_init(PyObject *module)
+{
+    hp_hook_add("_imp", hook_imp);
+    return PyModule_AddFunctions(module, functions);
+}

@@ -134,7 +134,8 @@ static void put_line(const struct view *view, uint32_t i)
         hp_output_paint(out, HP_PAINT_CYAN, HP_STR("in parallel: "));
     }
     hp_output_paint(out, app ? HP_PAINT_BOLD : HP_PAINT_PLAIN,
-                    hp_framename_shown(&symbol, i == HP_NODE_ROOT));
+                    i == HP_NODE_ROOT && view->options.file ? HP_STR("all")
+                                                            : hp_framename_shown(&symbol, i == HP_NODE_ROOT));
     if (symbol.file.n != 0 && symbol.kind != HP_SYM_C) {
         hp_buf_put_text(out, HP_STR("  "));
         hp_output_paint(out, HP_PAINT_DIM, symbol.file);

@@ -47,6 +47,7 @@ static int show_tree(struct hp_reading *reading, struct hp_calltree_options *opt
     }
     options->requests = profile->requests;
     options->unit = profile->unit;
+    options->file = loaded.format != NULL;
     options->uncounted = !profile->counts_calls;
     hp_buf_put_text(out, hp_buf_str(&loaded.title));
     hp_load_put_size(out, profile);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include "base/buf.h"
 #include "model/dict.h"
-#include "model/tree.h"
+#include "model/profile.h"
 
 struct hp_collapsed_options {
     bool calls;   /* numbers are starts of the path instead of its time */
@@ -22,5 +22,13 @@ struct hp_collapsed_options {
  * or a single path above 16 MiB). */
 HP_CHECK hp_err hp_collapsed_write(const struct hp_tree *tree, const struct hp_dict *dict,
                                    const struct hp_collapsed_options *options, struct hp_buf *out);
+
+/* Whether the first line that is no comment ends in a number. True of many texts: ask the other formats first. */
+bool hp_collapsed_is(struct hp_str bytes);
+
+/* Read the stacks of Brendan Gregg's tools, py-spy, Austin and CPython 3.15. Values are samples; what Austin's head calls times or memory is
+ * that. Fails: HP_EFORMAT with position and reason, HP_EFULL, HP_ENOMEM. Owns: the caller, hp_profile_free. */
+HP_CHECK hp_err hp_collapsed_read(const struct hp_profile_source *source, struct hp_profile **profile,
+                                  struct hp_errinfo *info);
 
 #endif

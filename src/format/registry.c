@@ -1,10 +1,17 @@
 /* registry.c -- see registry.h. */
 #include "format/registry.h"
 
+#include "format/callgrind.h"
+#include "format/chrome.h"
 #include "format/collapsed.h"
+#include "format/csv.h"
 #include "format/dot.h"
 #include "format/gunzip.h"
+#include "format/mojo.h"
+#include "format/pprof.h"
 #include "format/pstats.h"
+#include "format/pyinstrument.h"
+#include "format/speedscope.h"
 
 #define PLAIN_BASE    ((size_t)40 << 20) /* budgets: what the profile may take of 64 MiB + 4 × size */
 #define UNPACKED_BASE ((size_t)26 << 20)
@@ -22,8 +29,22 @@ static hp_err write_collapsed(const struct hp_profile *profile, struct hp_buf *o
 static const struct hp_registry_format formats[] = {
     {"pstats", "prof pstats", "what cProfile writes (pstats, snakeviz, gprof2dot)",
      hp_pstats_is, hp_pstats_read, hp_pstats_write_profile, false},
+    {"speedscope", "speedscope.json", "speedscope.app",
+     hp_speedscope_is, hp_speedscope_read, hp_speedscope_write, true},
+    {"chrome", "trace.json json", "trace events (Perfetto, chrome://tracing)",
+     hp_chrome_is, hp_chrome_read, hp_chrome_write, true},
+    {"pyinstrument", "", "",
+     hp_pyinstrument_is, hp_pyinstrument_read, NULL, false},
+    {"mojo", "", "",
+     hp_mojo_is, hp_mojo_read, NULL, false},
+    {"callgrind", "callgrind out", "KCachegrind, callgrind_annotate",
+     hp_callgrind_is, hp_callgrind_read, hp_callgrind_write, false},
+    {"pprof", "pprof pb.gz pb", "go tool pprof",
+     hp_pprof_is, hp_pprof_read, hp_pprof_write, true},
+    {"csv", "csv", "functions as a table",
+     NULL, NULL, hp_csv_write, false},
     {"collapsed", "collapsed folded txt", "a line a stack (flamegraph.pl, inferno)",
-     NULL, NULL, write_collapsed, true},
+     hp_collapsed_is, hp_collapsed_read, write_collapsed, true},
     {"dot", "dot gv", "the call graph (graphviz)",
      NULL, NULL, hp_dot_write_profile, false},
 };

@@ -61,7 +61,7 @@ hp_err hp_profile_symbol(struct hp_profile *profile, struct hp_str file, struct 
     bool c = hp_str_eq(file, HP_STR("~"));
     struct hp_symbol symbol = {.file = file, .name = name, .line = line};
     symbol.kind = c ? HP_SYM_C : HP_SYM_PYTHON;
-    symbol.flags = c || file.n == 0 || is_library(file) ? 0 : HP_SYM_APP;
+    symbol.flags = c || is_library(file) ? 0 : HP_SYM_APP;
     return hp_dict_add_symbol(profile->dict, &symbol, sym);
 }
 

@@ -13,7 +13,8 @@
 
 #define FORMATS                                                                                              \
     "By --to or by the file's ending:\n"                                                                     \
-    "  pstats .prof, collapsed .folded, dot .dot\n"                                                          \
+    "  pstats .prof, collapsed .folded, speedscope .speedscope.json, pprof .pb.gz,\n"                        \
+    "  callgrind .callgrind, chrome .trace.json, dot .dot, csv .csv\n"                                       \
     "  -o, --output FILE   - for stdout (needs --to)\n"
 
 static const char convert_help[] =

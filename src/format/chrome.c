@@ -1,7 +1,7 @@
 /* chrome.c -- writing; see chrome.h.
  *
- * With time order: a call lasts from the sample that first has its node on the path, at its depth, to the first one that has not; what is open is kept
- * in a stack and written when it closes. Without: one preorder walk, each call beginning where its elder sibling ends.
+ * With time order: a call lasts from the sample that first has its node on the path, at its depth, to the first one that has not, as a B and an E
+ * event: X events of the same begin and length would not say which is inside. Without: one preorder walk, each call beginning where its elder sibling ends.
  */
 #include "format/chrome.h"
 
@@ -12,16 +12,11 @@
 #include "format/framename.h"
 #include "format/tracks.h"
 
-struct open {
-    uint32_t node;
-    uint64_t start;
-};
-
 struct writing {
     struct hp_tracks tracks;
     struct hp_json json;
     struct hp_buf name;
-    struct open *open;
+    uint32_t *open;   /* nodes, with time order */
     uint64_t *starts; /* by node, without time order */
     uint32_t depth;
 };
@@ -35,6 +30,7 @@ static void put_us(struct hp_json *json, const char *key, uint64_t ns)
     hp_json_raw(json, hp_buf_str(&number));
 }
 
+/* `length` 0: a B event, whose end is yet to come. */
 static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t start, uint64_t length)
 {
     const struct hp_profile *profile = w->tracks.profile;
@@ -44,9 +40,11 @@ static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t 
     hp_json_object_begin(&w->json);
     hp_json_kv_str(&w->json, "name", hp_buf_str(&w->name));
     hp_json_kv_cstr(&w->json, "cat", symbol.flags & HP_SYM_APP ? "application" : "library");
-    hp_json_kv_cstr(&w->json, "ph", "X");
+    hp_json_kv_cstr(&w->json, "ph", length != 0 ? "X" : "B");
     put_us(&w->json, "ts", start);
-    put_us(&w->json, "dur", length);
+    if (length != 0) {
+        put_us(&w->json, "dur", length);
+    }
     hp_json_kv_u64(&w->json, "pid", 1);
     hp_json_kv_u64(&w->json, "tid", track + 1);
     hp_json_object_end(&w->json);
@@ -54,9 +52,13 @@ static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t 
 
 static void close_to(struct writing *w, uint32_t track, uint32_t depth, uint64_t now)
 {
-    while (w->depth > depth) {
-        const struct open *top = &w->open[--w->depth];
-        put_call(w, track, top->node, top->start, now - top->start);
+    for (; w->depth > depth; w->depth--) {
+        hp_json_object_begin(&w->json);
+        hp_json_kv_cstr(&w->json, "ph", "E");
+        put_us(&w->json, "ts", now);
+        hp_json_kv_u64(&w->json, "pid", 1);
+        hp_json_kv_u64(&w->json, "tid", track + 1);
+        hp_json_object_end(&w->json);
     }
 }
 
@@ -67,12 +69,13 @@ static void put_ordered(struct writing *w, uint32_t track)
     while (hp_tracks_next(&w->tracks, track, &cursor, &node, &value)) {
         const uint32_t *path = hp_tracks_path(&w->tracks, node, &count);
         uint32_t same = 0;
-        while (same < count && same < w->depth && w->open[same].node == path[same]) {
+        while (same < count && same < w->depth && w->open[same] == path[same]) {
             same++;
         }
         close_to(w, track, same, now);
         for (; w->depth < count; w->depth++) {
-            w->open[w->depth] = (struct open){path[w->depth], now};
+            w->open[w->depth] = path[w->depth];
+            put_call(w, track, path[w->depth], now, 0);
         }
         now += value;
     }

@@ -98,12 +98,32 @@ static void put_labels(struct writing *w, struct hp_str labels)
     }
 }
 
-/* The stack leaf first; the root is a frame only where it stands for a request. */
+/* A thread of a file, which is no frame. */
+static bool is_thread(const struct hp_profile *profile, uint32_t node)
+{
+    const struct hp_node *at = &profile->tree->nodes[node];
+    return at->kind != HP_NODE_LANE && hp_dict_symbol(profile->dict, at->sym).kind == HP_SYM_ROOT;
+}
+
+static void put_thread(struct writing *w, struct hp_str name)
+{
+    hp_buf_reset(&w->inner);
+    put_number(&w->inner, 1, string_id(w, HP_STR("thread")));
+    put_number(&w->inner, 2, string_id(w, name));
+    put_bytes(&w->part, 3, hp_buf_str(&w->inner));
+}
+
+/* The stack leaf first; the root is a frame only where it stands for a request, a thread becomes a label. */
 static void put_sample(struct writing *w, uint32_t node, uint64_t value, uint32_t label)
 {
     const struct hp_node *nodes = w->profile->tree->nodes;
+    struct hp_str thread = HP_STR("");
     hp_buf_reset(&w->inner);
     for (uint32_t i = node; i != HP_NODE_ROOT; i = nodes[i].parent) {
+        if (is_thread(w->profile, i)) {
+            thread = hp_dict_symbol(w->profile->dict, nodes[i].sym).name;
+            continue;
+        }
         hp_buf_put_varint(&w->inner, (uint64_t)nodes[i].sym + 1);
     }
     if (w->profile->requests != 0 || node == HP_NODE_ROOT) {
@@ -114,6 +134,9 @@ static void put_sample(struct writing *w, uint32_t node, uint64_t value, uint32_
     hp_buf_reset(&w->inner);
     hp_buf_put_varint(&w->inner, value);
     put_bytes(&w->part, 2, hp_buf_str(&w->inner));
+    if (thread.n != 0) {
+        put_thread(w, thread);
+    }
     if (label != 0) {
         put_labels(w, hp_dict_string(w->profile->dict, label));
     }
@@ -143,7 +166,7 @@ static hp_err put_document(struct writing *w, uint8_t *used)
     put_type(w);
     put_samples(w);
     for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
-        if (!used[tree->nodes[i].sym]) {
+        if (!used[tree->nodes[i].sym] && !is_thread(w->profile, i)) {
             used[tree->nodes[i].sym] = 1;
             put_symbol(w, tree->nodes[i].sym, i == HP_NODE_ROOT);
         }

@@ -118,8 +118,10 @@ static bool read_frame(struct pyinstrument *p, struct level *level, uint32_t par
         note(p, hp_profile_symbol(p->profile, hp_buf_str(&p->file), hp_buf_str(&p->name),
                                   line > 0 && line < 4294967295.0 ? (uint32_t)line : 0, &sym));
     }
-    *level = (struct level){.total_ns = hp_jsonprofile_ns(seconds, 1e9)};
-    if (json->err == HP_OK) {
+    *level = (struct level){.node = parent, .total_ns = hp_jsonprofile_ns(seconds, 1e9)};
+    bool own =
+        hp_str_eq(hp_buf_str(&p->name), HP_STR("[self]")); /* the renderer's word for a frame's own time */
+    if (json->err == HP_OK && !own) {
         note(p, hp_profile_child(p->profile, parent, sym, &level->node));
     }
     return children && json->err == HP_OK;

@@ -341,3 +341,198 @@ def test_diff_names_what_moved(work: Path) -> None:
     assert (moved["b"]["self_change_s"], moved["b"]["before"]["calls"], moved["b"]["line"]) == (-1.5, 4, 9)
     assert "before" not in moved["c"]
     assert moved["a"]["total_change_s"] == -1.0
+
+
+# ---- stacks ----
+
+FOLDED = """\
+<module> (slow.py:12);b (slow.py:9);spin (slow.py:4) 28
+<module> (slow.py:12);b (slow.py:9) 2
+<module> (slow.py:12);spin (slow.py:4) 18
+tid:7;w.py:run:3;w.py:h\u00e9llo "q":9 5
+"""
+
+
+@pytest.fixture(scope="module")
+def folded(work: Path) -> Path:
+    file = work / "stacks.folded"
+    file.write_text(FOLDED)
+    return file
+
+
+def functions(answer: Any) -> dict[str, tuple[float, float]]:
+    names = ("self_s", "total_s") if answer["unit"] == "s" else ("self", "total")
+    return {row["function"]: (row[names[0]], row[names[1]]) for row in answer["functions"]}
+
+
+@pytest.mark.parametrize("ending", ["speedscope.json", "pb.gz", "folded"])
+def test_stacks_survive_the_way_through_each_format(ending: str, folded: Path, work: Path) -> None:
+    out = work / f"way.{ending}"
+    run("convert", folded, "-o", out)
+    assert functions(top(out)) == functions(top(folded))
+    assert top(out)["total"] == 53
+
+
+def test_go_pprof_reads_what_we_write(folded: Path, work: Path) -> None:
+    out = work / "go.pb.gz"
+    run("convert", folded, "-o", out)
+    done = subprocess.run(
+        [tool("go"), "tool", "pprof", "-top", out], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = {}
+    for line in done.stdout.splitlines():
+        if match := re.match(r"\s*(\d+)\s+[\d.]+%\s+[\d.]+%\s+(\d+)\s+[\d.]+%\s+(.*)", line):
+            theirs[match[3]] = (int(match[1]), int(match[2]))
+    ours = {
+        name: value for name, value in functions(top(folded)).items() if name[0] != "<"
+    }  # it cuts <…> out
+    assert {name: theirs[name] for name in ours} == ours
+    assert "of 53 total" in done.stdout
+
+
+GO_WORK = """\
+package main
+
+import (
+	"context"
+	"os"
+	"runtime/pprof"
+)
+
+func spin(n int) int {
+	sum := 0
+	for i := 0; i < n; i++ {
+		sum += i % 7
+	}
+	return sum
+}
+
+func main() {
+	file, _ := os.Create(os.Args[1])
+	pprof.StartCPUProfile(file)
+	pprof.Do(context.Background(), pprof.Labels("job", "one"), func(context.Context) { spin(300000000) })
+	pprof.StopCPUProfile()
+	file.Close()
+}
+"""
+
+
+def test_figures_of_a_go_program_equal_go_pprof(work: Path) -> None:
+    source, file = work / "work.go", work / "cpu.pprof"
+    source.write_text(GO_WORK)
+    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "off"}
+    subprocess.run(
+        [tool("go"), "run", source, file], check=True, env=environment, timeout=300, capture_output=True
+    )
+    again = work / "again.pprof"
+    run("convert", file, "-o", again)
+    for path in (file, again):
+        done = subprocess.run(
+            [
+                tool("go"),
+                "tool",
+                "pprof",
+                "-sample_index=-1" if path == again else "-sample_index=cpu",
+                "-raw",
+                path,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if path == file:
+            assert done.returncode == 0, done.stderr
+        assert sum("job:[one]" in line for line in done.stdout.splitlines()) > 0 or path == again
+    answer = top(file)
+    done = subprocess.run(
+        [tool("go"), "tool", "pprof", "-top", "-unit=ns", "-nodecount=500", "-nodefraction=0", file],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    theirs = {}
+    for line in done.stdout.splitlines():
+        if match := re.match(r"\s*(\d+)(?:ns)?\s+\S+%\s+\S+%\s+(\d+)(?:ns)?\s+\S+%\s+(\S+)", line):
+            theirs[match[3]] = (int(match[1]), int(match[2]))
+    ours = {name: (round(a * 1e9), round(b * 1e9)) for name, (a, b) in functions(answer).items()}
+    assert "main.spin" in theirs
+    assert ours == theirs
+    assert functions(top(again)) == functions(answer)
+    raw = subprocess.run(
+        [tool("go"), "tool", "pprof", "-tags", again], capture_output=True, text=True, timeout=300
+    )
+    assert re.search(r"job:.*\n.*: one", raw.stdout), raw.stdout + raw.stderr
+
+
+C_WORK = """\
+int leaf(int n) { int s = 0; for (int i = 0; i < n; i++) s += i % 3; return s; }
+int middle(int n) { return leaf(n) + leaf(n / 2); }
+int main(void) { return middle(1000) & 1; }
+"""
+
+
+def test_figures_of_valgrind_equal_callgrind_annotate(work: Path) -> None:
+    (work / "work.c").write_text(C_WORK)
+    subprocess.run([tool("gcc"), "-g", "-O0", "-o", work / "work", work / "work.c"], check=True)
+    file = work / "callgrind.out"
+    command = [tool("valgrind"), "--tool=callgrind", f"--callgrind-out-file={file}", work / "work"]
+    subprocess.run(command, check=False, capture_output=True, timeout=120)
+    again = work / "again.callgrind"
+    run("convert", file, "-o", again)
+
+    def annotate(path: Path, inclusive: str) -> dict[str, int]:
+        command = [tool("callgrind_annotate"), "--threshold=100", f"--inclusive={inclusive}", path]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = re.findall(r"^\s*([\d,]+) \([ \d.]+%\)\s+\S*?:(leaf|middle|main)(?:\s|$)", text, re.MULTILINE)
+        return {name: int(value.replace(",", "")) for value, name in found}
+
+    ours = functions(top(file))
+    for path in (file, again):
+        for index, inclusive in enumerate(["no", "yes"]):
+            theirs = annotate(path, inclusive)
+            assert sorted(theirs) == ["leaf", "main", "middle"]
+            assert {name: ours[name][index] for name in theirs} == theirs
+    assert top(again)["total"] == top(file)["total"]
+
+
+def test_trace_events_are_what_perfetto_documents(folded: Path, work: Path) -> None:
+    for source in (folded, GOLDEN / "py-spy.speedscope.json"):
+        document = json.loads(run("convert", source, "--to", "chrome", "-o", "-"))
+        depth: dict[Any, int] = {}
+        for event in document["traceEvents"]:
+            assert isinstance(event["pid"], int)
+            assert isinstance(event["tid"], int)
+            if event["ph"] == "M":
+                assert event["name"] == "thread_name"
+                assert isinstance(event["args"]["name"], str)
+                continue
+            assert event["ts"] >= 0
+            assert event["ph"] != "X" or event["dur"] > 0
+            depth[event["tid"]] = depth.get(event["tid"], 0) + {"B": 1, "E": -1, "X": 0}[event["ph"]]
+            assert depth[event["tid"]] >= 0
+        assert set(depth.values()) == {0}
+
+
+def test_csv_has_a_row_a_function(work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    import csv
+
+    rows = list(csv.DictReader(run("convert", file, "--to", "csv", "-o", "-").splitlines()))
+    stats: Any = pstats.Stats(str(file))
+    assert len(rows) == len(stats.stats)
+    assert {(row["file"], int(row["line"]), float(row["self"])) for row in rows} == {
+        (key[0], key[1], value[2]) for key, value in stats.stats.items()
+    }
+
+
+def test_flame_graphs_of_files_have_no_word_of_requests(folded: Path, work: Path) -> None:
+    for command in ("flame", "icicle"):
+        svg = run(command, folded, "-o", "-")
+        assert "request" not in svg
+        assert "53 samples" in svg
+        assert svg.count("<rect") == 9  # the background, all, and a box a path
+    other = work / "other.folded"
+    other.write_text(FOLDED.replace(" 28", " 8"))
+    svg = run("diff", folded, other, "-o", "-")
+    assert "before 28, -20 (-71 %)" in svg

@@ -272,8 +272,10 @@ static const struct {
 
 #define DEPTH_MAX 64
 
+enum open_kind { OPEN_ITEMS, OPEN_DICT, OPEN_CODE };
+
 struct open {
-    enum { OPEN_ITEMS, OPEN_DICT, OPEN_CODE } kind;
+    enum open_kind kind;
     uint32_t left;
 };
 
@@ -283,7 +285,7 @@ struct skip {
     size_t file, name; /* where the outermost code object has them */
 };
 
-static void push(struct hp_marshal *m, struct skip *skip, size_t at, int kind, uint32_t left)
+static void push(struct hp_marshal *m, struct skip *skip, size_t at, enum open_kind kind, uint32_t left)
 {
     if (skip->depth == DEPTH_MAX) {
         hp_marshal_fail(m, HP_EFORMAT, at, "nested too deep");

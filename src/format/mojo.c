@@ -258,7 +258,7 @@ bool hp_mojo_is(struct hp_str bytes)
 hp_err hp_mojo_read(const struct hp_profile_source *source, struct hp_profile **profile,
                     struct hp_errinfo *info)
 {
-    struct mojo m = {.bytes = source->bytes, .info = info, .at = 3};
+    struct mojo m = {.bytes = source->bytes, .info = info, .at = source->bytes.n < 3 ? source->bytes.n : 3};
     m.profile = hp_profile_new(HP_PROFILE_TREE, source->budget_bytes);
     if (m.profile == NULL) {
         return hp_err_set(info, HP_ENOMEM, 0, "out of memory");

@@ -180,7 +180,7 @@ static hp_err join(struct work *work)
 static void put_rows(const struct work *work, struct hp_buf *out)
 {
     const struct hp_callgraph *graph = work->graph;
-    const struct hp_callgraph_edge *edge = graph->edges, *end = graph->edges + graph->edge_count;
+    uint32_t next = 0;
     hp_buf_put_u8(out, '{');
     for (uint32_t i = 0; i < graph->listed_count; i++) {
         const struct hp_callgraph_function *function = &graph->functions[i];
@@ -191,7 +191,8 @@ static void put_rows(const struct work *work, struct hp_buf *out)
         put_seconds(out, function->self / graph->per_unit);
         put_seconds(out, function->total / graph->per_unit);
         hp_buf_put_u8(out, '{');
-        for (; edge < end && edge->callee == i; edge++) {
+        for (; next < graph->edge_count && graph->edges[next].callee == i; next++) {
+            const struct hp_callgraph_edge *edge = &graph->edges[next];
             put_key(out, &work->rows[edge->caller]);
             if (edge->bare) {
                 put_int(out, edge->calls);

@@ -153,7 +153,7 @@ static void read_samples(struct reading *r, uint32_t thread)
         } else if (weighted && weights->err == HP_OK) {
             hp_jsonread_fail(samples, HP_EFORMAT, "fewer weights than samples");
         }
-        if (weights->err != HP_OK) {
+        if (weighted && weights->err != HP_OK) {
             hp_jsonread_fail(samples, weights->err, weights->why);
         }
         r->profile->clamped += weight < 0;
@@ -376,7 +376,7 @@ hp_err hp_speedscope_read(const struct hp_profile_source *source, struct hp_prof
     hp_buf_init(&r->other, HP_JSONPROFILE_TEXT);
     hp_buf_init(&r->names, HP_JSONPROFILE_TEXT);
     r->profile = hp_profile_new(HP_PROFILE_TREE, source->budget_bytes);
-    r->places = hp_malloc(sizeof *r->places);
+    r->places = hp_calloc(1, sizeof *r->places);
     if (r->profile == NULL || r->places == NULL) {
         err = hp_err_set(info, HP_ENOMEM, 0, "out of memory");
         goto done;

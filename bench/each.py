@@ -2,9 +2,9 @@
 
     each.py [--rounds 12]
 
-A process of its own for each tool would differ by more than these few microseconds. "Off" is a stopped capture: its wrappers stay in place and
-only look whether there is work. Shown is the least of the rounds' lower quartiles, on minus off: a busy machine only makes a round longer.
-Exit 1 when a figure is above its limit.
+A process of its own for each tool would differ by more than these few microseconds. "Off" is a stopped
+capture: its wrappers stay in place and only look whether there is work. Shown is the least of the rounds'
+lower quartiles, on minus off: a busy machine only makes a round longer. Exit 1 when a figure is above its limit.
 """
 
 from __future__ import annotations

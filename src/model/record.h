@@ -36,7 +36,8 @@ enum hp_request_flags {
     HP_REQ_HANDED_OVER = 4, /* the body went to the server unwrapped: the end is the call's return */
     HP_REQ_TRUNCATED = 8,   /* some cap was hit: see dropped_* */
     HP_REQ_EXCEPTION = 16,
-    HP_REQ_FLIGHT = 64, /* below level trace, with the tree of the flight recorder: own code and its direct callees */
+    HP_REQ_FLIGHT =
+        64, /* below level trace, with the tree of the flight recorder: own code and its direct callees */
     HP_REQ_SHARED_CPU = 32 /* other greenlets ran on the thread: cpu_ns is absent */
 };
 
@@ -115,8 +116,9 @@ struct hp_lane { /* lane 0 is the request's own; parents come before children */
     uint32_t site_sym, site_line, via_sym; /* application place that started it */
     uint8_t kind, flags;
     uint64_t runqueue_ns; /* ready, but no CPU was free; HP_ABSENT if not recorded */
-    uint64_t wait_busy_ns; /* of CPU and run queue: inside the calls that are its waits (part of it estimated); HP_ABSENT */
-    uint32_t lost_spans;  /* waits that are in the totals only, or nowhere */
+    uint64_t
+        wait_busy_ns; /* of CPU and run queue: inside the calls that are its waits (part of it estimated); HP_ABSENT */
+    uint32_t lost_spans; /* waits that are in the totals only, or nowhere */
 };
 
 enum hp_edge_kind {

@@ -108,7 +108,7 @@ static inline struct rec *rec_begin(struct rec_set *set)
     r->req.start_wall_ns = 1700000000000000000u + set->count * (uint64_t)10000000000u;
     r->req.cpu_ns = r->req.first_byte_ns = r->req.queue_ns = r->req.gil_ns = r->req.runqueue_ns =
         r->req.gc_ns = HP_ABSENT;
-        r->req.rss_growth_bytes = HP_ABSENT;
+    r->req.rss_growth_bytes = HP_ABSENT;
     r->req.bytes_in = r->req.bytes_out = r->req.alloc_bytes = r->req.alloc_blocks = HP_ABSENT;
     r->req.phase_ns[0] = HP_ABSENT;
     r->req.route = set->route;

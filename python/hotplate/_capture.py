@@ -40,7 +40,9 @@ def start(settings: Settings) -> Settings:
         interpreter=f"{sys.implementation.name} {sys.version.split()[0]}",
         command=" ".join(os.path.basename(part) if i == 0 else part for i, part in enumerate(sys.argv[:1])),
         revision=_revision.find(),
+        alloc=settings.alloc,
     )
+    _hotplate.note_options(list(settings.headers), list(settings.config))
     timing = 1 if settings.server_timing is None else 2 if settings.server_timing else 0
     _hotplate.request_options(scope=scope, sample=settings.sample, timing=timing, kind=settings.kind)
     if settings.log_sql_ms >= 0 and hasattr(_hotplate, "sql_log"):

@@ -38,6 +38,9 @@ class Settings:
     server_timing: bool | None = None
     no_threads: bool = False
     kind: int = 0
+    headers: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    alloc: int = 1
     given: frozenset[str] = field(default_factory=frozenset)
 
     def scope(self) -> Callable[[str, str], bool] | None:
@@ -84,6 +87,10 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(line for line in text.split("\n") if line)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "HOTPLATE_STORE": ("store", str),
     "HOTPLATE_LEVEL": ("level", str),
@@ -98,6 +105,9 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "HOTPLATE_MAX_AGE": ("max_age_s", float),
     "HOTPLATE_LOG_SQL_MS": ("log_sql_ms", float),
     "HOTPLATE_PARAMS": ("params", lambda text: text == "1"),
+    "HOTPLATE_HEADERS": ("headers", _names),
+    "HOTPLATE_CONFIG": ("config", _names),
+    "HOTPLATE_ALLOC": ("alloc", lambda text: {"0": 0, "1": 1, "nodes": 2}[text]),
     "HOTPLATE_THREADS": ("no_threads", lambda text: text == "0"),
 }
 
@@ -112,7 +122,7 @@ def from_environment(base: Settings, environ: Mapping[str, str] | None = None) -
             continue
         try:
             found[name] = read(text)
-        except ValueError:
+        except (ValueError, KeyError):
             continue
     if found.get("level", base.level) not in LEVELS:
         del found["level"]

@@ -41,6 +41,8 @@ class Hotplate:
     None (default)
     sends the header in debug and to loopback, True always, False never. Settings of `hotplate run` win over these.
 
+    headers, config: request headers and app.config keys to keep the values of; none by default.
+
     Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of
     ours is counted (`hotplate.counts()`) and shown, and requests go on unchanged.
     """
@@ -61,6 +63,8 @@ class Hotplate:
         max_store: int | str = 0,
         max_age_s: float = 0.0,
         server_timing: bool | None = None,
+        headers: Sequence[str] = (),
+        config: Sequence[str] = (),
     ) -> None:
         if budget is None:
             budget = 0.03 if level is None else 0.0
@@ -82,6 +86,8 @@ class Hotplate:
             max_store=size_of(max_store) if isinstance(max_store, str) else max_store,
             max_age_s=max_age_s,
             server_timing=server_timing,
+            headers=(headers,) if isinstance(headers, str) else tuple(headers),
+            config=(config,) if isinstance(config, str) else tuple(config),
         )
         self._settings.scope()  # a bad pattern is the caller's to see now
         self.settings: Settings | None = None

@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "capture/gauges.h"
 
 #define TIDY_NS           (1000 * HP_MS)
 #define ADOPT_NS          (30000 * HP_MS)
@@ -50,6 +51,7 @@ const struct hp_writer_ops hp__writer_store_ops = {
     .put_process = hp_store_put_process,
     .put = hp_store_put,
     .put_source = hp_store_put_source,
+    .put_gauge = hp_store_put_gauge,
     .commit = hp_store_commit,
     .rollback = hp_store_rollback,
     .tidy = hp_store_tidy,
@@ -151,6 +153,7 @@ struct batch {
     uint32_t records_max;
     uint64_t deadline_ns;
     bool final; /* also write the last counters */
+    bool gauge; /* and what the process uses */
     /* what becomes of the writer's state once it is committed */
     uint64_t cursor, last_id;
     uint32_t records, sources_done;
@@ -336,6 +339,10 @@ static hp_err write_batch(struct hp_writer *writer, struct batch *batch, struct 
     if (err == HP_OK) {
         err = put_process(writer, stored + batch->records, &told, info);
     }
+    struct hp_gauge gauge;
+    if (err == HP_OK && batch->gauge && hp_gauges_read(&gauge)) {
+        err = writer->ops->put_gauge(writer->store, &gauge, info);
+    }
     if (err == HP_OK) {
         hp_ring_committing(writer->ring, stored + batch->records, told, batch->last_id);
         err = writer->ops->commit(writer->store, info);
@@ -411,10 +418,14 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
     bool waits = is_readable(writer) || hp__writer_has_sources(writer);
     bool last = stop && !writer->final_done && !waits;
     bool stale = sum_of_counters(writer) != writer->put_sum && now - writer->last_work_ns >= HP_IDLE_NS;
-    if (now < writer->next_try_ns || (!waits && !stale && !last)) {
+    /* Not where an application's thread does the writing. */
+    bool gauge = writer->ops->put_gauge != NULL && hp_writer_running(writer) &&
+                 (writer->last_gauge_ns == 0 || now - writer->last_gauge_ns >= HP_GAUGE_EVERY_NS);
+    if (now < writer->next_try_ns || (!waits && !stale && !last && !gauge)) {
         return false;
     }
-    struct batch batch = {.records_max = records_max, .deadline_ns = now + time_ns, .final = last};
+    struct batch batch = {
+        .records_max = records_max, .deadline_ns = now + time_ns, .final = last, .gauge = gauge};
     batch.cursor = hp_ring_tail(writer->ring);
     batch.sources_done = writer->sources_done;
     batch.source_bytes = writer->source_bytes;
@@ -433,6 +444,7 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
         return false;
     }
     worked(writer);
+    writer->last_gauge_ns = gauge ? now : writer->last_gauge_ns;
     writer->final_done = last;
     if (!stop) {
         tidy(writer, hp_clock_mono_ns());

@@ -418,7 +418,8 @@ void hp_writer_fork_child(struct hp_writer *writer)
     writer->tried_thread = false;
     writer->ring = NULL;
     writer->count = NULL;
-    writer->next_try_ns = writer->busy_since_ns = writer->last_adopt_ns = writer->put_sum = writer->told = 0;
+    writer->next_try_ns = writer->busy_since_ns = writer->last_adopt_ns = writer->last_gauge_ns =
+        writer->put_sum = writer->told = 0;
     writer->failures = 0;
     writer->sources_done = 0;
     writer->source_bytes = 0;

@@ -35,6 +35,8 @@ struct hp_writer_ops {
                   struct hp_errinfo *info);
     hp_err (*put_source)(struct hp_store *store, struct hp_str file, struct hp_str text,
                          struct hp_errinfo *info);
+    hp_err (*put_gauge)(struct hp_store *store, const struct hp_gauge *gauge,
+                        struct hp_errinfo *info); /* NULL: none are written */
     hp_err (*commit)(struct hp_store *store, struct hp_errinfo *info);
     void (*rollback)(struct hp_store *store);
     hp_err (*tidy)(struct hp_store *store, struct hp_errinfo *info);

@@ -41,7 +41,8 @@ struct hp_writer {
     struct hp_store *store;
     struct hp_ring *ring;
     _Atomic uint64_t *count;
-    uint64_t next_try_ns, busy_since_ns, last_tidy_ns, last_adopt_ns, last_step_ns, last_work_ns;
+    uint64_t next_try_ns, busy_since_ns, last_tidy_ns, last_adopt_ns, last_gauge_ns, last_step_ns,
+        last_work_ns;
     uint64_t put_sum;  /* of the counters when the process row was last written */
     uint64_t told;     /* requests that it names as sampled out or dropped */
     uint32_t failures; /* in a row */

@@ -61,9 +61,9 @@ struct list {
 struct memory {
     struct hp_store base;
     uint64_t max_bytes, max_age_ns, bytes;
-    struct list entries, losses, sources, labels, settings, findings, processes;
+    struct list entries, losses, sources, labels, settings, findings, processes, gauges;
     struct process *saved; /* processes at begin */
-    size_t saved_entries, saved_losses, saved_sources, saved_processes;
+    size_t saved_entries, saved_losses, saved_sources, saved_processes, saved_gauges;
     uint32_t process; /* of this writer, from 1; 0 none */
     uint64_t next_row, saved_next, first_row, generation, detail_from, detail_from_ns;
     uint64_t evicted_requests, evicted_detail;
@@ -115,6 +115,7 @@ static void cut(struct memory *m)
         hp_free(source->text);
     }
     m->losses.count = m->saved_losses;
+    m->gauges.count = m->saved_gauges;
 }
 
 static hp_err begin(struct hp_store *store, struct hp_errinfo *info)
@@ -127,6 +128,7 @@ static hp_err begin(struct hp_store *store, struct hp_errinfo *info)
     m->saved_processes = m->processes.count;
     m->saved_entries = m->entries.count;
     m->saved_losses = m->losses.count;
+    m->saved_gauges = m->gauges.count;
     m->saved_sources = m->sources.count;
     m->saved_next = m->next_row;
     return HP_OK;
@@ -683,6 +685,51 @@ static void add_losses(struct hp__losses *out, const struct hp__losses *more)
     out->errors += more->errors;
 }
 
+/* The last one of a minute and process stays; the list is in the order of writing. */
+static hp_err put_gauge(struct hp_store *store, const struct hp_gauge *gauge, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct hp_gauge *put = push(&m->gauges, sizeof *put);
+    if (put == NULL) {
+        return no_memory(info);
+    }
+    *put = *gauge;
+    if (m->process != 0) {
+        const struct process *process = AT(m->processes, struct process, m->process - 1);
+        put->pid = process->p.pid;
+        put->start_ns = process->p.start_ns;
+    }
+    m->gauges.count++;
+    return HP_OK;
+}
+
+static bool is_replaced(const struct memory *m, size_t i)
+{
+    const struct hp_gauge *gauge = AT(m->gauges, struct hp_gauge, i);
+    for (size_t k = i + 1; k < m->gauges.count; k++) {
+        const struct hp_gauge *later = AT(m->gauges, struct hp_gauge, k);
+        if (later->pid == gauge->pid && later->start_ns == gauge->start_ns &&
+            later->at_ns / HP_MINUTE_NS == gauge->at_ns / HP_MINUTE_NS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static hp_err gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
+                     struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->gauges.count; i++) {
+        const struct hp_gauge *gauge = AT(m->gauges, struct hp_gauge, i);
+        if (gauge->at_ns >= from_ns && gauge->at_ns < to_ns && !is_replaced(m, i) && !fn(ctx, gauge)) {
+            break;
+        }
+    }
+    return HP_OK;
+}
+
 static hp_err losses(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp_str revision,
                      struct hp__losses *out, struct hp_errinfo *info)
 {
@@ -735,8 +782,8 @@ static hp_err close_memory(struct hp_store *store)
     for (size_t i = 0; i < m->findings.count; i++) {
         hp_free(AT(m->findings, struct finding, i)->reason);
     }
-    struct list *const lists[] = {&m->entries,  &m->losses,   &m->sources,  &m->labels,
-                                  &m->settings, &m->findings, &m->processes};
+    struct list *const lists[] = {&m->entries,  &m->losses,   &m->sources,   &m->labels,
+                                  &m->settings, &m->findings, &m->processes, &m->gauges};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         hp_free(lists[i]->p);
     }
@@ -753,6 +800,8 @@ static const struct hp_store_ops ops = {
     .put_process = put_process,
     .put = put,
     .put_source = put_source,
+    .put_gauge = put_gauge,
+    .gauges = gauges,
     .commit = commit,
     .rollback = rollback,
     .tidy = tidy,

@@ -149,6 +149,82 @@ hp_err hp__sqlite_set_setting(struct hp_store *store, struct hp_str key, struct 
     return hp__sqlite_run(s, stmt, info);
 }
 
+/* ---- gauges ---- */
+
+static hp_err forget_gauges(struct hp_sqlite *s, uint64_t now_ns, struct hp_errinfo *info)
+{
+    uint64_t keep_ns = s->max_age_ns > HP_ROLLUP_KEEP_NS ? s->max_age_ns : HP_ROLLUP_KEEP_NS;
+    sqlite3_stmt *stmt = NULL;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_DELETE_GAUGES, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)(now_ns > keep_ns ? (now_ns - keep_ns) / HP_MINUTE_NS : 0));
+    return hp__sqlite_run(s, stmt, info);
+}
+
+hp_err hp__sqlite_put_gauge(struct hp_store *store, const struct hp_gauge *gauge, struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    const uint64_t values[7] = {gauge->at_ns / HP_MINUTE_NS,
+                                gauge->at_ns,
+                                gauge->rss_bytes,
+                                gauge->peak_rss_bytes,
+                                gauge->cpu_ns,
+                                gauge->threads,
+                                gauge->fds};
+    sqlite3_stmt *stmt = NULL;
+    uint64_t process;
+    hp_err err = hp__sqlite_process_row(s, &process, info);
+    if (err == HP_OK) {
+        err = hp__sqlite_prepare(s, HP_SQL_SET_GAUGE, &stmt, info);
+    }
+    if (err == HP_OK) {
+        sqlite3_bind_int64(stmt, 1, (sqlite3_int64)process);
+        for (int i = 0; i < 7; i++) {
+            sqlite3_bind_int64(stmt, 2 + i, (sqlite3_int64)values[i]);
+        }
+        err = hp__sqlite_run(s, stmt, info);
+    }
+    if (err == HP_OK) {
+        err = forget_gauges(s, gauge->at_ns, info);
+    }
+    if (err != HP_OK) {
+        s->tx_err = s->tx_err == HP_OK ? err : s->tx_err;
+    }
+    return err;
+}
+
+hp_err hp__sqlite_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
+                         struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool more = true;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_GAUGES, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)from_ns);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)to_ns);
+    while (err == HP_OK && more) {
+        err = hp__sqlite_next(s, stmt, &more, info);
+        if (err == HP_OK && more) {
+            struct hp_gauge gauge = {.pid = (uint32_t)sqlite3_column_int64(stmt, 0),
+                                     .start_ns = (uint64_t)sqlite3_column_int64(stmt, 1),
+                                     .at_ns = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                     .rss_bytes = (uint64_t)sqlite3_column_int64(stmt, 3),
+                                     .peak_rss_bytes = (uint64_t)sqlite3_column_int64(stmt, 4),
+                                     .cpu_ns = (uint64_t)sqlite3_column_int64(stmt, 5),
+                                     .threads = (uint32_t)sqlite3_column_int64(stmt, 6),
+                                     .fds = (uint32_t)sqlite3_column_int64(stmt, 7)};
+            more = fn(ctx, &gauge);
+        }
+    }
+    sqlite3_reset(stmt);
+    return err;
+}
+
 /* ---- sources ---- */
 
 static hp_err add_packed(struct hp_sqlite *s, uint64_t hash, struct hp_str text, uint64_t *row,

@@ -24,18 +24,23 @@ struct space {
     uint64_t used_bytes, file_bytes, free_pages, pages;
 };
 
-static hp_err measure(struct hp_sqlite *s, struct space *space, struct hp_errinfo *info)
+/* Of the database's path with `end` behind it; 0: no such file. */
+static uint64_t file_bytes(const struct hp_sqlite *s, const char *end)
 {
     char name[PATH_BYTES];
-    struct stat wal;
-    uint64_t wal_bytes = 0;
+    struct stat status;
+    bool there =
+        snprintf(name, sizeof name, "%s%s", s->path, end) < (int)sizeof name && stat(name, &status) == 0;
+    return there ? (uint64_t)status.st_size : 0;
+}
+
+static hp_err measure(struct hp_sqlite *s, struct space *space, struct hp_errinfo *info)
+{
     hp_err err = hp__sqlite_number(s, "PRAGMA page_count", &space->pages, info);
     if (err == HP_OK) {
         err = hp__sqlite_number(s, "PRAGMA freelist_count", &space->free_pages, info);
     }
-    if (snprintf(name, sizeof name, "%s-wal", s->path) < (int)sizeof name && stat(name, &wal) == 0) {
-        wal_bytes = (uint64_t)wal.st_size;
-    }
+    uint64_t wal_bytes = file_bytes(s, "-wal") + file_bytes(s, "-shm");
     /* A journal that a long reader keeps from shrinking must not cost all the rows. */
     wal_bytes = wal_bytes < s->max_bytes / 4 ? wal_bytes : s->max_bytes / 4;
     space->file_bytes = space->pages * s->page_bytes + wal_bytes;
@@ -343,8 +348,9 @@ static hp_err give_back(struct hp_sqlite *s, uint64_t until_ns, struct hp_errinf
     struct space space = {0};
     hp_err err = measure(s, &space, info);
     snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%u)", VACUUM_PAGES);
-    while (err == HP_OK && space.free_pages > VACUUM_PAGES &&
-           (space.free_pages > space.pages / 8 || space.file_bytes > s->max_bytes / 20 * 19) &&
+    while (err == HP_OK && space.free_pages > 0 &&
+           (space.file_bytes > s->max_bytes / 20 * 19 ||
+            (space.free_pages > VACUUM_PAGES && space.free_pages > space.pages / 8)) &&
            hp_clock_mono_ns() < until_ns) {
         err = hp__sqlite_exec(s, sql, info);
         if (err == HP_OK) {

@@ -68,6 +68,17 @@ HP_CHECK hp_err hp_store_put(struct hp_store *store, struct hp_str encoded, cons
 /* The text of an application source file, as it is now; interned by content hash, tied to the process. */
 HP_CHECK hp_err hp_store_put_source(struct hp_store *store, struct hp_str file, struct hp_str text,
                                     struct hp_errinfo *info);
+
+struct hp_gauge {                               /* what a process used at a moment */
+    uint32_t pid;                               /* filled when read: whose it is */
+    uint64_t start_ns;                          /* of the process, likewise: another start is a restart */
+    uint64_t at_ns;                             /* wall */
+    uint64_t rss_bytes, peak_rss_bytes, cpu_ns; /* of the whole process since its start */
+    uint32_t threads, fds;
+};
+/* Of the writing process (put_process comes first); the last one of a minute stays, for as long as rollups do. */
+HP_CHECK hp_err hp_store_put_gauge(struct hp_store *store, const struct hp_gauge *gauge,
+                                   struct hp_errinfo *info);
 /* On failure everything since begin is undone, and the records are the caller's to count as dropped. */
 HP_CHECK hp_err hp_store_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp_store_rollback(struct hp_store *store);
@@ -177,6 +188,11 @@ HP_CHECK hp_err hp_store_statements(struct hp_store *store, const struct hp_scop
 /* Text of one line (from 1) of a source file as it was when requests in scope ran (newest such). Empty span if not known. Borrowed from the handle. */
 HP_CHECK hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
                                      uint32_t line, struct hp_str *text, struct hp_errinfo *info);
+
+/* Gauges of all processes taken in [from, to) (to 0: open), oldest first. */
+typedef bool (*hp_gauge_fn)(void *ctx, const struct hp_gauge *gauge);
+HP_CHECK hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn,
+                                void *ctx, struct hp_errinfo *info);
 
 /* ---- finding states and settings ---- */
 

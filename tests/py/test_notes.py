@@ -1,4 +1,4 @@
-"""What a request does beside calls and SQL: GC, allocations, templates, logs, exceptions, queue time, headers."""
+"""What a request does beside calls and SQL: GC, memory, templates, log messages, exceptions, queue time, headers."""
 
 from __future__ import annotations
 

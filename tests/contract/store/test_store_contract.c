@@ -790,6 +790,49 @@ static void steps_out_of_order_are_refused(void **state)
 
 /* ---- completeness ---- */
 
+struct seen_gauges {
+    struct hp_gauge all[8];
+    int count, most;
+};
+
+static bool see_gauge(void *ctx, const struct hp_gauge *gauge)
+{
+    struct seen_gauges *seen = ctx;
+    seen->all[seen->count++] = *gauge;
+    return seen->count < seen->most;
+}
+
+static void a_process_has_one_gauge_a_minute(void **state)
+{
+    struct world *world = *state;
+    struct seen_gauges seen = {.most = 8};
+    struct hp_gauge gauge = {
+        .at_ns = T0, .rss_bytes = 100, .peak_rss_bytes = 120, .cpu_ns = 7, .threads = 3, .fds = 20};
+    begin(world);
+    ok(world, hp_store_put_gauge(world->w, &gauge, &world->info));
+    gauge.at_ns += MINUTE;
+    ok(world, hp_store_put_gauge(world->w, &gauge, &world->info));
+    gauge.rss_bytes = 200;
+    ok(world, hp_store_put_gauge(world->w, &gauge, &world->info));
+    commit(world);
+    begin(world);
+    gauge.at_ns += MINUTE;
+    ok(world, hp_store_put_gauge(world->w, &gauge, &world->info));
+    hp_store_rollback(world->w);
+    ok(world, hp_store_gauges(world->r, 0, 0, see_gauge, &seen, &world->info));
+    assert_int_equal(seen.count, 2);
+    assert_true(seen.all[0].rss_bytes == 100 && seen.all[0].threads == 3 && seen.all[0].fds == 20);
+    assert_true(seen.all[0].peak_rss_bytes == 120 && seen.all[0].cpu_ns == 7 && seen.all[0].at_ns == T0);
+    assert_true(seen.all[0].pid == process.pid && seen.all[0].start_ns == process.start_ns);
+    assert_int_equal(seen.all[1].rss_bytes, 200);
+    seen = (struct seen_gauges){.most = 1};
+    ok(world, hp_store_gauges(world->r, 0, 0, see_gauge, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
+    seen = (struct seen_gauges){.most = 8};
+    ok(world, hp_store_gauges(world->r, T0 + 1, T0 + MINUTE, see_gauge, &seen, &world->info));
+    assert_int_equal(seen.count, 0);
+}
+
 static void what_is_missing_is_counted(void **state)
 {
     struct world *world = *state;
@@ -1181,6 +1224,7 @@ int main(void)
         BOTH(statements_are_summed_by_place),
         BOTH(a_rollback_undoes_rows_words_and_counters),
         BOTH(steps_out_of_order_are_refused),
+        BOTH(a_process_has_one_gauge_a_minute),
         BOTH(what_is_missing_is_counted),
         BOTH(old_rows_go),
         BOTH(the_newest_stretch_of_a_label_wins),

@@ -1,0 +1,1 @@
+DELETE FROM gauge WHERE minute < ?1

@@ -221,9 +221,13 @@ static int append_timing(PyObject *headers, const struct hp_cap_request *request
 {
     uint64_t wall_ns = 0, sql_ns = 0;
     uint32_t queries = 0;
-    char text[160]; /* at most 128: four numbers of 20 digits and our words */
+    char text[200]; /* at most 165: five numbers of 20 digits and our words */
     hp_cap_request_so_far(request, &wall_ns, &sql_ns, &queries);
     char *at = put_duration(text, "total;dur=", wall_ns);
+    uint64_t queue_ns = hp_cap_request_queued(request);
+    if (queue_ns != UINT64_MAX) {
+        at = put_duration(at, ", queue;dur=", queue_ns);
+    }
     at = put_duration(at, ", app;dur=", wall_ns > sql_ns ? wall_ns - sql_ns : 0);
     at = put_duration(at, ", db;dur=", sql_ns);
     at = put_number(put_text(at, ";desc=\""), queries, 1);

@@ -392,6 +392,11 @@ void hp_cap_request_queue(struct hp_cap_request *request, uint64_t queue_ns)
     request->facts.queue_ns = queue_ns;
 }
 
+uint64_t hp_cap_request_queued(const struct hp_cap_request *request)
+{
+    return request->facts.queue_ns;
+}
+
 void hp_cap_request_trace(struct hp_cap_request *request, const uint64_t trace_id[2], uint64_t parent_span)
 {
     request->facts.trace_id[0] = trace_id[0];

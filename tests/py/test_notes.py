@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from support_py import captured, wsgi
+from support_py.cli import hotplate, hotplate_json
 from support_py.isolated import run_isolated
+from support_py.store_file import opened
 
 HERE = __file__
 
@@ -417,6 +419,83 @@ def test_queue_time_and_facts_that_were_asked_for(tmp_path: Path) -> None:
         [1, "DEBUG_LEVEL", "3"],
         [1, "SECRET_KEY", "<redacted>"],
     ]
+
+
+# ---- through the store to the reader ----
+
+
+def stored(store: str, folder: str) -> Any:
+    import gc
+    import logging
+
+    from flask import render_template_string
+    from hotplate import _hotplate
+
+    gc.disable()  # but for the one below
+    captured.start(store, "trace")
+    _hotplate.note_options(["User-Agent"], ["TESTING"])
+
+    def view() -> str:
+        logging.getLogger("shop").error("went %s", "wrong")
+        graph = [[n] for n in range(100_000)]
+        gc.collect()
+        del graph
+        try:
+            raise LookupError("not there")
+        except LookupError:
+            logging.getLogger("shop").exception("caught")
+        return render_template_string("{% block a %}{{ 6 * 7 }}{% endblock %}")
+
+    started_s = time.time() - 0.25
+    headers = wsgi.call(
+        captured.flask_app(view), "/", HTTP_X_REQUEST_START=f"t={started_s:.3f}", HTTP_USER_AGENT="curl/8"
+    )[1]
+    assert _hotplate.flush(5000)
+    return headers
+
+
+def test_what_was_noted_is_shown(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    headers = run_isolated(stored, str(store), str(tmp_path))
+    assert "queue;dur=2" in headers["Server-Timing"]
+    shown = hotplate_json("show", headers["X-Hotplate-Id"], "--store", str(store))
+    assert shown["queue_ms"] == pytest.approx(250, abs=100)
+    assert shown["alloc_bytes"] > shown["alloc_blocks"] > 1000
+    assert shown["rss_growth_bytes"] >= 0
+    assert "kept_blocks" in shown
+    longest = max(shown["gc"]["pauses"], key=lambda pause: pause["ms"])
+    assert longest["generation"] == 2
+    assert shown["nodes"][longest["node"]]["kind"] == ("gc" if longest["ms"] >= 1 else "call")
+    assert {(row["name"], row["kind"]) for row in shown["templates"]} == {
+        ("<template>", "template"),
+        ("a", "block"),
+    }
+    assert [(log["level"], log["message"]) for log in shown["logs"]] == [
+        ("ERROR", "went %s"),
+        ("ERROR", "caught"),
+    ]
+    assert [(seen["type"], seen["end"]) for seen in shown["exceptions"]] == [("LookupError", "logged")]
+    assert shown["headers"] == [{"name": "User-Agent", "value": "curl/8"}]
+    assert shown["config"] == [{"name": "TESTING", "value": "False"}]
+    assert shown["not_kept"] == {}
+    text = hotplate("show", headers["X-Hotplate-Id"], "--store", str(store)).stdout
+    for heading in [
+        "Memory",
+        "Garbage collections",
+        "Templates",
+        "Log messages",
+        "Exceptions",
+        "Headers and configuration",
+    ]:
+        assert f"\n{heading}" in text
+    with opened(store) as connection:
+        [(rss, peak, cpu, threads, fds)] = connection.execute(
+            "SELECT rss_bytes, peak_rss_bytes, cpu_ns, threads, fds FROM gauge"
+        ).fetchall()
+    assert 1 << 20 < rss <= peak
+    assert cpu > 0
+    assert threads >= 2
+    assert fds >= 3
 
 
 # ---- faults ----

@@ -114,6 +114,7 @@ void hp_cap_request_flag(struct hp_cap_request *request, uint32_t flags); /* enu
 void hp_cap_request_level_reason(struct hp_cap_request *request, int asked, int reason);
 void hp_cap_request_exception(struct hp_cap_request *request, uint32_t type_string, uint64_t group);
 void hp_cap_request_queue(struct hp_cap_request *request, uint64_t queue_ns);
+uint64_t hp_cap_request_queued(const struct hp_cap_request *request); /* UINT64_MAX: not known */
 void hp_cap_request_trace(struct hp_cap_request *request, const uint64_t trace_id[2], uint64_t parent_span);
 /* The level that the budget allows for the request's route (tell that first); lowers the request to it, for good, and says why in its record. Call on
  * the main lane's thread, once, as early as the route is known. Returns the level in force. */

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "store/filter.h"
+#include "store/ranked.h"
 
 /* ---- single requests ---- */
 
@@ -134,12 +135,8 @@ hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_a
 
 /* ---- samples and durations ---- */
 
-struct picked {
-    uint64_t duration_ns, row;
-};
-
 struct picks {
-    struct picked *list;
+    struct hp__ranked *list; /* by duration */
     size_t count, capacity;
     uint64_t detail_from;
     bool detailed; /* only rows with a detail of their own */
@@ -154,7 +151,7 @@ static bool pick(void *ctx, const struct hp__row *row)
     }
     if (picks->count == picks->capacity) {
         size_t capacity = picks->capacity == 0 ? 256 : picks->capacity * 2;
-        struct picked *list = hp_realloc(picks->list, capacity * sizeof *list);
+        struct hp__ranked *list = hp_realloc(picks->list, capacity * sizeof *list);
         if (list == NULL) {
             picks->err = HP_ENOMEM;
             return false;
@@ -162,18 +159,8 @@ static bool pick(void *ctx, const struct hp__row *row)
         picks->list = list;
         picks->capacity = capacity;
     }
-    picks->list[picks->count++] = (struct picked){row->duration_ns, row->row};
+    picks->list[picks->count++] = (struct hp__ranked){row->duration_ns, row->row};
     return true;
-}
-
-static int by_duration(const void *a, const void *b)
-{
-    const struct picked *x = a;
-    const struct picked *y = b;
-    if (x->duration_ns != y->duration_ns) {
-        return x->duration_ns < y->duration_ns ? -1 : 1;
-    }
-    return x->row < y->row ? -1 : x->row > y->row;
 }
 
 /* Rows with detail, or where there are none (monitor level without SQL, or evicted) all. */
@@ -185,11 +172,9 @@ static hp_err pick_rows(struct hp__filter *filter, struct picks *picks, struct h
         picks->detailed = false;
         err = hp__filter_rows(filter, true, pick, picks, info);
     }
-    if (err == HP_OK && picks->err != HP_OK) {
+    /* Rows come by number, so that equal durations stay in that order. */
+    if (err == HP_OK && (picks->err != HP_OK || hp__ranked_sort(picks->list, picks->count) != HP_OK)) {
         err = hp__read_no_memory(info);
-    }
-    if (err == HP_OK && picks->count != 0) {
-        qsort(picks->list, picks->count, sizeof *picks->list, by_duration);
     }
     return err;
 }

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/filter.h"
+#include "store/ranked.h"
 
 #define PROCESS_CAP (1u << 20) /* processes of one question */
 
@@ -86,7 +87,7 @@ struct route_sums {
     struct route_sum *list; /* by route id */
     uint32_t count;
     struct hp__filter *filter;
-    uint64_t *durations;
+    struct hp__ranked *durations;
     uint64_t from_minute, to_minute; /* whole minutes taken from rollups */
     bool sketched;
     hp_err err;
@@ -144,20 +145,13 @@ static bool put_duration(void *ctx, const struct hp__row *row)
 {
     struct route_sums *sums = ctx;
     struct route_sum *sum = &sums->list[row->route];
-    sums->durations[sum->first + sum->filled++] = row->duration_ns;
+    sums->durations[sum->first + sum->filled++] = (struct hp__ranked){row->duration_ns, row->row};
     return true;
 }
 
-static int by_value(const void *a, const void *b)
+static uint64_t quantile(const struct hp__ranked *sorted, size_t count, double q)
 {
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static uint64_t quantile(const uint64_t *sorted, size_t count, double q)
-{
-    return count == 0 ? 0 : sorted[(size_t)(q * (double)(count - 1))];
+    return count == 0 ? 0 : sorted[(size_t)(q * (double)(count - 1))].key;
 }
 
 /* Exact quantiles: durations grouped by route, each group sorted. */
@@ -175,8 +169,10 @@ static hp_err rank_durations(struct route_sums *sums, struct hp_errinfo *info)
     hp_err err = hp__filter_rows(sums->filter, false, put_duration, sums, info);
     for (uint32_t i = 0; err == HP_OK && i < sums->count; i++) {
         struct route_sum *sum = &sums->list[i];
-        uint64_t *sorted = sums->durations + sum->first;
-        qsort(sorted, sum->filled, sizeof *sorted, by_value);
+        struct hp__ranked *sorted = sums->durations + sum->first;
+        if (hp__ranked_sort(sorted, sum->filled) != HP_OK) {
+            return hp__read_no_memory(info);
+        }
         sum->row.p50_ns = quantile(sorted, sum->filled, 0.5);
         sum->row.p90_ns = quantile(sorted, sum->filled, 0.9);
         sum->row.p95_ns = quantile(sorted, sum->filled, 0.95);

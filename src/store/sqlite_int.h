@@ -65,6 +65,8 @@ struct hp_sqlite {
 
     /* reading: rows to the handle's dictionary */
     struct hp_map read_symbols, read_statements, read_routes, read_strings;
+    uint64_t
+        shape_read; /* row whose shape `shape_bytes` holds in the dictionary's ids; 0: none. For one question */
     char *source_text;
     size_t source_bytes;
     uint64_t source_id;

@@ -13,6 +13,7 @@
 
 hp_err hp__sqlite_read_begin(struct hp_store *store, struct hp_errinfo *info)
 {
+    hp__sqlite_of(store)->shape_read = 0; /* another process may have deleted it, and used its number again */
     return hp__sqlite_exec(hp__sqlite_of(store), "BEGIN", info);
 }
 

@@ -63,6 +63,7 @@ static hp_err write_blobs(struct hp_sqlite *s, const struct hp__tally *tally, st
     }
     hp_buf_reset(&s->bytes);
     hp_buf_reset(&s->shape_bytes);
+    s->shape_read = 0;
     hp_sketch_encode(tally->sketch, &s->bytes);
     hp__tally_encode_rows(tally, &s->shape_bytes);
     if (s->bytes.err != HP_OK || s->shape_bytes.err != HP_OK) {

@@ -270,6 +270,7 @@ hp_err hp__sqlite_shape_row(struct hp_sqlite *s, struct hp_str shape, uint32_t *
     }
     hp_reader_init(&in, shape.p, shape.n);
     hp_buf_reset(&s->shape_bytes);
+    s->shape_read = 0;
     s->map_info = info;
     hp_err err = hp_tree_map_shape(in, hp__sqlite_row_of_symbol, s, &s->shape_bytes);
     if (err != HP_OK || s->map_err != HP_OK) {
@@ -398,19 +399,17 @@ uint32_t hp__sqlite_string_of_row(void *ctx, uint32_t row)
 const struct hp_id_maps hp__sqlite_to_dict = {NULL, hp__sqlite_symbol_of_row, hp__sqlite_statement_of_row,
                                               hp__sqlite_route_of_row, hp__sqlite_string_of_row};
 
-hp_err hp__sqlite_shape(struct hp_sqlite *s, uint64_t row, struct hp_arena *arena, struct hp_str *shape,
-                        struct hp_errinfo *info)
+/* Put the shape of a row into `shape_bytes`, in ids of the handle's dictionary; `*found` false: it is gone. */
+static hp_err read_shape(struct hp_sqlite *s, uint64_t row, bool *found, struct hp_errinfo *info)
 {
     sqlite3_stmt *stmt = NULL;
-    bool found = false;
     hp_err err = hp__sqlite_prepare(s, HP_SQL_GET_SHAPE, &stmt, info);
     if (err != HP_OK) {
         return err;
     }
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64)row);
-    err = hp__sqlite_next(s, stmt, &found, info);
-    if (err != HP_OK || !found) {
-        *shape = hp_str_make(NULL, 0); /* evicted by another process between two questions */
+    err = hp__sqlite_next(s, stmt, found, info);
+    if (err != HP_OK || !*found) {
         return err;
     }
     struct hp_reader in;
@@ -422,10 +421,24 @@ hp_err hp__sqlite_shape(struct hp_sqlite *s, uint64_t row, struct hp_arena *aren
     err = hp_tree_map_shape(in, hp__sqlite_symbol_of_row, s, &s->shape_bytes);
     sqlite3_reset(stmt);
     err = s->map_err != HP_OK ? s->map_err : err;
-    if (err == HP_OK) {
-        char *copy = hp_arena_dup(arena, s->shape_bytes.data, s->shape_bytes.len);
-        *shape = hp_str_make(copy, s->shape_bytes.len);
-        err = copy == NULL ? HP_ENOMEM : HP_OK;
-    }
     return err == HP_EFORMAT || err == HP_EVERSION ? hp__sqlite_fail(s, SQLITE_CORRUPT, info) : err;
+}
+
+/* Requests of one route mostly have one shape: what was read last is kept. */
+hp_err hp__sqlite_shape(struct hp_sqlite *s, uint64_t row, struct hp_arena *arena, struct hp_str *shape,
+                        struct hp_errinfo *info)
+{
+    if (s->shape_read != row) {
+        bool found = false;
+        s->shape_read = 0;
+        hp_err err = read_shape(s, row, &found, info);
+        if (err != HP_OK || !found) {
+            *shape = hp_str_make(NULL, 0); /* evicted by another process between two questions */
+            return err;
+        }
+        s->shape_read = row;
+    }
+    char *copy = hp_arena_dup(arena, s->shape_bytes.data, s->shape_bytes.len);
+    *shape = hp_str_make(copy, s->shape_bytes.len);
+    return copy == NULL ? HP_ENOMEM : HP_OK;
 }

@@ -130,7 +130,8 @@ static inline struct hp_str make_encode(struct make *m, const struct hp_record *
 static inline struct hp_str make_bare(struct make *m, uint64_t id, uint64_t start_ns, uint64_t wall_ns,
                                       unsigned route)
 {
-    struct hp_lane lane = {.end_ns = wall_ns, .cpu_ns = wall_ns / 2};
+    struct hp_lane lane = {
+        .end_ns = wall_ns, .cpu_ns = wall_ns / 2, .runqueue_ns = HP_ABSENT, .wait_busy_ns = HP_ABSENT};
     struct hp_record record = {
         .req = make_request(m, id, start_ns, wall_ns, route), .lanes = &lane, .lane_count = 1};
     return make_encode(m, &record);
@@ -168,7 +169,8 @@ static inline struct hp_str make_full(struct make *m, uint64_t id, uint64_t star
 {
     struct hp_stmt stmts[MAKE_TEXTS];
     struct hp_group groups[MAKE_TEXTS];
-    struct hp_lane lane = {.end_ns = wall_ns, .cpu_ns = wall_ns / 2};
+    struct hp_lane lane = {
+        .end_ns = wall_ns, .cpu_ns = wall_ns / 2, .runqueue_ns = HP_ABSENT, .wait_busy_ns = HP_ABSENT};
     struct hp_record record = {.req = make_request(m, id, start_ns, wall_ns, route),
                                .lanes = &lane,
                                .lane_count = 1,

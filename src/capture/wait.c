@@ -512,6 +512,7 @@ void hp__wait_convert(struct hp_cap_request *request)
         span->t0_ns = hp_clock_ns_of_ticks(t0);
         span->t1_ns = hp_clock_ns_of_ticks(t1);
     }
+    hp__calls_join(request);
 }
 
 /* ---- the extension's part (hotplate/ext/waits.h) ---- */

@@ -61,6 +61,8 @@ void hp__wait_end(struct hp_cap_lane *lane);
 /* Ticks → nanoseconds in the request's waits; sets the request's gil_ns. Called by freeze. */
 void hp__wait_convert(struct hp_cap_request *request);
 void hp__wait_fork_child(void);
+/* calls.c: from connections (`group` of a span, as probes tell it) to outgoing calls, numbered from 1. Called once, by hp__wait_convert. */
+void hp__calls_join(struct hp_cap_request *request);
 
 /* Ready, but without a CPU: nanoseconds of this thread so far by the kernel's count; HP_ABSENT where it does not tell. About 0.4 µs. */
 uint64_t hp__runqueue_ns(void);

@@ -12,6 +12,7 @@
 #include "cli/quantity.h"
 #include "cli/show_notes.h"
 #include "cli/show_request.h"
+#include "cli/show_waits.h"
 #include "cli/table.h"
 
 #define ARENA_BYTES    ((size_t)1 << 30)
@@ -210,10 +211,13 @@ static hp_err put_tree(const struct show *show, struct hp_buf *out)
     return hp_calltree_text(show->tree, show->dict, &options, out);
 }
 
-static int put_text(const struct show *show, struct hp_buf *out)
+static int put_text(struct show *show, struct hp_buf *out)
 {
     hp_show_request_text(out, show->dict, &show->record.req, show->raw);
-    hp_err err = put_tree(show, out);
+    hp_err err = hp_show_waits_text(out, show->dict, &show->record);
+    if (err == HP_OK) {
+        err = put_tree(show, out);
+    }
     if (err == HP_OK && show->record.group_count != 0) {
         err = put_groups(show, out);
     }
@@ -296,6 +300,7 @@ static void json_lanes(const struct show *show, struct hp_json *json)
         hp_output_json_ms(json, "start_ms", lane->start_ns);
         hp_output_json_ms(json, "end_ms", lane->end_ns);
         hp_output_json_ms(json, "cpu_ms", lane->cpu_ns);
+        hp_output_json_ms(json, "runqueue_ms", lane->runqueue_ns);
         hp_place_json(json, show->dict, lane->site_sym, lane->site_line, lane->via_sym);
         hp_json_object_end(json);
     }
@@ -335,6 +340,7 @@ static int put_json(const struct show *show, struct hp_buf *out)
     json_executions(show, &json);
     json_lanes(show, &json);
     json_edges(show, &json);
+    hp_show_waits_json(&json, show->dict, &show->record);
     hp_show_notes_json(&json, show->dict, &show->record);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {

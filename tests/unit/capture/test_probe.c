@@ -388,6 +388,44 @@ static void waits_have_kind_time_peer_and_bytes(void **state)
     close(server);
 }
 
+static void a_call_is_one_group_and_the_next_another(void **state)
+{
+    (void)state;
+    struct sockaddr_in address;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_family = AF_INET}, *found = NULL;
+    char data[64] = "GET /x HTTP/1.1\r\n\r\n";
+    int server = listener(&address);
+    struct hp_cap_request *request = begin_here(HP_LEVEL_MONITOR);
+    assert_int_equal(getaddrinfo("127.0.0.1", "80", &hints, &found), 0);
+    freeaddrinfo(found);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    hp_waits_thread(NULL, NULL);
+    int made = accept(server, NULL, NULL);
+    for (int turn = 0; turn < 2; turn++) {
+        hp_waits_thread(hp_cap_request_lane(request), NULL);
+        assert_int_equal(send(client, data, 19, 0), 19);
+        hp_waits_thread(NULL, NULL);
+        assert_int_equal(recv(made, data, 19, 0), 19);
+        assert_int_equal(send(made, data, 10, 0), 10);
+        hp_waits_thread(hp_cap_request_lane(request), NULL);
+        assert_int_equal(recv(client, data, 4, 0), 4);
+        assert_int_equal(recv(client, data, 6, 0), 6);
+    }
+    finish_here(request);
+    assert_int_equal(last.span_count, 8);
+    const uint8_t kinds[8] = {HP_WAIT_DNS,  HP_WAIT_CONNECT, HP_WAIT_SEND, HP_WAIT_RECV,
+                              HP_WAIT_RECV, HP_WAIT_SEND,    HP_WAIT_RECV, HP_WAIT_RECV};
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(last.spans[i].kind, kinds[i]);
+        assert_int_equal(last.spans[i].group, i < 5 ? 1 : 2);
+        assert_int_equal(last.spans[i].protocol, HP_PROTOCOL_HTTP);
+    }
+    close(client);
+    close(made);
+    close(server);
+}
+
 static void a_pending_connect_owns_the_poll_that_follows(void **state)
 {
     (void)state;
@@ -636,6 +674,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hooked_calls_return_what_bare_ones_do, setup, teardown),
         cmocka_unit_test_setup_teardown(waits_have_kind_time_peer_and_bytes, setup_hooked, teardown_hooked),
+        cmocka_unit_test_setup_teardown(a_call_is_one_group_and_the_next_another, setup_hooked,
+                                        teardown_hooked),
         cmocka_unit_test_setup_teardown(a_pending_connect_owns_the_poll_that_follows, setup_hooked,
                                         teardown_hooked),
         cmocka_unit_test_setup_teardown(the_interpreters_lock_is_told_from_others, setup_hooked,

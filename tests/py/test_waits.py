@@ -1,0 +1,297 @@
+"""Waits: each kind is as long as the application's own clock says, at its line, and all adds up to wall."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_py import captured, peers
+from support_py.isolated import run_isolated
+
+KINDS = ["dns", "connect", "tls", "send", "recv", "poll", "sleep", "lock", "gil", "disk", "db", "subprocess"]
+SLACK_MS = 1.0
+SLACK_SHARE = 0.05
+LEFT_SHARE = 0.03
+TRIES = 4  # a machine that is busy with something else spoils a try, not four
+
+
+def by_kind(record: dict[str, Any], kind: str, lane: int = 0) -> list[dict[str, Any]]:
+    return [w for w in record["waits"] if KINDS[w["kind"]] == kind and w["lane"] == lane]
+
+
+def total_ms(record: dict[str, Any], kind: str, line: int | None = None) -> float:
+    return sum(w["ns"] for w in by_kind(record, kind) if line is None or w["line"] == line) / 1e6
+
+
+def left_share(record: dict[str, Any]) -> float:
+    """What CPU, waits and run queue do not account for, as a share of wall."""
+    waits = sum(w["ns"] for w in record["waits"] if w["lane"] == 0)
+    twice = record["lanes"][0]["wait_busy_ns"]
+    left = record["wall_ns"] + twice - waits - record["cpu_ns"] - record["runqueue_ns"]
+    return float(left / record["wall_ns"])
+
+
+def best_of(view: Callable[[], Any], check: Callable[[dict[str, Any]], list[str]]) -> list[str]:
+    """What is wrong with the best of some requests; nothing if one was right."""
+    app = captured.flask_app(view)
+    wrong: list[str] = []
+    for _ in range(TRIES):
+        wrong = check(captured.last(app))
+        if not wrong:
+            break
+    return wrong
+
+
+def compare(record: dict[str, Any], kind: str, line: int, expected_ms: float) -> list[str]:
+    got = total_ms(record, kind, line)
+    if abs(got - expected_ms) <= max(SLACK_MS, SLACK_SHARE * expected_ms):
+        return []
+    lines = [(w["line"], w["ns"] / 1e6) for w in by_kind(record, kind)]
+    return [f"{kind} at line {line}: {got:.2f} ms, by the fixture's clock {expected_ms:.2f}; all: {lines}"]
+
+
+class Clock:
+    """The fixture's own measurement of what happens inside `with`."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+
+    def __enter__(self) -> None:
+        self.t0 = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.ms += (time.perf_counter() - self.t0) * 1e3
+
+
+def every_kind(pem: str) -> list[str]:
+    captured.start("", "trace")
+    port = peers.tls_server(Path(pem), 0.03, 0.0002)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    lock, asked, taken, go = (threading.Lock() for _ in range(4))
+    libc = ctypes.PyDLL(None)  # keeps the GIL
+    clocks: dict[str, Clock] = {}
+
+    def hold_lock(asked: threading.Lock, taken: threading.Lock) -> None:
+        asked.acquire()
+        with lock:
+            taken.release()
+            time.sleep(0.04)
+
+    def hold_gil(go: threading.Lock) -> None:
+        go.acquire()
+        libc.usleep(50000)
+
+    def view() -> str:
+        clocks.update({kind: Clock() for kind in ("sleep", "disk", "tls", "recv", "lock", "gil")})
+        with clocks["sleep"]:
+            time.sleep(0.02)  # sleep
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x" * 4_000_000)
+            file.flush()
+            with clocks["disk"]:
+                os.fsync(file.fileno())  # disk
+        made = []
+        for _ in range(2):
+            plain = socket.create_connection(("127.0.0.1", port))
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with clocks["tls"]:
+                made.append(context.wrap_socket(plain))  # tls
+        for _ in range(1000):
+            made[0].send(b"x")
+            with clocks["recv"]:
+                made[0].recv(1)  # recv
+        for each in made:
+            each.close()
+        asked.release()
+        taken.acquire()
+        with clocks["lock"], lock:  # lock
+            pass
+        go.release()
+        with clocks["gil"]:
+            time.sleep(0.005)  # gil
+        return ""
+
+    def check(record: dict[str, Any]) -> list[str]:
+        wrong = []
+        for kind in ("sleep", "disk", "tls", "recv", "lock"):
+            wrong += compare(record, kind, captured.line_of(__file__, kind), clocks[kind].ms)
+        # The other thread has the GIL for 50 ms from the moment that the view's sleep lets go of it.
+        wrong += compare(record, "gil", captured.line_of(__file__, "gil"), clocks["gil"].ms - 5)
+        wrong += [] if clocks["gil"].ms > 45 else ["the GIL was free"]
+        if abs(left_share(record)) > LEFT_SHARE:
+            wrong.append(f"left over {left_share(record):.2%} of {record['wall_ns'] / 1e6:.1f} ms")
+        reads = [w for w in by_kind(record, "recv") if w["line"] == captured.line_of(__file__, "recv")]
+        if not 1000 <= sum(w["count"] for w in reads) <= 1002 or not reads[0]["peer"].endswith(f":{port}"):
+            wrong.append(f"reads: {reads}")
+        return wrong
+
+    app = captured.flask_app(view)
+    wrong: list[str] = []
+    for _ in range(TRIES):
+        for each in (asked, taken, go):
+            each.acquire()
+        threads = [
+            threading.Thread(target=hold_lock, args=(asked, taken)),
+            threading.Thread(target=hold_gil, args=(go,)),
+        ]
+        for thread in threads:
+            thread.start()
+        wrong = check(captured.last(app))
+        for thread in threads:
+            thread.join()
+        for each in (asked, taken, go):
+            if each.locked():
+                each.release()
+        if not wrong:
+            break
+    return wrong
+
+
+@pytest.mark.matrix
+def test_each_wait_is_as_long_as_the_fixtures_clock_says_and_at_its_line(tmp_path: Path) -> None:
+    assert run_isolated(every_kind, str(peers.certificate(tmp_path))) == []
+
+
+def slow_names() -> list[str]:
+    captured.start("", "trace")
+    peers.name_server(0.06)
+    clock = Clock()
+
+    def view() -> str:
+        clock.ms = 0.0
+        with clock:
+            socket.getaddrinfo("slow.example", 80, socket.AF_INET)  # dns
+        return ""
+
+    def check(record: dict[str, Any]) -> list[str]:
+        peer = [w["peer"] for w in by_kind(record, "dns")]
+        wrong = compare(record, "dns", captured.line_of(__file__, "dns"), clock.ms)
+        return wrong + ([] if peer == ["slow.example"] and clock.ms >= 60 else [f"{peer} {clock.ms}"])
+
+    return best_of(view, check)
+
+
+def names_in_libpq() -> list[str]:
+    import psycopg
+
+    captured.start("", "monitor")
+    peers.name_server(0.06)
+    port = peers.silent_server()
+
+    def view() -> str:
+        try:
+            psycopg.connect(f"host=slow.example port={port} dbname=x connect_timeout=2")  # libpq
+        except psycopg.OperationalError:
+            return "failed"
+        return ""
+
+    record = captured.last(captured.flask_app(view))
+    line = captured.line_of(__file__, "libpq")
+    wrong = []
+    if total_ms(record, "dns", line) < 60:
+        wrong.append(f"no look-up at line {line}: {record['waits']}")
+    peer = f"127.0.0.1:{port}"
+    if not any(w["line"] == line and w["peer"] == peer for w in by_kind(record, "connect")):
+        wrong.append(f"no connect to {peer} at line {line}: {record['waits']}")
+    return wrong
+
+
+@pytest.mark.parametrize("inside", [slow_names, names_in_libpq])
+def test_a_slow_look_up_is_dns_of_its_line(inside: Callable[[], list[str]], tmp_path: Path) -> None:
+    prefix = peers.resolver_prefix(tmp_path)
+    if prefix is None:
+        pytest.skip("a name server of our own needs root and unshare")
+    if inside is names_in_libpq:
+        pytest.importorskip("psycopg")
+    assert run_isolated(inside, prefix=prefix) == []
+
+
+def one_http_call(client: str) -> list[str]:
+    import http.client
+
+    captured.start("", "monitor")
+    port = peers.http_server(0.04, 0.02)
+
+    def view() -> str:
+        for _ in range(2):
+            if client == "requests":
+                import requests
+
+                requests.get(f"http://localhost:{port}/", timeout=5)
+            else:
+                connection = http.client.HTTPConnection("localhost", port)
+                connection.request("GET", "/")
+                connection.getresponse().read()
+                connection.close()
+        return ""
+
+    def check(record: dict[str, Any]) -> list[str]:
+        wrong = []
+        for group in (1, 2):
+            spans = [s for s in record["spans"] if s["group"] == group]
+            kinds = [KINDS[s["kind"]] for s in spans]
+            received = [s for s in spans if KINDS[s["kind"]] == "recv"]
+            if not {"dns", "connect", "send", "recv"} <= set(kinds) or {s["protocol"] for s in spans} != {1}:
+                wrong.append(
+                    f"group {group}: {[(KINDS[s['kind']], s['protocol'], s['peer']) for s in spans]}"
+                )
+            elif not 59 <= sum(s["t1_ns"] - s["t0_ns"] for s in received) / 1e6 <= 75:
+                wrong.append(f"received in {[(s['t1_ns'] - s['t0_ns']) / 1e6 for s in received]}")
+        if any(s["group"] > 2 for s in record["spans"]):
+            wrong.append("more than two calls")
+        return wrong
+
+    return best_of(view, check)
+
+
+@pytest.mark.parametrize("client", ["http.client", "requests"])
+def test_the_waits_of_one_http_call_are_one_group(client: str) -> None:
+    if client != "http.client":
+        pytest.importorskip(client)
+    assert run_isolated(one_http_call, client) == []
+
+
+def what_is_watched() -> list[str]:
+    from hotplate import _hotplate
+
+    captured.start("", "monitor")
+    return [_hotplate.waits()]
+
+
+def test_what_is_watched_is_said_and_can_be_switched_off() -> None:
+    assert " calls in " in run_isolated(what_is_watched)[0]
+    assert run_isolated(what_is_watched, env={"HOTPLATE_WAITS": "0"}) == [""]
+
+
+def forked() -> list[Any]:
+    captured.start("", "trace")
+
+    def view() -> str:
+        if os.fork() == 0:
+            time.sleep(0.001)
+            os._exit(0)
+        os.wait()
+        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        return ""
+
+    record = captured.last(captured.flask_app(view))
+    return [total_ms(record, "sleep"), sum(w["count"] for w in by_kind(record, "subprocess"))]
+
+
+def test_a_forked_childs_waits_are_not_the_requests() -> None:
+    slept, children = run_isolated(forked)
+    assert slept == 0
+    assert children >= 3

@@ -112,6 +112,19 @@ static inline int hp_frame_lasti(hp_frame *frame)
 #endif
 }
 
+/* The first argument of the running function; NULL: not there. Borrowed. */
+static inline PyObject *hp_frame_first_argument(hp_frame *frame)
+{
+    if (hp_frame_code(frame)->co_argcount < 1) {
+        return NULL;
+    }
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyStackRef_IsNull(frame->localsplus[0]) ? NULL : PyStackRef_AsPyObjectBorrow(frame->localsplus[0]);
+#else
+    return frame->localsplus[0];
+#endif
+}
+
 static inline bool hp_frame_of_generator(const hp_frame *frame)
 {
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
@@ -125,6 +138,17 @@ static inline const void *hp_stack_root(const PyThreadState *tstate)
         chunk = chunk->previous;
     }
     return chunk;
+}
+
+/* The frame of a suspended coroutine or generator; NULL: it has none any more. Borrowed. */
+static inline hp_frame *hp_coroutine_frame(PyObject *coroutine)
+{
+    PyGenObject *gen = (PyGenObject *)coroutine;
+#if PY_VERSION_HEX >= 0x030E0000
+    return FRAME_STATE_FINISHED(gen->gi_frame_state) ? NULL : &gen->gi_iframe;
+#else
+    return gen->gi_frame_state >= FRAME_COMPLETED ? NULL : (hp_frame *)(void *)gen->gi_iframe;
+#endif
 }
 
 /* A line of code, 0 when unknown. `lasti` in code units as hp_frame_lasti gives it. */

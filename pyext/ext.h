@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "hotplate/ext/capture.h"
+#include "hotplate/ext/share.h"
 
 /* Mirrors of the model's numbers that cross the door (tests/py check them against the core's). */
 enum { HP_X_LEVEL_COUNT = 0, HP_X_LEVEL_MONITOR = 1, HP_X_LEVEL_SAMPLE = 2, HP_X_LEVEL_TRACE = 3 };
@@ -67,6 +68,24 @@ enum {
     HP_X_STMT_OVERLAP = 0x100 /* not kept: others of the lane may run in between */
 };
 
+enum {
+    HP_X_WAIT_DNS,
+    HP_X_WAIT_CONNECT,
+    HP_X_WAIT_TLS,
+    HP_X_WAIT_SEND,
+    HP_X_WAIT_RECV,
+    HP_X_WAIT_POLL,
+    HP_X_WAIT_SLEEP,
+    HP_X_WAIT_LOCK,
+    HP_X_WAIT_GIL,
+    HP_X_WAIT_DISK,
+    HP_X_WAIT_DB,
+    HP_X_WAIT_SUBPROCESS,
+    HP_X_WAIT_QUEUE,
+    HP_X_WAIT_AWAIT,
+    HP_X_WAIT_LOOP
+};
+
 struct hp_ext {
     struct hp_cap *cap;         /* owned; NULL before start and after stop */
     PyInterpreterState *interp; /* the interpreter that we serve */
@@ -89,7 +108,11 @@ struct hp_tls {
     PyThreadState *tstate;    /* borrowed; of this thread, valid while `lane` is set */
     void *greenlet;           /* identity of the greenlet that `lane` belongs to, NULL without greenlets */
     bool traced, want_c;
-    bool flight; /* not traced, but the lane records the application's own code (recorder.c) */
+    bool flight;   /* not traced, but the lane records the application's own code (recorder.c) */
+    bool hooked;   /* greenlet tells us of switches on this thread */
+    bool switched; /* it did at least once */
+    struct hp_cap_lane_id
+        ended; /* the item that this worker thread ran last: what it still does is its doing */
 };
 extern __thread struct hp_tls hp_tls __attribute__((tls_model("initial-exec")));
 
@@ -98,16 +121,31 @@ struct hp_cap_lane *hp_lane_current(void);
 
 /* Make `lane` current on this thread/greenlet (NULL: none) and keep what was before; restore in reverse order. */
 struct hp_lane_scope {
-    struct hp_cap_lane *previous;
-    bool previous_traced, previous_want_c;
+    struct hp_cap_lane *previous, *lane;
+    unsigned previous_flags;
+    bool lent; /* `previous` ran on this thread and goes on afterwards */
     void *greenlet;
 };
 void hp_lane_push(struct hp_lane_scope *scope, struct hp_cap_lane *lane, bool want_c);
 void hp_lane_pop(const struct hp_lane_scope *scope);
+/* The same for a lane that is to go on later: its clocks stop. */
+void hp_lane_pop_out(const struct hp_lane_scope *scope);
 /* Ask greenlet again which lane is right (the tracer saw an unexpected frame); true when the current lane changed. */
 bool hp_lane_resync(void);
+/* Greenlet `target` runs now on this thread instead of `origin` (NULL: not known); true when the current lane changed. */
+bool hp_lane_switched(PyObject *origin, PyObject *target);
 /* Look for a loaded greenlet module; cheap, called at each request's begin. */
 void hp_lane_find_greenlets(void);
+/* ---- greenlets.c: switches, and which greenlets are lanes of their own ---- */
+/* Have this thread's switches told, if they are not yet. Cheap when they are. */
+void hp_greenlet_watch(void);
+bool hp_greenlet_is_hub(PyObject *greenlet);
+/* A lane of its own for a greenlet that a lane has made and that did not run so far, begun now; one reference. NULL: it has none. */
+struct hp_cap_lane *hp_greenlet_adopt(PyObject *greenlet, bool *want_c);
+/* A lane runs again: tell what it waited for. */
+void hp_greenlet_resume(struct hp_cap_lane *lane, const struct hp_cap_clock *clock);
+int hp_greenlets_init(PyObject *module);
+int hp_tasks_init(PyObject *module);
 /* The frame that runs now, as the identity that the tracer uses. */
 const void *hp_frame_id_now(void);
 

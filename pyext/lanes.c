@@ -3,116 +3,43 @@
  * Without greenlets a thread-local pointer is the answer. With them a table maps greenlet to lane (only greenlets that run a lane
  * are in it), and the thread-local keeps the last answer with the greenlet it was for. A greenlet that is not in the table belongs to the lane of
  * its nearest parent that is: SQLAlchemy's asyncio bridge runs the request's own work in such a child.
+ * One that has no such parent, as gevent's have the hub, but was made by a lane, is a lane of its own (greenlets.c).
+ * Switches are told by greenlet's trace function; where one was missed, the next look finds out, and the request's processor time is absent.
+ * Who is made current over another lane borrows the thread from it: the clocks change over, there and back.
  * The greenlet module is found when it is already imported, never imported by us; its C API is the capsule "greenlet._C_API".
  */
 #include "ext.h"
 
 #include "hotplate/ext/waits.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "hotplate/ext/share.h"
+#include "ptrmap.h"
 
 __thread struct hp_tls hp_tls __attribute__((tls_model("initial-exec")));
 
 enum {
     API_GET_CURRENT = 4,
+    API_ACTIVE = 10,
     API_GET_PARENT = 11
 }; /* positions in greenlet's C API table (greenlet.h, stable since 1.0) */
 
 static PyObject *(*greenlet_current)(void);
 static PyObject *(*greenlet_parent)(PyObject *);
+static int (*greenlet_active)(PyObject *);
 
-struct entry {
-    void *greenlet; /* NULL: free; deleted entries keep TOMBSTONE */
-    struct hp_cap_lane *lane;
-    bool want_c;
-};
-#define TOMBSTONE ((void *)1)
+enum { WANT_C = 1, OWNED = 2 }; /* flags of an entry; OWNED: it holds a reference to its lane */
 
-static struct entry *table;
-static size_t table_mask, table_used; /* used: with tombstones */
+static struct hp_ptrmap table; /* greenlet to lane */
 
-static size_t slot_of(const void *greenlet)
+static void table_set(const void *greenlet, struct hp_cap_lane *lane, bool want_c)
 {
-    uint64_t h = (uint64_t)(uintptr_t)greenlet;
-    h ^= h >> 33;
-    h *= 0xff51afd7ed558ccdULL;
-    h ^= h >> 29;
-    return (size_t)h & table_mask;
-}
-
-static struct entry *table_find(const void *greenlet)
-{
-    if (table == NULL) {
-        return NULL;
-    }
-    for (size_t i = slot_of(greenlet);; i = (i + 1) & table_mask) {
-        if (table[i].greenlet == greenlet) {
-            return &table[i];
-        }
-        if (table[i].greenlet == NULL) {
-            return NULL;
-        }
-    }
-}
-
-static bool table_grow(void)
-{
-    struct entry *old = table;
-    size_t old_count = table == NULL ? 0 : table_mask + 1, live = 0;
-    for (size_t i = 0; i < old_count; i++) {
-        live += old[i].greenlet != NULL && old[i].greenlet != TOMBSTONE;
-    }
-    size_t size = 64;
-    while (size < live * 4) {
-        size *= 2;
-    }
-    struct entry *fresh = calloc(size, sizeof *fresh);
-    if (fresh == NULL) {
-        return false;
-    }
-    table = fresh;
-    table_mask = size - 1;
-    table_used = live;
-    for (size_t i = 0; i < old_count; i++) {
-        if (old[i].greenlet == NULL || old[i].greenlet == TOMBSTONE) {
-            continue;
-        }
-        size_t at = slot_of(old[i].greenlet);
-        while (table[at].greenlet != NULL) {
-            at = (at + 1) & table_mask;
-        }
-        table[at] = old[i];
-    }
-    free(old);
-    return true;
-}
-
-static void table_set(void *greenlet, struct hp_cap_lane *lane, bool want_c)
-{
-    struct entry *entry = table_find(greenlet);
     if (lane == NULL) {
-        if (entry != NULL) {
-            entry->greenlet = TOMBSTONE;
-        }
-        return;
+        hp_ptrmap_remove(&table, greenlet);
+    } else if (!hp_ptrmap_put(&table, greenlet, lane, want_c ? WANT_C : 0)) {
+        hp_cap_error(hp_ext.cap);
     }
-    if (entry == NULL) {
-        if ((table == NULL || (table_used + 1) * 2 > table_mask) && !table_grow()) {
-            hp_cap_error(hp_ext.cap);
-            return;
-        }
-        size_t at = slot_of(greenlet);
-        /* A deleted entry is used again: a greenlet that serves request after request must not leave a trail of them. */
-        while (table[at].greenlet != NULL && table[at].greenlet != TOMBSTONE) {
-            at = (at + 1) & table_mask;
-        }
-        entry = &table[at];
-        table_used += entry->greenlet == NULL;
-        entry->greenlet = greenlet;
-    }
-    entry->lane = lane;
-    entry->want_c = want_c;
 }
 
 static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
@@ -134,6 +61,15 @@ static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
     hp_waits_thread(lane, hp_tls.tstate);
 }
 
+/* Its processor time is not known. */
+static void flag_shared(struct hp_cap_lane *lane)
+{
+    struct hp_cap_request *request = lane != NULL ? hp_cap_lane_request(lane) : NULL;
+    if (request != NULL) {
+        hp_cap_request_flag(request, HP_X_REQ_SHARED_CPU);
+    }
+}
+
 /* Identity of the running greenlet; NULL on failure. */
 static void *current_greenlet(void)
 {
@@ -146,21 +82,21 @@ static void *current_greenlet(void)
     return greenlet;
 }
 
-/* The entry of this greenlet or of its nearest parent that has one. */
-static struct entry *find_with_parents(void *greenlet)
+/* The entry of this greenlet or of its nearest parent that has one. A hub is nobody's, whoever made it. */
+static struct hp_ptrmap_entry *find_with_parents(const void *greenlet)
 {
-    struct entry *entry = table_find(greenlet);
-    PyObject *at = (PyObject *)greenlet;
+    struct hp_ptrmap_entry *entry = hp_ptrmap_find(&table, greenlet);
+    PyObject *at = (PyObject *)(uintptr_t)greenlet;
     PyObject *held = NULL;
-    for (int i = 0; entry == NULL && greenlet_parent != NULL && i < 8; i++) {
-        PyObject *parent = greenlet_parent(at);
+    for (int i = 0; entry == NULL && table.live != 0 && greenlet_parent != NULL && i < 8; i++) {
+        PyObject *parent = hp_greenlet_is_hub(at) ? NULL : greenlet_parent(at);
         Py_XDECREF(held);
         held = parent;
         if (parent == NULL) {
             PyErr_Clear();
             return NULL;
         }
-        entry = table_find(parent);
+        entry = hp_ptrmap_find(&table, parent);
         at = parent;
     }
     Py_XDECREF(held);
@@ -173,6 +109,76 @@ struct hp_cap_lane *hp_lane_current(void)
         (void)hp_lane_resync();
     }
     return hp_tls.lane;
+}
+
+/* ---- switches ---- */
+
+/* The lane that a greenlet begins when it runs for the first time; NULL: it has none of its own. */
+static struct hp_cap_lane *adopt(PyObject *greenlet, bool *want_c)
+{
+    struct hp_cap_lane *lane = hp_greenlet_adopt(greenlet, want_c);
+    if (lane != NULL && !hp_ptrmap_put(&table, greenlet, lane, OWNED | (*want_c ? WANT_C : 0))) {
+        hp_cap_error(hp_ext.cap);
+        hp_cap_lane_unref(lane);
+        return NULL;
+    }
+    return lane;
+}
+
+/* Forget what a greenlet's lane was, if that lane is over. */
+static void retire(PyObject *greenlet)
+{
+    struct hp_ptrmap_entry *entry = hp_ptrmap_find(&table, greenlet);
+    if (entry == NULL || !(entry->flags & OWNED)) {
+        return;
+    }
+    struct hp_cap_lane *lane = entry->value;
+    bool dead = greenlet_active != NULL && !greenlet_active(greenlet);
+    if (dead || !hp_cap_lane_alive(lane)) {
+        hp_ptrmap_remove(&table, greenlet);
+        hp_cap_lane_end(lane);
+        hp_cap_lane_unref(lane);
+    }
+}
+
+bool hp_lane_switched(PyObject *origin, PyObject *target)
+{
+    struct hp_cap_lane *from = hp_tls.lane, *to;
+    struct hp_cap_clock clock;
+    bool want_c = false;
+    hp_tls.switched = true;
+    if (from == NULL && table.live == 0) {
+        hp_tls.greenlet = target;
+        return false;
+    }
+    retire(target);
+    struct hp_ptrmap_entry *entry = find_with_parents(target);
+    if (entry != NULL) {
+        to = entry->value;
+        want_c = entry->flags & WANT_C;
+    } else {
+        to = hp_greenlet_is_hub(target) ? NULL : adopt(target, &want_c);
+    }
+    if (from != NULL && from != to) {
+        hp_cap_lane_ref(from); /* it may be let go below */
+    }
+    if (from != to) {
+        hp_cap_clock_read(from, to, &clock);
+        if (from != NULL) {
+            hp_cap_lane_out(from, &clock);
+        }
+    }
+    set_tls(to, want_c, target);
+    if (from != to && to != NULL) {
+        hp_greenlet_resume(to, &clock);
+    }
+    if (origin != NULL) {
+        retire(origin);
+    }
+    if (from != NULL && from != to) {
+        hp_cap_lane_unref(from);
+    }
+    return from != to;
 }
 
 bool hp_lane_resync(void)
@@ -188,37 +194,92 @@ bool hp_lane_resync(void)
         table_set(greenlet, hp_tls.lane, hp_tls.want_c);
         hp_tls.greenlet = greenlet;
         changed = false;
-    } else if (changed) {
+    } else if (changed) { /* a switch that we were not told of: whose the time since was is not known */
         struct hp_cap_lane *before = hp_tls.lane;
-        struct entry *entry = find_with_parents(greenlet);
-        set_tls(entry != NULL ? entry->lane : NULL, entry != NULL && entry->want_c, greenlet);
-        changed = before != hp_tls.lane;
+        changed = hp_lane_switched(NULL, greenlet);
+        if (changed && hp_tls.hooked) {
+            flag_shared(before);
+            flag_shared(hp_tls.lane);
+        }
     }
     hp_pending_restore(pending);
     return changed;
 }
 
+/* ---- pushing ---- */
+
 void hp_lane_push(struct hp_lane_scope *scope, struct hp_cap_lane *lane, bool want_c)
 {
+    struct hp_ptrmap_entry *entry = NULL;
     scope->greenlet = hp_ext.greenlets ? current_greenlet() : NULL;
     if (scope->greenlet != NULL) {
-        struct entry *entry = table_find(scope->greenlet);
-        scope->previous = entry != NULL ? entry->lane : NULL;
-        scope->previous_want_c = entry != NULL && entry->want_c;
-        table_set(scope->greenlet, lane, want_c);
+        hp_greenlet_watch();
+        entry = hp_ptrmap_find(&table, scope->greenlet);
+        scope->previous = entry != NULL ? entry->value : NULL;
+        scope->previous_flags = entry != NULL ? entry->flags : 0;
     } else {
         scope->previous = hp_tls.lane;
-        scope->previous_want_c = hp_tls.want_c;
+        scope->previous_flags = hp_tls.want_c ? WANT_C : 0;
+    }
+    scope->lane = lane;
+    scope->lent = scope->previous != NULL && lane != NULL && scope->previous != lane;
+    if (scope->lent || (lane != NULL && hp_cap_lane_away_since(lane) != 0)) {
+        struct hp_cap_clock clock;
+        hp_cap_clock_read(scope->previous, lane, &clock);
+        if (scope->lent) {
+            hp_cap_lane_out(scope->previous, &clock);
+        }
+        hp_cap_lane_in(lane, &clock);
+    }
+    if (scope->greenlet != NULL) {
+        table_set(scope->greenlet, lane, want_c);
     }
     set_tls(lane, want_c, scope->greenlet);
 }
 
+/* The thread goes back to who lent it: that one waited for what ran on it. */
+static void give_thread_back(const struct hp_lane_scope *scope)
+{
+    struct hp_cap_clock clock;
+    hp_cap_clock_read(scope->lane, scope->previous, &clock);
+    if (scope->lane != NULL) {
+        hp_cap_lane_out(scope->lane, &clock);
+    }
+    if (scope->lent) {
+        struct hp_cap_away away = {.t0 = hp_cap_lane_away_since(scope->previous),
+                                   .ready = clock.ticks,
+                                   .t1 = clock.ticks,
+                                   .kind = HP_X_WAIT_AWAIT};
+        hp_cap_lane_in(scope->previous, &clock);
+        if (away.t0 != 0) {
+            hp_cap_lane_waited(scope->previous, &away);
+        }
+    }
+}
+
+void hp_lane_pop_out(const struct hp_lane_scope *scope)
+{
+    if (!scope->lent && !hp_tls.switched) { /* else hp_lane_pop does */
+        give_thread_back(scope);
+    }
+    hp_lane_pop(scope);
+}
+
 void hp_lane_pop(const struct hp_lane_scope *scope)
 {
-    if (scope->greenlet != NULL) {
-        table_set(scope->greenlet, scope->previous, scope->previous_want_c);
+    if (scope->lent || hp_tls.switched) {
+        give_thread_back(scope);
     }
-    set_tls(scope->previous, scope->previous_want_c, scope->greenlet);
+    if (scope->greenlet == NULL) {
+        set_tls(scope->previous, scope->previous_flags & WANT_C, NULL);
+        return;
+    }
+    table_set(scope->greenlet, NULL, false);
+    if (scope->previous != NULL &&
+        !hp_ptrmap_put(&table, scope->greenlet, scope->previous, scope->previous_flags)) {
+        hp_cap_error(hp_ext.cap);
+    }
+    set_tls(scope->previous, scope->previous_flags & WANT_C, scope->greenlet);
 }
 
 void hp_lane_find_greenlets(void)
@@ -234,6 +295,7 @@ void hp_lane_find_greenlets(void)
     void **api = (void **)PyCapsule_Import("greenlet._C_API", 0);
     if (api != NULL) {
         memcpy(&greenlet_current, &api[API_GET_CURRENT], sizeof greenlet_current);
+        memcpy(&greenlet_active, &api[API_ACTIVE], sizeof greenlet_active);
         memcpy(&greenlet_parent, &api[API_GET_PARENT], sizeof greenlet_parent);
         hp_ext.greenlets = true;
         hp_waits_know_greenlets();

@@ -105,6 +105,7 @@ struct running {
 
 static void lane_begin(struct running *running, LaneBox *box)
 {
+    hp_tls.ended.request = 0;
     hp_lane_push(&running->scope, box->lane, box->want_c);
     hp_cap_lane_begin(box->lane, hp_frame_id_now());
     hp_tracer_thread_begin();
@@ -115,6 +116,7 @@ static void lane_end(struct running *running, LaneBox *box)
     hp_tracer_thread_end();
     hp_cap_lane_end(box->lane);
     hp_lane_pop(&running->scope);
+    hp_tls.ended = hp_cap_lane_id(box->lane);
     box->done = true;
 }
 
@@ -396,7 +398,7 @@ static PyObject *on_shutdown(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
 
 static struct notifier {
     const void *condition;
-    struct hp_cap_lane *lane; /* one reference */
+    struct hp_cap_lane_id by;
 } notifiers[64];
 
 static struct notifier *notifier_of(const void *condition)
@@ -404,25 +406,18 @@ static struct notifier *notifier_of(const void *condition)
     return &notifiers[((uint64_t)(uintptr_t)condition * 0x9e3779b97f4a7c15ULL) >> 58];
 }
 
-static void set_notifier(struct notifier *entry, const void *condition, struct hp_cap_lane *lane)
-{
-    struct hp_cap_lane *old = entry->lane;
-    if (lane != NULL) {
-        hp_cap_lane_ref(lane);
-    }
-    entry->condition = condition;
-    entry->lane = lane;
-    if (old != NULL) {
-        hp_cap_lane_unref(old);
-    }
-}
-
+/* Also called by workers whose item has ended: a future's callbacks run then. */
 static PyObject *on_notify(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                            size_t nargsf, PyObject *names)
 {
-    PyObject *waiters = PyVectorcall_NARGS(nargsf) < 1 ? NULL : hp_generic_get(args[0], str_waiters);
-    if (waiters != NULL && PyObject_Size(waiters) > 0 && hp_cap_lane_level(lane) >= HP_X_LEVEL_MONITOR) {
-        set_notifier(notifier_of(args[0]), args[0], lane);
+    struct hp_cap_lane_id by = lane != NULL ? hp_cap_lane_id(lane) : hp_tls.ended;
+    if (by.request == 0 || PyVectorcall_NARGS(nargsf) < 1) {
+        return hp_wrap_call(wrap, args, nargsf, names);
+    }
+    PyObject *waiters = hp_generic_get(args[0], str_waiters);
+    if (waiters != NULL && PyObject_Size(waiters) > 0 &&
+        (lane == NULL || hp_cap_lane_level(lane) >= HP_X_LEVEL_MONITOR)) {
+        *notifier_of(args[0]) = (struct notifier){args[0], by};
     }
     Py_XDECREF(waiters);
     PyErr_Clear();
@@ -492,12 +487,12 @@ static PyObject *on_condition_wait(struct hp_wrap *wrap, struct hp_cap_lane *lan
         futures_edges(lane, args[0], t0, place);
     } else {
         struct notifier *entry = notifier_of(args[0]);
-        bool known = entry->condition == args[0] && entry->lane != NULL;
-        bool woken = known && entry->lane != lane && result != Py_False; /* False: the time ran out */
-        hp_cap_edge(lane, HP_X_EDGE_WAKE, woken ? entry->lane : NULL, t0, place);
-        if (known) {
-            set_notifier(entry, NULL, NULL);
+        struct hp_cap_lane_id by = {0, 0, false};
+        if (entry->condition == args[0]) {
+            by = result != Py_False ? entry->by : by; /* False: the time ran out */
+            entry->condition = NULL;
         }
+        hp_cap_edge_from(lane, HP_X_EDGE_WAKE, &by, t0, place);
     }
     hp_pending_restore(pending);
     hp_cap_lane_unref(lane);
@@ -560,7 +555,7 @@ static int hook_threading(PyObject *module)
                  hp_wrap_own_method(thread, "join", on_wait_for, HP_X_EDGE_JOIN, 0) != 0;
     if (!failed && condition != NULL) {
         failed = hp_wrap_own_method(condition, "wait", on_condition_wait, 0, 0) != 0 ||
-                 hp_wrap_own_method(condition, "notify", on_notify, 0, 0) != 0;
+                 hp_wrap_own_method(condition, "notify", on_notify, 0, HP_WRAP_ALWAYS) != 0;
     }
     add_code(quiet_codes, QUIET_CAP, code_named(thread, "start"));
     add_code(quiet_codes, QUIET_CAP, code_named(thread, "join"));

@@ -8,7 +8,7 @@ static PyObject *wrap_type, *str_wrapped, *str_func; /* owned */
 static struct {
     const char *name;
     hp_hook hook;
-} hooks[32];
+} hooks[64];
 static size_t hook_count;
 
 void hp_swallow(void)

@@ -105,7 +105,8 @@ struct hp_cap_lane {
     struct hp_cap_request *request; /* NULL: dead */
     struct hp_cap_lane *next_idle;
     uint64_t ignored, mismatched; /* calls beyond the cap of depth; missed or foreign leaves */
-    uint64_t cpu_start_ns;
+    uint64_t cpu_start_ns, cpu_sum_ns; /* see share.c */
+    uint64_t away_since;               /* ticks; 0: it runs */
     pthread_t thread;
     uint32_t refs, index;
     bool begun, ended;
@@ -133,7 +134,7 @@ struct hp_cap_request {
     struct hp_cap_request *next, *before; /* live: both; idle: next */
     struct hp_request facts;
     uint64_t start, end; /* ticks */
-    uint64_t cpu_start_ns, first_byte;
+    uint64_t first_byte;
     pthread_t thread;
     uint64_t phase_ticks[HP_PHASE_COUNT], phase_since;
     int phase;
@@ -157,6 +158,8 @@ struct hp_cap_request {
         group_capacity, wait_count, wait_capacity, span_count, span_capacity;
     uint64_t sql_ticks, sql_fetch_ns;
     uint32_t sql_count;
+    uint32_t ran_last; /* lane that was switched out last, see share.c */
+    uint64_t ran_until;
 
     struct hp_notes notes; /* lists owned */
     uint32_t note_capacity[HP_NOTE_COUNT];
@@ -220,6 +223,12 @@ void hp__cap_notes_number(struct hp_cap_request *request, const uint32_t *number
 void hp__cap_memory_begin(struct hp_cap_request *request);
 void hp__cap_memory_end(struct hp_cap_request *request);
 
+/* ---- share.c ---- */
+/* Processor time of a lane so far; call on its thread, unless it is out. */
+uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane);
+/* The request ends: a lane that is out waited until now. */
+void hp__share_close(struct hp_cap_lane *lane, uint64_t end);
+
 /* ---- inspect.c ---- */
 /* The bytes of a record that was pushed: kept if hp_inspect_keep asked for it. */
 void hp__inspect_offer(const struct hp_buf *encoded);
@@ -229,6 +238,9 @@ struct hp_cap_lane *hp__cap_lane_take(struct hp_cap *cap);
 void hp__cap_lane_free(struct hp_cap_lane *lane);
 /* Record a lane of `request` for this object; false: cap or memory. */
 bool hp__cap_lane_enlist(struct hp_cap_request *request, struct hp_cap_lane *lane, int kind);
+/* hp_cap_edge with the other lane's number, HP_NODE_NONE: not known. */
+void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t0_ticks,
+                  struct hp_cap_place place);
 /* Set the bottom of the stack. */
 void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *frame, uint64_t now);
 /* Book the time since the last event on the node on top. The lane is traced. */

@@ -58,6 +58,10 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     struct hp_lane *record = &request->lanes[i];
     struct hp_cap_lane *lane = request->objects[i];
     if (lane != NULL) {
+        hp__share_close(lane, request->end);
+        if (lane->away_since != 0 && !lane->ended) {
+            record->cpu_ns = hp__share_cpu_ns(lane);
+        }
         hp__cap_lane_stop(lane, request->end);
         hp__cap_lane_reckon(lane);
         record = &request->lanes[i];
@@ -70,6 +74,7 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     record->end_ns = since(request, end);
     record->spawn_ns = since(request, record->spawn_ns);
     record->spawn_cost_ns = hp_clock_ns_of_ticks(record->spawn_cost_ns);
+    record->await_ns = hp_clock_ns_of_ticks(record->await_ns);
     record->flags = (uint8_t)(record->flags | (open ? HP_LANE_OPEN : 0));
     uint64_t wall_ns = record->end_ns - record->start_ns;
     if (record->cpu_ns != HP_ABSENT && record->cpu_ns > wall_ns) {
@@ -97,9 +102,10 @@ static void convert_events(struct hp_cap_request *request)
 static void read_cpu(struct hp_cap_request *request)
 {
     struct hp_request *facts = &request->facts;
+    const struct hp_cap_lane *lane = request->objects[0];
     if (facts->level >= HP_LEVEL_MONITOR && (facts->flags & HP_REQ_SHARED_CPU) == 0 &&
-        pthread_equal(request->objects[0]->thread, pthread_self())) {
-        facts->cpu_ns = hp_clock_thread_cpu_ns() - request->cpu_start_ns;
+        (lane->away_since != 0 || pthread_equal(lane->thread, pthread_self()))) {
+        facts->cpu_ns = hp__share_cpu_ns(lane);
     }
 }
 

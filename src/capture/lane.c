@@ -167,28 +167,19 @@ void hp_cap_lane_spawned(struct hp_cap_lane *lane)
     }
 }
 
-/* Whether the CPU clock of the thread is this lane's alone. */
-static bool owns_thread(const struct hp_lane *record)
-{
-    return record->kind == HP_LANE_MAIN || record->kind == HP_LANE_THREAD || record->kind == HP_LANE_POOL;
-}
-
 void hp__cap_lane_clocks(struct hp_cap_lane *lane)
 {
     struct hp_cap_request *request = lane->request;
-    struct hp_lane *record = &request->lanes[lane->index];
     lane->runqueue_start_ns = HP_ABSENT;
     if (request->facts.level < HP_LEVEL_MONITOR) {
         return;
     }
-    if (owns_thread(record)) {
-        hp__wait_refill();
-        hp__wait_begin(lane);
-        if (request->facts.level >= HP_LEVEL_SAMPLE) {
-            lane->runqueue_start_ns = hp__runqueue_ns();
-        }
-        lane->cpu_start_ns = hp_clock_thread_cpu_ns();
+    hp__wait_refill();
+    hp__wait_begin(lane);
+    if (request->facts.level >= HP_LEVEL_SAMPLE) {
+        lane->runqueue_start_ns = hp__runqueue_ns();
     }
+    lane->cpu_start_ns = hp_clock_thread_cpu_ns();
 }
 
 void hp__cap_lane_reckon(struct hp_cap_lane *lane)
@@ -197,7 +188,8 @@ void hp__cap_lane_reckon(struct hp_cap_lane *lane)
     if (lane->begun && lane->runqueue_start_ns != HP_ABSENT && pthread_equal(lane->thread, pthread_self())) {
         uint64_t now_ns = hp__runqueue_ns();
         if (now_ns != HP_ABSENT && now_ns >= lane->runqueue_start_ns) {
-            record->runqueue_ns = now_ns - lane->runqueue_start_ns;
+            uint64_t before = record->runqueue_ns != HP_ABSENT ? record->runqueue_ns : 0;
+            record->runqueue_ns = before + (now_ns - lane->runqueue_start_ns);
         }
         lane->runqueue_start_ns = HP_ABSENT;
     }
@@ -235,8 +227,8 @@ void hp_cap_lane_end(struct hp_cap_lane *lane)
     hp__cap_lane_stop(lane, now);
     record->end_ns = now;
     lane->ended = true;
-    if (owns_thread(record) && pthread_equal(lane->thread, pthread_self())) {
-        record->cpu_ns = hp_clock_thread_cpu_ns() - lane->cpu_start_ns;
+    if (lane->away_since != 0 || pthread_equal(lane->thread, pthread_self())) {
+        record->cpu_ns = hp__share_cpu_ns(lane);
     }
     hp__cap_lane_reckon(lane);
 }
@@ -293,8 +285,8 @@ void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags)
     }
 }
 
-void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, uint64_t t0_ticks,
-                 struct hp_cap_place place)
+void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t0_ticks,
+                  struct hp_cap_place place)
 {
     struct hp_cap_request *request = lane->request;
     if (request == NULL || request->facts.level < HP_LEVEL_MONITOR) {
@@ -311,12 +303,19 @@ void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, 
         .t0_ns = t0_ticks,
         .t1_ns = hp_clock_ticks(),
         .lane = lane->index,
-        .other = other != NULL && other->request == request ? other->index : HP_NODE_NONE,
+        .other = other,
         .node = hp__cap_lane_node(lane),
         .site_sym = place.site_sym,
         .site_line = place.site_line,
         .kind = (uint8_t)kind,
     };
+}
+
+void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, uint64_t t0_ticks,
+                 struct hp_cap_place place)
+{
+    bool known = other != NULL && other->request != NULL && other->request == lane->request;
+    hp__cap_edge(lane, kind, known ? other->index : HP_NODE_NONE, t0_ticks, place);
 }
 
 /* ---- the tracer ---- */

@@ -193,6 +193,8 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     }
     request->lane_count = request->edge_count = request->stmt_count = request->group_count = 0;
     request->wait_count = request->span_count = 0;
+    request->ran_last = 0;
+    request->ran_until = 0;
     request->sql_ticks = request->sql_fetch_ns = 0;
     request->sql_count = 0;
     hp__cap_notes_reset(request);
@@ -258,7 +260,6 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
         hp__cap_memory_begin(request);
     }
     hp__cap_lane_clocks(lane);
-    request->cpu_start_ns = lane->cpu_start_ns;
     request->start = hp_clock_ticks();
     request->phase_since = request->start;
     request->lanes[0].start_ns = request->lanes[0].spawn_ns = request->start;

@@ -1,0 +1,237 @@
+/* share.c -- lanes that share a thread. Contracts: hotplate/ext/share.h.
+ *
+ * A lane's processor time is the sum over its stretches: `cpu_start_ns` is the thread's clock at the last time in, `cpu_sum_ns` what the stretches
+ * before had. Where it waited goes to the request's waits and spans at once (there is no signal handler or thread without the GIL
+ * here, as with probes): a total per (lane, kind, place), found among the last ones.
+ */
+#include "capture/capture_int.h"
+#include "capture/wait.h"
+#include "hotplate/ext/share.h"
+
+#define LOOK_BACK 32u /* totals that are searched for the same one */
+
+/* ---- clocks ---- */
+
+static bool counts_queue(const struct hp_cap_lane *lane)
+{
+    return lane != NULL && lane->request != NULL &&
+           (lane->runqueue_start_ns != HP_ABSENT ||
+            lane->request->lanes[lane->index].runqueue_ns != HP_ABSENT);
+}
+
+void hp_cap_clock_read(const struct hp_cap_lane *from, const struct hp_cap_lane *to,
+                       struct hp_cap_clock *clock)
+{
+    clock->ticks = hp_clock_ticks();
+    clock->cpu_ns = hp_clock_thread_cpu_ns();
+    clock->runqueue_ns = counts_queue(from) || counts_queue(to) ? hp__runqueue_ns() : HP_ABSENT;
+}
+
+uint64_t hp_cap_ticks_before(uint64_t ticks, uint64_t ns)
+{
+    const uint64_t many = 1u << 30;
+    uint64_t back = (uint64_t)((double)ns * (double)many / (double)hp_clock_ns_of_ticks(many));
+    return back < ticks ? ticks - back : 0;
+}
+
+/* ---- out and in ---- */
+
+static bool runs(const struct hp_cap_lane *lane)
+{
+    return lane != NULL && lane->request != NULL && lane->begun && !lane->ended;
+}
+
+void hp_cap_lane_out(struct hp_cap_lane *lane, const struct hp_cap_clock *clock)
+{
+    if (!runs(lane) || lane->away_since != 0 || lane->request->facts.level < HP_LEVEL_MONITOR) {
+        return;
+    }
+    struct hp_lane *record = &lane->request->lanes[lane->index];
+    lane->away_since = clock->ticks;
+    lane->cpu_sum_ns += clock->cpu_ns > lane->cpu_start_ns ? clock->cpu_ns - lane->cpu_start_ns : 0;
+    if (lane->runqueue_start_ns != HP_ABSENT && clock->runqueue_ns != HP_ABSENT) {
+        uint64_t before = record->runqueue_ns != HP_ABSENT ? record->runqueue_ns : 0;
+        record->runqueue_ns = before + (clock->runqueue_ns - lane->runqueue_start_ns);
+        lane->runqueue_start_ns = HP_ABSENT;
+    }
+    lane->request->ran_last = lane->index;
+    lane->request->ran_until = clock->ticks;
+}
+
+void hp_cap_lane_in(struct hp_cap_lane *lane, const struct hp_cap_clock *clock)
+{
+    if (!runs(lane) || lane->away_since == 0) {
+        return;
+    }
+    lane->away_since = 0;
+    lane->cpu_start_ns = clock->cpu_ns;
+    if (lane->request->lanes[lane->index].runqueue_ns != HP_ABSENT) {
+        lane->runqueue_start_ns = clock->runqueue_ns;
+    }
+}
+
+uint64_t hp_cap_lane_away_since(const struct hp_cap_lane *lane)
+{
+    return lane->away_since;
+}
+
+struct hp_cap_lane_id hp_cap_lane_id(const struct hp_cap_lane *lane)
+{
+    struct hp_cap_lane_id id = {0, 0, false};
+    if (lane != NULL && lane->request != NULL) {
+        id = (struct hp_cap_lane_id){lane->request->facts.id, lane->index, lane->ended};
+    }
+    return id;
+}
+
+struct hp_cap_lane_id hp_cap_lane_ran_last(const struct hp_cap_lane *lane, uint64_t *until)
+{
+    const struct hp_cap_request *request = lane->request;
+    struct hp_cap_lane_id id = {0, 0, false};
+    if (request != NULL && lane->away_since != 0 && request->ran_until > lane->away_since &&
+        request->ran_last != lane->index) {
+        *until = request->ran_until;
+        id = (struct hp_cap_lane_id){request->facts.id, request->ran_last,
+                                     request->lanes[request->ran_last].end_ns != 0};
+    }
+    return id;
+}
+
+bool hp_cap_lane_is_sibling(const struct hp_cap_lane *lane, const struct hp_cap_lane_id *other)
+{
+    return lane->request != NULL && other->request == lane->request->facts.id && other->lane != lane->index;
+}
+
+void hp_cap_edge_from(struct hp_cap_lane *lane, int kind, const struct hp_cap_lane_id *other,
+                      uint64_t t0_ticks, struct hp_cap_place place)
+{
+    hp__cap_edge(lane, kind, hp_cap_lane_is_sibling(lane, other) ? other->lane : HP_NODE_NONE, t0_ticks,
+                 place);
+}
+
+uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane)
+{
+    uint64_t ns = lane->cpu_sum_ns;
+    if (lane->away_since == 0) {
+        ns += hp_clock_thread_cpu_ns() - lane->cpu_start_ns;
+    }
+    return ns;
+}
+
+/* ---- waits ---- */
+
+static bool is_same(const struct hp_wait *a, const struct hp_wait *b)
+{
+    return a->lane == b->lane && a->kind == b->kind && a->node == b->node && a->peer == b->peer &&
+           a->site_sym == b->site_sym && a->site_line == b->site_line && a->via_sym == b->via_sym;
+}
+
+static void add_total(struct hp_cap_request *request, const struct hp_wait *wait)
+{
+    for (uint32_t i = request->wait_count; i > 0 && i + LOOK_BACK > request->wait_count; i--) {
+        struct hp_wait *there = &request->waits[i - 1];
+        if (is_same(there, wait)) {
+            there->count++;
+            there->ns += wait->ns;
+            there->max_ns = wait->ns > there->max_ns ? wait->ns : there->max_ns;
+            return;
+        }
+    }
+    struct hp_wait *waits = hp__cap_room(request->cap, request->waits, request->wait_count,
+                                         &request->wait_capacity, HP_WAIT_CAP, sizeof *waits);
+    if (waits == NULL) {
+        request->facts.flags |= HP_REQ_TRUNCATED;
+        return;
+    }
+    request->waits = waits;
+    waits[request->wait_count++] = *wait;
+}
+
+static void add_span(struct hp_cap_request *request, const struct hp_span *span)
+{
+    struct hp_span *spans = hp__cap_room(request->cap, request->spans, request->span_count,
+                                         &request->span_capacity, HP_SPAN_CAP, sizeof *spans);
+    if (spans == NULL) {
+        request->lanes[span->lane].lost_spans++;
+        return;
+    }
+    request->spans = spans;
+    spans[request->span_count++] = *span;
+}
+
+/* One stretch of one kind; ticks, as all times of a request until its end. */
+static void add(struct hp_cap_lane *lane, const struct hp_cap_away *away, int kind, uint64_t t0, uint64_t t1)
+{
+    struct hp_cap_request *request = lane->request;
+    uint32_t node = hp__cap_lane_node(lane);
+    if (t1 <= t0) {
+        return;
+    }
+    add_total(request, &(struct hp_wait){.count = 1,
+                                         .ns = t1 - t0,
+                                         .max_ns = t1 - t0,
+                                         .lane = lane->index,
+                                         .node = node,
+                                         .site_sym = away->place.site_sym,
+                                         .site_line = away->place.site_line,
+                                         .via_sym = away->place.via_sym,
+                                         .kind = (uint8_t)kind});
+    if (away->span) {
+        add_span(request, &(struct hp_span){.t0_ns = t0,
+                                            .t1_ns = t1,
+                                            .lane = lane->index,
+                                            .node = node,
+                                            .site_sym = away->place.site_sym,
+                                            .site_line = away->place.site_line,
+                                            .via_sym = away->place.via_sym,
+                                            .kind = (uint8_t)kind});
+    }
+}
+
+void hp_cap_lane_waited(struct hp_cap_lane *lane, const struct hp_cap_away *away)
+{
+    if (!runs(lane) || lane->request->facts.level < HP_LEVEL_MONITOR) {
+        return;
+    }
+    uint64_t ready = away->ready < away->t0 ? away->t0 : away->ready > away->t1 ? away->t1 : away->ready;
+    add(lane, away, away->kind, away->t0, ready);
+    add(lane, away, HP_WAIT_LOOP, ready, away->t1);
+    lane->request->lanes[lane->index].await_ns += ready - away->t0;
+}
+
+void hp__share_close(struct hp_cap_lane *lane, uint64_t end)
+{
+    if (runs(lane) && lane->away_since != 0 &&
+        lane->index != 0) { /* the main lane is out between parts of the body */
+        struct hp_cap_away away = {
+            .t0 = lane->away_since, .ready = end, .t1 = end, .kind = HP_WAIT_AWAIT, .span = true};
+        hp_cap_lane_waited(lane, &away);
+    }
+}
+
+/* ---- moments ---- */
+
+struct hp_cap_moment hp_cap_moment_of(struct hp_cap_lane *lane, struct hp_cap_place place)
+{
+    hp_cap_lane_ref(lane);
+    return (struct hp_cap_moment){lane, hp_clock_ticks(), hp__cap_lane_node(lane), place};
+}
+
+void hp_cap_moment_drop(struct hp_cap_moment *moment)
+{
+    if (moment->lane != NULL) {
+        hp_cap_lane_unref(moment->lane);
+        moment->lane = NULL;
+    }
+}
+
+struct hp_cap_lane *hp_cap_lane_spawn_from(const struct hp_cap_moment *moment, int kind)
+{
+    struct hp_cap_lane *lane = hp_cap_lane_spawn(moment->lane, kind, moment->place);
+    if (lane != NULL) {
+        struct hp_lane *record = &lane->request->lanes[lane->index];
+        record->parent_node = moment->node;
+        record->spawn_ns = moment->ticks;
+    }
+    return lane;
+}

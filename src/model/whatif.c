@@ -550,6 +550,13 @@ uint64_t hp_whatif_duration_ns(struct hp_whatif *what)
     return duration > saved ? duration - saved : 0;
 }
 
+/* The point that a point had to wait for. */
+static uint32_t critical_before(const struct hp__replay *r, uint32_t i)
+{
+    const struct point *p = &r->points[i];
+    return p->dep != NONE && r->points[p->dep].t > r->points[p->prev].t ? p->dep : p->prev;
+}
+
 uint64_t hp_whatif_lane_critical_ns(const struct hp_record *record, uint32_t lane, struct hp_arena *arena)
 {
     struct hp__replay r;
@@ -560,10 +567,40 @@ uint64_t hp_whatif_lane_critical_ns(const struct hp_record *record, uint32_t lan
     uint64_t sum = 0;
     uint32_t i = r.lanes[0].last;
     while (r.points[i].prev != NONE) {
-        const struct point *p = &r.points[i];
-        uint32_t from = p->dep != NONE && r.points[p->dep].t > r.points[p->prev].t ? p->dep : p->prev;
-        sum += p->lane == lane ? p->t - r.points[from].t : 0;
+        uint32_t from = critical_before(&r, i);
+        sum += r.points[i].lane == lane ? r.points[i].t - r.points[from].t : 0;
         i = from;
     }
     return sum;
+}
+
+hp_err hp_whatif_critical(const struct hp_record *record, struct hp_arena *arena, struct hp_critical **path,
+                          uint32_t *count)
+{
+    struct hp__replay r;
+    hp_err err = replay_init(&r, record, arena);
+    if (err != HP_OK) {
+        return err;
+    }
+    struct hp_critical *all = alloc(arena, r.point_count, sizeof *all);
+    if (all == NULL) {
+        return HP_ENOMEM;
+    }
+    /* Backwards, so it is filled from the end. */
+    uint32_t at = r.point_count;
+    uint32_t i = r.lanes[0].last;
+    while (r.points[i].prev != NONE) {
+        uint32_t from = critical_before(&r, i);
+        if (r.points[from].t < r.points[i].t) {
+            if (at < r.point_count && all[at].lane == r.points[i].lane) {
+                all[at].t0_ns = r.points[from].t;
+            } else {
+                all[--at] = (struct hp_critical){r.points[from].t, r.points[i].t, r.points[i].lane};
+            }
+        }
+        i = from;
+    }
+    *path = all + at;
+    *count = r.point_count - at;
+    return HP_OK;
 }

@@ -50,4 +50,13 @@ uint64_t hp_whatif_duration_ns(struct hp_whatif *what);
  * lane's time; the delay before a lane starts is the lane's. 0 without memory. */
 uint64_t hp_whatif_lane_critical_ns(const struct hp_record *record, uint32_t lane, struct hp_arena *arena);
 
+/* The critical path of the original record itself: stretches in order of time that touch each other, from the request's start to its end; neighbours are
+ * of different lanes. Memory from `arena`. HP_ENOMEM. */
+struct hp_critical {
+    uint64_t t0_ns, t1_ns;
+    uint32_t lane;
+};
+HP_CHECK hp_err hp_whatif_critical(const struct hp_record *record, struct hp_arena *arena,
+                                   struct hp_critical **path, uint32_t *count);
+
 #endif

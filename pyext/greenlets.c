@@ -19,6 +19,7 @@
 
 #define SUBCLASS_DEPTH 16
 #define EARLY_NS       1000000u /* a timer is started a little before the switch */
+#define ROUNDING_NS    50u      /* of ticks: a sleep is never shown shorter than was asked for */
 
 /* ---- what a greenlet made by a lane carries ---- */
 
@@ -181,10 +182,10 @@ static bool is_of_network(int kind)
 static void judge_sleep(struct hp_cap_away *away, uint64_t wanted_ns)
 {
     uint64_t took_ns = hp_cap_ns(away->t1 - away->t0);
-    if (wanted_ns != 0 && took_ns > wanted_ns) {
-        away->ready = hp_cap_ticks_before(away->t1, took_ns - wanted_ns);
-    } else if (wanted_ns != 0 && wanted_ns - took_ns < EARLY_NS) {
-        away->t0 = hp_cap_ticks_before(away->t0, wanted_ns - took_ns);
+    if (wanted_ns != 0 && took_ns > wanted_ns + ROUNDING_NS) {
+        away->ready = hp_cap_ticks_before(away->t1, took_ns - wanted_ns - ROUNDING_NS);
+    } else if (wanted_ns != 0 && took_ns < wanted_ns && wanted_ns - took_ns < EARLY_NS) {
+        away->t0 = hp_cap_ticks_before(away->t0, wanted_ns - took_ns + ROUNDING_NS);
     }
 }
 

@@ -150,6 +150,11 @@ struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, stru
         return NULL;
     }
     struct hp_lane *record = &request->lanes[lane->index];
+    const struct hp_lane *up = &request->lanes[parent->index];
+    if (kind == HP_LANE_TASK && place.site_sym == 0 && place.via_sym == 0) {
+        /* The loop's own thread: who had it run is who started the task. */
+        place = (struct hp_cap_place){up->site_sym, up->site_line, up->via_sym};
+    }
     record->parent = parent->index;
     record->parent_node = hp__cap_lane_node(parent);
     record->site_sym = place.site_sym;

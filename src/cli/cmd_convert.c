@@ -1,11 +1,14 @@
 /* cmd_convert.c -- `hotplate convert` and `hotplate merge`: one profile, or several added up, as a file of another format. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/input.h"
 #include "cli/load.h"
 #include "cli/output.h"
 #include "format/collapsed.h"
+#include "format/lanes.h"
 #include "format/registry.h"
 
 #define FILE_MAX_BYTES ((size_t)4 << 30)
@@ -15,6 +18,7 @@
     "By --to or by the file's ending:\n"                                                                     \
     "  pstats .prof, collapsed .folded, speedscope .speedscope.json, pprof .pb.gz,\n"                        \
     "  callgrind .callgrind, chrome .trace.json, dot .dot, csv .csv\n"                                       \
+    "  chrome of req:ID is what its threads and tasks did when\n"                                            \
     "  -o, --output FILE   - for stdout (needs --to)\n"
 
 static const char convert_help[] =
@@ -98,6 +102,45 @@ static int run(struct convert *conv, struct hp_buf *out)
     return status;
 }
 
+/* A trace of one request: its lanes over time, where a profile would have no times. */
+static bool wants_lanes(const struct convert *conv, uint64_t *id)
+{
+    return strcmp(conv->format->name, "chrome") == 0 && conv->reading.word_count == 1 &&
+           hp_input_request_id(hp_str_from0(conv->reading.words[0]), id);
+}
+
+static int convert_lanes(struct convert *conv, uint64_t id, struct hp_buf *out)
+{
+    struct hp_errinfo info = {0};
+    struct hp_record record;
+    struct hp_timeline timeline;
+    struct hp_arena arena;
+    struct hp_buf bytes, title;
+    int status = hp_reading_begin(&conv->reading);
+    if (status >= 0) {
+        return status;
+    }
+    hp_arena_init(&arena, (size_t)1 << 30);
+    hp_buf_init(&bytes, FILE_MAX_BYTES);
+    hp_buf_init(&title, 1 << 16);
+    const struct hp_dict *dict = hp_store_dict(conv->reading.store);
+    hp_err err = hp_store_request(conv->reading.store, id, &arena, &record, &info);
+    if (err == HP_OK) {
+        err = hp_timeline_init(&timeline, &record, &arena);
+    }
+    if (err == HP_OK) {
+        hp_reading_put_route(&title, dict, record.req.route);
+        err = hp_lanes_chrome(&timeline, &record, dict, hp_buf_str(&title), &bytes);
+    }
+    status = err == HP_OK          ? hp_load_deliver(conv->file, hp_buf_str(&bytes), out)
+             : err == HP_ENOTFOUND ? hp_output_fail("no request %016" PRIx64 " in the store", id)
+                                   : hp_output_error(err, &info);
+    hp_buf_fini(&title);
+    hp_buf_fini(&bytes);
+    hp_arena_fini(&arena);
+    return status;
+}
+
 static int begin(struct convert *conv, const char *help, int least, int most, int argc, char **argv,
                  struct hp_buf *out)
 {
@@ -124,7 +167,8 @@ static int begin(struct convert *conv, const char *help, int least, int most, in
         return hp_output_usage(conv->name, "%s: unknown format; --to pstats, collapsed, ... (see --help)",
                                conv->to != NULL ? conv->to : conv->file);
     }
-    status = run(conv, out);
+    uint64_t id = 0;
+    status = wants_lanes(conv, &id) ? convert_lanes(conv, id, out) : run(conv, out);
     hp_reading_end(&conv->reading);
     return status;
 }

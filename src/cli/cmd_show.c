@@ -12,17 +12,20 @@
 #include "cli/quantity.h"
 #include "cli/show_notes.h"
 #include "cli/show_request.h"
+#include "cli/show_timeline.h"
 #include "cli/show_waits.h"
 #include "cli/table.h"
+#include "format/lanes.h"
 
 #define ARENA_BYTES    ((size_t)1 << 30)
 #define STATEMENT_CUT  160
 #define LISTED_AT_MOST 50u
 #define LANES_AT_MOST  100u
 
-static const char help[] = "hotplate show ID [--threshold 1%] [--unfold] [--raw] [--sql]\n"
+static const char help[] = "hotplate show ID [--timeline] [--threshold 1%] [--unfold] [--raw] [--sql]\n"
                            "\n"
                            "One request: phases, call tree, SQL, threads. ID from hotplate requests.\n"
+                           "  --timeline      what each thread, greenlet and task did when, instead\n"
                            "  --threshold P   leave out calls below this share (1%)\n"
                            "  --unfold        show library frames too\n"
                            "  --raw           as measured: our own cost not taken out\n"
@@ -33,15 +36,9 @@ struct show {
     const struct hp_dict *dict;
     struct hp_record record;
     struct hp_tree *tree; /* NULL: none recorded */
-    bool raw, unfold, all_sql;
+    bool raw, unfold, all_sql, over_time;
     double threshold;
 };
-
-static const char *lane_kind(uint8_t kind)
-{
-    static const char *const kinds[] = {"main", "thread", "pool", "greenlet", "task"};
-    return kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "unknown";
-}
 
 /* ---- text ---- */
 
@@ -171,7 +168,7 @@ static hp_err put_lanes(const struct show *show, struct hp_buf *out)
     for (uint32_t i = 1; i < record->lane_count && i <= LANES_AT_MOST; i++) {
         const struct hp_lane *lane = &record->lanes[i];
         hp_table_count(&table, i);
-        hp_table_cell(&table, hp_str_from0(lane_kind(lane->kind)));
+        hp_table_cell(&table, hp_str_from0(hp_timeline_lane_kind(lane->kind)));
         hp_table_count(&table, lane->parent);
         hp_table_ns(&table, lane->start_ns);
         hp_table_ns(&table, lane->end_ns);
@@ -293,7 +290,7 @@ static void json_lanes(const struct show *show, struct hp_json *json)
         const struct hp_lane *lane = &show->record.lanes[i];
         hp_json_object_begin(json);
         hp_json_kv_u64(json, "lane", i);
-        hp_json_kv_cstr(json, "kind", lane_kind(lane->kind));
+        hp_json_kv_cstr(json, "kind", hp_timeline_lane_kind(lane->kind));
         if (i != 0) {
             hp_json_kv_u64(json, "parent", lane->parent);
         }
@@ -352,6 +349,27 @@ static int put_json(const struct show *show, struct hp_buf *out)
     return hp_output_json_end(&json, out);
 }
 
+static int put_timeline(const struct show *show, struct hp_arena *arena, struct hp_buf *out)
+{
+    struct hp_timeline timeline;
+    hp_err err = hp_timeline_init(&timeline, &show->record, arena);
+    if (err == HP_OK && show->reading.json) {
+        struct hp_json json;
+        hp_json_init(&json, out, true);
+        hp_json_object_begin(&json);
+        hp_json_kv_u64(&json, "schema", 1);
+        hp_show_request_json(&json, show->dict, &show->record.req);
+        hp_lanes_json(&json, &timeline, &show->record, show->dict);
+        hp_json_object_end(&json);
+        return hp_output_json_end(&json, out);
+    }
+    if (err == HP_OK) {
+        hp_show_request_text(out, show->dict, &show->record.req, show->raw);
+        err = hp_show_timeline_text(out, &timeline, &show->record, show->dict);
+    }
+    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+}
+
 static int show_it(struct show *show, uint64_t id, struct hp_buf *out)
 {
     struct hp_arena arena;
@@ -371,6 +389,10 @@ static int show_it(struct show *show, uint64_t id, struct hp_buf *out)
         status = hp_output_error(err, &info);
         goto done;
     }
+    if (show->over_time) {
+        status = put_timeline(show, &arena, out);
+        goto done;
+    }
     status = show->reading.json ? put_json(show, out) : put_text(show, out);
 done:
     hp_tree_free(show->tree);
@@ -386,9 +408,10 @@ int hp_cmd_show(int argc, char **argv, struct hp_buf *out)
     const struct hp_args_option options[] = {{"--threshold", NULL, HP_ARGS_TEXT, &threshold},
                                              {"--unfold", NULL, HP_ARGS_FLAG, &show.unfold},
                                              {"--raw", NULL, HP_ARGS_FLAG, &show.raw},
-                                             {"--sql", NULL, HP_ARGS_FLAG, &show.all_sql}};
+                                             {"--sql", NULL, HP_ARGS_FLAG, &show.all_sql},
+                                             {"--timeline", NULL, HP_ARGS_FLAG, &show.over_time}};
     const struct hp_reading_command command = {
-        .name = "show", .help = help, .options = options, .option_count = 4, .least = 1, .most = 1};
+        .name = "show", .help = help, .options = options, .option_count = 5, .least = 1, .most = 1};
     int status = hp_reading_parse(&show.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;

@@ -75,6 +75,12 @@ static void collect(struct bounds *bounds, const struct hp_record *record, uint3
             add(bounds, record, stmt->lane, HP_TIMELINE_SQL, stmt->t0_ns, stmt->t0_ns + stmt->exec_ns);
         }
     }
+    for (uint32_t i = 0; i < record->notes.count[HP_NOTE_GC]; i++) {
+        const struct hp_gc *gc = &record->notes.gcs[i];
+        if (gc->lane < lane_count) {
+            add(bounds, record, gc->lane, HP_TIMELINE_GC, gc->t0_ns, gc->t1_ns);
+        }
+    }
 }
 
 /* The state that explains most of those that are open. Of several waits the one that was named first. */
@@ -149,8 +155,8 @@ static void *alloc(struct hp_arena *arena, size_t n, size_t size)
 hp_err hp_timeline_init(struct hp_timeline *timeline, const struct hp_record *record, struct hp_arena *arena)
 {
     struct hp_timeline made = {.lane_count = record->lane_count != 0 ? record->lane_count : 1};
-    size_t most =
-        2 * ((size_t)made.lane_count + record->edge_count + record->span_count + record->stmt_count);
+    size_t most = 2 * ((size_t)made.lane_count + record->edge_count + record->span_count +
+                       record->stmt_count + record->notes.count[HP_NOTE_GC]);
     if (most > UINT32_MAX) {
         return HP_ENOMEM;
     }

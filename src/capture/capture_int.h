@@ -104,9 +104,10 @@ struct hp_cap_lane {
     struct hp_cap *cap;             /* counted in live_lane_count */
     struct hp_cap_request *request; /* NULL: dead */
     struct hp_cap_lane *next_idle;
-    uint64_t ignored, mismatched; /* calls beyond the cap of depth; missed or foreign leaves */
+    uint64_t ignored, mismatched;      /* calls beyond the cap of depth; missed or foreign leaves */
     uint64_t cpu_start_ns, cpu_sum_ns; /* see share.c */
-    uint64_t away_since;               /* ticks; 0: it runs */
+    uint64_t away_since, away_ticks;   /* since when it is out, 0: it runs; how long it was before */
+    uint32_t last_totals[2]; /* waits of the request: where its last one is, not of LOOP and of it */
     pthread_t thread;
     uint32_t refs, index;
     bool begun, ended;
@@ -226,6 +227,8 @@ void hp__cap_memory_end(struct hp_cap_request *request);
 /* ---- share.c ---- */
 /* Processor time of a lane so far; call on its thread, unless it is out. */
 uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane);
+/* A lane has ended at this tick: the clocks are read one after the other, so no more run queue than there is time for. */
+void hp__share_settle(struct hp_cap_lane *lane, uint64_t end);
 /* The request ends: a lane that is out waited until now. */
 void hp__share_close(struct hp_cap_lane *lane, uint64_t end);
 

@@ -64,6 +64,9 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
         }
         hp__cap_lane_stop(lane, request->end);
         hp__cap_lane_reckon(lane);
+        if (lane->begun && !lane->ended) {
+            hp__share_settle(lane, request->end);
+        }
         record = &request->lanes[i];
     }
     bool open = record->end_ns == 0 && i != 0;

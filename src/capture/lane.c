@@ -236,6 +236,7 @@ void hp_cap_lane_end(struct hp_cap_lane *lane)
         record->cpu_ns = hp__share_cpu_ns(lane);
     }
     hp__cap_lane_reckon(lane);
+    hp__share_settle(lane, now);
 }
 
 void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame)

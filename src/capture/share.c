@@ -8,7 +8,9 @@
 #include "capture/wait.h"
 #include "hotplate/ext/share.h"
 
-#define LOOK_BACK 32u /* totals that are searched for the same one */
+#define LOOK_BACK   32u /* totals that are searched for the same one */
+#define TRIES       3
+#define TOGETHER_NS 50000u
 
 /* ---- clocks ---- */
 
@@ -22,9 +24,15 @@ static bool counts_queue(const struct hp_cap_lane *lane)
 void hp_cap_clock_read(const struct hp_cap_lane *from, const struct hp_cap_lane *to,
                        struct hp_cap_clock *clock)
 {
-    clock->ticks = hp_clock_ticks();
-    clock->cpu_ns = hp_clock_thread_cpu_ns();
-    clock->runqueue_ns = counts_queue(from) || counts_queue(to) ? hp__runqueue_ns() : HP_ABSENT;
+    bool queue = counts_queue(from) || counts_queue(to);
+    for (int i = 0; i < TRIES; i++) {
+        clock->ticks = hp_clock_ticks();
+        clock->cpu_ns = hp_clock_thread_cpu_ns();
+        clock->runqueue_ns = queue ? hp__runqueue_ns() : HP_ABSENT;
+        if (hp_clock_ns_of_ticks(hp_clock_ticks() - clock->ticks) < TOGETHER_NS) {
+            break; /* else the thread lost its processor in between, and the clocks are not of one moment */
+        }
+    }
 }
 
 uint64_t hp_cap_ticks_before(uint64_t ticks, uint64_t ns)
@@ -63,6 +71,7 @@ void hp_cap_lane_in(struct hp_cap_lane *lane, const struct hp_cap_clock *clock)
     if (!runs(lane) || lane->away_since == 0) {
         return;
     }
+    lane->away_ticks += clock->ticks - lane->away_since;
     lane->away_since = 0;
     lane->cpu_start_ns = clock->cpu_ns;
     if (lane->request->lanes[lane->index].runqueue_ns != HP_ABSENT) {
@@ -118,6 +127,23 @@ uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane)
     return ns;
 }
 
+void hp__share_settle(struct hp_cap_lane *lane, uint64_t end)
+{
+    struct hp_lane *record = &lane->request->lanes[lane->index];
+    uint64_t start = lane->index == 0 ? lane->request->start : record->start_ns;
+    uint64_t away =
+        lane->away_ticks + (lane->away_since != 0 && end > lane->away_since ? end - lane->away_since : 0);
+    if (record->runqueue_ns == HP_ABSENT || end < start + away) {
+        return;
+    }
+    uint64_t ran_ns = hp_clock_ns_of_ticks(end - start - away);
+    uint64_t cpu_ns = lane->index == 0 ? lane->request->facts.cpu_ns : record->cpu_ns;
+    cpu_ns = cpu_ns != HP_ABSENT && cpu_ns < ran_ns ? cpu_ns : cpu_ns == HP_ABSENT ? 0 : ran_ns;
+    if (record->runqueue_ns > ran_ns - cpu_ns) {
+        record->runqueue_ns = ran_ns - cpu_ns;
+    }
+}
+
 /* ---- waits ---- */
 
 static bool is_same(const struct hp_wait *a, const struct hp_wait *b)
@@ -126,16 +152,30 @@ static bool is_same(const struct hp_wait *a, const struct hp_wait *b)
            a->site_sym == b->site_sym && a->site_line == b->site_line && a->via_sym == b->via_sym;
 }
 
-static void add_total(struct hp_cap_request *request, const struct hp_wait *wait)
+/* A lane often waits at one place again and again, and many others in between. */
+static struct hp_wait *find_total(struct hp_cap_request *request, struct hp_cap_lane *lane,
+                                  const struct hp_wait *wait)
 {
+    uint32_t hint = lane->last_totals[wait->kind == HP_WAIT_LOOP];
+    if (hint < request->wait_count && is_same(&request->waits[hint], wait)) {
+        return &request->waits[hint];
+    }
     for (uint32_t i = request->wait_count; i > 0 && i + LOOK_BACK > request->wait_count; i--) {
-        struct hp_wait *there = &request->waits[i - 1];
-        if (is_same(there, wait)) {
-            there->count++;
-            there->ns += wait->ns;
-            there->max_ns = wait->ns > there->max_ns ? wait->ns : there->max_ns;
-            return;
+        if (is_same(&request->waits[i - 1], wait)) {
+            return &request->waits[i - 1];
         }
+    }
+    return NULL;
+}
+
+static void add_total(struct hp_cap_request *request, struct hp_cap_lane *lane, const struct hp_wait *wait)
+{
+    struct hp_wait *there = find_total(request, lane, wait);
+    if (there != NULL) {
+        there->count++;
+        there->ns += wait->ns;
+        there->max_ns = wait->ns > there->max_ns ? wait->ns : there->max_ns;
+        return;
     }
     struct hp_wait *waits = hp__cap_room(request->cap, request->waits, request->wait_count,
                                          &request->wait_capacity, HP_WAIT_CAP, sizeof *waits);
@@ -144,6 +184,7 @@ static void add_total(struct hp_cap_request *request, const struct hp_wait *wait
         return;
     }
     request->waits = waits;
+    lane->last_totals[wait->kind == HP_WAIT_LOOP] = request->wait_count;
     waits[request->wait_count++] = *wait;
 }
 
@@ -167,15 +208,16 @@ static void add(struct hp_cap_lane *lane, const struct hp_cap_away *away, int ki
     if (t1 <= t0) {
         return;
     }
-    add_total(request, &(struct hp_wait){.count = 1,
-                                         .ns = t1 - t0,
-                                         .max_ns = t1 - t0,
-                                         .lane = lane->index,
-                                         .node = node,
-                                         .site_sym = away->place.site_sym,
-                                         .site_line = away->place.site_line,
-                                         .via_sym = away->place.via_sym,
-                                         .kind = (uint8_t)kind});
+    add_total(request, lane,
+              &(struct hp_wait){.count = 1,
+                                .ns = t1 - t0,
+                                .max_ns = t1 - t0,
+                                .lane = lane->index,
+                                .node = node,
+                                .site_sym = away->place.site_sym,
+                                .site_line = away->place.site_line,
+                                .via_sym = away->place.via_sym,
+                                .kind = (uint8_t)kind});
     if (away->span) {
         add_span(request, &(struct hp_span){.t0_ns = t0,
                                             .t1_ns = t1,

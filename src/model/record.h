@@ -164,7 +164,7 @@ struct hp_wait { /* totals per (lane, node, kind, peer, place); always complete 
     uint32_t site_sym, site_line, via_sym;
     uint64_t max_ns;
 };
-#define HP_WAIT_CAP 2000u
+#define HP_WAIT_CAP 5000u
 
 enum hp_stmt_flags { HP_STMT_ERROR = 1, HP_STMT_MANY = 2, HP_STMT_IN_TX = 4, HP_STMT_ORM = 8 };
 

@@ -205,8 +205,8 @@ static void add(struct hp_cap_lane *lane, const struct hp_cap_away *away, int ki
 {
     struct hp_cap_request *request = lane->request;
     uint32_t node = hp__cap_lane_node(lane);
-    if (t1 <= t0) {
-        return;
+    if (t1 < t0 || (t1 == t0 && kind == HP_WAIT_LOOP)) {
+        return; /* an empty wait of another kind counts: it was one, and over before others gave way */
     }
     add_total(request, lane,
               &(struct hp_wait){.count = 1,
@@ -218,7 +218,7 @@ static void add(struct hp_cap_lane *lane, const struct hp_cap_away *away, int ki
                                 .site_line = away->place.site_line,
                                 .via_sym = away->place.via_sym,
                                 .kind = (uint8_t)kind});
-    if (away->span) {
+    if (away->span && t0 < t1) {
         add_span(request, &(struct hp_span){.t0_ns = t0,
                                             .t1_ns = t1,
                                             .lane = lane->index,

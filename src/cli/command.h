@@ -25,6 +25,7 @@ int hp_cmd_icicle(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_graph(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_merge(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_diff(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_open(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_convert(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_attach(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_dump(int argc, char **argv, struct hp_buf *out);

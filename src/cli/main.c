@@ -20,7 +20,7 @@ static const struct {
     {"tree", hp_cmd_tree},         {"flame", hp_cmd_flame},     {"icicle", hp_cmd_icicle},
     {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
     {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
-    {"live", hp_cmd_live},
+    {"live", hp_cmd_live},         {"open", hp_cmd_open},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
@@ -37,6 +37,7 @@ static const char help[] = "Finds what makes a Flask application slow, and what 
                            "  hotplate tree [INPUT]        call tree\n"
                            "  hotplate flame [INPUT] -o X.svg      flame graph\n"
                            "  hotplate icicle [INPUT] -o X.svg     the same with the root on top\n"
+                           "  hotplate open [INPUT]        all views in a browser: one page, works offline\n"
                            "  hotplate graph [INPUT] [-o X.svg]    call graph (DOT)\n"
                            "  hotplate diff A B            functions that moved between two profiles\n"
                            "  hotplate merge INPUT... -o OUT       profiles added up\n"

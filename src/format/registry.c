@@ -7,6 +7,7 @@
 #include "format/csv.h"
 #include "format/dot.h"
 #include "format/gunzip.h"
+#include "format/html.h"
 #include "format/mojo.h"
 #include "format/pprof.h"
 #include "format/pstats.h"
@@ -23,6 +24,11 @@ static hp_err write_collapsed(const struct hp_profile *profile, struct hp_buf *o
     const struct hp_collapsed_options options = {.whole = profile->unit != HP_UNIT_TIME,
                                                  .no_root = profile->requests == 0};
     return hp_collapsed_write(profile->tree, profile->dict, &options, out);
+}
+
+static hp_err write_html(const struct hp_profile *profile, struct hp_buf *out)
+{
+    return hp_html_write(profile, NULL, out);
 }
 
 /* clang-format off */
@@ -47,6 +53,8 @@ static const struct hp_registry_format formats[] = {
      hp_collapsed_is, hp_collapsed_read, write_collapsed, true},
     {"dot", "dot gv", "the call graph (graphviz)",
      NULL, NULL, hp_dot_write_profile, false},
+    {"html", "html htm", "one page with all views, as hotplate open writes it",
+     NULL, NULL, write_html, false},
 };
 /* clang-format on */
 

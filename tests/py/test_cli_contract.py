@@ -21,7 +21,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
-COMMANDS += ["icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
+COMMANDS += ["open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
 READERS = ["report", "routes", "requests", "sql", "top", "tree"]
 NUMBER = (int, float)
 

@@ -85,7 +85,7 @@ static void sample_fini(struct sample *sample)
 }
 
 /* Compare with tests/golden/format/<name>, or rewrite that if HP_GOLDEN_UPDATE is set. False: it differs. */
-static bool sample_is_golden(const char *name, struct hp_str bytes)
+static inline bool sample_is_golden(const char *name, struct hp_str bytes)
 {
     char path[500];
     const char *data = getenv("HP_TEST_DATA"), *update = getenv("HP_GOLDEN_UPDATE");

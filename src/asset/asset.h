@@ -1,0 +1,14 @@
+/* asset.h -- what the browser gets, as it was built from ui/: bytes in the executable.
+ *
+ * Why: a page must work without network and without files beside the executable. tools/embed_asset.cmake turns ui/dist/ into C; how that comes about is in
+ * docs/internals/ui.md. Threads: any. Fails: never.
+ */
+#ifndef HP_ASSET_H
+#define HP_ASSET_H
+
+#include "base/str.h"
+
+/* The page of one profile, with its two marks still in it (format/html.h). Owns: borrowed for ever. */
+struct hp_str hp_asset_page(void);
+
+#endif

@@ -1,0 +1,52 @@
+/* show.ts -- values for people, as src/base/show.h writes them: three significant digits and a unit by size. */
+import type { Unit } from "./profile";
+
+function three(value: number): string {
+  return value >= 99.95 ? value.toFixed(0) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
+}
+
+export function showTime(ns: number): string {
+  if (ns < 0) return `-${showTime(-ns)}`;
+  if (ns < 999.5) return `${Math.round(ns)} ns`;
+  if (ns < 999.5e3) return `${three(ns / 1e3)} µs`;
+  if (ns < 999.5e6) return `${three(ns / 1e6)} ms`;
+  if (ns < 60e9) return `${three(ns / 1e9)} s`;
+  if (ns < 3600e9) return `${(ns / 60e9).toFixed(1)} min`;
+  return `${(ns / 3600e9).toFixed(1)} h`;
+}
+
+export function showCount(count: number): string {
+  return Math.round(count)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+function showBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
+  return unit === 0 ? `${Math.round(value)} B` : `${three(value)} ${units[unit]}`;
+}
+
+export function showValue(unit: Unit, value: number): string {
+  if (unit === "time") return showTime(value);
+  if (unit === "bytes") return showBytes(value);
+  return showCount(value);
+}
+
+/** All digits, for whoever wants to compare. */
+export function showExact(unit: Unit, value: number): string {
+  if (unit === "time") return `${showCount(value)} ns`;
+  if (unit === "bytes") return `${showCount(value)} bytes`;
+  return `${showCount(value)} ${unit === "samples" ? "samples" : ""}`.trim();
+}
+
+/** "61 %", "4.3 %", "0.52 %", "<0.01 %". */
+export function showShare(part: number, whole: number): string {
+  if (!(whole > 0) || part <= 0) return "0 %";
+  const percent = (part / whole) * 100;
+  if (percent < 0.01) return "<0.01 %";
+  if (percent < 0.995) return `${percent.toFixed(2)} %`;
+  return percent < 9.95 ? `${percent.toFixed(1)} %` : `${percent.toFixed(0)} %`;
+}

@@ -36,6 +36,7 @@ def storm(store: str, forks: int, threads: int) -> dict[str, Any]:
     import hotplate
     import tally
 
+    wsgi.call(tally.app, "/sql")  # the first one sorts the URL map under a lock that a fork would leave locked
     wsgi.start_capture(store)
     stop = threading.Event()
     ids: list[str] = []

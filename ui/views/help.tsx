@@ -1,5 +1,5 @@
 /* help.tsx -- the keys, on "?". */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 const KEYS: [string, string][] = [
   ["/", "search by name or file; /…/ is a regular expression"],
@@ -18,7 +18,7 @@ const KEYS: [string, string][] = [
 
 export function Help({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current?.showModal();
   }, []);
   return (

@@ -70,18 +70,7 @@ static int add_others(struct convert *conv, struct hp_loaded *first)
 {
     int status = -1;
     for (int i = 1; i < conv->reading.word_count && status < 0; i++) {
-        struct hp_loaded next;
-        status = hp_load_begin(&conv->reading, conv->name, conv->reading.words[i], conv->raw, &next);
-        if (status < 0) {
-            hp_err err = hp_profile_merge(first->profile, next.profile);
-            status = err == HP_OK ? -1
-                     : err == HP_EINVAL
-                         ? hp_output_fail("%s: its values are %s, those before it are %s",
-                                          conv->reading.words[i], hp_profile_unit_name(next.profile->unit),
-                                          hp_profile_unit_name(first->profile->unit))
-                         : hp_output_error(err, NULL);
-        }
-        hp_load_end(&next);
+        status = hp_load_add(&conv->reading, conv->name, conv->reading.words[i], conv->raw, first->profile);
     }
     if (status < 0 && hp_profile_finish(first->profile) != HP_OK) {
         status = hp_output_error(HP_ENOMEM, NULL);

@@ -58,7 +58,10 @@ static hp_err load_bytes(int fd, size_t size, bool regular, struct hp_loaded *lo
     *store = err == HP_OK && is_store(bytes);
     if (err != HP_OK) {
         err = hp_err_set(info, err, 0, "cannot be read: %s", hp_err_text(err));
-    } else if (!*store) {
+    } else if (!*store && loaded->into != NULL) {
+        err = hp_registry_add(bytes, loaded->into, info);
+    }
+    if (err == HP_EUNSUPPORTED || (err == HP_OK && !*store && loaded->into == NULL)) {
         err = hp_registry_read(bytes, &loaded->profile, &format, info);
         loaded->format = err == HP_OK ? format->name : NULL;
     }
@@ -117,13 +120,12 @@ static int load_store(struct hp_reading *reading, const char *command, const cha
     return -1;
 }
 
-int hp_load_begin(struct hp_reading *reading, const char *command, const char *word, bool raw,
-                  struct hp_loaded *loaded)
+static int load(struct hp_reading *reading, const char *command, const char *word, bool raw,
+                struct hp_loaded *loaded)
 {
     struct stat file;
     bool store = true;
     int status = -1;
-    *loaded = (struct hp_loaded){0};
     hp_buf_init(&loaded->title, TITLE_MAX_BYTES);
     if (word != NULL && word[0] != '\0' && stat(word, &file) == 0 && !S_ISDIR(file.st_mode)) {
         status = load_file(word, loaded, &store);
@@ -135,6 +137,30 @@ int hp_load_begin(struct hp_reading *reading, const char *command, const char *w
         status = hp_reading_begin(reading);
     }
     return status >= 0 || !store ? status : load_store(reading, command, word, raw, loaded);
+}
+
+int hp_load_begin(struct hp_reading *reading, const char *command, const char *word, bool raw,
+                  struct hp_loaded *loaded)
+{
+    *loaded = (struct hp_loaded){0};
+    return load(reading, command, word, raw, loaded);
+}
+
+int hp_load_add(struct hp_reading *reading, const char *command, const char *word, bool raw,
+                struct hp_profile *into)
+{
+    struct hp_loaded next = {.into = into};
+    int status = load(reading, command, word, raw, &next);
+    if (status < 0 && next.profile != NULL) {
+        hp_err err = hp_profile_merge(into, next.profile);
+        status = err == HP_OK       ? -1
+                 : err == HP_EINVAL ? hp_output_fail("%s: its values are %s, those before it are %s", word,
+                                                     hp_profile_unit_name(next.profile->unit),
+                                                     hp_profile_unit_name(into->unit))
+                                    : hp_output_error(err, NULL);
+    }
+    hp_load_end(&next);
+    return status;
 }
 
 void hp_load_end(struct hp_loaded *loaded)

@@ -213,7 +213,7 @@ static void read_scalar_at(struct hp_marshal *m, uint8_t type, size_t start, str
 
 struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
 {
-    struct hp_marshal_scalar out = {HP_MARSHAL_NONE, HP_STR(""), 0, false, 0};
+    struct hp_marshal_scalar out = {HP_MARSHAL_NONE, HP_STR(""), 0, false, false, 0};
     size_t back, start = m->at;
     uint8_t type = hp_marshal_type(m, &back);
     bool again = m->again;
@@ -230,6 +230,7 @@ struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
         type = 't';
     }
     m->again = again || back != 0;
+    out.shared = again || back != 0 || type == 't' || (m->err == HP_OK && (m->data[start] & HP_MARSHAL_REF) != 0);
     if (m->err == HP_OK) {
         read_scalar_at(m, type, m->at - 1, &out);
     }
@@ -306,7 +307,7 @@ static void step_over(struct hp_marshal *m, size_t n)
 static void skip_head(struct hp_marshal *m, struct skip *skip)
 {
     size_t start = m->at, back;
-    struct hp_marshal_scalar scalar = {HP_MARSHAL_NONE, HP_STR(""), 0, false, 0};
+    struct hp_marshal_scalar scalar = {HP_MARSHAL_NONE, HP_STR(""), 0, false, false, 0};
     uint8_t type = hp_marshal_type(m, &back);
     if (m->err != HP_OK || back != 0) {
         m->at = back != 0 ? back : m->at; /* a reference was read before */

@@ -35,6 +35,7 @@ struct hp_marshal_scalar {
     struct hp_str text; /* borrowed from the data */
     uint64_t whole;
     bool negative;
+    bool shared; /* may be met again: the text then stands at the same address */
     double real;
 };
 

@@ -29,4 +29,8 @@ bool hp_pstats_is(struct hp_str bytes);
 HP_CHECK hp_err hp_pstats_read(const struct hp_profile_source *source, struct hp_profile **profile,
                                struct hp_errinfo *info);
 
+/* Add one more file to a profile of such files, as Stats.add does, without a profile in between; hp_profile_finish when all are added.
+ * After a failure what was read of the file is in it. Fails as above. */
+HP_CHECK hp_err hp_pstats_add(struct hp_str bytes, struct hp_profile *profile, struct hp_errinfo *info);
+
 #endif

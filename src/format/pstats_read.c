@@ -3,16 +3,105 @@
  * The shape is known, so nothing is built but rows: a key is three scalars, a value five, callers are keys with a count or tuples of
  * four.
  */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "format/marshal.h"
 #include "format/pstats.h"
 
 /* ---- rows ---- */
 
+/* A key whose texts are shared is known by where these stand: most keys come again as callers. */
+struct known {
+    const char *file, *name;
+    uint32_t line, index;
+};
+
 struct rows {
     struct hp_marshal m;
     struct hp_profile *profile;
+    struct hp_map by_place; /* hash of a known key to its number */
+    struct known *known;
+    uint32_t known_count, known_capacity;
+    uint32_t *by_ref; /* function + 1 of a key that is an object of that reference; 0 not known */
+    uint32_t ref_capacity;
+    bool fresh; /* the profile was empty: every pair is new */
 };
+
+/* The function of a key that is a reference to one read before; steps over it. */
+static bool find_by_ref(struct rows *rows, uint32_t *index)
+{
+    struct hp_marshal *m = &rows->m;
+    if (m->err != HP_OK || m->size - m->at < 5 || (m->data[m->at] & ~HP_MARSHAL_REF) != 'r') {
+        return false;
+    }
+    const uint8_t *p = m->data + m->at + 1;
+    uint32_t ref = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    if (ref >= rows->ref_capacity || rows->by_ref[ref] == 0) {
+        return false;
+    }
+    *index = rows->by_ref[ref] - 1;
+    m->at += 5;
+    return true;
+}
+
+static hp_err remember_ref(struct rows *rows, uint32_t ref, uint32_t index)
+{
+    if (ref >= rows->ref_capacity) {
+        uint32_t wanted = ref < 512 ? 1024 : ref * 2;
+        uint32_t *bigger = hp_realloc(rows->by_ref, wanted * sizeof *bigger);
+        if (bigger == NULL) {
+            return HP_ENOMEM;
+        }
+        memset(bigger + rows->ref_capacity, 0, (wanted - rows->ref_capacity) * sizeof *bigger);
+        rows->by_ref = bigger;
+        rows->ref_capacity = wanted;
+    }
+    rows->by_ref[ref] = index + 1;
+    return HP_OK;
+}
+
+static hp_err remember_key(struct rows *rows, uint64_t hash, struct known key)
+{
+    if (rows->known_count == rows->known_capacity) {
+        uint32_t wanted = rows->known_capacity == 0 ? 256 : rows->known_capacity * 2;
+        struct known *bigger = hp_realloc(rows->known, wanted * sizeof *bigger);
+        if (bigger == NULL) {
+            return HP_ENOMEM;
+        }
+        rows->known = bigger;
+        rows->known_capacity = wanted;
+    }
+    hp_err err = hp_map_put(&rows->by_place, hash, rows->known_count);
+    if (err == HP_OK) {
+        rows->known[rows->known_count++] = key;
+    }
+    return err;
+}
+
+/* The function of a key, made if new. */
+static hp_err find_function(struct rows *rows, const struct hp_marshal_scalar *file, uint32_t line,
+                            const struct hp_marshal_scalar *name, uint32_t *index)
+{
+    struct known key = {file->text.p, name->text.p, line, 0};
+    bool shared = file->shared && name->shared;
+    uint64_t hash = hp_hash_mix(hp_hash_mix((uintptr_t)key.file, (uintptr_t)key.name), line);
+    uint32_t number, sym = 0;
+    bool taken = shared && hp_map_get(&rows->by_place, hash, &number);
+    if (taken) {
+        const struct known *known = &rows->known[number];
+        if (known->file == key.file && known->name == key.name && known->line == line) {
+            *index = known->index;
+            return HP_OK;
+        }
+    }
+    hp_err err = hp_profile_symbol(rows->profile, file->text, name->text, line, &sym);
+    err = err != HP_OK ? err : hp_callgraph_function(&rows->profile->graph, sym, index);
+    key.index = *index;
+    return err != HP_OK || !shared || taken ? err : remember_key(rows, hash, key);
+}
 
 /* A tuple's size; `*back` as in read_type, to be given to leave_tuple. */
 static uint32_t enter_tuple(struct hp_marshal *m, size_t *back, bool *again)
@@ -52,8 +141,12 @@ static uint32_t read_key(struct rows *rows, bool *marker)
     struct hp_marshal *m = &rows->m;
     size_t back, start = m->at;
     bool again;
-    uint32_t n = enter_tuple(m, &back, &again), sym = 0, index = 0;
+    uint32_t index = 0, ref = m->refs.count;
     *marker = false;
+    if (find_by_ref(rows, &index)) {
+        return index;
+    }
+    uint32_t n = enter_tuple(m, &back, &again);
     if (m->err == HP_OK && n == 1) {
         struct hp_marshal_scalar word = hp_marshal_scalar(m);
         *marker = word.kind == HP_MARSHAL_TEXT && hp_str_eq(word.text, HP_STR("__sampled__"));
@@ -68,11 +161,11 @@ static uint32_t read_key(struct rows *rows, bool *marker)
                                 line.kind != HP_MARSHAL_WHOLE || line.negative || line.whole > UINT32_MAX)) {
             hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
         }
-        hp_err err = m->err;
-        err = err != HP_OK
-                  ? err
-                  : hp_profile_symbol(rows->profile, file.text, name.text, (uint32_t)line.whole, &sym);
-        err = err != HP_OK ? err : hp_callgraph_function(&rows->profile->graph, sym, &index);
+        hp_err err =
+            m->err != HP_OK ? m->err : find_function(rows, &file, (uint32_t)line.whole, &name, &index);
+        if (err == HP_OK && back == 0 && !again && (m->data[start] & HP_MARSHAL_REF) != 0) {
+            err = remember_ref(rows, ref, index); /* the tuple's own number is the first that it took */
+        }
         if (err != HP_OK && m->err == HP_OK) {
             hp_marshal_fail(m, err, start, err == HP_EFULL ? "more functions than fit" : "out of memory");
         }
@@ -147,7 +240,9 @@ static void read_callers(struct rows *rows, uint32_t callee)
         if (m->err == HP_OK) {
             read_edge(rows, &edge);
         }
-        hp_err err = m->err != HP_OK ? m->err : hp_callgraph_edge(&rows->profile->graph, &edge);
+        hp_err err = m->err != HP_OK ? m->err
+                     : rows->fresh   ? hp_callgraph_append(&rows->profile->graph, &edge)
+                                     : hp_callgraph_edge(&rows->profile->graph, &edge);
         if (err != HP_OK) {
             hp_marshal_fail(m, err, start, err == HP_EFULL ? "more callers than fit" : "out of memory");
         }
@@ -198,34 +293,45 @@ bool hp_pstats_is(struct hp_str bytes)
             ((unsigned char)bytes.p[1] & ~HP_MARSHAL_REF) == ')');
 }
 
-hp_err hp_pstats_read(const struct hp_profile_source *source, struct hp_profile **profile,
-                      struct hp_errinfo *info)
+hp_err hp_pstats_add(struct hp_str bytes, struct hp_profile *profile, struct hp_errinfo *info)
 {
-    struct hp_str bytes = source->bytes;
-    struct rows rows = {.m = {.data = (const uint8_t *)bytes.p, .size = bytes.n, .info = info}};
+    struct rows rows = {.m = {.data = (const uint8_t *)bytes.p, .size = bytes.n, .info = info},
+                        .profile = profile,
+                        .fresh = profile->graph.count == 0};
     struct hp_marshal *m = &rows.m;
     if (bytes.n > UINT32_MAX) {
         return hp_err_set(info, HP_EFULL, 0, "larger than 4 GiB");
     }
-    rows.profile = hp_profile_new(HP_PROFILE_PAIRS, source->budget_bytes);
-    if (rows.profile == NULL) {
-        return hp_err_set(info, HP_ENOMEM, 0, "out of memory");
-    }
-    rows.profile->unit = HP_UNIT_TIME;
-    rows.profile->counts_calls = true;
+    hp_map_init(&rows.by_place, UINT32_MAX / 2);
     enter_dict(m);
     while (m->err == HP_OK && dict_goes_on(m)) {
         read_row(&rows);
     }
-    if (m->err == HP_OK && hp_profile_finish(rows.profile) != HP_OK) {
-        hp_marshal_fail(m, HP_ENOMEM, m->at, "out of memory");
-    }
+    hp_map_fini(&rows.by_place);
+    hp_free(rows.known);
+    hp_free(rows.by_ref);
     hp_free(m->refs.items);
     hp_free(m->strings.items);
-    if (m->err != HP_OK) {
-        hp_profile_free(rows.profile);
-        return m->err;
+    return m->err;
+}
+
+hp_err hp_pstats_read(const struct hp_profile_source *source, struct hp_profile **profile,
+                      struct hp_errinfo *info)
+{
+    struct hp_profile *made = hp_profile_new(HP_PROFILE_PAIRS, source->budget_bytes);
+    if (made == NULL) {
+        return hp_err_set(info, HP_ENOMEM, 0, "out of memory");
     }
-    *profile = rows.profile;
+    made->unit = HP_UNIT_TIME;
+    made->counts_calls = true;
+    hp_err err = hp_pstats_add(source->bytes, made, info);
+    if (err == HP_OK && hp_profile_finish(made) != HP_OK) {
+        err = hp_err_set(info, HP_ENOMEM, 0, "out of memory");
+    }
+    if (err != HP_OK) {
+        hp_profile_free(made);
+        return err;
+    }
+    *profile = made;
     return HP_OK;
 }

@@ -155,3 +155,16 @@ hp_err hp_registry_read(struct hp_str bytes, struct hp_profile **profile,
     hp_buf_fini(&plain);
     return err;
 }
+
+hp_err hp_registry_add(struct hp_str bytes, struct hp_profile *into, struct hp_errinfo *info)
+{
+    struct hp_errinfo why = {0};
+    if (into->shape != HP_PROFILE_PAIRS || into->unit != HP_UNIT_TIME || !into->counts_calls ||
+        into->own_names || !hp_pstats_is(bytes)) {
+        return HP_EUNSUPPORTED;
+    }
+    hp_err err = hp_pstats_add(bytes, into, &why);
+    return err == HP_OK ? HP_OK
+                        : hp_err_set(info, err, why.position, "pstats: byte %llu: %s",
+                                     (unsigned long long)why.position, why.text);
+}

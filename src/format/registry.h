@@ -33,4 +33,8 @@ const struct hp_registry_format *hp_registry_for_file(struct hp_str file);
 HP_CHECK hp_err hp_registry_read(struct hp_str bytes, struct hp_profile **profile,
                                  const struct hp_registry_format **format, struct hp_errinfo *info);
 
+/* Add a file's bytes to a profile without making one of them; HP_EUNSUPPORTED where that cannot be (then read and merge). Only `.prof` files can, into what
+ * came from such. Otherwise as hp_registry_read; hp_profile_finish when all are added. */
+HP_CHECK hp_err hp_registry_add(struct hp_str bytes, struct hp_profile *into, struct hp_errinfo *info);
+
 #endif

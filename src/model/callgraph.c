@@ -81,9 +81,38 @@ static uint64_t pair_key(uint32_t caller, uint32_t callee)
     return (uint64_t)caller << 32 | callee;
 }
 
+hp_err hp_callgraph_append(struct hp_callgraph *graph, const struct hp_callgraph_edge *add)
+{
+    void *items = graph->edges;
+    hp_err err = graph->edge_count < EDGES_MAX
+                     ? grow(&items, graph->edge_count, &graph->edge_capacity, sizeof *graph->edges)
+                     : HP_EFULL;
+    graph->edges = items;
+    if (err == HP_OK) {
+        graph->edges[graph->edge_count++] = *add;
+        graph->unmapped = true;
+    }
+    return err;
+}
+
+static hp_err map_pairs(struct hp_callgraph *graph)
+{
+    hp_err err = HP_OK;
+    hp_map_clear(&graph->by_pair);
+    for (uint32_t i = 0; i < graph->edge_count && err == HP_OK; i++) {
+        err = hp_map_put(&graph->by_pair, pair_key(graph->edges[i].caller, graph->edges[i].callee), i);
+    }
+    graph->unmapped = err != HP_OK;
+    return err;
+}
+
 hp_err hp_callgraph_edge(struct hp_callgraph *graph, const struct hp_callgraph_edge *add)
 {
     uint32_t index;
+    hp_err err = graph->unmapped ? map_pairs(graph) : HP_OK;
+    if (err != HP_OK) {
+        return err;
+    }
     if (hp_map_get(&graph->by_pair, pair_key(add->caller, add->callee), &index)) {
         struct hp_callgraph_edge *edge = &graph->edges[index];
         edge->calls += add->calls;
@@ -93,13 +122,12 @@ hp_err hp_callgraph_edge(struct hp_callgraph *graph, const struct hp_callgraph_e
         edge->bare = edge->bare && add->bare;
         return HP_OK;
     }
-    void *items = graph->edges;
-    hp_err err = grow(&items, graph->edge_count, &graph->edge_capacity, sizeof *graph->edges);
-    graph->edges = items;
-    err = err != HP_OK ? err
-                       : hp_map_put(&graph->by_pair, pair_key(add->caller, add->callee), graph->edge_count);
+    index = graph->edge_count;
+    err = hp_callgraph_append(graph, add);
     if (err == HP_OK) {
-        graph->edges[graph->edge_count++] = *add;
+        err = hp_map_put(&graph->by_pair, pair_key(add->caller, add->callee), index);
+        graph->edge_count -= err != HP_OK;
+        graph->unmapped = false;
     }
     return err;
 }
@@ -154,16 +182,13 @@ static bool in_order(const struct hp_callgraph *graph)
     return true;
 }
 
-/* The maps say the new places; every key is known, so no put can fail for want of room. */
+/* The map says the new places; every key is known, so no put can fail for want of room. Pairs are mapped when needed. */
 static hp_err rebuild_maps(struct hp_callgraph *graph)
 {
     hp_err err = HP_OK;
-    hp_map_clear(&graph->by_pair);
+    graph->unmapped = true;
     for (uint32_t i = 0; i < graph->count && err == HP_OK; i++) {
         err = hp_map_put(&graph->by_sym, graph->functions[i].sym, i);
-    }
-    for (uint32_t i = 0; i < graph->edge_count && err == HP_OK; i++) {
-        err = hp_map_put(&graph->by_pair, pair_key(graph->edges[i].caller, graph->edges[i].callee), i);
     }
     return err;
 }

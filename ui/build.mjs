@@ -40,7 +40,7 @@ async function page() {
 }
 
 async function tests(folder) {
-  const names = readdirSync(join(here, "tests")).filter((name) => /\.test\.tsx?$/.test(name));
+  const names = readdirSync(join(here, "tests")).filter((name) => /\.test\.tsx?$|^frames\.ts$/.test(name));
   await build({
     entryPoints: names.map((name) => join(here, "tests", name)),
     outdir: folder,

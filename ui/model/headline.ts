@@ -61,7 +61,11 @@ function beside(threads: Lane[], requests: number, show: (value: number) => stri
     count += lane.count;
     total += lane.total;
   }
-  return ` Beside it ${showCount(count)} thread${count === 1 ? "" : "s"} ran for ${show(total)}${requests > 1 ? " a request" : ""}.`;
+  if (requests <= 1)
+    return ` Beside it ${showCount(count)} thread${count === 1 ? "" : "s"} ran for ${show(total)}.`;
+  const each = count / requests;
+  const shown = Number.isInteger(each) || each >= 10 ? showCount(each) : each.toFixed(1);
+  return ` Beside it, in a request ${shown} thread${each === 1 ? "" : "s"} ran for ${show(total)}.`;
 }
 
 interface Caller {

@@ -370,6 +370,12 @@ test("the sentence names the hot function and the application line behind it", (
     "49.0 ms in one request. 61 % (30.0 ms) is spent in <method 'recv' of '_socket.socket' objects> itself, on behalf of settings" +
       " (shop/views.py:13). Beside it 4 threads ran for 80.0 ms.",
   );
+  profile.meta.requests = 2;
+  const several = headline(profile, byFunction(raw, profile.functions.count), 49_001_000, false).map(
+    (piece) => piece.text,
+  );
+  assert.equal(several[0], "24.5 ms a request, the mean of 2.");
+  assert.equal(several.at(-1), " Beside it, in a request 2 threads ran for 40.0 ms.");
   assert.equal(headline(profile, [], 0, false)[0].text, "Nothing was recorded in this profile.");
 });
 

@@ -212,7 +212,7 @@ void hp_greenlet_resume(struct hp_cap_lane *lane, const struct hp_cap_clock *clo
     hp_cap_lane_in(lane, clock);
     hp_cap_lane_waited(lane, &away);
     if (woken) {
-        hp_cap_edge_from(lane, waker.ended ? HP_X_EDGE_JOIN : HP_X_EDGE_WAKE, &waker, away.t0, away.place);
+        hp_cap_lane_woken(lane, &waker, away.t0, away.place);
     }
 }
 

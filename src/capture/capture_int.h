@@ -242,7 +242,7 @@ void hp__cap_lane_free(struct hp_cap_lane *lane);
 /* Record a lane of `request` for this object; false: cap or memory. */
 bool hp__cap_lane_enlist(struct hp_cap_request *request, struct hp_cap_lane *lane, int kind);
 /* hp_cap_edge with the other lane's number, HP_NODE_NONE: not known. */
-void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t0_ticks,
+void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t0_ticks, uint64_t t1_ticks,
                   struct hp_cap_place place);
 /* Set the bottom of the stack. */
 void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *frame, uint64_t now);

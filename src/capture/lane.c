@@ -291,7 +291,7 @@ void hp_cap_lane_flag(struct hp_cap_lane *lane, int flags)
     }
 }
 
-void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t0_ticks,
+void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t0_ticks, uint64_t t1_ticks,
                   struct hp_cap_place place)
 {
     struct hp_cap_request *request = lane->request;
@@ -307,7 +307,7 @@ void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t
     request->edges = edges;
     edges[request->edge_count++] = (struct hp_edge){
         .t0_ns = t0_ticks,
-        .t1_ns = hp_clock_ticks(),
+        .t1_ns = t1_ticks,
         .lane = lane->index,
         .other = other,
         .node = hp__cap_lane_node(lane),
@@ -321,7 +321,7 @@ void hp_cap_edge(struct hp_cap_lane *lane, int kind, struct hp_cap_lane *other, 
                  struct hp_cap_place place)
 {
     bool known = other != NULL && other->request != NULL && other->request == lane->request;
-    hp__cap_edge(lane, kind, known ? other->index : HP_NODE_NONE, t0_ticks, place);
+    hp__cap_edge(lane, kind, known ? other->index : HP_NODE_NONE, t0_ticks, hp_clock_ticks(), place);
 }
 
 /* ---- the tracer ---- */

@@ -4,12 +4,15 @@
  * before had. Where it waited goes to the request's waits and spans at once (there is no signal handler or thread without the GIL
  * here, as with probes): a total per (lane, kind, place), found among the last ones.
  */
+#include <string.h>
+
 #include "capture/capture_int.h"
 #include "capture/wait.h"
 #include "hotplate/ext/share.h"
 
 #define LOOK_BACK   32u /* totals that are searched for the same one */
 #define TRIES       3
+#define JOINED_MOST 64u
 #define TOGETHER_NS 50000u
 
 /* ---- clocks ---- */
@@ -115,7 +118,52 @@ void hp_cap_edge_from(struct hp_cap_lane *lane, int kind, const struct hp_cap_la
                       uint64_t t0_ticks, struct hp_cap_place place)
 {
     hp__cap_edge(lane, kind, hp_cap_lane_is_sibling(lane, other) ? other->lane : HP_NODE_NONE, t0_ticks,
-                 place);
+                 hp_clock_ticks(), place);
+}
+
+/* Children of a lane that ended after a moment, in order of their ends: the last JOINED_MOST. */
+static uint32_t children_ended(const struct hp_cap_lane *lane, uint64_t after, uint32_t *found)
+{
+    const struct hp_lane *lanes = lane->request->lanes;
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < lane->request->lane_count; i++) {
+        if (lanes[i].parent != lane->index || lanes[i].end_ns <= after) {
+            continue;
+        }
+        uint32_t at = count;
+        while (at > 0 && lanes[found[at - 1]].end_ns > lanes[i].end_ns) {
+            at--;
+        }
+        if (count == JOINED_MOST) {
+            if (at == 0) {
+                continue;
+            }
+            memmove(found, found + 1, --at * sizeof *found);
+        } else {
+            memmove(found + at + 1, found + at, (count++ - at) * sizeof *found);
+        }
+        found[at] = i;
+    }
+    return count;
+}
+
+void hp_cap_lane_woken(struct hp_cap_lane *lane, const struct hp_cap_lane_id *by, uint64_t t0_ticks,
+                       struct hp_cap_place place)
+{
+    uint32_t found[JOINED_MOST];
+    if (lane->request == NULL) {
+        return;
+    }
+    uint32_t count = by->ended ? children_ended(lane, t0_ticks, found) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t end = lane->request->lanes[found[i]].end_ns;
+        bool is_last = i + 1 == count;
+        hp__cap_edge(lane, HP_EDGE_JOIN, found[i], t0_ticks, is_last ? hp_clock_ticks() : end, place);
+        t0_ticks = end;
+    }
+    if (count == 0) {
+        hp_cap_edge_from(lane, by->ended ? HP_EDGE_JOIN : HP_EDGE_WAKE, by, t0_ticks, place);
+    }
 }
 
 uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane)

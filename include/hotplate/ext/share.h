@@ -50,6 +50,9 @@ struct hp_cap_lane_id hp_cap_lane_ran_last(const struct hp_cap_lane *lane, uint6
 /* As hp_cap_edge; `other` counts only if it is of the same request. */
 void hp_cap_edge_from(struct hp_cap_lane *lane, int kind, const struct hp_cap_lane_id *other,
                       uint64_t t0_ticks, struct hp_cap_place place);
+/* What woke a lane that waited since t0: `by`, and if that had ended, so did maybe other children of the lane, which it joins one after the other. */
+void hp_cap_lane_woken(struct hp_cap_lane *lane, const struct hp_cap_lane_id *by, uint64_t t0_ticks,
+                       struct hp_cap_place place);
 /* Whether they are two lanes of one request. */
 bool hp_cap_lane_is_sibling(const struct hp_cap_lane *lane, const struct hp_cap_lane_id *other);
 

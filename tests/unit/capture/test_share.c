@@ -172,6 +172,37 @@ static void who_ran_last_is_of_the_same_request(void **state)
     assert_int_equal(last.edges[1].other, HP_NODE_NONE);
 }
 
+static void children_that_ended_together_are_joined_one_after_the_other(void **state)
+{
+    (void)state;
+    struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+    struct hp_cap_lane *main = hp_cap_request_lane(request);
+    struct hp_cap_lane *lanes[70];
+    struct hp_cap_clock clock;
+    uint64_t until = 0;
+    hp_cap_clock_read(main, NULL, &clock);
+    hp_cap_lane_out(main, &clock);
+    for (int i = 0; i < 70; i++) {
+        lanes[i] = child(main, HP_LANE_GREENLET);
+        hp_cap_lane_begin(lanes[i], NULL);
+    }
+    for (int i = 69; i >= 0; i--) { /* the first one last */
+        change_over(lanes[i], NULL);
+        hp_cap_lane_end(lanes[i]);
+        hp_cap_lane_unref(lanes[i]);
+    }
+    struct hp_cap_lane_id by = hp_cap_lane_ran_last(main, &until);
+    hp_cap_lane_woken(main, &by, clock.ticks, nowhere);
+    hp_cap_request_finish(request);
+    load_last();
+    assert_int_equal(last.edge_count, 64);
+    for (uint32_t i = 0; i < 64; i++) {
+        assert_int_equal(last.edges[i].other, 64 - i);
+        assert_true(i == 0 || last.edges[i].t0_ns == last.edges[i - 1].t1_ns);
+        assert_true(last.edges[i].t1_ns >= last.lanes[64 - i].end_ns);
+    }
+}
+
 static void a_lane_can_start_from_an_earlier_moment(void **state)
 {
     (void)state;
@@ -245,6 +276,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(waiting_and_being_ready_are_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lane_that_is_out_at_the_end_waited_until_then, setup, teardown),
         cmocka_unit_test_setup_teardown(who_ran_last_is_of_the_same_request, setup, teardown),
+        cmocka_unit_test_setup_teardown(children_that_ended_together_are_joined_one_after_the_other, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_lane_can_start_from_an_earlier_moment, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_happens_to_lanes_that_do_not_run, setup, teardown),
         cmocka_unit_test_setup_teardown(lack_of_memory_loses_waits_only, setup, teardown),

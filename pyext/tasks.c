@@ -1,7 +1,7 @@
 /* tasks.c -- asyncio: each task that a request starts is a lane; when it ran, when it waited, and when it was ready but its loop was busy.
  *
  *     loop.create_task      a TASK lane of whoever runs now; else of whoever scheduled the running callback from another thread (a context variable)
- *     loop.call_soon(step)  the task is ready, and the lane that runs now has woken it
+ *     loop._call_soon(step) the task is ready, and the lane that runs now has woken it
  *     Handle._run(step)     its lane is current on this thread until the step ends; in between it awaits
  *
  * All of it is asyncio's Python code, which its C tasks call, too: the step and wakeup callables of both kinds of task name their task (`__self__`).
@@ -259,7 +259,18 @@ static PyObject *call_with_context(struct hp_wrap *wrap, PyObject *context, PyOb
     return handle;
 }
 
-/* loop.call_soon and, with tag 1, call_soon_threadsafe. */
+/* loop.call_soon_threadsafe: from a lane the callback's context carries it. */
+static PyObject *on_threadsafe(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                               size_t nargsf, PyObject *names)
+{
+    PyObject *context = PyVectorcall_NARGS(nargsf) < 2 || names != NULL ? NULL : carrying_context(lane);
+    PyObject *handle = context != NULL ? call_with_context(wrap, context, args, nargsf)
+                                       : hp_wrap_call(wrap, args, nargsf, names);
+    Py_XDECREF(context);
+    return handle;
+}
+
+/* loop._call_soon, below call_soon and call_soon_threadsafe. The latter then wakes the loop, which may run the handle at once: so not there. */
 static PyObject *on_call_soon(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                               size_t nargsf, PyObject *names)
 {
@@ -272,10 +283,7 @@ static PyObject *on_call_soon(struct hp_wrap *wrap, struct hp_cap_lane *lane, Py
         box->ready = hp_cap_ticks_before(hp_cap_ticks(), plain.inside ? plain.late_ns : 0);
         box->waker = by;
     }
-    PyObject *context = wrap->tag == 1 && lane != NULL && names == NULL ? carrying_context(lane) : NULL;
-    PyObject *handle = context != NULL ? call_with_context(wrap, context, args, nargsf)
-                                       : hp_wrap_call(wrap, args, nargsf, names);
-    Py_XDECREF(context);
+    PyObject *handle = hp_wrap_call(wrap, args, nargsf, names);
     if (handle != NULL && box == NULL) {
         struct cause *cause = cause_of(handle);
         if (by.request != 0) {
@@ -437,8 +445,8 @@ static int hook_loops(PyObject *module)
     PyObject *loop = PyObject_GetAttrString(module, "BaseEventLoop");
     int failed = loop == NULL ||
                  hp_wrap_own_method(loop, "create_task", on_create_task, 0, HP_WRAP_ALWAYS) != 0 ||
-                 hp_wrap_own_method(loop, "call_soon", on_call_soon, 0, HP_WRAP_ALWAYS) != 0 ||
-                 hp_wrap_own_method(loop, "call_soon_threadsafe", on_call_soon, 1, HP_WRAP_ALWAYS) != 0 ||
+                 hp_wrap_own_method(loop, "_call_soon", on_call_soon, 0, HP_WRAP_ALWAYS) != 0 ||
+                 hp_wrap_own_method(loop, "call_soon_threadsafe", on_threadsafe, 0, 0) != 0 ||
                  hp_wrap_own_method(loop, "run_until_complete", on_run_until_complete, 0, 0) != 0;
     Py_XDECREF(loop);
     return failed ? -1 : 0;

@@ -107,10 +107,13 @@ def test_a_thousand_overlapping_tasks_never_mix(tmp_path: Any) -> None:
             counts[wait["lane"]] = counts.get(wait["lane"], 0) + wait["count"]
     assert [counts[lane] for lane in tasks] == [i % 3 + 1 for i in range(1000)]
     for number, lane in enumerate(tasks):
-        # Timers start a little before the task gives way: a processor may be taken away in between.
-        out = waits_ms(record, AWAIT, lane) + (record["lanes"][lane]["runqueue_ns"] or 0) / 1e6
-        assert 20 * (number % 3 + 1) - 1 <= out
+        lane_ms = (record["lanes"][lane]["end_ns"] - record["lanes"][lane]["start_ns"]) / 1e6
+        assert lane_ms >= 20 * (number % 3 + 1)
+        assert waits_ms(record, AWAIT, lane) <= lane_ms
         assert 0.2 <= record["lanes"][lane]["cpu_ns"] / 1e6 < 20
+    # A timer starts before its task gives way, and a busy machine may take its time in between: the median.
+    each = [waits_ms(record, AWAIT, lane) / (number % 3 + 1) for number, lane in enumerate(tasks)]
+    assert statistics.median(each) == pytest.approx(20, abs=1)
     # Each statement is on the lane of its own task.
     found = {each["text"]: each["lane"] for each in record["statements"]}
     assert len(found) == 1000

@@ -68,7 +68,7 @@ def test_pip_install_gives_a_working_command_and_package(tmp_path: Path, options
     for part in ("CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE"):
         source.mkdir(exist_ok=True)
         shutil.copy(TOP / part, source)
-    for part in ("include", "src", "pyext", "python", "tools"):
+    for part in ("include", "src", "pyext", "python", "tools", "ui/dist"):
         shutil.copytree(TOP / part, source / part, ignore=shutil.ignore_patterns("__pycache__"))
     env = tmp_path / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", env], check=True)

@@ -582,7 +582,11 @@ static void open_queue(void)
     pthread_once(&queue_once, make_key);
     close_queue(NULL);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    queue.fd = fd >= 0 && fstat(fd, &there) == 0 ? fd + 1 : -1;
+    if (fd >= 0 && fstat(fd, &there) != 0) {
+        (void)close(fd);
+        fd = -1;
+    }
+    queue.fd = fd >= 0 ? fd + 1 : -1; // cppcheck-suppress resourceLeak; open until close_queue
     queue.inode = queue.fd > 0 ? there.st_ino : 0;
     queue.generation = atomic_load(&generation);
     (void)pthread_setspecific(queue_key, &queue);

@@ -230,7 +230,8 @@ struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
         type = 't';
     }
     m->again = again || back != 0;
-    out.shared = again || back != 0 || type == 't' || (m->err == HP_OK && (m->data[start] & HP_MARSHAL_REF) != 0);
+    out.shared =
+        again || back != 0 || type == 't' || (m->err == HP_OK && (m->data[start] & HP_MARSHAL_REF) != 0);
     if (m->err == HP_OK) {
         read_scalar_at(m, type, m->at - 1, &out);
     }

@@ -201,6 +201,7 @@ static hp_err no_right(const struct hp_target *target, struct hp_errinfo *info)
         fclose(yama);
     }
     if (hp_proc_owner(target->dir, &owner) && owner != geteuid()) {
+        // cppcheck-suppress getpwuidCalled; the executable asks on one thread only
         struct passwd *user = getpwuid(owner);
         return hp_err_set(
             info, HP_EPERM, 0,

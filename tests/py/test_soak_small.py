@@ -36,7 +36,8 @@ def storm(store: str, forks: int, threads: int) -> dict[str, Any]:
     import hotplate
     import tally
 
-    wsgi.call(tally.app, "/sql")  # the first one sorts the URL map under a lock that a fork would leave locked
+    # The first one sorts the URL map under a lock that a fork would leave locked.
+    wsgi.call(tally.app, "/sql")
     wsgi.start_capture(store)
     stop = threading.Event()
     ids: list[str] = []

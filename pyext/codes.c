@@ -279,6 +279,7 @@ uint32_t hp_code_shown_line(PyCodeObject *code, PyFrameObject *frame, uint32_t l
     return line;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): eight deep at most */
 static void intern_template(PyCodeObject *code, PyObject *globals, int depth)
 {
     if (hp_code_get_extra(code, hp_ext.code_index) == 0) {

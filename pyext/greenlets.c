@@ -357,6 +357,7 @@ static PyObject *on_gettrace(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
 /* ---- hooks ---- */
 
 /* Replace tp_new in the type and in those of its subclasses that inherited it: object.__new__'s safety check compares them. */
+/* NOLINTNEXTLINE(misc-no-recursion): it ends at SUBCLASS_DEPTH */
 static void take_new(PyTypeObject *type, int depth)
 {
     if (type->tp_new != greenlet_new || depth > SUBCLASS_DEPTH) {

@@ -25,6 +25,8 @@ static bool is_inline(const PyCodeObject *code)
            PyUnicode_CompareWithASCIIString(code->co_name, "<lambda>") != 0;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): all of these end at MOST_DEPTH. */
+
 /* Give events to application code, and to all code within it. */
 static void note_app(PyCodeObject *code, int depth)
 {
@@ -95,6 +97,8 @@ static void walk_value(PyObject *value, int depth)
     }
     PyErr_Clear();
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 void hp_recorder_refresh(void)
 {

@@ -258,6 +258,7 @@ static bool is_recent(const hp_frame *frame, PyCodeObject *code, int depth)
 }
 
 /* Walk outwards to the nearest application frame; without one the outermost library stands for it. */
+/* NOLINTNEXTLINE(misc-no-recursion): once, without same_top */
 static uint32_t walk(hp_frame *top, bool same_top)
 {
     PyCodeObject *via = NULL;

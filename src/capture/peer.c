@@ -215,7 +215,7 @@ struct hp_peer_fd hp__peer_of(int fd)
     }
     uint64_t word = load(fd);
     if (__builtin_expect((word & (ASKED | PEER_MASK)) == 0 && hp__peer_is_socket(fd), 0)) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {0};
         socklen_t n = sizeof address;
         word = load(fd) | ASKED;
         if (getpeername(fd, (struct sockaddr *)&address, &n) == 0) {

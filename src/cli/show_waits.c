@@ -149,7 +149,7 @@ static void json_time(struct hp_json *json, const struct hp_record *record)
     }
     hp_json_key(json, "kinds_ms");
     hp_json_object_begin(json);
-    for (uint8_t kind = 0; kind < HP_WAIT_KINDS; kind++) {
+    for (unsigned kind = 0; kind < HP_WAIT_KINDS; kind++) {
         if (time.kinds_ns[kind] != 0) {
             hp_output_json_ms(json, kinds[kind], time.kinds_ns[kind]);
         }
@@ -250,7 +250,7 @@ static void put_time(struct hp_buf *out, const struct hp_record *record)
     if (req->cpu_ns != HP_ABSENT) {
         put_share(out, "cpu", req->cpu_ns, req->wall_ns, "");
     }
-    for (uint8_t kind = 0; kind < HP_WAIT_KINDS; kind++) {
+    for (unsigned kind = 0; kind < HP_WAIT_KINDS; kind++) {
         if (time.kinds_ns[kind] != 0) {
             put_share(out, kinds[kind], time.kinds_ns[kind], req->wall_ns, "");
         }

@@ -1,6 +1,8 @@
 /* timeline.c -- see timeline.h. A sweep: all beginnings and ends of a lane in order of time, and how many of each state are open. */
 #include "model/timeline.h"
 
+#include "base/assert.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,10 +95,10 @@ static uint8_t strongest(const uint32_t *open)
         }
     }
     uint8_t plain = open[HP_TIMELINE_JOIN] != 0 ? HP_TIMELINE_JOIN : HP_TIMELINE_RUN;
-    for (uint8_t state = HP_TIMELINE_WAIT; state < HP_TIMELINE_SQL; state++) {
+    for (unsigned state = HP_TIMELINE_WAIT; state < HP_TIMELINE_SQL; state++) {
         bool is_means = state == HP_TIMELINE_WAIT + HP_WAIT_LOCK || state == HP_TIMELINE_WAIT + HP_WAIT_POLL;
         if (open[state] != 0 && !(is_means && plain == HP_TIMELINE_JOIN)) {
-            return state;
+            return (uint8_t)state;
         }
     }
     return plain;
@@ -110,6 +112,7 @@ static void put_piece(struct hp_timeline *timeline, uint32_t lane, uint8_t state
         last->t1_ns = t1;
         return;
     }
+    hp_assert(timeline->pieces != NULL); /* room for all bounds is made before the sweep */
     if (line->count == 0) {
         line->first = timeline->piece_count;
     }

@@ -294,7 +294,9 @@ static struct hp_frame *keep_frames(struct hp_cap_request *request, uint32_t ind
     uint32_t skip = *count > HP_FRAME_CAP ? *count - HP_FRAME_CAP : 0;
     struct hp_frame *kept = request->frames + (size_t)index * HP_FRAME_CAP;
     *count -= skip;
-    memcpy(kept, frames + skip, *count * sizeof *kept);
+    if (*count != 0) {
+        memcpy(kept, frames + skip, *count * sizeof *kept);
+    }
     return kept;
 }
 

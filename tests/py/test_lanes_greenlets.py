@@ -138,7 +138,8 @@ def test_greenlets_of_a_request_are_its_lanes(tmp_path: Any) -> None:
     lanes = record["lanes"]
     assert {lane["kind"] for lane in lanes[1:]} == {GREENLET}
     assert [lane["line"] for lane in lanes[1:4]] == [at("joined")] * 3
-    assert [lane["cpu_ns"] / 1e6 for lane in lanes[1:4]] == pytest.approx([2, 2, 2], abs=1)
+    used_ms = [lane["cpu_ns"] / 1e6 for lane in lanes[1:4]]
+    assert all(1.9 < ms < 4 for ms in used_ms), used_ms  # its own 2, never those of two
     for number in (1, 2, 3):
         assert wait_ms(record, SLEEP, number) == pytest.approx(10 * number, abs=2)
     joins = [(each["lane"], each["other"]) for each in record["edges"] if each["kind"] == JOIN]

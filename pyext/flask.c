@@ -36,7 +36,7 @@ static size_t registered_count;
 static PyObject *context_var; /* owned: flask.globals' variable of the request's context */
 static PyObject *str_request_key, *str_method_key, *str_url_rule, *str_endpoint, *str_rule,
     *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_code, *str_greenlet,
-    *str_getcurrent, *str_parent, *str_gr_frame; /* owned */
+    *str_getcurrent, *str_parent, *str_gr_frame, *str_method; /* owned */
 
 static size_t hash_pointer(const void *pointer)
 {
@@ -214,7 +214,7 @@ static struct route_entry *route_of_context(void)
     app = hp_attribute(context, str_app);
     rule = request == NULL ? NULL : hp_attribute(request, str_url_rule);
     if (app != NULL && rule != NULL && rule != Py_None) {
-        PyObject *method = PyObject_GetAttrString(request, "method");
+        PyObject *method = PyObject_GetAttr(request, str_method);
         PyErr_Clear();
         entry = route_of(app, rule, method_index(method));
         Py_XDECREF(method);
@@ -458,7 +458,8 @@ int hp_flask_init(PyObject *module)
                  {&str_greenlet, "greenlet"},
                  {&str_getcurrent, "getcurrent"},
                  {&str_parent, "parent"},
-                 {&str_gr_frame, "gr_frame"}};
+                 {&str_gr_frame, "gr_frame"},
+                 {&str_method, "method"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&
             (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {

@@ -287,8 +287,10 @@ void hp_lane_find_greenlets(void)
     if (hp_ext.greenlets) {
         return;
     }
+    static PyObject *name; /* owned; asked for in every request, so made once */
     PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    if (modules == NULL || PyDict_GetItemString(modules, "greenlet") == NULL) {
+    name = name != NULL ? name : PyUnicode_InternFromString("greenlet");
+    if (modules == NULL || name == NULL || PyDict_GetItem(modules, name) == NULL) {
         return;
     }
     struct hp_pending pending = hp_pending_save();

@@ -75,6 +75,7 @@ struct hp_cap {
 
     struct hp_map texts;      /* hash of a folded text → string id */
     uint64_t peak_rss_bytes;  /* of the process when last looked; 0: not yet */
+    uint64_t peak_rss_ticks;  /* when that was */
     bool allocs, node_allocs; /* the allocation hook runs; and nodes are to know */
 
     struct hp_buf shape, values, encoded; /* scratch of finish */

@@ -31,6 +31,31 @@ static inline unsigned hp__facts_of(const struct hp__facts *facts, uint32_t sym)
     return sym < facts->count ? facts->of[sym] : 0;
 }
 
+enum hp__wait_owner { /* whose time a wait is, so that the rules of waits leave it alone */
+                      HP__WAIT_FREE = 0,
+                      HP__WAIT_IN_SQL,
+                      HP__WAIT_FOR_LANE, /* a join, a result, or the start of a thread */
+                      HP__WAIT_SERVER    /* the body of the request itself, or its answer */
+};
+struct
+    hp__wait_item { /* one wait: a recorded span, or all that the totals of one key have beyond the spans */
+    struct hp_span span; /* its place is the lane's where no application code waits in the lane itself */
+    uint64_t ns, count;  /* with what the cap on spans lost */
+    uint32_t call;       /* 1 + index of its outgoing call; 0: none */
+    uint8_t owner, is_rest /* without a time of its own */, taken;
+};
+struct hp__call { /* an outgoing call: joined waits (span.group), and for databases what logs in */
+    uint64_t t0_ns, t1_ns;
+    uint64_t setup0_ns,
+        setup1_ns; /* from look-up or connect to the last handshake; equal: a kept connection */
+    uint64_t dns_ns, connect_ns, tls_ns, login_ns, recv_ns, sent_bytes, received_bytes, reads;
+    uint32_t lane, node, peer, name; /* name: what was looked up; strings, 0 unknown */
+    uint32_t site_sym, site_line, via_sym, first_item;
+    uint8_t protocol;
+    bool db;      /* to a server that runs this application's statements */
+    bool answers; /* something was sent and something came back */
+};
+
 struct hp__view {
     const struct hp__facts *facts;
     const struct hp_sample *sample;
@@ -39,10 +64,13 @@ struct hp__view {
     uint8_t *app; /* [tree->count] the node is application code */
     uint8_t *
         node_taken; /* [tree->count] time that is explained already: under a statement's entry, a spawn or a join */
-    uint32_t *entry;     /* [stmt_count] node, HP_NODE_NONE unknown */
-    uint64_t *around_ns; /* [stmt_count] library time around one execution, beside exec and fetch */
-    uint8_t *stmt_taken; /* [stmt_count] */
-    bool *lane_taken;    /* [lane_count] the lane would not exist once a kept finding is fixed */
+    uint32_t *entry;             /* [stmt_count] node, HP_NODE_NONE unknown */
+    uint64_t *around_ns;         /* [stmt_count] library time around one execution, beside exec and fetch */
+    uint8_t *stmt_taken;         /* [stmt_count] */
+    bool *lane_taken;            /* [lane_count] the lane would not exist once a kept finding is fixed */
+    struct hp__wait_item *items; /* [item_count] waits.c; in order per lane */
+    struct hp__call *calls;      /* [call_count] in order of their first wait */
+    uint32_t item_count, call_count;
 };
 
 struct hp__find {
@@ -143,6 +171,32 @@ uint64_t hp__spread_median(struct hp__spread *spread); /* sorts */
 
 /* ns that one row costs to carry: least fetch per row seen on the route; 0 when no rows were counted. */
 double hp__group_row_ns(const struct hp__find *f);
+
+/* ---- waits.c: waits and outgoing calls of one request, at every level that records waits ---- */
+/* Fill items and calls of a view; called by hp__view_init. Owns: the arena. HP_ENOMEM. */
+HP_CHECK hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena);
+#define HP__WAIT(kind) (1u << HP_WAIT_##kind) /* for masks of kinds */
+/* Whether a rule may still explain this wait: no statement's, no join, not taken, its lane not taken. */
+bool hp__waits_free(const struct hp__view *view, uint32_t item);
+/* Free waits of these kinds at `site_sym` (HP__ANY_SITE: all that have a place) into `at` (room for item_count). */
+uint32_t hp__waits_pick(const struct hp__view *view, uint32_t kinds, uint32_t site_sym, uint32_t *at);
+/* What they last together, with what the cap on spans lost. */
+uint64_t hp__waits_ns(const struct hp__view *view, const uint32_t *at, uint32_t n);
+/* Take `share` (0 … 1) of each out. HP_ENOMEM. */
+HP_CHECK hp_err hp__waits_cut(struct hp_arena *arena, const struct hp__view *view, const uint32_t *at,
+                              uint32_t n, double share, struct hp__cut *cut);
+/* Mark waits as explained; what they last comes off the library time around the statements that they lie in. HP_ENOMEM. */
+HP_CHECK hp_err hp__waits_take(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena);
+/* Functions that have free waits of these kinds in some sampled request, each once; from the find's arena, at most 256. HP_ENOMEM. */
+HP_CHECK hp_err hp__waits_sites(struct hp__find *f, uint32_t kinds, uint32_t **sites, uint32_t *count);
+/* Room for the waits of any sampled request. NULL: no memory. */
+uint32_t *hp__waits_room(struct hp__find *f);
+/* Whether a rule may still explain a call: none of its waits is explained, and it is not in a statement. */
+bool hp__waits_free_call(const struct hp__view *view, uint32_t call);
+/* Free calls of `site_sym` (HP__ANY_SITE: all that have a place) into `at` (room for call_count). */
+uint32_t hp__waits_pick_calls(const struct hp__view *view, uint32_t site_sym, uint32_t *at);
+/* The waits of a call into `at` (room for item_count): all, or those of its setup alone. */
+uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setup_only, uint32_t *at);
 
 /* ---- find.c ---- */
 /* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥ half of the requests, or a tail

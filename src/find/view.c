@@ -154,8 +154,9 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         view->entry[i] = HP_NODE_NONE;
     }
-    if (sample->tree == NULL) {
-        return HP_OK;
+    hp_err err = hp__waits_init(view, arena);
+    if (err != HP_OK || sample->tree == NULL) {
+        return err;
     }
     view->owner = hp__zeroed(arena, sample->tree->count, sizeof *view->owner);
     view->app = hp__zeroed(arena, sample->tree->count, 1);

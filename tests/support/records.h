@@ -206,6 +206,57 @@ static inline uint32_t rec_add_lane(struct rec *rec, struct rec_lane l)
     return r->lane_count++;
 }
 
+#define REC_SPANS 4000u
+
+struct rec_span {
+    uint32_t kind, lane, node, peer, group, protocol, site_sym, site_line, via_sym, holder;
+    double t0, t1;
+    uint64_t bytes;
+};
+
+/* A wait, after those that its lane has already; with its total. */
+static inline void rec_add_span(struct rec_set *set, struct rec *rec, struct rec_span s)
+{
+    struct hp_record *r = &rec->record;
+    if (r->spans == NULL) {
+        r->spans = rec_zeroed(set, REC_SPANS * sizeof *r->spans);
+        r->waits = rec_zeroed(set, REC_SPANS * sizeof *r->waits);
+    }
+    assert_true(r->span_count < REC_SPANS);
+    struct hp_span span = {.t0_ns = rec_ns(s.t0),
+                           .t1_ns = rec_ns(s.t1),
+                           .bytes = s.bytes,
+                           .lane = s.lane,
+                           .node = s.node,
+                           .peer = s.peer,
+                           .group = s.group,
+                           .holder = s.holder,
+                           .kind = (uint8_t)s.kind,
+                           .protocol = (uint8_t)s.protocol,
+                           .site_sym = s.site_sym,
+                           .site_line = s.site_line,
+                           .via_sym = s.via_sym};
+    r->spans[r->span_count++] = span;
+    uint32_t w = 0;
+    while (w < r->wait_count &&
+           !(r->waits[w].lane == s.lane && r->waits[w].kind == s.kind && r->waits[w].peer == s.peer &&
+             r->waits[w].site_sym == s.site_sym && r->waits[w].site_line == s.site_line)) {
+        w++;
+    }
+    struct hp_wait *wait = &r->waits[w];
+    r->wait_count += w == r->wait_count;
+    *wait = (struct hp_wait){.count = wait->count + 1,
+                             .ns = wait->ns + span.t1_ns - span.t0_ns,
+                             .bytes = wait->bytes + s.bytes,
+                             .node = s.node,
+                             .peer = s.peer,
+                             .kind = (uint8_t)s.kind,
+                             .lane = s.lane,
+                             .site_sym = s.site_sym,
+                             .site_line = s.site_line,
+                             .via_sym = s.via_sym};
+}
+
 /* The main lane waits from t0 to t1 for `other`. */
 static inline void rec_add_join(struct rec *rec, uint32_t other, uint32_t node, double t0, double t1)
 {

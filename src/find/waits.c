@@ -1,0 +1,565 @@
+/* waits.c -- the waits of one request as the rules see them: what is free to explain, and joined to outgoing calls.
+ *
+ *     spans, totals ──▶ items (scaled to the totals, with their place and owner) ──group──▶ calls
+ *
+ *     call:   t0 ─ dns ─ connect ─ tls ─┬─ send ─ recv ─ recv ─ t1          needs no tree: waits carry their own place
+ *             └──────── setup ──────────┘ (a database's login belongs to it, up to the lane's next statement)
+ *
+ * Not free: waits inside a statement's execution (it is SQL's time), those that a join, a result or the start of a thread accounts for, and
+ * the server's own socket (a connection that this request neither opened nor sent on before it read).
+ *
+ * Beyond the cap on spans only totals are known. A key's spans are scaled to its total; a key without any span becomes one item without a
+ * time of its own (`is_rest`), put at its lane's end.
+ */
+#include <string.h>
+#include "base/hash.h"
+#include "find/find_int.h"
+
+#define MAX_SITES 256u
+#define MAX_PEERS 16u
+
+/* ---- items ---- */
+
+static bool overlaps(const struct hp_span *span, uint64_t t0, uint64_t t1)
+{
+    uint64_t middle = span->t0_ns + (span->t1_ns - span->t0_ns) / 2;
+    return t0 <= middle && middle <= t1;
+}
+
+static bool in_statement(const struct hp_record *record, const struct hp_span *span)
+{
+    if (span->kind == HP_WAIT_DB) {
+        return true;
+    }
+    for (uint32_t i = 0; i < record->stmt_count && record->stmts[i].t0_ns <= span->t1_ns; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        if (stmt->lane == span->lane && overlaps(span, stmt->t0_ns, stmt->t0_ns + stmt->exec_ns)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_for_lane(const struct hp_record *record, const struct hp_span *span)
+{
+    if (span->kind != HP_WAIT_LOCK && span->kind != HP_WAIT_GIL && span->kind != HP_WAIT_POLL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < record->edge_count; i++) {
+        const struct hp_edge *edge = &record->edges[i];
+        if (edge->lane == span->lane && edge->kind != HP_EDGE_SPAWN && edge->kind != HP_EDGE_SUBMIT &&
+            overlaps(span, edge->t0_ns, edge->t1_ns)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 1; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        if (lane->parent == span->lane &&
+            overlaps(span, lane->spawn_ns, lane->spawn_ns + lane->spawn_cost_ns)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint8_t owner_of(const struct hp_record *record, const struct hp_span *span)
+{
+    return in_statement(record, span)  ? HP__WAIT_IN_SQL
+           : is_for_lane(record, span) ? HP__WAIT_FOR_LANE
+                                       : HP__WAIT_FREE;
+}
+
+/* Where no application code is on the lane's own stack: the place that started it. */
+static void place_in_lane(const struct hp_record *record, struct hp_span *span)
+{
+    for (uint32_t lane = span->lane; span->site_sym == 0 && lane != 0 && lane < record->lane_count;
+         lane = record->lanes[lane].parent) {
+        span->site_sym = record->lanes[lane].site_sym;
+        span->site_line = record->lanes[lane].site_line;
+        span->via_sym = record->lanes[lane].via_sym;
+    }
+}
+
+/* Totals of one key, and what its spans have of it. */
+struct sum {
+    uint64_t ns, count, bytes, span_ns, spans;
+    uint32_t lane, peer, site_sym, site_line;
+    const struct hp_wait *first;
+    uint8_t kind;
+};
+
+static uint32_t find_sum(const struct sum *sums, uint32_t count, uint32_t hint, const struct sum *key)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t i = hint + k < count ? hint + k : hint + k - count;
+        const struct sum *s = &sums[i];
+        if (s->lane == key->lane && s->kind == key->kind && s->peer == key->peer &&
+            s->site_sym == key->site_sym && s->site_line == key->site_line) {
+            return i;
+        }
+    }
+    return count;
+}
+
+static bool is_capped(const struct hp_record *record, uint32_t lane)
+{
+    return lane < record->lane_count && record->lanes[lane].lost_spans != 0;
+}
+
+/* The totals of capped lanes, each key once, beside what the items have of them. */
+static uint32_t sum_up(const struct hp__view *view, struct sum *sums)
+{
+    const struct hp_record *record = view->sample->record;
+    uint32_t count = 0, last = 0;
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        struct sum key = {.lane = wait->lane,
+                          .peer = wait->peer,
+                          .site_sym = wait->site_sym,
+                          .site_line = wait->site_line,
+                          .first = wait,
+                          .kind = wait->kind};
+        if (!is_capped(record, wait->lane)) {
+            continue;
+        }
+        last = find_sum(sums, count, last, &key);
+        if (last == count) {
+            sums[count++] = key;
+        }
+        sums[last].ns += wait->ns;
+        sums[last].count += wait->count;
+        sums[last].bytes += wait->bytes;
+    }
+    return count;
+}
+
+static struct sum key_of(const struct hp_span *span)
+{
+    return (struct sum){.lane = span->lane,
+                        .peer = span->peer,
+                        .site_sym = span->site_sym,
+                        .site_line = span->site_line,
+                        .kind = span->kind};
+}
+
+static struct hp__wait_item rest_item(const struct hp_record *record, const struct sum *sum)
+{
+    uint64_t end = record->lanes[sum->lane].end_ns;
+    struct hp_span span = {.t0_ns = end,
+                           .t1_ns = end,
+                           .bytes = sum->bytes,
+                           .lane = sum->lane,
+                           .node = sum->first->node,
+                           .peer = sum->peer,
+                           .kind = sum->kind,
+                           .site_sym = sum->site_sym,
+                           .site_line = sum->site_line,
+                           .via_sym = sum->first->via_sym};
+    return (struct hp__wait_item){.span = span,
+                                  .ns = sum->ns,
+                                  .count = sum->count,
+                                  .owner = sum->kind == HP_WAIT_DB ? HP__WAIT_IN_SQL : HP__WAIT_FREE,
+                                  .is_rest = 1};
+}
+
+/* Scale the spans of capped lanes to their totals, and add what has no span. */
+static hp_err add_lost(struct hp__view *view, struct hp_arena *arena)
+{
+    const struct hp_record *record = view->sample->record;
+    struct sum *sums = hp__zeroed(arena, record->wait_count, sizeof *sums);
+    if (sums == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t count = sum_up(view, sums), last = 0, spans = view->item_count;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < spans; i++) {
+            struct hp__wait_item *item = &view->items[i];
+            struct sum key = key_of(&item->span);
+            last = is_capped(record, key.lane) ? find_sum(sums, count, last < count ? last : 0, &key) : count;
+            if (last == count) {
+                continue;
+            }
+            struct sum *sum = &sums[last];
+            if (pass == 0) {
+                sum->span_ns += item->ns;
+                sum->spans++;
+            } else if (sum->count > sum->spans && sum->ns > sum->span_ns) {
+                double times = (double)sum->count / (double)sum->spans;
+                double longer = sum->span_ns != 0 ? (double)sum->ns / (double)sum->span_ns : 1;
+                item->ns = (uint64_t)((double)item->ns * longer);
+                item->count = (uint64_t)(times + 0.5);
+            }
+        }
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        if (sums[k].spans == 0) {
+            view->items[view->item_count++] = rest_item(record, &sums[k]);
+        }
+    }
+    return HP_OK;
+}
+
+static hp_err make_items(struct hp__view *view, struct hp_arena *arena)
+{
+    const struct hp_record *record = view->sample->record;
+    view->items = hp__zeroed(arena, (size_t)record->span_count + record->wait_count, sizeof *view->items);
+    if (view->items == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        struct hp_span span = record->spans[i];
+        span.t1_ns = span.t1_ns > span.t0_ns ? span.t1_ns : span.t0_ns;
+        view->items[view->item_count++] = (struct hp__wait_item){
+            .span = span, .ns = span.t1_ns - span.t0_ns, .count = 1, .owner = owner_of(record, &span)};
+    }
+    hp_err err = record->lane_count != 0 ? add_lost(view, arena) : HP_OK;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        place_in_lane(record, &view->items[i].span);
+    }
+    return err;
+}
+
+/* ---- calls ---- */
+
+struct peers { /* servers that statements went to */
+    uint32_t list[MAX_PEERS], count;
+};
+
+static bool has_peer(const struct peers *peers, uint32_t peer)
+{
+    for (uint32_t i = 0; i < peers->count; i++) {
+        if (peers->list[i] == peer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_databases(const struct hp__view *view, struct peers *peers)
+{
+    peers->count = 0;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp_span *span = &view->items[i].span;
+        if (span->kind == HP_WAIT_DB && span->peer != 0 && peers->count < MAX_PEERS &&
+            !has_peer(peers, span->peer)) {
+            peers->list[peers->count++] = span->peer;
+        }
+    }
+}
+
+static void add_setup(struct hp__call *call, const struct hp__wait_item *item)
+{
+    const struct hp_span *span = &item->span;
+    if (call->setup0_ns == call->setup1_ns) {
+        call->setup0_ns = span->t0_ns;
+    }
+    call->setup1_ns = span->t1_ns > call->setup1_ns ? span->t1_ns : call->setup1_ns;
+}
+
+static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
+{
+    const struct hp_span *span = &item->span;
+    call->t1_ns = span->t1_ns > call->t1_ns ? span->t1_ns : call->t1_ns;
+    if (span->kind == HP_WAIT_DNS) {
+        call->name = span->peer;
+    } else if (span->peer != 0) {
+        call->peer = span->peer;
+    }
+    switch (span->kind) {
+    case HP_WAIT_DNS:
+        call->dns_ns += item->ns;
+        add_setup(call, item);
+        break;
+    case HP_WAIT_CONNECT:
+        call->connect_ns += item->ns;
+        add_setup(call, item);
+        break;
+    case HP_WAIT_TLS:
+        call->tls_ns += item->ns;
+        add_setup(call, item);
+        break;
+    case HP_WAIT_SEND:
+        call->sent_bytes += span->bytes;
+        break;
+    case HP_WAIT_RECV:
+        call->recv_ns += item->ns;
+        call->received_bytes += span->bytes;
+        call->reads += item->count;
+        call->answers |= call->sent_bytes != 0 || call->connect_ns != 0;
+        break;
+    default:
+        break;
+    }
+}
+
+/* What a database sends and receives between its connect and the lane's next statement is its login. */
+static void add_login(const struct hp__view *view, struct hp__call *call, uint64_t until_ns)
+{
+    struct hp__wait_item *items = view->items;
+    uint64_t login1 = call->setup1_ns;
+    for (uint32_t i = call->first_item; i < view->item_count; i++) {
+        const struct hp_span *span = &items[i].span;
+        if (span->lane != call->lane || span->t0_ns >= until_ns) {
+            break;
+        }
+        bool again = span->kind == HP_WAIT_CONNECT && span->t0_ns > call->setup1_ns;
+        if (again) {
+            break;
+        }
+        if (span->peer == call->peer && items[i].owner == HP__WAIT_FREE && !items[i].is_rest) {
+            items[i].call = items[call->first_item].call;
+            login1 = span->t1_ns > login1 ? span->t1_ns : login1;
+        }
+    }
+    call->login_ns = login1 - call->setup1_ns;
+    call->setup1_ns = login1;
+    call->t1_ns = login1 > call->t1_ns ? login1 : call->t1_ns;
+}
+
+static uint64_t next_statement_ns(const struct hp_record *record, const struct hp__call *call)
+{
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        if (record->stmts[i].lane == call->lane && record->stmts[i].t0_ns >= call->t0_ns) {
+            return record->stmts[i].t0_ns;
+        }
+    }
+    return UINT64_MAX;
+}
+
+static void join_databases(struct hp__view *view)
+{
+    struct peers peers;
+    find_databases(view, &peers);
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        struct hp__call *call = &view->calls[i];
+        call->db = call->protocol == HP_PROTOCOL_POSTGRESQL || call->protocol == HP_PROTOCOL_MYSQL ||
+                   has_peer(&peers, call->peer);
+        if (call->db && call->connect_ns != 0 && view->items[call->first_item].call == i + 1) {
+            add_login(view, call, next_statement_ns(view->sample->record, call));
+        }
+    }
+}
+
+static uint32_t most_group(const struct hp__view *view)
+{
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        uint32_t group = view->items[i].span.group;
+        most = group > most && group <= HP_SPAN_CAP ? group : most;
+    }
+    return most;
+}
+
+/* A connection that this request did not open, on which it reads or writes only: the client's. */
+static void mark_server(struct hp__view *view)
+{
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        struct hp__wait_item *item = &view->items[i];
+        const struct hp__call *call = item->call != 0 ? &view->calls[item->call - 1] : NULL;
+        bool transfers = item->span.kind == HP_WAIT_RECV || item->span.kind == HP_WAIT_SEND;
+        if (call != NULL && transfers && item->owner == HP__WAIT_FREE && !call->answers && !call->db &&
+            call->setup0_ns == call->setup1_ns) {
+            item->owner = HP__WAIT_SERVER;
+        }
+    }
+}
+
+static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
+{
+    uint32_t groups = most_group(view);
+    uint32_t *of_group = hp__zeroed(arena, groups + 1, sizeof *of_group);
+    view->calls = hp__zeroed(arena, groups, sizeof *view->calls);
+    if (of_group == NULL || view->calls == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        struct hp__wait_item *item = &view->items[i];
+        const struct hp_span *span = &item->span;
+        if (span->group == 0 || span->group > groups || item->owner != HP__WAIT_FREE) {
+            continue;
+        }
+        if (of_group[span->group] == 0) {
+            view->calls[view->call_count++] = (struct hp__call){.t0_ns = span->t0_ns,
+                                                                .t1_ns = span->t1_ns,
+                                                                .lane = span->lane,
+                                                                .node = span->node,
+                                                                .site_sym = span->site_sym,
+                                                                .site_line = span->site_line,
+                                                                .via_sym = span->via_sym,
+                                                                .first_item = i,
+                                                                .protocol = span->protocol};
+            of_group[span->group] = view->call_count;
+        }
+        item->call = of_group[span->group];
+        add_to_call(&view->calls[item->call - 1], item);
+    }
+    join_databases(view);
+    mark_server(view);
+    return HP_OK;
+}
+
+hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena)
+{
+    hp_err err = make_items(view, arena);
+    return err == HP_OK ? make_calls(view, arena) : err;
+}
+
+/* ---- picking ---- */
+
+bool hp__waits_free(const struct hp__view *view, uint32_t item)
+{
+    const struct hp__wait_item *it = &view->items[item];
+    uint32_t lane = it->span.lane;
+    return it->owner == HP__WAIT_FREE && !it->taken &&
+           (lane >= view->sample->record->lane_count || !view->lane_taken[lane]);
+}
+
+uint32_t hp__waits_pick(const struct hp__view *view, uint32_t kinds, uint32_t site_sym, uint32_t *at)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp_span *span = &view->items[i].span;
+        bool here = site_sym == HP__ANY_SITE ? span->site_sym != 0 : span->site_sym == site_sym;
+        if (here && (kinds >> span->kind & 1) && hp__waits_free(view, i)) {
+            at[n++] = i;
+        }
+    }
+    return n;
+}
+
+uint64_t hp__waits_ns(const struct hp__view *view, const uint32_t *at, uint32_t n)
+{
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        ns += view->items[at[i]].ns;
+    }
+    return ns;
+}
+
+hp_err hp__waits_cut(struct hp_arena *arena, const struct hp__view *view, const uint32_t *at, uint32_t n,
+                     double share, struct hp__cut *cut)
+{
+    hp_err err = HP_OK;
+    for (uint32_t i = 0; i < n && err == HP_OK; i++) {
+        const struct hp__wait_item *item = &view->items[at[i]];
+        err =
+            hp__cut_add(arena, cut, item->span.lane, item->span.t0_ns, (uint64_t)((double)item->ns * share));
+    }
+    return err;
+}
+
+/* An ORM may connect or wait inside the library call that runs a statement: that time is not the statement's any more. */
+static hp_err take_off_around(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    if (tree == NULL || record->stmt_count == 0) {
+        return HP_OK;
+    }
+    uint64_t *below = hp__zeroed(arena, tree->count, sizeof *below);
+    uint32_t *executions = hp__zeroed(arena, tree->count, sizeof *executions);
+    if (below == NULL || executions == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t node = view->items[at[i]].span.node;
+        below[node < tree->count ? node : HP_NODE_ROOT] += view->items[at[i]].ns;
+    }
+    for (uint32_t i = tree->count; i-- > 1;) {
+        below[tree->nodes[i].parent] += tree->nodes[i].kind != HP_NODE_LANE ? below[i] : 0;
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        if (view->entry[i] != HP_NODE_NONE) {
+            executions[view->entry[i]]++;
+        }
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t entry = view->entry[i];
+        uint64_t off = entry != HP_NODE_NONE ? below[entry] / executions[entry] : 0;
+        view->around_ns[i] = view->around_ns[i] > off ? view->around_ns[i] - off : 0;
+    }
+    return HP_OK;
+}
+
+hp_err hp__waits_take(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        view->items[at[i]].taken = 1;
+    }
+    return n != 0 ? take_off_around(view, at, n, arena) : HP_OK;
+}
+
+hp_err hp__waits_sites(struct hp__find *f, uint32_t kinds, uint32_t **sites, uint32_t *count)
+{
+    uint32_t *list = hp_arena_alloc(f->arena, MAX_SITES * sizeof *list, _Alignof(uint32_t));
+    if (list == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp__view *view = &f->views[i];
+        for (uint32_t k = 0; k < view->item_count; k++) {
+            const struct hp_span *span = &view->items[k].span;
+            if (span->site_sym == 0 || !(kinds >> span->kind & 1) || !hp__waits_free(view, k)) {
+                continue;
+            }
+            uint32_t j = 0;
+            while (j < n && list[j] != span->site_sym) {
+                j++;
+            }
+            if (j == n && n < MAX_SITES) {
+                list[n++] = span->site_sym;
+            }
+        }
+    }
+    *sites = list;
+    *count = n;
+    return HP_OK;
+}
+
+uint32_t *hp__waits_room(struct hp__find *f)
+{
+    uint32_t most = 1;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        most = f->views[i].item_count > most ? f->views[i].item_count : most;
+    }
+    return hp_arena_alloc(f->arena, most * sizeof(uint32_t), _Alignof(uint32_t));
+}
+
+bool hp__waits_free_call(const struct hp__view *view, uint32_t call)
+{
+    for (uint32_t i = view->calls[call].first_item; i < view->item_count; i++) {
+        if (view->items[i].call == call + 1 && !hp__waits_free(view, i)) {
+            return false;
+        }
+        if (view->items[i].span.t0_ns > view->calls[call].t1_ns) {
+            break;
+        }
+    }
+    return true;
+}
+
+uint32_t hp__waits_pick_calls(const struct hp__view *view, uint32_t site_sym, uint32_t *at)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        const struct hp__call *call = &view->calls[i];
+        bool here = site_sym == HP__ANY_SITE ? call->site_sym != 0 : call->site_sym == site_sym;
+        if (here && hp__waits_free_call(view, i)) {
+            at[n++] = i;
+        }
+    }
+    return n;
+}
+
+uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setup_only, uint32_t *at)
+{
+    const struct hp__call *c = &view->calls[call];
+    uint32_t n = 0;
+    for (uint32_t i = c->first_item; i < view->item_count && view->items[i].span.t0_ns <= c->t1_ns; i++) {
+        if (view->items[i].call == call + 1 && (!setup_only || view->items[i].span.t1_ns <= c->setup1_ns)) {
+            at[n++] = i;
+        }
+    }
+    return n;
+}

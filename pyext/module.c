@@ -108,7 +108,7 @@ static PyObject *ext_stop(PyObject *self, PyObject *args)
     if (hp_ext.cap != NULL) {
         hp_ext.started = false;
         hp_tracer_stop();
-        Py_BEGIN_ALLOW_THREADS(void) hp_cap_flush(hp_ext.cap, timeout_ms);
+        Py_BEGIN_ALLOW_THREADS(void) hp_cap_flush_last(hp_ext.cap, timeout_ms);
         Py_END_ALLOW_THREADS
     }
     Py_RETURN_NONE;

@@ -81,6 +81,13 @@ static uint64_t jitter_ns(struct hp_writer *writer, uint64_t most_ns)
     return (writer->seed >> 33) % most_ns;
 }
 
+/* Whether another attempt within a process's last seconds is in vain: somebody has to mend the file or its folder first. */
+static bool is_lasting(hp_err err)
+{
+    return err == HP_EFOREIGN || err == HP_EVERSION || err == HP_ECORRUPT || err == HP_EREADONLY ||
+           err == HP_EPERM || err == HP_ENOTFOUND || err == HP_EUNSUPPORTED;
+}
+
 /* Note a failure of the store and when to try again. */
 static void failed(struct hp_writer *writer, hp_err err, const struct hp_errinfo *info)
 {
@@ -98,6 +105,7 @@ static void failed(struct hp_writer *writer, hp_err err, const struct hp_errinfo
     }
     uint32_t step = writer->failures < 2 ? writer->failures : 2;
     writer->failures++;
+    atomic_store(&writer->hopeless, is_lasting(err));
     writer->next_try_ns = now + (atomic_load(&writer->stop) ? 50 * HP_MS : backoff_ns[step]);
     if (writer->store != NULL && err != HP_ENOMEM) {
         (void)writer->ops->close(writer->store); /* its failure adds nothing to the one we have */
@@ -111,6 +119,7 @@ static void worked(struct hp_writer *writer)
 {
     if (writer->failures != 0 || writer->busy_since_ns != 0) {
         writer->failures = 0;
+        atomic_store(&writer->hopeless, false);
         writer->busy_since_ns = 0;
         set_trouble(writer, "");
     }
@@ -414,6 +423,7 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
     if (stop && !writer->stop_seen) {
         writer->stop_seen = true;
         writer->next_try_ns = 0;
+        atomic_store(&writer->hopeless, false); /* one more attempt */
     }
     bool waits = is_readable(writer) || hp__writer_has_sources(writer);
     bool last = stop && !writer->final_done && !waits;

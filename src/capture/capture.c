@@ -314,7 +314,12 @@ void hp_cap_close(struct hp_cap *cap, uint32_t timeout_ms)
 
 bool hp_cap_flush(struct hp_cap *cap, uint32_t timeout_ms)
 {
-    return cap->writer == NULL || cap->shut || hp_writer_flush(cap->writer, timeout_ms);
+    return cap->writer == NULL || cap->shut || hp_writer_flush(cap->writer, timeout_ms, false);
+}
+
+bool hp_cap_flush_last(struct hp_cap *cap, uint32_t timeout_ms)
+{
+    return cap->writer == NULL || cap->shut || hp_writer_flush(cap->writer, timeout_ms, true);
 }
 
 /* ---- counts ---- */

@@ -176,7 +176,8 @@ static void *run(void *arg)
         pthread_mutex_lock(&writer->store_lock);
         bool more = hp__writer_work(writer, BATCH_RECORDS, BATCH_NS);
         if (atomic_load(&writer->stop) &&
-            (writer->final_done || writer->off || hp_clock_mono_ns() >= atomic_load(&writer->stop_at_ns))) {
+            (writer->final_done || writer->off || (writer->stop_seen && atomic_load(&writer->hopeless)) ||
+             hp_clock_mono_ns() >= atomic_load(&writer->stop_at_ns))) {
             hp__writer_close_store(writer);
             pthread_mutex_unlock(&writer->store_lock);
             break;
@@ -267,7 +268,7 @@ void hp_writer_after_push(struct hp_writer *writer)
 
 /* --- waiting for it --- */
 
-bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms)
+bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms, bool last)
 {
     uint64_t deadline_ns = hp_clock_mono_ns() + timeout_ms * HP_MS;
     if (writer->ring == NULL) {
@@ -276,7 +277,7 @@ bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms)
     uint64_t until = hp_ring_head(writer->ring);
     while (hp_ring_tail(writer->ring) < until ||
            (hp__writer_has_sources(writer) && writer->tried_thread && !writer->off)) {
-        if (hp_clock_mono_ns() >= deadline_ns) {
+        if (hp_clock_mono_ns() >= deadline_ns || (last && atomic_load(&writer->hopeless))) {
             return false;
         }
         if (hp_writer_running(writer)) {
@@ -301,7 +302,7 @@ bool hp_writer_stop(struct hp_writer *writer, uint32_t timeout_ms)
     if (atomic_load(&writer->thread_state) == THREAD_NONE) {
         while (!writer->final_done && hp_clock_mono_ns() < deadline_ns) {
             if (!step(writer, BATCH_RECORDS, BATCH_NS) && !writer->final_done) {
-                if (writer->off) {
+                if (writer->off || (writer->stop_seen && atomic_load(&writer->hopeless))) {
                     break;
                 }
                 nap(NAP_NS);
@@ -421,6 +422,7 @@ void hp_writer_fork_child(struct hp_writer *writer)
     writer->next_try_ns = writer->busy_since_ns = writer->last_adopt_ns = writer->last_gauge_ns =
         writer->put_sum = writer->told = 0;
     writer->failures = 0;
+    atomic_store(&writer->hopeless, false);
     writer->sources_done = 0;
     writer->source_bytes = 0;
     writer->final_done = writer->registered = writer->stop_seen = false;

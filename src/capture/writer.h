@@ -68,8 +68,9 @@ void hp_writer_attach(struct hp_writer *writer, struct hp_ring *ring);
  * Threads: any that holds the GIL. Hot: yes, but for the first. */
 void hp_writer_after_push(struct hp_writer *writer);
 
-/* Wait until all that is in the ring now is stored or counted. False: time ran out. Threads: any. */
-bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms);
+/* Wait until all that is in the ring now is stored or counted. False: time ran out, or it is the `last` flush and the store fails for a
+ * reason that lasts. Threads: any. */
+bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms, bool last);
 
 /* Flush, store the final counters, close the store, end the thread; at most about timeout_ms. True: all is accounted for in the store, the ring's
  * file may go. False: not so; if then hp_writer_running, the thread still hangs in the store and nothing it uses may be freed. */

@@ -43,10 +43,11 @@ struct hp_writer {
     _Atomic uint64_t *count;
     uint64_t next_try_ns, busy_since_ns, last_tidy_ns, last_adopt_ns, last_gauge_ns, last_step_ns,
         last_work_ns;
-    uint64_t put_sum;  /* of the counters when the process row was last written */
-    uint64_t told;     /* requests that it names as sampled out or dropped */
-    uint32_t failures; /* in a row */
-    bool registered;   /* this store handle knows the process */
+    uint64_t put_sum;      /* of the counters when the process row was last written */
+    uint64_t told;         /* requests that it names as sampled out or dropped */
+    uint32_t failures;     /* in a row */
+    _Atomic bool hopeless; /* the last attempt failed for a reason that lasts */
+    bool registered;       /* this store handle knows the process */
     bool stop_seen;
     _Atomic uint32_t sources_done; /* stored ones are [0, done) */
     size_t source_bytes;

@@ -412,6 +412,7 @@ def test_full_disk_is_survived_and_counted(tmp_path: Path) -> None:
 def test_run_names_the_trouble_once_at_the_end(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     store.write_text("not a database at all\n" * 100)
+    since = time.monotonic()
     done = subprocess.run(
         [
             *RUN,
@@ -433,6 +434,7 @@ def test_run_names_the_trouble_once_at_the_end(tmp_path: Path) -> None:
     said = [line for line in done.stderr.splitlines() if "not stored" in line]
     assert len(said) == 1, done.stderr
     assert "3 of 3" in said[0]
+    assert time.monotonic() - since < 3.5, "the end waited for a store that nobody mends"
 
 
 def test_processes_tell_who_they_are(tmp_path: Path) -> None:

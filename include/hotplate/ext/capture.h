@@ -43,6 +43,8 @@ HP_CHECK hp_err hp_cap_flight(struct hp_cap *cap, uint64_t slow_ns);
 void hp_cap_close(struct hp_cap *cap, uint32_t timeout_ms);
 /* Wait until what was pushed so far is stored or counted, at most timeout_ms; call without the GIL. False: time ran out. */
 bool hp_cap_flush(struct hp_cap *cap, uint32_t timeout_ms);
+/* The same at the end of the process: does not wait for a store that somebody has to mend first (foreign, read-only …). */
+bool hp_cap_flush_last(struct hp_cap *cap, uint32_t timeout_ms);
 
 struct hp_cap_counts {
     uint64_t started, finished, pushed, stored, sampled_out;

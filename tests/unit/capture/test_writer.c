@@ -134,6 +134,19 @@ static void a_store_that_comes_back_gets_everything(void **state)
     assert_int_equal(seen.dropped_ring + seen.dropped_store, 0);
 }
 
+static void the_end_does_not_wait_for_a_store_that_needs_somebody(void **state)
+{
+    (void)state;
+    fake->open_err = HP_EFOREIGN;
+    serve_many(10);
+    uint64_t since = hp_clock_mono_ns();
+    assert_false(hp_cap_flush_last(cap, 5000));
+    hp_cap_close(cap, 5000);
+    cap = NULL;
+    assert_true(hp_clock_mono_ns() - since < 2000000000u);
+    assert_int_equal(fake->stored, 0);
+}
+
 static void a_busy_store_is_no_trouble(void **state)
 {
     (void)state;
@@ -484,6 +497,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_process_that_serves_nothing_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(requests_in_flight_at_the_end_are_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_that_comes_back_gets_everything, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_end_does_not_wait_for_a_store_that_needs_somebody, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_busy_store_is_no_trouble, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failure_on_purpose_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refused_record_does_not_hold_up_the_others, setup, teardown),

@@ -15,8 +15,6 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
-pytestmark = pytest.mark.sqlalchemy
-
 
 def needed(file: Path) -> set[str]:
     """The shared libraries that an ELF file names, without their versions."""

@@ -1,4 +1,4 @@
-/* calltree.h -- a call tree on a terminal and as JSON.
+/* calltree.h -- a call tree on a terminal.
  *
  * For people library frames are folded: of them only what application code calls directly, and what holds at least 5 % itself, is shown;
  * what is below the threshold is left out. Every line has its time, share and calls. Below a lane the shares are of that lane, because it
@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include "base/buf.h"
-#include "base/json.h"
 #include "model/profile.h"
 
 struct hp_calltree_options {
@@ -24,10 +23,5 @@ struct hp_calltree_options {
 /* Append the lines. Totals must be computed. Fails: HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_calltree_text(const struct hp_tree *tree, const struct hp_dict *dict,
                                  const struct hp_calltree_options *options, struct hp_buf *out);
-
-/* The value of a key "nodes": an array of all nodes, parents before children, each with the "parent" it stands under (-1: none). Sums over all
- * requests; units that are no times have "self" and "total" instead of milliseconds. */
-void hp_calltree_json(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
-                      struct hp_json *json);
 
 #endif

@@ -9,6 +9,8 @@
 #include "cli/reading.h"
 #include "cli/show_request.h"
 #include "cli/table.h"
+#include "format/member.h"
+#include "format/requestjson.h"
 
 static const char help[] = "hotplate requests [--sort newest|slowest] [--limit N]\n"
                            "\n"
@@ -34,9 +36,9 @@ static bool add_row(void *ctx, const struct hp_request_row *row)
     listing->count++;
     if (listing->reading->json) {
         hp_json_object_begin(&listing->json);
-        hp_show_request_json(&listing->json, hp_store_dict(listing->reading->store), req);
+        hp_requestjson_fields(&listing->json, hp_store_dict(listing->reading->store), req);
         hp_json_kv_u64(&listing->json, "sql_count", row->statements);
-        hp_output_json_ms(&listing->json, "sql_ms", row->sql_ns);
+        hp_member_ms(&listing->json, "sql_ms", row->sql_ns);
         hp_json_object_end(&listing->json);
         return true;
     }
@@ -44,7 +46,7 @@ static bool add_row(void *ctx, const struct hp_request_row *row)
     hp_buf_printf(&listing->text, "%016" PRIx64, req->id);
     hp_table_cell(&listing->table, hp_buf_str(&listing->text));
     hp_table_cell(&listing->table, hp_str_from0(hp_output_moment(moment, req->start_wall_ns)));
-    hp_table_ns(&listing->table, hp_show_request_duration(req));
+    hp_table_ns(&listing->table, hp_requestjson_duration(req));
     hp_table_ns(&listing->table, req->cpu_ns);
     hp_table_count(&listing->table, row->statements);
     hp_table_ns(&listing->table, row->sql_ns);

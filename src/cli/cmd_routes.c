@@ -10,6 +10,7 @@
 #include "cli/quantity.h"
 #include "cli/reading.h"
 #include "cli/table.h"
+#include "format/member.h"
 
 static const char help[] = "hotplate routes [--sort total|p95|calls|errors|cpu] [--limit N]\n"
                            "\n"
@@ -99,9 +100,7 @@ static bool choose_sort(const char *name)
 static int put_json(const struct hp_dict *dict, const struct rows *rows, struct hp_buf *out)
 {
     struct hp_json json;
-    struct hp_buf name;
     hp_json_init(&json, out, true);
-    hp_buf_init(&name, 1 << 16);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
     hp_json_key(&json, "routes");
@@ -109,28 +108,25 @@ static int put_json(const struct hp_dict *dict, const struct rows *rows, struct 
     for (size_t i = 0; i < rows->count; i++) {
         const struct hp_route_row *row = &rows->list[i];
         struct hp_route words = hp_dict_route(dict, row->route);
-        hp_buf_reset(&name);
-        hp_reading_put_route(&name, dict, row->route);
         hp_json_object_begin(&json);
-        hp_json_kv_str(&json, "route", hp_buf_str(&name));
+        hp_member_route(&json, "route", dict, row->route);
         hp_json_kv_str(&json, "method", words.method);
         hp_json_kv_str(&json, "rule", words.rule);
         hp_json_kv_str(&json, "endpoint", words.endpoint);
         hp_json_kv_u64(&json, "requests", row->requests);
         hp_json_kv_u64(&json, "errors", row->errors);
-        hp_output_json_ms(&json, "total_ms", row->total_ns);
-        hp_output_json_ms(&json, "p50_ms", row->p50_ns);
-        hp_output_json_ms(&json, "p90_ms", row->p90_ns);
-        hp_output_json_ms(&json, "p95_ms", row->p95_ns);
-        hp_output_json_ms(&json, "p99_ms", row->p99_ns);
-        hp_output_json_ms(&json, "cpu_ms", row->cpu_ns);
+        hp_member_ms(&json, "total_ms", row->total_ns);
+        hp_member_ms(&json, "p50_ms", row->p50_ns);
+        hp_member_ms(&json, "p90_ms", row->p90_ns);
+        hp_member_ms(&json, "p95_ms", row->p95_ns);
+        hp_member_ms(&json, "p99_ms", row->p99_ns);
+        hp_member_ms(&json, "cpu_ms", row->cpu_ns);
         hp_json_kv_double(&json, "sql_per_request",
                           row->requests == 0 ? 0 : (double)row->statements / (double)row->requests);
         hp_json_object_end(&json);
     }
     hp_json_array_end(&json);
     hp_json_object_end(&json);
-    hp_buf_fini(&name);
     return hp_output_json_end(&json, out);
 }
 

@@ -16,6 +16,10 @@
 #include "cli/show_waits.h"
 #include "cli/table.h"
 #include "format/lanes.h"
+#include "format/notesjson.h"
+#include "format/requestjson.h"
+#include "format/treejson.h"
+#include "format/waitsjson.h"
 
 #define ARENA_BYTES    ((size_t)1 << 30)
 #define STATEMENT_CUT  160
@@ -232,116 +236,19 @@ static int put_text(struct show *show, struct hp_buf *out)
 
 /* ---- JSON ---- */
 
-static void json_count(struct hp_json *json, const char *key, uint64_t value)
-{
-    if (value != HP_ABSENT) {
-        hp_json_kv_u64(json, key, value);
-    }
-}
-
-static void json_groups(const struct show *show, struct hp_json *json)
-{
-    hp_json_key(json, "statements");
-    hp_json_array_begin(json);
-    for (uint32_t i = 0; i < show->record.group_count; i++) {
-        const struct hp_group *group = &show->record.groups[i];
-        hp_json_object_begin(json);
-        hp_json_kv_str(json, "statement", hp_dict_statement(show->dict, group->statement).text);
-        hp_json_kv_u64(json, "count", group->count);
-        hp_output_json_ms(json, "total_ms", group->exec_ns + group->fetch_ns);
-        hp_output_json_ms(json, "fetch_ms", group->fetch_ns);
-        hp_output_json_ms(json, "max_ms", group->max_ns);
-        json_count(json, "rows", group->rows);
-        hp_json_kv_u64(json, "errors", group->errors);
-        hp_place_json(json, show->dict, group->site_sym, group->site_line, group->via_sym);
-        hp_json_object_end(json);
-    }
-    hp_json_array_end(json);
-}
-
-static void json_executions(const struct show *show, struct hp_json *json)
-{
-    hp_json_key(json, "executions");
-    hp_json_array_begin(json);
-    for (uint32_t i = 0; i < show->record.stmt_count; i++) {
-        const struct hp_stmt *stmt = &show->record.stmts[i];
-        hp_json_object_begin(json);
-        hp_json_kv_str(json, "statement", hp_dict_statement(show->dict, stmt->statement).text);
-        hp_output_json_ms(json, "at_ms", stmt->t0_ns);
-        hp_output_json_ms(json, "execute_ms", stmt->exec_ns);
-        hp_output_json_ms(json, "fetch_ms", stmt->fetch_ns);
-        json_count(json, "rows", stmt->rows);
-        hp_json_kv_u64(json, "lane", stmt->lane);
-        if (stmt->node != HP_NODE_NONE) {
-            hp_json_kv_u64(json, "node", stmt->node);
-        }
-        hp_json_kv_bool(json, "error", stmt->flags & HP_STMT_ERROR);
-        hp_place_json(json, show->dict, stmt->site_sym, stmt->site_line, stmt->via_sym);
-        hp_json_object_end(json);
-    }
-    hp_json_array_end(json);
-}
-
-static void json_lanes(const struct show *show, struct hp_json *json)
-{
-    hp_json_key(json, "lanes");
-    hp_json_array_begin(json);
-    for (uint32_t i = 0; i < show->record.lane_count; i++) {
-        const struct hp_lane *lane = &show->record.lanes[i];
-        hp_json_object_begin(json);
-        hp_json_kv_u64(json, "lane", i);
-        hp_json_kv_cstr(json, "kind", hp_timeline_lane_kind(lane->kind));
-        if (i != 0) {
-            hp_json_kv_u64(json, "parent", lane->parent);
-        }
-        hp_output_json_ms(json, "start_ms", lane->start_ns);
-        hp_output_json_ms(json, "end_ms", lane->end_ns);
-        hp_output_json_ms(json, "cpu_ms", lane->cpu_ns);
-        hp_output_json_ms(json, "runqueue_ms", lane->runqueue_ns);
-        hp_place_json(json, show->dict, lane->site_sym, lane->site_line, lane->via_sym);
-        hp_json_object_end(json);
-    }
-    hp_json_array_end(json);
-}
-
-static void json_edges(const struct show *show, struct hp_json *json)
-{
-    static const char *const kinds[] = {"spawn", "join", "wake", "submit", "result"};
-    hp_json_key(json, "edges");
-    hp_json_array_begin(json);
-    for (uint32_t i = 0; i < show->record.edge_count; i++) {
-        const struct hp_edge *edge = &show->record.edges[i];
-        hp_json_object_begin(json);
-        hp_json_kv_cstr(json, "kind",
-                        edge->kind < sizeof kinds / sizeof kinds[0] ? kinds[edge->kind] : "unknown");
-        hp_json_kv_u64(json, "lane", edge->lane);
-        if (edge->other != HP_NODE_NONE) {
-            hp_json_kv_u64(json, "other", edge->other);
-        }
-        hp_output_json_ms(json, "from_ms", edge->t0_ns);
-        hp_output_json_ms(json, "to_ms", edge->t1_ns);
-        hp_place_json(json, show->dict, edge->site_sym, edge->site_line, 0);
-        hp_json_object_end(json);
-    }
-    hp_json_array_end(json);
-}
-
 static int put_json(const struct show *show, struct hp_buf *out)
 {
     struct hp_json json;
     hp_json_init(&json, out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
-    hp_show_request_json(&json, show->dict, &show->record.req);
-    json_groups(show, &json);
-    json_executions(show, &json);
-    json_lanes(show, &json);
-    json_edges(show, &json);
-    hp_show_waits_json(&json, show->dict, &show->record);
-    hp_show_notes_json(&json, show->dict, &show->record);
+    hp_requestjson_fields(&json, show->dict, &show->record.req);
+    hp_requestjson_detail(&json, show->dict, &show->record);
+    hp_waitsjson_members(&json, show->dict, &show->record);
+    hp_notesjson_members(&json, show->dict, &show->record);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {
-        hp_calltree_json(show->tree, show->dict, HP_UNIT_TIME, &json);
+        hp_treejson_nodes(show->tree, show->dict, HP_UNIT_TIME, &json);
     } else {
         hp_json_null(&json);
     }
@@ -358,7 +265,7 @@ static int put_timeline(const struct show *show, struct hp_arena *arena, struct 
         hp_json_init(&json, out, true);
         hp_json_object_begin(&json);
         hp_json_kv_u64(&json, "schema", 1);
-        hp_show_request_json(&json, show->dict, &show->record.req);
+        hp_requestjson_fields(&json, show->dict, &show->record.req);
         hp_lanes_json(&json, &timeline, &show->record, show->dict);
         hp_json_object_end(&json);
         return hp_output_json_end(&json, out);

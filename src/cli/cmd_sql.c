@@ -10,6 +10,7 @@
 #include "cli/quantity.h"
 #include "cli/reading.h"
 #include "cli/table.h"
+#include "format/member.h"
 
 #define STATEMENT_CUT 200
 
@@ -68,11 +69,8 @@ static int compare_rows(const void *a, const void *b)
 
 static int put_json(const struct hp_dict *dict, const struct rows *rows, struct hp_buf *out)
 {
-    static const char *const engines[] = {"unknown", "sqlite", "mysql", "mariadb", "postgresql", "other"};
     struct hp_json json;
-    struct hp_buf name;
     hp_json_init(&json, out, true);
-    hp_buf_init(&name, 1 << 16);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
     hp_json_key(&json, "statements");
@@ -80,29 +78,24 @@ static int put_json(const struct hp_dict *dict, const struct rows *rows, struct 
     for (size_t i = 0; i < rows->count; i++) {
         const struct hp_statement_row *row = &rows->list[i];
         struct hp_statement statement = hp_dict_statement(dict, row->statement);
-        hp_buf_reset(&name);
-        hp_reading_put_route(&name, dict, row->route);
         hp_json_object_begin(&json);
         hp_json_kv_str(&json, "statement", statement.text);
-        hp_json_kv_cstr(&json, "engine",
-                        statement.engine < sizeof engines / sizeof engines[0] ? engines[statement.engine]
-                                                                              : "unknown");
-        hp_json_kv_str(&json, "route", hp_buf_str(&name));
+        hp_json_kv_cstr(&json, "engine", hp_member_engine(statement.engine));
+        hp_member_route(&json, "route", dict, row->route);
         hp_json_kv_u64(&json, "executions", row->executions);
         hp_json_kv_u64(&json, "requests", row->requests);
-        hp_output_json_ms(&json, "total_ms", row->total_ns);
-        hp_output_json_ms(&json, "fetch_ms", row->fetch_ns);
-        hp_output_json_ms(&json, "max_ms", row->max_ns);
+        hp_member_ms(&json, "total_ms", row->total_ns);
+        hp_member_ms(&json, "fetch_ms", row->fetch_ns);
+        hp_member_ms(&json, "max_ms", row->max_ns);
         if (row->rows != HP_ABSENT) {
             hp_json_kv_u64(&json, "rows", row->rows);
         }
         hp_json_kv_u64(&json, "errors", row->errors);
-        hp_place_json(&json, dict, row->site_sym, row->site_line, 0);
+        hp_member_place(&json, dict, row->site_sym, row->site_line, 0);
         hp_json_object_end(&json);
     }
     hp_json_array_end(&json);
     hp_json_object_end(&json);
-    hp_buf_fini(&name);
     return hp_output_json_end(&json, out);
 }
 

@@ -5,6 +5,7 @@
 #include "cli/load.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
+#include "format/treejson.h"
 
 static const char help[] = "hotplate tree [INPUT] [--threshold 1%] [--unfold] [--raw]\n"
                            "\n"
@@ -25,7 +26,7 @@ static int put_json(const struct hp_profile *profile, struct hp_buf *out)
     }
     hp_json_kv_cstr(&json, "unit", hp_profile_unit_name(profile->unit));
     hp_json_key(&json, "nodes");
-    hp_calltree_json(profile->tree, profile->dict, profile->unit, &json);
+    hp_treejson_nodes(profile->tree, profile->dict, profile->unit, &json);
     hp_json_object_end(&json);
     return hp_output_json_end(&json, out);
 }

@@ -124,13 +124,6 @@ char *hp_output_moment(char text[24], uint64_t wall_ns)
     return text;
 }
 
-void hp_output_json_ms(struct hp_json *json, const char *key, uint64_t ns)
-{
-    if (ns != HP_ABSENT) {
-        hp_json_kv_double(json, key, (double)ns / 1e6);
-    }
-}
-
 int hp_output_json_end(struct hp_json *json, struct hp_buf *out)
 {
     hp_err err = hp_json_finish(json);

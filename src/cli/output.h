@@ -43,9 +43,6 @@ void hp_output_note(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* A moment as local time, "2026-01-31 14:30:05", into the caller's 24 bytes. */
 char *hp_output_moment(char text[24], uint64_t wall_ns);
 
-/* Milliseconds of nanoseconds as a JSON member; HP_ABSENT leaves it out. */
-void hp_output_json_ms(struct hp_json *json, const char *key, uint64_t ns);
-
 /* End a JSON document: a line end, and the writer's error if it made one. Returns an exit code. */
 int hp_output_json_end(struct hp_json *json, struct hp_buf *out);
 

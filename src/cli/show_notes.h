@@ -2,16 +2,12 @@
 #ifndef HP_SHOW_NOTES_H
 #define HP_SHOW_NOTES_H
 
-#include "base/json.h"
+#include "base/buf.h"
 #include "model/dict.h"
 #include "model/record.h"
 
 /* Append headings and tables; nothing for what the request has not. Fails: HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_show_notes_text(struct hp_buf *out, const struct hp_dict *dict,
                                    const struct hp_record *record);
-
-/* Members alloc_bytes, alloc_blocks, kept_blocks, rss_growth_bytes, gc, templates, logs, exceptions, headers, config, not_kept. What was not recorded is
- * left out; lists are there, if empty, from level monitor on. */
-void hp_show_notes_json(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record);
 
 #endif

@@ -17,6 +17,14 @@ uint64_t hp__scope_to(const struct hp_scope *scope)
 
 /* ---- rows of a scope ---- */
 
+/* Whether the rows in memory answer for [from, to). A thinned selection holds too few of a part. */
+static bool covers(const struct hp__scan *scan, uint64_t from_ns, uint64_t to_ns)
+{
+    bool same = scan->from_ns == from_ns && scan->to_ns == to_ns;
+    bool wider = scan->from_ns <= from_ns && scan->to_ns >= to_ns && scan->keep_mask == 0;
+    return scan->loaded && (same || wider);
+}
+
 static hp_err load(struct hp_store *store, const struct hp_scope *scope, struct hp__stamp *stamp,
                    struct hp_errinfo *info)
 {
@@ -26,16 +34,16 @@ static hp_err load(struct hp_store *store, const struct hp_scope *scope, struct 
     if (err != HP_OK) {
         return err;
     }
-    bool same = scan->loaded && scan->from_ns == scope->from_ns && scan->to_ns == to_ns &&
-                scan->generation == stamp->generation && scan->last_row <= stamp->last_row;
-    if (same && scan->last_row == stamp->last_row) {
+    if (!covers(scan, scope->from_ns, to_ns) || scan->generation != stamp->generation ||
+        scan->last_row > stamp->last_row) {
+        hp__scan_clear(scan);
+        scan->from_ns = scope->from_ns;
+        scan->to_ns = to_ns;
+    } else if (scan->last_row == stamp->last_row) {
         return HP_OK;
     }
-    if (!same) {
-        hp__scan_clear(scan);
-    }
     scan->loaded = false;
-    err = store->ops->scan(store, scope->from_ns, to_ns, scan->last_row, hp__scan_add, scan, info);
+    err = store->ops->scan(store, scan->from_ns, scan->to_ns, scan->last_row, hp__scan_add, scan, info);
     if (err == HP_OK && scan->err != HP_OK) {
         err = hp__read_no_memory(info);
     }
@@ -44,8 +52,6 @@ static hp_err load(struct hp_store *store, const struct hp_scope *scope, struct 
         return err;
     }
     scan->loaded = true;
-    scan->from_ns = scope->from_ns;
-    scan->to_ns = to_ns;
     scan->generation = stamp->generation;
     scan->last_row = stamp->last_row;
     return HP_OK;
@@ -94,9 +100,24 @@ bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revisi
     return (!filter->by_revision || revision == filter->revision) && wants_route(filter, route);
 }
 
-static bool filtered(void *ctx, const struct hp__row *row)
+bool hp__scope_is_brushed(const struct hp_scope *scope)
+{
+    return scope->min_ns != 0 || scope->max_ns != 0 || scope->levels != 0;
+}
+
+static bool in_range(const struct hp_scope *scope, const struct hp_narrow_row *row)
+{
+    return row->start_ns >= scope->from_ns && (scope->to_ns == 0 || row->start_ns < scope->to_ns) &&
+           row->duration_ns >= scope->min_ns && (scope->max_ns == 0 || row->duration_ns < scope->max_ns) &&
+           (scope->levels == 0 || (scope->levels & (1u << row->level)) != 0);
+}
+
+static bool filtered(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp__filter *filter = ctx;
+    if (!in_range(filter->scope, row)) {
+        return true;
+    }
     if (!hp__filter_wants(filter, row->route, row->revision)) {
         return filter->err == HP_OK;
     }
@@ -104,7 +125,7 @@ static bool filtered(void *ctx, const struct hp__row *row)
 }
 
 /* Every row of the scope, oldest number first: from memory, or streamed when memory holds only some. `sampled`: some will do. */
-hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp__row_fn fn, void *ctx,
+hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                        struct hp_errinfo *info)
 {
     struct hp_store *store = filter->store;
@@ -124,7 +145,7 @@ hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp__row_fn fn, v
     return err;
 }
 
-bool hp__newest_keep(void *ctx, const struct hp__row *row)
+bool hp__newest_keep(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp__newest *newest = ctx;
     if (newest->row == 0 || row->start_ns >= newest->start_ns) {

@@ -15,7 +15,7 @@ struct hp__filter {
     uint32_t route_count;
     uint32_t route, revision; /* exact ids; route 0: any */
     bool by_revision;
-    hp__row_fn fn; /* of the pass that runs */
+    hp_narrow_fn fn; /* of the pass that runs */
     void *ctx;
     hp_err err; /* sticky: no memory */
 };
@@ -29,22 +29,25 @@ void hp__filter_fini(struct hp__filter *filter);
 
 /* Every row in scope, oldest number first: from memory, or streamed when memory holds only some of them; `sampled`: some will
  * do. `fn` must not ask the store. */
-HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp__row_fn fn, void *ctx,
+HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                                 struct hp_errinfo *info);
 
 /* Whether a route and a revision (ids of the handle's dictionary) are in scope. False with filter->err without memory. */
 bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revision);
 
-/* The row that started last (an hp__row_fn). */
+/* The row that started last (an hp_narrow_fn). */
 struct hp__newest {
     uint64_t start_ns, row;
     uint32_t revision;
 };
-bool hp__newest_keep(void *newest, const struct hp__row *row);
+bool hp__newest_keep(void *newest, const struct hp_narrow_row *row);
 
 /* End of a scope's range; the minutes [from, to) that lie wholly within it. */
 uint64_t hp__scope_to(const struct hp_scope *scope);
 void hp__scope_minutes(const struct hp_scope *scope, uint64_t *from, uint64_t *to);
+
+/* Whether it asks for durations or levels, which only rows know exactly. */
+bool hp__scope_is_brushed(const struct hp_scope *scope);
 
 hp_err hp__read_no_memory(struct hp_errinfo *info);
 

@@ -12,7 +12,7 @@
 #include "store/store_int.h"
 
 struct entry { /* one request */
-    struct hp__row row;
+    struct hp_narrow_row row;
     struct hp_request req;
     uint8_t *bytes; /* owned: encoded record; NULL once evicted */
     size_t n;
@@ -298,22 +298,22 @@ static hp_err translate(struct memory *m, struct hp_record *record)
     return m->map_err;
 }
 
-static struct hp__row narrow(const struct memory *m, const struct hp_record *record)
+static struct hp_narrow_row narrow(const struct memory *m, const struct hp_record *record)
 {
     const struct hp_request *req = &record->req;
-    struct hp__row row = {.row = m->next_row,
-                          .start_ns = req->start_wall_ns,
-                          .duration_ns = hp__duration_ns(req),
-                          .own_ns = req->own_ns,
-                          .cpu_ns = req->cpu_ns,
-                          .route = req->route,
-                          .revision = req->revision,
-                          .process = m->process,
-                          .flags = req->flags,
-                          .status = req->status,
-                          .level = req->level,
-                          .detailed =
-                              record->shape.n != 0 || record->stmt_count != 0 || record->group_count != 0};
+    struct hp_narrow_row row = {.row = m->next_row,
+                                .start_ns = req->start_wall_ns,
+                                .duration_ns = hp__duration_ns(req),
+                                .own_ns = req->own_ns,
+                                .cpu_ns = req->cpu_ns,
+                                .route = req->route,
+                                .revision = req->revision,
+                                .process = m->process,
+                                .flags = req->flags,
+                                .status = req->status,
+                                .level = req->level,
+                                .detailed = record->shape.n != 0 || record->stmt_count != 0 ||
+                                            record->group_count != 0};
     uint64_t statements;
     hp__record_sql(record, &statements, &row.sql_ns);
     row.statements = (uint32_t)statements;
@@ -482,6 +482,38 @@ static hp_err label(struct hp_store *store, struct hp_str name, uint32_t nth, st
     return HP_ENOTFOUND;
 }
 
+static hp_err labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
+                     struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = m->labels.count; i > 0 && most > 0; i--, most--) {
+        const struct label *one = AT(m->labels, struct label, i - 1);
+        struct hp_label out = {hp_str_make(one->name, one->n), one->from_ns, one->to_ns};
+        if (!fn(ctx, &out)) {
+            break;
+        }
+    }
+    return HP_OK;
+}
+
+static hp_err muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
+                    struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->findings.count && most > 0; i++) {
+        const struct finding *finding = AT(m->findings, struct finding, i);
+        if (finding->state.muted) {
+            most--;
+            if (!fn(ctx, &finding->state)) {
+                break;
+            }
+        }
+    }
+    return HP_OK;
+}
+
 static hp_err get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                           struct hp_errinfo *info)
 {
@@ -598,13 +630,13 @@ static hp_err stamp(struct hp_store *store, struct hp__stamp *out, struct hp_err
     return HP_OK;
 }
 
-static hp_err scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp__row_fn fn,
+static hp_err scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp_narrow_fn fn,
                    void *ctx, struct hp_errinfo *info)
 {
     struct memory *m = memory_of(store);
     (void)info;
     for (size_t i = 0; i < m->entries.count; i++) {
-        const struct hp__row *row = &AT(m->entries, struct entry, i)->row;
+        const struct hp_narrow_row *row = &AT(m->entries, struct entry, i)->row;
         if (row->row > after && row->start_ns >= from_ns && row->start_ns < to_ns && !fn(ctx, row)) {
             break;
         }
@@ -809,6 +841,8 @@ static const struct hp_store_ops ops = {
     .label_begin = label_begin,
     .label_end = label_end,
     .label = label,
+    .labels = labels,
+    .muted = muted,
     .get_finding = get_finding,
     .set_finding = set_finding,
     .get_setting = get_setting,

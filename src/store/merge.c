@@ -24,7 +24,7 @@ struct parts {
     uint64_t from_minute, to_minute; /* of rollups; nothing if equal */
     uint64_t detail_from_ns;
     struct hp_map stale; /* minutes within that must come from rows */
-    hp__row_fn fn;
+    hp_narrow_fn fn;
     void *ctx;
 };
 
@@ -44,7 +44,7 @@ static hp_err parts_init(struct parts *parts, struct hp__filter *filter, const s
     struct hp_store *store = filter->store;
     *parts = (struct parts){.filter = filter, .detail_from_ns = stamp->detail_from_ns};
     hp_map_init(&parts->stale, STALE_CAP);
-    if (store->ops->rollups == NULL) {
+    if (store->ops->rollups == NULL || hp__scope_is_brushed(filter->scope)) {
         return HP_OK;
     }
     hp__scope_minutes(filter->scope, &parts->from_minute, &parts->to_minute);
@@ -58,14 +58,14 @@ static bool from_rollup(const struct parts *parts, uint64_t minute)
            !hp_map_get(&parts->stale, minute, &stale);
 }
 
-static bool pass_part(void *ctx, const struct hp__row *row)
+static bool pass_part(void *ctx, const struct hp_narrow_row *row)
 {
     struct parts *parts = ctx;
     return from_rollup(parts, row->start_ns / HP_MINUTE_NS) || parts->fn(parts->ctx, row);
 }
 
 /* The rows that no rollup answers for. */
-static hp_err each_part_row(struct parts *parts, hp__row_fn fn, void *ctx, struct hp_errinfo *info)
+static hp_err each_part_row(struct parts *parts, hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
 {
     const struct hp_scope *scope = parts->filter->scope;
     bool none = parts->to_minute > parts->from_minute && hp_map_count(&parts->stale) == 0 &&
@@ -126,7 +126,7 @@ static hp_err merge_rollup(void *ctx, const struct hp__rollup *rollup)
     return filter->store->ops->rollup_trees(filter->store, rollup->id, merge_rollup_tree, merge, merge->info);
 }
 
-static bool merge_row(void *ctx, const struct hp__row *row)
+static bool merge_row(void *ctx, const struct hp_narrow_row *row)
 {
     struct merge *merge = ctx;
     struct hp_store *store = merge->parts.filter->store;
@@ -246,7 +246,7 @@ static hp_err add_rollup_statements(void *ctx, const struct hp__rollup *rollup)
     return HP_OK;
 }
 
-static bool add_row_statements(void *ctx, const struct hp__row *source)
+static bool add_row_statements(void *ctx, const struct hp_narrow_row *source)
 {
     struct statements *all = ctx;
     struct hp_store *store = all->parts.filter->store;

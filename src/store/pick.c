@@ -12,14 +12,15 @@
 
 /* The `limit` first rows of an order: a heap whose root is the last of them. */
 struct top {
-    struct hp__row *heap;
+    struct hp_narrow_row *heap;
     size_t count, limit, capacity;
     enum hp_request_sort sort;
     hp_err err;
 };
 
 /* Whether `a` comes before `b` in what is handed out. */
-static bool comes_first(enum hp_request_sort sort, const struct hp__row *a, const struct hp__row *b)
+static bool comes_first(enum hp_request_sort sort, const struct hp_narrow_row *a,
+                        const struct hp_narrow_row *b)
 {
     uint64_t x = sort == HP_SORT_NEWEST ? a->start_ns : a->duration_ns;
     uint64_t y = sort == HP_SORT_NEWEST ? b->start_ns : b->duration_ns;
@@ -38,7 +39,7 @@ static void sink(struct top *top, size_t at)
         if (last == at) {
             return;
         }
-        struct hp__row held = top->heap[at];
+        struct hp_narrow_row held = top->heap[at];
         top->heap[at] = top->heap[last];
         top->heap[last] = held;
         at = last;
@@ -48,20 +49,20 @@ static void sink(struct top *top, size_t at)
 static void rise(struct top *top, size_t at)
 {
     while (at != 0 && comes_first(top->sort, &top->heap[(at - 1) / 2], &top->heap[at])) {
-        struct hp__row held = top->heap[at];
+        struct hp_narrow_row held = top->heap[at];
         top->heap[at] = top->heap[(at - 1) / 2];
         top->heap[(at - 1) / 2] = held;
         at = (at - 1) / 2;
     }
 }
 
-static bool offer(void *ctx, const struct hp__row *row)
+static bool offer(void *ctx, const struct hp_narrow_row *row)
 {
     struct top *top = ctx;
     if (top->count < top->limit) {
         if (top->count == top->capacity) {
             size_t capacity = top->capacity == 0 ? 64 : top->capacity * 2;
-            struct hp__row *heap = hp_realloc(top->heap, capacity * sizeof *heap);
+            struct hp_narrow_row *heap = hp_realloc(top->heap, capacity * sizeof *heap);
             if (heap == NULL) {
                 top->err = HP_ENOMEM;
                 return false;
@@ -83,7 +84,7 @@ static void sort_top(struct top *top)
 {
     size_t count = top->count;
     while (top->count > 1) {
-        struct hp__row held = top->heap[0];
+        struct hp_narrow_row held = top->heap[0];
         top->heap[0] = top->heap[--top->count];
         top->heap[top->count] = held;
         sink(top, 0);
@@ -133,6 +134,50 @@ hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_a
     return err;
 }
 
+hp_err hp_store_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn, void *ctx,
+                     struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, false, fn, ctx, info);
+    }
+    hp__filter_fini(&filter);
+    return err;
+}
+
+hp_err hp_store_row(struct hp_store *store, uint64_t row, struct hp_request_row *out, struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->request(store, row, out, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
+hp_err hp_store_row_record(struct hp_store *store, uint64_t row, struct hp_arena *arena,
+                           struct hp_record *record, struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->record(store, row, arena, record, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
+hp_err hp_store_find(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->find(store, request_id, row, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
 /* ---- samples and durations ---- */
 
 struct picks {
@@ -143,7 +188,7 @@ struct picks {
     hp_err err;
 };
 
-static bool pick(void *ctx, const struct hp__row *row)
+static bool pick(void *ctx, const struct hp_narrow_row *row)
 {
     struct picks *picks = ctx;
     if (picks->detailed && !(row->detailed && row->row >= picks->detail_from)) {
@@ -217,7 +262,7 @@ struct moments {
     hp_err err;
 };
 
-static bool note(void *ctx, const struct hp__row *row)
+static bool note(void *ctx, const struct hp_narrow_row *row)
 {
     struct moments *all = ctx;
     if (all->count == all->capacity) {

@@ -32,7 +32,7 @@ hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *s
 
 /* ---- completeness ---- */
 
-static bool count_row(void *ctx, const struct hp__row *row)
+static bool count_row(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp_complete *out = ctx;
     out->recorded++;
@@ -115,7 +115,7 @@ static struct route_sum *sum_of(struct route_sums *sums, uint32_t route)
     return sums->err == HP_OK ? sum : NULL;
 }
 
-static bool sum_row(void *ctx, const struct hp__row *row)
+static bool sum_row(void *ctx, const struct hp_narrow_row *row)
 {
     struct route_sums *sums = ctx;
     uint64_t minute = row->start_ns / HP_MINUTE_NS;
@@ -127,7 +127,7 @@ static bool sum_row(void *ctx, const struct hp__row *row)
         return false;
     }
     sum->row.requests++;
-    sum->row.errors += hp__row_failed(row->status, row->flags);
+    sum->row.errors += hp_store_failed(row->status, row->flags);
     sum->row.total_ns += row->duration_ns;
     sum->row.own_ns += row->own_ns;
     sum->row.statements += row->statements;
@@ -141,7 +141,7 @@ static bool sum_row(void *ctx, const struct hp__row *row)
     return true;
 }
 
-static bool put_duration(void *ctx, const struct hp__row *row)
+static bool put_duration(void *ctx, const struct hp_narrow_row *row)
 {
     struct route_sums *sums = ctx;
     struct route_sum *sum = &sums->list[row->route];
@@ -245,7 +245,7 @@ hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_
     if (err != HP_OK) {
         goto done;
     }
-    if (store->scan.keep_mask != 0 && store->ops->rollups != NULL) {
+    if (store->scan.keep_mask != 0 && store->ops->rollups != NULL && !hp__scope_is_brushed(scope)) {
         err = sketch_routes(&sums, info);
     } else {
         err = hp__filter_rows(&filter, false, sum_row, &sums, info);
@@ -282,7 +282,7 @@ struct processes {
     hp_err err;
 };
 
-static bool see_process(void *ctx, const struct hp__row *row)
+static bool see_process(void *ctx, const struct hp_narrow_row *row)
 {
     struct processes *all = ctx;
     if (row->process != all->last) {
@@ -314,8 +314,8 @@ static struct hp_str cut_line(struct hp_str text, uint32_t number)
     return hp_str_make(NULL, 0);
 }
 
-hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
-                            uint32_t line, struct hp_str *text, struct hp_errinfo *info)
+hp_err hp_store_source(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
+                       struct hp_str *text, struct hp_errinfo *info)
 {
     struct hp__filter filter;
     struct hp__stamp stamp;
@@ -333,9 +333,20 @@ hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope
         err = store->ops->source(store, file, was_seen, &processes, &whole, info);
     }
     if (err == HP_OK) {
-        *text = cut_line(whole, line);
+        *text = whole;
     }
     hp_map_fini(&processes.seen);
     hp__filter_fini(&filter);
+    return err;
+}
+
+hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
+                            uint32_t line, struct hp_str *text, struct hp_errinfo *info)
+{
+    struct hp_str whole = {0};
+    hp_err err = hp_store_source(store, scope, file, &whole, info);
+    if (err == HP_OK) {
+        *text = cut_line(whole, line);
+    }
     return err;
 }

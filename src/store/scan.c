@@ -32,7 +32,7 @@ static bool grow(struct hp__scan *scan)
     if (capacity > scan->cap) {
         capacity = scan->cap;
     }
-    struct hp__row *rows = hp_realloc(scan->rows, capacity * sizeof *rows);
+    struct hp_narrow_row *rows = hp_realloc(scan->rows, capacity * sizeof *rows);
     if (rows == NULL) {
         scan->err = HP_ENOMEM;
         return false;
@@ -62,7 +62,7 @@ void hp__scan_clear(struct hp__scan *scan)
     scan->err = HP_OK;
 }
 
-bool hp__scan_add(void *ctx, const struct hp__row *row)
+bool hp__scan_add(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp__scan *scan = ctx;
     if (scan->count >= scan->cap) {

@@ -15,22 +15,12 @@
 #include <stdint.h>
 
 #include "hotplate/err.h"
+#include "store/store.h"
 
 #define HP_SCAN_CAP 262144u
 
-struct hp__row { /* route and revision are ids of the handle's dictionary */
-    uint64_t row, start_ns, duration_ns, cpu_ns /* or HP_ABSENT */, own_ns, sql_ns;
-    uint32_t route, revision, process, statements, flags;
-    uint16_t status;
-    uint8_t level;
-    bool detailed; /* has a detail of its own */
-};
-
-/* Return false to stop early. */
-typedef bool (*hp__row_fn)(void *ctx, const struct hp__row *row);
-
 struct hp__scan {
-    struct hp__row *rows; /* owned, ascending by number */
+    struct hp_narrow_row *rows; /* owned, ascending by number */
     size_t count, capacity, cap;
     uint32_t keep_mask; /* rows whose hash has none of these bits are kept; not 0: thinned */
     bool loaded;
@@ -45,7 +35,7 @@ void hp__scan_fini(struct hp__scan *scan);
 /* Forget all rows, keep the memory. */
 void hp__scan_clear(struct hp__scan *scan);
 
-/* Add a row (an hp__row_fn; ctx is the scan). False, with `err` set, without memory. */
-bool hp__scan_add(void *scan, const struct hp__row *row);
+/* Add a row (an hp_narrow_fn; ctx is the scan). False, with `err` set, without memory. */
+bool hp__scan_add(void *scan, const struct hp_narrow_row *row);
 
 #endif

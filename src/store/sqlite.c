@@ -11,14 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/sqlite_int.h"
 
-#define BUF_MAX    HP_STORE_RECORD_BYTES
-#define URI_MAX    4096
-#define WAL_PAGES  1000u
-#define WAL_LEAST  64u
-#define PAGE_BYTES 4096u
+#define BUF_MAX         HP_STORE_RECORD_BYTES
+#define URI_MAX         4096
+#define WAL_PAGES       1000u
+#define WAL_LEAST       64u
+#define PAGE_BYTES      4096u
+#define STEPS_UNWATCHED 4000 /* between two looks at the deadline: well under a millisecond */
 
 /* ---- failures ---- */
 
@@ -60,6 +62,8 @@ hp_err hp__sqlite_fail(struct hp_sqlite *s, int rc, struct hp_errinfo *info)
     case SQLITE_NOTADB:
         return hp_err_set(info, HP_EFOREIGN, 0, "%s is not a Hotplate store: choose another --store",
                           s->path);
+    case SQLITE_INTERRUPT:
+        return hp_err_set(info, HP_ETIMEOUT, 0, "the question took too long: ask for a shorter time");
     case SQLITE_NOMEM:
         return hp_err_set(info, HP_ENOMEM, 0, "out of memory while using %s", s->path);
     case SQLITE_IOERR:
@@ -217,6 +221,21 @@ uint64_t hp__sqlite_step_count(const struct hp_store *store)
     return count;
 }
 
+/* ---- deadline ---- */
+
+static int is_late(void *ctx)
+{
+    const struct hp_sqlite *s = ctx;
+    return hp_clock_mono_ns() >= s->deadline_ns;
+}
+
+static void set_deadline(struct hp_store *store, uint64_t mono_ns)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    s->deadline_ns = mono_ns;
+    sqlite3_progress_handler(s->db, STEPS_UNWATCHED, mono_ns != 0 ? is_late : NULL, s);
+}
+
 /* ---- close ---- */
 
 static void free_handle(struct hp_sqlite *s)
@@ -273,6 +292,9 @@ static const struct hp_store_ops ops = {
     .label_begin = hp__sqlite_label_begin,
     .label_end = hp__sqlite_label_end,
     .label = hp__sqlite_label,
+    .labels = hp__sqlite_labels,
+    .muted = hp__sqlite_muted,
+    .deadline = set_deadline,
     .get_finding = hp__sqlite_get_finding,
     .set_finding = hp__sqlite_set_finding,
     .get_setting = hp__sqlite_get_setting,

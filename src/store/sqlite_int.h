@@ -40,6 +40,7 @@ struct hp_sqlite {
     uint32_t busy_ms;
     uint32_t page_bytes;
     bool immutable;
+    uint64_t deadline_ns; /* of CLOCK_MONOTONIC; 0: none */
 
     /* writing: words */
     const struct hp_dict *from; /* the writer's dictionary */
@@ -176,6 +177,10 @@ hp_err hp__sqlite_label_end(struct hp_store *store, struct hp_str name, uint64_t
                             struct hp_errinfo *info);
 hp_err hp__sqlite_label(struct hp_store *store, struct hp_str name, uint32_t nth, struct hp_label *label,
                         struct hp_errinfo *info);
+hp_err hp__sqlite_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
+                         struct hp_errinfo *info);
+hp_err hp__sqlite_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
+                        struct hp_errinfo *info);
 hp_err hp__sqlite_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                               struct hp_errinfo *info);
 hp_err hp__sqlite_set_finding(struct hp_store *store, const struct hp_finding_state *state,
@@ -189,7 +194,7 @@ hp_err hp__sqlite_read_begin(struct hp_store *store, struct hp_errinfo *info);
 void hp__sqlite_read_end(struct hp_store *store);
 hp_err hp__sqlite_stamp(struct hp_store *store, struct hp__stamp *out, struct hp_errinfo *info);
 hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after,
-                       hp__row_fn fn, void *ctx, struct hp_errinfo *info);
+                       hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
 hp_err hp__sqlite_find(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
 hp_err hp__sqlite_request(struct hp_store *store, uint64_t row, struct hp_request_row *out,
                           struct hp_errinfo *info);

@@ -66,7 +66,58 @@ hp_err hp__sqlite_label(struct hp_store *store, struct hp_str name, uint32_t nth
     return err == HP_OK && !found ? HP_ENOTFOUND : err;
 }
 
+hp_err hp__sqlite_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
+                         struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool more = false;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_LABELS, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, most);
+    do {
+        err = hp__sqlite_next(s, stmt, &more, info);
+        if (more) {
+            struct hp_label label = {.name = hp__sqlite_text(stmt, 0),
+                                     .from_ns = (uint64_t)sqlite3_column_int64(stmt, 1),
+                                     .to_ns = (uint64_t)sqlite3_column_int64(stmt, 2)};
+            more = fn(ctx, &label);
+        }
+    } while (err == HP_OK && more);
+    sqlite3_reset(stmt);
+    return err;
+}
+
 /* ---- finding states and settings ---- */
+
+hp_err hp__sqlite_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
+                        struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool more = false;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_MUTED, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, most);
+    do {
+        err = hp__sqlite_next(s, stmt, &more, info);
+        if (more) {
+            struct hp_finding_state state = {.id = (uint64_t)sqlite3_column_int64(stmt, 0),
+                                             .state = (uint8_t)sqlite3_column_int(stmt, 1),
+                                             .muted = true,
+                                             .first_ns = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                             .last_ns = (uint64_t)sqlite3_column_int64(stmt, 3),
+                                             .reason = hp__sqlite_text(stmt, 4)};
+            more = fn(ctx, &state);
+        }
+    } while (err == HP_OK && more);
+    sqlite3_reset(stmt);
+    return err;
+}
 
 hp_err hp__sqlite_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                               struct hp_errinfo *info)

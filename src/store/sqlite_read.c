@@ -81,28 +81,28 @@ static hp_err row_range(struct hp_sqlite *s, uint64_t from_ns, uint64_t to_ns, u
     return err;
 }
 
-static void read_row(struct hp_sqlite *s, sqlite3_stmt *stmt, struct hp__row *row)
+static void read_row(struct hp_sqlite *s, sqlite3_stmt *stmt, struct hp_narrow_row *row)
 {
     uint64_t wall_ns = column_u64(stmt, 2);
     uint64_t own_ns = column_u64(stmt, 3);
-    *row = (struct hp__row){.row = column_u64(stmt, 0),
-                            .start_ns = column_u64(stmt, 1),
-                            .duration_ns = wall_ns > own_ns ? wall_ns - own_ns : 0,
-                            .own_ns = own_ns,
-                            .cpu_ns = optional_u64(stmt, 4),
-                            .process = (uint32_t)column_u64(stmt, 5),
-                            .route = hp__sqlite_route_of_row(s, (uint32_t)column_u64(stmt, 6)),
-                            .revision = hp__sqlite_string_of_row(s, (uint32_t)column_u64(stmt, 7)),
-                            .status = (uint16_t)sqlite3_column_int(stmt, 8),
-                            .flags = (uint32_t)column_u64(stmt, 9),
-                            .level = (uint8_t)sqlite3_column_int(stmt, 10),
-                            .statements = (uint32_t)column_u64(stmt, 11),
-                            .sql_ns = column_u64(stmt, 12),
-                            .detailed = sqlite3_column_int(stmt, 13) != 0};
+    *row = (struct hp_narrow_row){.row = column_u64(stmt, 0),
+                                  .start_ns = column_u64(stmt, 1),
+                                  .duration_ns = wall_ns > own_ns ? wall_ns - own_ns : 0,
+                                  .own_ns = own_ns,
+                                  .cpu_ns = optional_u64(stmt, 4),
+                                  .process = (uint32_t)column_u64(stmt, 5),
+                                  .route = hp__sqlite_route_of_row(s, (uint32_t)column_u64(stmt, 6)),
+                                  .revision = hp__sqlite_string_of_row(s, (uint32_t)column_u64(stmt, 7)),
+                                  .status = (uint16_t)sqlite3_column_int(stmt, 8),
+                                  .flags = (uint32_t)column_u64(stmt, 9),
+                                  .level = (uint8_t)sqlite3_column_int(stmt, 10),
+                                  .statements = (uint32_t)column_u64(stmt, 11),
+                                  .sql_ns = column_u64(stmt, 12),
+                                  .detailed = sqlite3_column_int(stmt, 13) != 0};
 }
 
 hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after,
-                       hp__row_fn fn, void *ctx, struct hp_errinfo *info)
+                       hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
     sqlite3_stmt *stmt = NULL;
@@ -123,7 +123,7 @@ hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns,
     sqlite3_bind_int64(stmt, 3, (sqlite3_int64)from_ns);
     sqlite3_bind_int64(stmt, 4, (sqlite3_int64)to_ns);
     while (err == HP_OK && more) {
-        struct hp__row row;
+        struct hp_narrow_row row;
         err = hp__sqlite_next(s, stmt, &more, info);
         if (err != HP_OK || !more) {
             break;

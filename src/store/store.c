@@ -218,6 +218,35 @@ hp_err hp_store_label(struct hp_store *store, struct hp_str name, struct hp_labe
     return err;
 }
 
+hp_err hp_store_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
+                       struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->labels(store, most, fn, ctx, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
+hp_err hp_store_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
+                      struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->muted(store, most, fn, ctx, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
+void hp_store_deadline(struct hp_store *store, uint64_t mono_ns)
+{
+    if (store->ops->deadline != NULL) {
+        store->ops->deadline(store, mono_ns);
+    }
+}
+
 hp_err hp_store_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                             struct hp_errinfo *info)
 {

@@ -102,6 +102,11 @@ HP_CHECK hp_err hp_store_label_end(struct hp_store *store, struct hp_str name, u
 HP_CHECK hp_err hp_store_label(struct hp_store *store, struct hp_str name, struct hp_label *label,
                                struct hp_errinfo *info);
 
+/* The newest stretches, newest first, at most `most`; names are borrowed for the call. */
+typedef bool (*hp_label_fn)(void *ctx, const struct hp_label *label);
+HP_CHECK hp_err hp_store_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
+                                struct hp_errinfo *info);
+
 /* ---- reading ---- */
 
 struct hp_scope {            /* all fields optional: zero is everything */
@@ -110,6 +115,8 @@ struct hp_scope {            /* all fields optional: zero is everything */
     struct hp_str route;     /* "GET /x", rule alone, or endpoint */
     bool newest_revision;    /* only the revision of the newest request */
     bool calibrated;         /* hp_store_merged: take the tracer's own cost out, process by process */
+    uint64_t min_ns, max_ns; /* duration (wall − own) in [min, max); max 0: open */
+    uint8_t levels;          /* bits 1 << enum hp_level; 0: all */
 };
 
 /* requests = recorded + sampled_out + dropped + lost; recorded: rows in scope; dropped: ring, store and memory (dropped_tree lost only their
@@ -135,6 +142,28 @@ struct hp_request_row {
     uint64_t statements, sql_ns;
 };
 
+/* What is known of a request without reading its row: what selections and sums are made of. */
+struct hp_narrow_row {
+    uint64_t row, start_ns, duration_ns, cpu_ns /* or HP_ABSENT */, own_ns, sql_ns;
+    uint32_t route, revision; /* ids in hp_store_dict() */
+    uint32_t process;         /* number of the process in the store */
+    uint32_t statements, flags;
+    uint16_t status;
+    uint8_t level;
+    bool detailed; /* has a detail of its own */
+};
+/* Return false to stop early. */
+typedef bool (*hp_narrow_fn)(void *ctx, const struct hp_narrow_row *row);
+
+/* Whether a request counts as an error. */
+static inline bool hp_store_failed(uint32_t status, uint32_t flags)
+{
+    return status >= 500 || (flags & HP_REQ_EXCEPTION) != 0;
+}
+
+/* Let no question take longer than until this moment of CLOCK_MONOTONIC; 0: no limit. Such a one fails with HP_ETIMEOUT. */
+void hp_store_deadline(struct hp_store *store, uint64_t mono_ns);
+
 /* The words of everything this handle returned; grows as rows are read. Borrowed. */
 const struct hp_dict *hp_store_dict(const struct hp_store *store);
 /* Revision text of the newest request in scope (empty if none). */
@@ -154,6 +183,18 @@ typedef bool (*hp_request_fn)(void *ctx, const struct hp_request_row *row);
 HP_CHECK hp_err hp_store_requests(struct hp_store *store, const struct hp_scope *scope,
                                   enum hp_request_sort sort, uint32_t limit, hp_request_fn fn, void *ctx,
                                   struct hp_errinfo *info);
+
+/* Every request in scope, in the order in which they were stored. `fn` must not ask the store: remember the numbers of rows. */
+HP_CHECK hp_err hp_store_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn,
+                              void *ctx, struct hp_errinfo *info);
+/* The columns of a row by its number; and everything, as hp_store_request. HP_ENOTFOUND: evicted meanwhile. */
+HP_CHECK hp_err hp_store_row(struct hp_store *store, uint64_t row, struct hp_request_row *out,
+                             struct hp_errinfo *info);
+HP_CHECK hp_err hp_store_row_record(struct hp_store *store, uint64_t row, struct hp_arena *arena,
+                                    struct hp_record *record, struct hp_errinfo *info);
+/* The number of the row that holds a request. HP_ENOTFOUND. */
+HP_CHECK hp_err hp_store_find(struct hp_store *store, uint64_t request_id, uint64_t *row,
+                              struct hp_errinfo *info);
 
 /* One request with all its detail, by id. Arrays from `arena`; shape/values too, relative to hp_store_dict(). HP_ENOTFOUND. */
 HP_CHECK hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_arena *arena,
@@ -189,6 +230,10 @@ HP_CHECK hp_err hp_store_statements(struct hp_store *store, const struct hp_scop
 HP_CHECK hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
                                      uint32_t line, struct hp_str *text, struct hp_errinfo *info);
 
+/* The whole file likewise; empty if it was not recorded. */
+HP_CHECK hp_err hp_store_source(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
+                                struct hp_str *text, struct hp_errinfo *info);
+
 /* Gauges of all processes taken in [from, to) (to 0: open), oldest first. */
 typedef bool (*hp_gauge_fn)(void *ctx, const struct hp_gauge *gauge);
 HP_CHECK hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn,
@@ -208,6 +253,10 @@ HP_CHECK hp_err hp_store_get_finding(struct hp_store *store, uint64_t id, struct
                                      struct hp_errinfo *info); /* HP_ENOTFOUND */
 HP_CHECK hp_err hp_store_set_finding(struct hp_store *store, const struct hp_finding_state *state,
                                      struct hp_errinfo *info);
+/* Findings that people have muted, at most `most`; texts are borrowed for the call. */
+typedef bool (*hp_finding_fn)(void *ctx, const struct hp_finding_state *state);
+HP_CHECK hp_err hp_store_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
+                               struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
                                      struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,

@@ -71,6 +71,10 @@ struct hp_store_ops {
     /* The stretch of exactly this name, 0 the newest; `label->name` is left alone. */
     hp_err (*label)(struct hp_store *store, struct hp_str name, uint32_t nth, struct hp_label *label,
                     struct hp_errinfo *info);
+    hp_err (*labels)(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
+                     struct hp_errinfo *info);
+    hp_err (*muted)(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
+                    struct hp_errinfo *info);
     hp_err (*get_finding)(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                           struct hp_errinfo *info);
     hp_err (*set_finding)(struct hp_store *store, const struct hp_finding_state *state,
@@ -85,7 +89,7 @@ struct hp_store_ops {
     void (*read_end)(struct hp_store *store);
     hp_err (*stamp)(struct hp_store *store, struct hp__stamp *out, struct hp_errinfo *info);
     /* Rows that start in [from, to) and whose number is above `after`, ascending by number. */
-    hp_err (*scan)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp__row_fn fn,
+    hp_err (*scan)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp_narrow_fn fn,
                    void *ctx, struct hp_errinfo *info);
     hp_err (*find)(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
     /* The columns of a row; and its record with all detail that is left, memory from `arena`. */
@@ -102,6 +106,7 @@ struct hp_store_ops {
                       void *ctx, struct hp_errinfo *info);
     hp_err (*rollup_trees)(struct hp_store *store, uint64_t rollup, hp__rollup_tree_fn fn, void *ctx,
                            struct hp_errinfo *info);
+    void (*deadline)(struct hp_store *store, uint64_t mono_ns); /* optional */
     /* Text of `file` as the newest of the wanted processes had it; empty if none. Borrowed until the next call. */
     hp_err (*source)(struct hp_store *store, struct hp_str file, bool (*wanted)(void *ctx, uint32_t process),
                      void *ctx, struct hp_str *text, struct hp_errinfo *info);
@@ -128,12 +133,6 @@ HP_CHECK hp_err hp__sqlite_open(const struct hp_store_config *config, struct hp_
 void hp__sqlite_limit_pages(struct hp_store *store, uint32_t pages);
 /* Test hook: steps that SQLite's virtual machine has taken for the handle: what a question costs, whatever the machine does. */
 uint64_t hp__sqlite_step_count(const struct hp_store *store);
-
-/* Whether a request counts as an error. */
-static inline bool hp__row_failed(uint32_t status, uint32_t flags)
-{
-    return status >= 500 || (flags & HP_REQ_EXCEPTION) != 0;
-}
 
 /* Duration shown: wall without our own part. */
 static inline uint64_t hp__duration_ns(const struct hp_request *req)

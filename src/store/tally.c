@@ -199,7 +199,7 @@ void hp__tally_add(struct hp__tallies *all, struct hp__tally *tally, const struc
     bool covered = true;
     hp__record_sql(record, &statements, &sql_ns);
     tally->requests++;
-    tally->errors += hp__row_failed(req->status, req->flags);
+    tally->errors += hp_store_failed(req->status, req->flags);
     tally->total_ns += hp__duration_ns(req);
     tally->own_ns += req->own_ns;
     if (req->cpu_ns != HP_ABSENT) {

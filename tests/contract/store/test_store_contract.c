@@ -510,6 +510,77 @@ static void requests_come_newest_or_slowest_first(void **state)
     }
 }
 
+struct narrow {
+    uint64_t rows[8], durations[8];
+    unsigned count;
+};
+
+static bool keep_narrow(void *ctx, const struct hp_narrow_row *row)
+{
+    struct narrow *narrow = ctx;
+    narrow->rows[narrow->count] = row->row;
+    narrow->durations[narrow->count++] = row->duration_ns;
+    return narrow->count < 8;
+}
+
+static unsigned count_rows(struct world *world, const struct hp_scope *scope)
+{
+    struct narrow narrow = {.count = 0};
+    ok(world, hp_store_rows(world->r, scope, keep_narrow, &narrow, &world->info));
+    return narrow.count;
+}
+
+static void a_brush_takes_durations_within_it(void **state)
+{
+    struct world *world = *state;
+    struct hp_scope scope = {0};
+    struct narrow narrow = {.count = 0};
+    begin(world);
+    for (unsigned i = 1; i <= 4; i++) {
+        put_bare(world, i, T0 + i, 10 * i, 0);
+    }
+    commit(world);
+    assert_int_equal(count_rows(world, &scope), 4);
+    scope.min_ns = 15 * MS;
+    scope.max_ns = 35 * MS;
+    ok(world, hp_store_rows(world->r, &scope, keep_narrow, &narrow, &world->info));
+    assert_int_equal(narrow.count, 2);
+    scope.min_ns = narrow.durations[0]; /* within */
+    scope.max_ns = narrow.durations[1]; /* not within */
+    assert_int_equal(count_rows(world, &scope), 1);
+    struct hp_request_row row;
+    struct hp_record record;
+    ok(world, hp_store_row(world->r, narrow.rows[1], &row, &world->info));
+    assert_int_equal(row.req.id, 3);
+    ok(world, hp_store_row_record(world->r, narrow.rows[0], &world->arena, &record, &world->info));
+    assert_int_equal(record.req.id, 2);
+    uint64_t found = 0;
+    ok(world, hp_store_find(world->r, 3, &found, &world->info));
+    assert_int_equal(found, narrow.rows[1]);
+    assert_int_equal(hp_store_find(world->r, 99, &found, &world->info), HP_ENOTFOUND);
+    scope = (struct hp_scope){.levels = 1u << HP_LEVEL_TRACE};
+    assert_int_equal(count_rows(world, &scope), 0);
+}
+
+static void a_part_of_the_range_is_answered_from_memory(void **state)
+{
+    struct world *world = *state;
+    struct hp_scope all = {0}, part = {.from_ns = T0 + 2, .to_ns = T0 + 4};
+    begin(world);
+    for (unsigned i = 1; i <= 4; i++) {
+        put_bare(world, i, T0 + i, 10 * i, 0);
+    }
+    commit(world);
+    assert_int_equal(count_rows(world, &all), 4);
+    assert_int_equal(count_rows(world, &part), 2);
+    begin(world);
+    put_bare(world, 5, T0 + 3, 10, 0);
+    put_bare(world, 6, T0 + 9, 10, 0);
+    commit(world);
+    assert_int_equal(count_rows(world, &part), 3);
+    assert_int_equal(count_rows(world, &all), 6);
+}
+
 static void a_sample_is_spread_over_durations_and_repeats(void **state)
 {
     struct world *world = *state;
@@ -929,6 +1000,45 @@ static void the_newest_stretch_of_a_label_wins(void **state)
     assert_int_equal(hp_store_label_begin(world->w, HP_STR(""), 1, &world->info), HP_EINVAL);
 }
 
+static bool keep_name(void *ctx, const struct hp_label *label)
+{
+    char *names = ctx;
+    strncat(names, label->name.p, label->name.n);
+    strcat(names, label->to_ns == 0 ? "* " : " ");
+    return true;
+}
+
+static void labels_are_listed_newest_first(void **state)
+{
+    struct world *world = *state;
+    char names[64] = "", one[64] = "";
+    ok(world, hp_store_label_begin(world->w, HP_STR("before"), 100, &world->info));
+    ok(world, hp_store_label_end(world->w, HP_STR("before"), 200, &world->info));
+    ok(world, hp_store_label_begin(world->w, HP_STR("after"), 300, &world->info));
+    ok(world, hp_store_labels(world->r, 10, keep_name, names, &world->info));
+    assert_string_equal(names, "after* before ");
+    ok(world, hp_store_labels(world->r, 1, keep_name, one, &world->info));
+    assert_string_equal(one, "after* ");
+}
+
+static bool keep_reason(void *ctx, const struct hp_finding_state *state)
+{
+    strncat(ctx, state->reason.p, state->reason.n);
+    return true;
+}
+
+static void muted_findings_are_listed(void **state)
+{
+    struct world *world = *state;
+    char reasons[64] = "";
+    struct hp_finding_state loud = {1, HP_STATE_OPEN, false, 5, 9, HP_STR("loud")},
+                            quiet = {2, HP_STATE_OPEN, true, 5, 9, HP_STR("quiet")};
+    ok(world, hp_store_set_finding(world->w, &loud, &world->info));
+    ok(world, hp_store_set_finding(world->w, &quiet, &world->info));
+    ok(world, hp_store_muted(world->r, 10, keep_reason, reasons, &world->info));
+    assert_string_equal(reasons, "quiet");
+}
+
 static void findings_and_settings_are_kept(void **state)
 {
     struct world *world = *state;
@@ -1228,6 +1338,10 @@ int main(void)
         BOTH(what_is_missing_is_counted),
         BOTH(old_rows_go),
         BOTH(the_newest_stretch_of_a_label_wins),
+        BOTH(labels_are_listed_newest_first),
+        BOTH(muted_findings_are_listed),
+        BOTH(a_brush_takes_durations_within_it),
+        BOTH(a_part_of_the_range_is_answered_from_memory),
         BOTH(findings_and_settings_are_kept),
         BOTH(a_source_line_is_that_of_the_runs_in_scope),
         BOTH(an_empty_store_answers_with_nothing),

@@ -12,7 +12,7 @@
 static void fill(struct hp__scan *scan, uint64_t first, uint64_t count)
 {
     for (uint64_t i = first; i < first + count; i++) {
-        struct hp__row row = {.row = i, .duration_ns = i};
+        struct hp_narrow_row row = {.row = i, .duration_ns = i};
         assert_true(hp__scan_add(scan, &row));
     }
 }
@@ -73,7 +73,7 @@ static void oom(void *arg)
     (void)arg;
     struct hp__scan scan;
     hp__scan_init(&scan, 5000);
-    struct hp__row row = {.row = 1};
+    struct hp_narrow_row row = {.row = 1};
     for (int i = 0; i < 3000 && hp__scan_add(&scan, &row); i++) {
     }
     assert_true(scan.err == HP_ENOMEM || scan.count == 3000);

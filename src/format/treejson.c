@@ -1,0 +1,38 @@
+/* treejson.c -- see treejson.h. */
+#include "format/treejson.h"
+
+#include "format/framename.h"
+
+void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
+                       struct hp_json *json)
+{
+    static const char *const kinds[HP_NODE_KIND_COUNT] = {"call", "lane", "overflow", "template", "gc"};
+    hp_json_array_begin(json);
+    for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
+        const struct hp_node *node = &tree->nodes[i];
+        struct hp_symbol symbol = hp_dict_symbol(dict, node->sym);
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "node", i);
+        hp_json_kv_i64(json, "parent", i == HP_NODE_ROOT ? -1 : (int64_t)node->parent);
+        hp_json_kv_cstr(json, "kind", node->kind < HP_NODE_KIND_COUNT ? kinds[node->kind] : "unknown");
+        hp_json_kv_str(json, "function", hp_framename_shown(&symbol, i == HP_NODE_ROOT));
+        hp_json_kv_str(json, "file", symbol.file);
+        hp_json_kv_u64(json, "line", symbol.line);
+        if (node->line != 0) {
+            hp_json_kv_u64(json, "call_line", node->line);
+        }
+        hp_json_kv_bool(json, "application", symbol.flags & HP_SYM_APP);
+        hp_json_kv_u64(json, "calls", node->calls);
+        hp_json_kv_u64(json, "resumes", node->resumes);
+        hp_json_kv_u64(json, "exceptions", node->exceptions);
+        if (unit == HP_UNIT_TIME) {
+            hp_json_kv_double(json, "self_ms", (double)node->self / 1e6);
+            hp_json_kv_double(json, "total_ms", (double)node->total / 1e6);
+        } else {
+            hp_json_kv_u64(json, "self", node->self);
+            hp_json_kv_u64(json, "total", node->total);
+        }
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}

@@ -49,12 +49,12 @@ static void add_to_call(struct hp_waitsjson_call *call, const struct hp_span *sp
     uint64_t ns = span->t1_ns - span->t0_ns;
     if (call->group == 0) {
         *call = (struct hp_waitsjson_call){.from_ns = span->t0_ns,
-                              .lane = span->lane,
-                              .group = span->group,
-                              .site_sym = span->site_sym,
-                              .site_line = span->site_line,
-                              .via_sym = span->via_sym,
-                              .protocol = span->protocol};
+                                           .lane = span->lane,
+                                           .group = span->group,
+                                           .site_sym = span->site_sym,
+                                           .site_line = span->site_line,
+                                           .via_sym = span->via_sym,
+                                           .protocol = span->protocol};
     }
     call->to_ns = span->t1_ns;
     if (span->kind == HP_WAIT_DNS) {

@@ -1,5 +1,5 @@
 # The front door: every target calls one script of tools/ (or demo/, bench/); nothing is decided here.
-.PHONY: help setup demo test check soak bench fuzz golden-update clean
+.PHONY: help setup demo test check soak bench fuzz truth golden-update clean
 
 help:
 	@echo "make demo    a slow settings page: find why, repair it, prove it (2 minutes)"
@@ -7,7 +7,7 @@ help:
 	@echo "make check   formatting, linters, both compilers, layers, sanitizers"
 	@echo "make soak    the long checks: TSan, valgrind, fuzzing, coverage, newer CPythons"
 	@echo "make bench   what capture costs, beside other profilers"
-	@echo "also: setup, fuzz, golden-update, clean"
+	@echo "also: setup, fuzz, truth, golden-update, clean"
 
 setup:
 	@tools/setup
@@ -31,6 +31,9 @@ fuzz: setup
 bench:
 	@tools/setup bench
 	@tools/run_bench
+
+truth: setup
+	@tools/measure_truth
 
 golden-update: setup
 	@tools/update_golden

@@ -16,12 +16,12 @@ from pathlib import Path
 NAME_SERVER = "127.9.9.9"  # port 53, the only one that resolv.conf can name
 
 
-def resolver_prefix(folder: Path) -> Sequence[str] | None:
-    """Arguments before a command that make it ask NAME_SERVER; None where that takes rights that we lack."""
+def resolver_prefix(folder: Path, address: str = NAME_SERVER) -> Sequence[str] | None:
+    """Arguments before a command that make it ask this name server; None where that takes rights that we lack."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         return None
     conf = folder / "resolv.conf"
-    conf.write_text(f"nameserver {NAME_SERVER}\noptions timeout:5 attempts:1\n")
+    conf.write_text(f"nameserver {address}\noptions timeout:5 attempts:1\n")
     hosts = folder / "nsswitch.conf"
     hosts.write_text("hosts: files dns\n")
     script = f'mount --bind {conf} /etc/resolv.conf && mount --bind {hosts} /etc/nsswitch.conf && exec "$@"'
@@ -30,10 +30,10 @@ def resolver_prefix(folder: Path) -> Sequence[str] | None:
     return prefix if done.returncode == 0 else None
 
 
-def name_server(delay_s: float) -> None:
+def name_server(delay_s: float, address: str = NAME_SERVER) -> None:
     """Answer every A query with 127.0.0.1 after `delay_s`, on a thread of its own."""
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind((NAME_SERVER, 53))
+    udp.bind((address, 53))
 
     def answer(query: bytes, client: tuple[str, int]) -> None:
         at = 12
@@ -58,6 +58,7 @@ def certificate(folder: Path) -> Path:
     path = folder / "server.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost",
          "-keyout", str(path), "-out", str(folder / "cert.pem")],
         check=True,
         capture_output=True,

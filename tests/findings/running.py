@@ -1,0 +1,127 @@
+"""running -- the services of the corpus, its servers, and the requests made to them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from corpus import APPS, HERE, VENDOR, Application
+from support_py import peers, services
+from support_py.cli import clean_environment
+
+NAME_SERVER = "127.9.9.11"  # not the one of the other tests: both may run
+HANDSHAKE_MS, DNS_MS = 8, 20
+STORED_S = 1.0  # what was recorded last is in the store by then
+
+
+class Missing(RuntimeError):
+    """A service that this machine cannot run."""
+
+
+@dataclass
+class Services:
+    """What the applications need around them, started when it is first needed and stopped at the end."""
+
+    stack: ExitStack
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+    prefix: Sequence[str] = ()
+    started: set[str] = field(default_factory=set)
+
+    def start(self, needs: frozenset[str]) -> None:
+        """Start those that are not running; Missing where one cannot run here."""
+        for need in sorted(needs - self.started):
+            if need in self.started:  # meanwhile, with another one
+                continue
+            {"upstream": self._upstream, "names": self._names, "mariadb": self._mariadb}[need]()
+            self.started.add(need)
+
+    def _upstream(self) -> None:
+        http, https = services.free_port(), services.free_port()
+        pem = peers.certificate(self.folder)
+        command = [
+            sys.executable,
+            str(HERE / "upstream.py"),
+            str(http),
+            str(https),
+            str(pem),
+            str(HANDSHAKE_MS),
+        ]
+        prefix = peers.resolver_prefix(self.folder, NAME_SERVER)
+        process = subprocess.Popen(
+            [*command, NAME_SERVER, str(DNS_MS)] if prefix else command, start_new_session=True
+        )
+        self.stack.callback(services.stop_group, process)
+        services.wait_port(http)
+        services.wait_port(https)
+        self.prefix = prefix or ()
+        self.env |= {"UPSTREAM": f"127.0.0.1:{http}", "UPSTREAM_TLS": str(https), "UPSTREAM_HTTP": str(http)}
+        self.env["UPSTREAM_CA"] = str(self.folder / "cert.pem")
+
+    def _names(self) -> None:
+        self.start(frozenset({"upstream"}))
+        if not self.prefix:
+            raise Missing("a slow name server takes root and `unshare`")
+
+    def _mariadb(self) -> None:
+        if not services.has_mariadb():
+            raise Missing("mariadbd is missing (package mariadb-server)")
+        self.env["FINDINGS_MARIADB"] = self.stack.enter_context(services.mariadb())
+
+
+@contextmanager
+def surroundings() -> Iterator[Services]:
+    """Services, and a folder for everything that the applications write."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="findings-"))
+        yield Services(stack, Path(folder))
+
+
+@contextmanager
+def serving(
+    app: Application, around: Services, off: Sequence[str] = (), prefix: Sequence[str] = (), **more: str
+) -> Iterator[services.Server]:
+    """The application under a threaded server; `off` are causes to leave out, `prefix` stands before the server."""
+    around.start(app.needs)
+    data = around.folder / "data" / app.name
+    data.mkdir(parents=True, exist_ok=True)
+    env = {
+        **clean_environment(around.env),
+        "PYTHONPATH": os.pathsep.join([str(APPS), *([str(VENDOR)] if app.vendor else [])]),
+        "CAUSES_OFF": ",".join(off),
+        "FINDINGS_DATA": str(data),
+        "no_proxy": "127.0.0.1,localhost",
+        **more,
+    }
+    names = around.prefix if "names" in app.needs else ()
+    with services.run_server(
+        "waitress", app.target, threads=2, prefix=[*names, *prefix], env=env, cwd=around.folder, timeout_s=60
+    ) as server:
+        yield server
+        time.sleep(STORED_S if prefix else 0)
+        services.stop_group(server.process)
+
+
+def ask(server: services.Server, path: str, number: int) -> float:
+    """One request; milliseconds until its last byte. Anything but a 200 ends the run, with the server's words."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    start = time.perf_counter()
+    try:
+        connection.request("GET", path.replace("{n}", str(number)))
+        answer = connection.getresponse()
+        answer.read()
+        took = (time.perf_counter() - start) * 1000
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"{path}: {answer.status}\n{server.output()[-3000:]}")
+    return took

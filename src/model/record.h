@@ -79,8 +79,9 @@ struct hp_request {
     uint64_t own_ns;  /* our own part of it (estimated from calibration); duration shown = wall_ns - own_ns */
     uint64_t cpu_ns, first_byte_ns, queue_ns, gil_ns, runqueue_ns, gc_ns; /* HP_ABSENT if not recorded */
     uint64_t bytes_in, bytes_out, alloc_bytes, alloc_blocks;              /* likewise */
-    int64_t kept_blocks;       /* blocks requested and not freed by its end; known if alloc_blocks is */
-    uint64_t rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded (under 1 ms) */
+    int64_t kept_blocks; /* blocks requested and not freed by its end; known if alloc_blocks is */
+    uint64_t
+        rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded (under 1 ms) */
     uint64_t phase_ns[HP_PHASE_COUNT];        /* phase_ns[0] == HP_ABSENT: none recorded */
     uint64_t exception_group;                 /* hash of type and raising place; 0 none */
     uint64_t trace_id[2], parent_span;        /* W3C traceparent; 0 none */

@@ -287,7 +287,7 @@ void hp_lane_find_greenlets(void)
     if (hp_ext.greenlets) {
         return;
     }
-    static PyObject *name; /* owned; asked for in every request, so made once */
+    static PyObject *name;                        /* owned; asked for in every request, so made once */
     PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
     name = name != NULL ? name : PyUnicode_InternFromString("greenlet");
     if (modules == NULL || name == NULL || PyDict_GetItem(modules, name) == NULL) {

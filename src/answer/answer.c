@@ -145,9 +145,12 @@ static uint64_t newest_ns(const struct hp_case *c, const struct hp_finding *find
 
 /* The state to show, and to keep, of a finding that a request of `seen_ns` shows. `*muted`: leave it out. A report about the time before
  * a repair does not call it back. */
-static hp_err keep_state(struct hp_store *store, const struct hp_answer_options *options, uint64_t id,
-                         uint64_t seen_ns, uint8_t *state, bool *muted, struct hp_errinfo *info)
+static hp_err keep_state(struct hp_store *store, const struct hp_answer *answer,
+                         struct hp_answer_finding *finding, uint64_t seen_ns, bool *muted,
+                         struct hp_errinfo *info)
 {
+    const struct hp_answer_options *options = &answer->options;
+    uint64_t id = finding->finding.id;
     struct hp_finding_state kept = {.id = id, .first_ns = options->now_ns};
     hp_err err = hp_store_get_finding(store, id, &kept, info);
     if (err != HP_OK && err != HP_ENOTFOUND) {
@@ -158,15 +161,22 @@ static hp_err keep_state(struct hp_store *store, const struct hp_answer_options 
     if (!known) {
         kept = (struct hp_finding_state){.id = id, .first_ns = options->now_ns, .state = HP_STATE_NEW};
     } else if (kept.state == HP_STATE_FIXED && seen_ns <= kept.last_ns) {
-        *state = HP_STATE_FIXED;
+        finding->state = HP_STATE_FIXED;
         return HP_OK;
     } else if (kept.state == HP_STATE_FIXED) {
         kept.state = HP_STATE_RETURNED;
     } else if (kept.state == HP_STATE_NEW) {
         kept.state = HP_STATE_OPEN;
     }
-    *state = kept.state;
+    finding->state = kept.state;
     kept.last_ns = options->now_ns;
+    kept.kind = hp_str_from0(hp_find_kind_name(finding->finding.kind));
+    kept.route = answer->routes[finding->route].name;
+    kept.file = finding->file;
+    kept.line = finding->line;
+    kept.function = finding->function;
+    kept.title = finding->finding.title;
+    kept.predicted_ns = finding->finding.median_ns;
     if (options->keep_states) {
         struct hp_errinfo ignored;
         (void)!hp_store_set_finding(
@@ -196,8 +206,8 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
         memset(finding, 0, sizeof *finding);
         finding->finding = result->findings.list[i];
         finding->route = route_index;
-        hp_err err = keep_state(store, &answer->options, finding->finding.id, newest_ns(c, &finding->finding),
-                                &finding->state, &muted, info);
+        describe(c, route, finding);
+        hp_err err = keep_state(store, answer, finding, newest_ns(c, &finding->finding), &muted, info);
         if (err != HP_OK) {
             return err;
         }
@@ -205,7 +215,6 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
             answer->muted_count++;
             continue;
         }
-        describe(c, route, finding);
         struct hp_str source;
         if (hp_store_source_line(store, &answer->options.scope, finding->file, finding->line, &source,
                                  info) == HP_OK &&

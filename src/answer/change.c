@@ -215,9 +215,32 @@ static uint8_t state_of_old(const struct hp_change_finding *finding, bool still_
     return !still_found && enough && saved ? HP_STATE_FIXED : HP_STATE_OPEN;
 }
 
-static hp_err keep_state(struct hp_store *store, const struct hp_change_options *options,
+/* What the ledger shows of it: as predicted before the repair, and what the repair saved. */
+static void note_facts(const struct hp_change *change, const struct hp_change_finding *finding,
+                       struct hp_finding_state *kept)
+{
+    kept->kind = hp_str_from0(hp_find_kind_name(finding->finding.kind));
+    kept->route = change->routes[finding->route].name;
+    kept->file = finding->file;
+    kept->line = finding->line;
+    kept->function = finding->function;
+    kept->title = finding->finding.title;
+    kept->predicted_ns = finding->finding.median_ns;
+    kept->has_measured = finding->has_measured;
+    if (finding->has_measured) {
+        kept->measured_ns = (int64_t)finding->measured.value;
+        kept->low_ns = (int64_t)finding->measured.low;
+        kept->high_ns = (int64_t)finding->measured.high;
+    }
+    if (finding->state == HP_STATE_FIXED) {
+        kept->fixed_ns = change->options.now_ns;
+    }
+}
+
+static hp_err keep_state(struct hp_store *store, const struct hp_change *change,
                          struct hp_change_finding *finding, bool only_after, struct hp_errinfo *info)
 {
+    const struct hp_change_options *options = &change->options;
     struct hp_finding_state kept;
     hp_err err = hp_store_get_finding(store, finding->finding.id, &kept, info);
     if (err != HP_OK && err != HP_ENOTFOUND) {
@@ -231,6 +254,7 @@ static hp_err keep_state(struct hp_store *store, const struct hp_change_options 
     }
     kept.state = finding->state;
     kept.last_ns = options->now_ns;
+    note_facts(change, finding, &kept);
     if (options->keep_states) {
         struct hp_errinfo ignored;
         (void)!hp_store_set_finding(
@@ -270,7 +294,7 @@ static hp_err add_old(struct hp_store *store, struct hp_arena *arena, struct hp_
                                                   finding->finding.id);
         finding->state = state_of_old(finding, find_id(&both->found_after, finding->finding.id) != NULL,
                                       fewest >= MIN_SAMPLES);
-        err = keep_state(store, &change->options, finding, false, info);
+        err = keep_state(store, change, finding, false, info);
         if (err != HP_OK) {
             return err;
         }
@@ -297,7 +321,7 @@ static hp_err add_new(struct hp_store *store, struct hp_arena *arena, struct hp_
         double old = hp_compare_quantile(before, 0.5), new = hp_compare_quantile(after, 0.5);
         finding->behind = old > 0 && old >= BEHIND_SHARE * new;
         finding->state = finding->behind ? HP_STATE_OPEN : HP_STATE_NEW;
-        err = keep_state(store, &change->options, finding, true, info);
+        err = keep_state(store, change, finding, true, info);
         if (err != HP_OK) {
             return err;
         }

@@ -18,6 +18,7 @@ int hp_cmd_show(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_sql(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_record(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_compare(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_ledger(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_top(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_tree(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_flame(int argc, char **argv, struct hp_buf *out);

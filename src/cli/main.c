@@ -20,7 +20,7 @@ static const struct {
     {"tree", hp_cmd_tree},         {"flame", hp_cmd_flame},     {"icicle", hp_cmd_icicle},
     {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
     {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
-    {"live", hp_cmd_live},         {"open", hp_cmd_open},
+    {"live", hp_cmd_live},         {"open", hp_cmd_open},       {"ledger", hp_cmd_ledger},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
@@ -33,10 +33,9 @@ static const char help[] = "Finds what makes a Flask application slow, and what 
                            "  hotplate sql                 statements by total time\n"
                            "  hotplate record --label L -- COMMAND...   name what is recorded meanwhile\n"
                            "  hotplate compare A B         before and after, with intervals\n"
-                           "  hotplate top [INPUT]         functions by own time\n"
-                           "  hotplate tree [INPUT]        call tree\n"
-                           "  hotplate flame [INPUT] -o X.svg      flame graph\n"
-                           "  hotplate icicle [INPUT] -o X.svg     the same with the root on top\n"
+                           "  hotplate ledger              findings so far: predicted, measured, muted\n"
+                           "  hotplate top|tree [INPUT]    functions by own time; call tree\n"
+                           "  hotplate flame|icicle [INPUT] -o X.svg   flame graph, root below or on top\n"
                            "  hotplate open [INPUT]        all views in a browser: one page, works offline\n"
                            "  hotplate graph [INPUT] [-o X.svg]    call graph (DOT)\n"
                            "  hotplate diff A B            functions that moved between two profiles\n"

@@ -5,6 +5,7 @@
  * reading does not. One handle writes and reads; there are no rollups, every answer comes from rows. A rollback cuts the
  * lists back to where they were at begin.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -43,7 +44,7 @@ struct setting {
 
 struct finding {
     struct hp_finding_state state;
-    char *reason; /* owned */
+    char *texts; /* owned: all of them */
 };
 
 struct process { /* identity and counters; texts but the revision are not kept */
@@ -497,23 +498,6 @@ static hp_err labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void
     return HP_OK;
 }
 
-static hp_err muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
-                    struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    (void)info;
-    for (size_t i = 0; i < m->findings.count && most > 0; i++) {
-        const struct finding *finding = AT(m->findings, struct finding, i);
-        if (finding->state.muted) {
-            most--;
-            if (!fn(ctx, &finding->state)) {
-                break;
-            }
-        }
-    }
-    return HP_OK;
-}
-
 static hp_err get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                           struct hp_errinfo *info)
 {
@@ -521,16 +505,35 @@ static hp_err get_finding(struct hp_store *store, uint64_t id, struct hp_finding
     for (size_t i = 0; i < m->findings.count; i++) {
         const struct finding *finding = AT(m->findings, struct finding, i);
         if (finding->state.id == id) {
-            struct hp_str reason;
-            hp_err err = hp__store_keep(store, HP_KEPT_REASON, finding->state.reason, &reason);
-            if (err == HP_OK) {
-                *out = finding->state;
-                out->reason = reason;
-            }
-            return err;
+            return hp__store_keep_finding(store, &finding->state, out);
         }
     }
     return hp_err_set(info, HP_ENOTFOUND, 0, "no such finding");
+}
+
+static int later_finding(const void *a, const void *b)
+{
+    const struct hp_finding_state *x = &((const struct finding *)a)->state;
+    const struct hp_finding_state *y = &((const struct finding *)b)->state;
+    if (x->last_ns != y->last_ns) {
+        return x->last_ns < y->last_ns ? 1 : -1;
+    }
+    return ((int64_t)x->id > (int64_t)y->id) - ((int64_t)x->id < (int64_t)y->id);
+}
+
+static hp_err findings(struct hp_store *store, hp_finding_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    if (m->findings.count > 1) {
+        qsort(m->findings.p, m->findings.count, sizeof(struct finding), later_finding);
+    }
+    for (size_t i = 0; i < m->findings.count; i++) {
+        if (!fn(ctx, &AT(m->findings, struct finding, i)->state)) {
+            break;
+        }
+    }
+    return HP_OK;
 }
 
 static hp_err set_finding(struct hp_store *store, const struct hp_finding_state *state,
@@ -538,26 +541,25 @@ static hp_err set_finding(struct hp_store *store, const struct hp_finding_state 
 {
     struct memory *m = memory_of(store);
     struct finding *finding = NULL;
+    struct hp_finding_state kept;
     for (size_t i = 0; i < m->findings.count && finding == NULL; i++) {
         struct finding *old = AT(m->findings, struct finding, i);
         finding = old->state.id == state->id ? old : NULL;
     }
-    char *reason = hp_str0_dup(state->reason.p, state->reason.n);
-    if (reason != NULL && finding == NULL) {
+    char *texts = hp__finding_copy(state, &kept);
+    if (texts != NULL && finding == NULL) {
         finding = push(&m->findings, sizeof *finding);
         if (finding != NULL) {
-            finding->reason = NULL;
+            finding->texts = NULL;
             m->findings.count++;
         }
     }
-    if (reason == NULL || finding == NULL) {
-        hp_free(reason);
+    if (texts == NULL || finding == NULL) {
+        hp_free(texts);
         return no_memory(info);
     }
-    hp_free(finding->reason);
-    finding->state = *state;
-    finding->state.reason = hp_str_make(reason, state->reason.n);
-    finding->reason = reason;
+    hp_free(finding->texts);
+    *finding = (struct finding){kept, texts};
     return HP_OK;
 }
 
@@ -812,7 +814,7 @@ static hp_err close_memory(struct hp_store *store)
         hp_free(AT(m->settings, struct setting, i)->value);
     }
     for (size_t i = 0; i < m->findings.count; i++) {
-        hp_free(AT(m->findings, struct finding, i)->reason);
+        hp_free(AT(m->findings, struct finding, i)->texts);
     }
     struct list *const lists[] = {&m->entries,  &m->losses,   &m->sources,   &m->labels,
                                   &m->settings, &m->findings, &m->processes, &m->gauges};
@@ -842,8 +844,8 @@ static const struct hp_store_ops ops = {
     .label_end = label_end,
     .label = label,
     .labels = labels,
-    .muted = muted,
     .get_finding = get_finding,
+    .findings = findings,
     .set_finding = set_finding,
     .get_setting = get_setting,
     .set_setting = set_setting,

@@ -179,10 +179,9 @@ hp_err hp__sqlite_label(struct hp_store *store, struct hp_str name, uint32_t nth
                         struct hp_errinfo *info);
 hp_err hp__sqlite_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
                          struct hp_errinfo *info);
-hp_err hp__sqlite_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
-                        struct hp_errinfo *info);
 hp_err hp__sqlite_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                               struct hp_errinfo *info);
+hp_err hp__sqlite_findings(struct hp_store *store, hp_finding_fn fn, void *ctx, struct hp_errinfo *info);
 hp_err hp__sqlite_set_finding(struct hp_store *store, const struct hp_finding_state *state,
                               struct hp_errinfo *info);
 hp_err hp__sqlite_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,

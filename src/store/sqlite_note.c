@@ -92,38 +92,35 @@ hp_err hp__sqlite_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, 
 
 /* ---- finding states and settings ---- */
 
-hp_err hp__sqlite_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
-                        struct hp_errinfo *info)
+/* From a row of get_finding or findings; texts are SQLite's until the next step. */
+static struct hp_finding_state read_finding(sqlite3_stmt *stmt)
 {
-    struct hp_sqlite *s = hp__sqlite_of(store);
-    sqlite3_stmt *stmt = NULL;
-    bool more = false;
-    hp_err err = hp__sqlite_prepare(s, HP_SQL_MUTED, &stmt, info);
-    if (err != HP_OK) {
-        return err;
-    }
-    sqlite3_bind_int64(stmt, 1, most);
-    do {
-        err = hp__sqlite_next(s, stmt, &more, info);
-        if (more) {
-            struct hp_finding_state state = {.id = (uint64_t)sqlite3_column_int64(stmt, 0),
-                                             .state = (uint8_t)sqlite3_column_int(stmt, 1),
-                                             .muted = true,
-                                             .first_ns = (uint64_t)sqlite3_column_int64(stmt, 2),
-                                             .last_ns = (uint64_t)sqlite3_column_int64(stmt, 3),
-                                             .reason = hp__sqlite_text(stmt, 4)};
-            more = fn(ctx, &state);
-        }
-    } while (err == HP_OK && more);
-    sqlite3_reset(stmt);
-    return err;
+    return (struct hp_finding_state){
+        .state = (uint8_t)sqlite3_column_int(stmt, 0),
+        .muted = sqlite3_column_int(stmt, 1) != 0,
+        .first_ns = (uint64_t)sqlite3_column_int64(stmt, 2),
+        .last_ns = (uint64_t)sqlite3_column_int64(stmt, 3),
+        .reason = hp__sqlite_text(stmt, 4),
+        .kind = hp__sqlite_text(stmt, 5),
+        .route = hp__sqlite_text(stmt, 6),
+        .file = hp__sqlite_text(stmt, 7),
+        .line = (uint32_t)sqlite3_column_int64(stmt, 8),
+        .function = hp__sqlite_text(stmt, 9),
+        .title = hp__sqlite_text(stmt, 10),
+        .predicted_ns = (uint64_t)sqlite3_column_int64(stmt, 11),
+        .fixed_ns = (uint64_t)sqlite3_column_int64(stmt, 12),
+        .has_measured = sqlite3_column_type(stmt, 13) != SQLITE_NULL,
+        .measured_ns = sqlite3_column_int64(stmt, 13),
+        .low_ns = sqlite3_column_int64(stmt, 14),
+        .high_ns = sqlite3_column_int64(stmt, 15),
+        .id = (uint64_t)sqlite3_column_int64(stmt, 16),
+    };
 }
 
 hp_err hp__sqlite_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                               struct hp_errinfo *info)
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
-    struct hp_finding_state state = {.id = id};
     sqlite3_stmt *stmt = NULL;
     bool found = false;
     hp_err err = hp__sqlite_prepare(s, HP_SQL_GET_FINDING, &stmt, info);
@@ -135,14 +132,27 @@ hp_err hp__sqlite_get_finding(struct hp_store *store, uint64_t id, struct hp_fin
     if (err != HP_OK || !found) {
         return err != HP_OK ? err : hp_err_set(info, HP_ENOTFOUND, 0, "no such finding");
     }
-    state.state = (uint8_t)sqlite3_column_int(stmt, 0);
-    state.muted = sqlite3_column_int(stmt, 1) != 0;
-    state.first_ns = (uint64_t)sqlite3_column_int64(stmt, 2);
-    state.last_ns = (uint64_t)sqlite3_column_int64(stmt, 3);
-    err = hp__store_keep(store, HP_KEPT_REASON, hp__sqlite_text(stmt, 4), &state.reason);
+    struct hp_finding_state state = read_finding(stmt);
+    err = hp__store_keep_finding(store, &state, out);
     sqlite3_reset(stmt);
-    if (err == HP_OK) {
-        *out = state;
+    return err;
+}
+
+hp_err hp__sqlite_findings(struct hp_store *store, hp_finding_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool found = true;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_FINDINGS, &stmt, info);
+    while (err == HP_OK && found) {
+        err = hp__sqlite_next(s, stmt, &found, info);
+        if (err == HP_OK && found) {
+            struct hp_finding_state state = read_finding(stmt);
+            if (!fn(ctx, &state)) {
+                sqlite3_reset(stmt);
+                break;
+            }
+        }
     }
     return err;
 }
@@ -162,6 +172,22 @@ hp_err hp__sqlite_set_finding(struct hp_store *store, const struct hp_finding_st
     sqlite3_bind_int64(stmt, 4, (sqlite3_int64)state->first_ns);
     sqlite3_bind_int64(stmt, 5, (sqlite3_int64)state->last_ns);
     hp__sqlite_bind_text(stmt, 6, state->reason);
+    hp__sqlite_bind_text(stmt, 7, state->kind);
+    hp__sqlite_bind_text(stmt, 8, state->route);
+    hp__sqlite_bind_text(stmt, 9, state->file);
+    sqlite3_bind_int64(stmt, 10, state->line);
+    hp__sqlite_bind_text(stmt, 11, state->function);
+    hp__sqlite_bind_text(stmt, 12, state->title);
+    sqlite3_bind_int64(stmt, 13, (sqlite3_int64)state->predicted_ns);
+    sqlite3_bind_int64(stmt, 14, (sqlite3_int64)state->fixed_ns);
+    const int64_t measured[] = {state->measured_ns, state->low_ns, state->high_ns};
+    for (int i = 0; i < 3; i++) {
+        if (state->has_measured) {
+            sqlite3_bind_int64(stmt, 15 + i, measured[i]);
+        } else {
+            sqlite3_bind_null(stmt, 15 + i);
+        }
+    }
     return hp__sqlite_run(s, stmt, info);
 }
 

@@ -158,6 +158,48 @@ hp_err hp__store_keep(struct hp_store *store, enum hp__kept slot, struct hp_str 
     return HP_OK;
 }
 
+void hp_finding_texts(struct hp_finding_state *state, struct hp_str *texts[HP_FINDING_TEXTS])
+{
+    struct hp_str *all[HP_FINDING_TEXTS] = {&state->reason, &state->kind,     &state->route,
+                                            &state->file,   &state->function, &state->title};
+    memcpy(texts, all, sizeof all);
+}
+
+char *hp__finding_copy(const struct hp_finding_state *state, struct hp_finding_state *out)
+{
+    struct hp_finding_state copy = *state;
+    struct hp_str *texts[HP_FINDING_TEXTS];
+    size_t bytes = 1, at = 0;
+    hp_finding_texts(&copy, texts);
+    for (int i = 0; i < HP_FINDING_TEXTS; i++) {
+        bytes += texts[i]->n;
+    }
+    char *room = hp_malloc(bytes);
+    for (int i = 0; room != NULL && i < HP_FINDING_TEXTS; i++) {
+        if (texts[i]->n != 0) {
+            memcpy(room + at, texts[i]->p, texts[i]->n);
+        }
+        *texts[i] = hp_str_make(room + at, texts[i]->n);
+        at += texts[i]->n;
+    }
+    if (room != NULL) {
+        *out = copy;
+    }
+    return room;
+}
+
+hp_err hp__store_keep_finding(struct hp_store *store, const struct hp_finding_state *state,
+                              struct hp_finding_state *out)
+{
+    char *room = hp__finding_copy(state, out);
+    if (room == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_free(store->kept[HP_KEPT_FINDING]);
+    store->kept[HP_KEPT_FINDING] = room;
+    return HP_OK;
+}
+
 hp_err hp_store_label_begin(struct hp_store *store, struct hp_str name, uint64_t from_ns,
                             struct hp_errinfo *info)
 {
@@ -229,17 +271,6 @@ hp_err hp_store_labels(struct hp_store *store, uint32_t most, hp_label_fn fn, vo
     return err;
 }
 
-hp_err hp_store_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
-                      struct hp_errinfo *info)
-{
-    hp_err err = hp__store_ask(store, info);
-    if (err == HP_OK) {
-        err = store->ops->muted(store, most, fn, ctx, info);
-        hp__store_answered(store);
-    }
-    return err;
-}
-
 void hp_store_deadline(struct hp_store *store, uint64_t mono_ns)
 {
     if (store->ops->deadline != NULL) {
@@ -253,6 +284,16 @@ hp_err hp_store_get_finding(struct hp_store *store, uint64_t id, struct hp_findi
     hp_err err = hp__store_ask(store, info);
     if (err == HP_OK) {
         err = store->ops->get_finding(store, id, out, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
+hp_err hp_store_findings(struct hp_store *store, hp_finding_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->findings(store, fn, ctx, info);
         hp__store_answered(store);
     }
     return err;

@@ -244,19 +244,30 @@ HP_CHECK hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64
 enum hp_state { HP_STATE_NEW, HP_STATE_OPEN, HP_STATE_FIXED, HP_STATE_RETURNED };
 struct hp_finding_state {
     uint64_t id;
-    uint8_t state;
+    uint8_t state; /* enum hp_state */
     bool muted;
-    uint64_t first_ns, last_ns;
-    struct hp_str reason;
+    uint64_t first_ns, last_ns; /* seen, wall */
+    struct hp_str reason;       /* why it is muted */
+    struct hp_str kind, route, file, function,
+        title; /* as last seen; empty where an older version wrote it */
+    uint32_t line;
+    bool has_measured;
+    uint64_t predicted_ns;                /* a request, as last seen */
+    uint64_t fixed_ns;                    /* when a comparison found it fixed; 0: never */
+    int64_t measured_ns, low_ns, high_ns; /* saved a request, with its 95 % interval */
 };
+/* The texts above, for whoever copies them. */
+#define HP_FINDING_TEXTS 6
+void hp_finding_texts(struct hp_finding_state *state, struct hp_str *texts[HP_FINDING_TEXTS]);
+
 HP_CHECK hp_err hp_store_get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                                      struct hp_errinfo *info); /* HP_ENOTFOUND */
+/* All that were ever kept, last seen first; texts are borrowed for the call. */
+typedef bool (*hp_finding_fn)(void *ctx, const struct hp_finding_state *state);
+HP_CHECK hp_err hp_store_findings(struct hp_store *store, hp_finding_fn fn, void *ctx,
+                                  struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_set_finding(struct hp_store *store, const struct hp_finding_state *state,
                                      struct hp_errinfo *info);
-/* Findings that people have muted, at most `most`; texts are borrowed for the call. */
-typedef bool (*hp_finding_fn)(void *ctx, const struct hp_finding_state *state);
-HP_CHECK hp_err hp_store_muted(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
-                               struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
                                      struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,

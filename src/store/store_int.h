@@ -73,10 +73,9 @@ struct hp_store_ops {
                     struct hp_errinfo *info);
     hp_err (*labels)(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
                      struct hp_errinfo *info);
-    hp_err (*muted)(struct hp_store *store, uint32_t most, hp_finding_fn fn, void *ctx,
-                    struct hp_errinfo *info);
     hp_err (*get_finding)(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
                           struct hp_errinfo *info);
+    hp_err (*findings)(struct hp_store *store, hp_finding_fn fn, void *ctx, struct hp_errinfo *info);
     hp_err (*set_finding)(struct hp_store *store, const struct hp_finding_state *state,
                           struct hp_errinfo *info);
     hp_err (*get_setting)(struct hp_store *store, struct hp_str key, struct hp_str *value,
@@ -112,7 +111,7 @@ struct hp_store_ops {
                      void *ctx, struct hp_str *text, struct hp_errinfo *info);
 };
 
-enum hp__kept { HP_KEPT_LABEL, HP_KEPT_REASON, HP_KEPT_VALUE, HP_KEPT_COUNT };
+enum hp__kept { HP_KEPT_LABEL, HP_KEPT_FINDING, HP_KEPT_VALUE, HP_KEPT_COUNT };
 
 struct hp_store {
     const struct hp_store_ops *ops;
@@ -146,6 +145,12 @@ void hp__record_sql(const struct hp_record *record, uint64_t *statements, uint64
 /* Copy `text` into a slot of the handle and hand out the copy; valid until the slot is used again. HP_ENOMEM. */
 HP_CHECK hp_err hp__store_keep(struct hp_store *store, enum hp__kept slot, struct hp_str text,
                                struct hp_str *out);
+
+/* Copy a finding's state; its texts go to one block, returned, that the caller owns. NULL: no memory. */
+char *hp__finding_copy(const struct hp_finding_state *state, struct hp_finding_state *out);
+/* The same into the handle's slot. HP_ENOMEM. */
+HP_CHECK hp_err hp__store_keep_finding(struct hp_store *store, const struct hp_finding_state *state,
+                                       struct hp_finding_state *out);
 
 /* Start and end a question: one snapshot for it and for what its callbacks ask. HP_ESTATE between begin and commit. */
 HP_CHECK hp_err hp__store_ask(struct hp_store *store, struct hp_errinfo *info);

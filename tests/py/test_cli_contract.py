@@ -21,7 +21,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
-COMMANDS += ["open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
+COMMANDS += ["ledger", "open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
 READERS = ["report", "routes", "requests", "sql", "top", "tree"]
 NUMBER = (int, float)
 
@@ -277,9 +277,29 @@ def fields(schema: Any) -> set[str]:
     return fields(schema[0]) if isinstance(schema, list) else set()
 
 
+LEDGER = {
+    "findings": [
+        {
+            "id": str,
+            "state": str,
+            "muted": bool,
+            "kind": str,
+            "route": str,
+            "file": str,
+            "line": int,
+            "function": str,
+            "title": str,
+            "first_seen": int,
+            "last_seen": int,
+            "predicted_saving_ms": NUMBER,
+        }
+    ]
+}
+
+
 def test_every_field_is_documented() -> None:
     documented = set(re.findall(r"`\"?([a-z0-9_]+)", (TOP / "docs/formats/cli.md").read_text()))
-    for schema in (REPORT, ROUTES, REQUESTS, SHOW, SQL, TOP_JSON, COMPARE):
+    for schema in (REPORT, ROUTES, REQUESTS, SHOW, SQL, TOP_JSON, COMPARE, LEDGER):
         assert fields(schema) <= documented
 
 
@@ -341,6 +361,10 @@ def test_unknown_option_is_a_usage_error(name: str) -> None:
         ["flame", "-o", "x.svg", "--width", "1"],
         ["convert", "-o", "x.unknown"],
         ["compare", "before"],
+        ["ledger", "forget"],
+        ["ledger", "mute"],
+        ["ledger", "mute", "xyz"],
+        ["ledger", "--state", "gone"],
         ["compare", "a", "b", "--fail-on", "beauty>1"],
         ["record", "--", "true"],
         ["record", "--label", "x"],
@@ -557,6 +581,34 @@ def test_compare_json_and_gate(store: Path) -> None:
     worse = run("compare", "rev-b", "rev-a", "--store", store, "--fail-on", "p95>10%,sql>0,new-finding")
     assert worse.returncode == 3
     assert "GET /settings" in worse.stderr
+
+
+def test_ledger_tells_what_was_predicted_and_measured_and_mutes(tmp_path: Path) -> None:
+    store = made(tmp_path / "hotplate.db", 400)
+    assert read(store, "ledger")["findings"] == []
+    assert "hotplate report" in run("ledger", "--store", store).stdout
+    first = read(store, "report", "--all")["findings"]
+    opened = read(store, "ledger")
+    check(opened, LEDGER)
+    assert {row["id"] for row in opened["findings"]} == {row["id"] for row in first}
+    assert all("measured_saving_ms" not in row for row in opened["findings"])
+    compared = read(store, "compare", "before", "after")["findings"]
+    fixed = read(store, "ledger", "--state", "fixed")["findings"]
+    assert {row["id"] for row in fixed} == {row["id"] for row in compared}
+    for row in fixed:
+        (other,) = [each for each in compared if each["id"] == row["id"]]
+        assert row["measured_saving_ms"] == pytest.approx(other["measured_saving_ms"], rel=1e-3)
+        assert row["low_ms"] <= row["measured_saving_ms"] <= row["high_ms"]
+        assert row["fixed_at"] >= row["first_seen"]
+    name = first[0]["id"]
+    assert run("ledger", "mute", name, "--reason", "known", "--store", store).returncode == 0
+    (muted,) = read(store, "ledger", "--state", "muted")["findings"]
+    assert (muted["id"], muted["reason"], muted["kind"]) == (name, "known", first[0]["kind"])
+    assert name not in {row["id"] for row in read(store, "report", "--all")["findings"]}
+    assert run("ledger", "unmute", name, "--store", store).returncode == 0
+    assert name in {row["id"] for row in read(store, "report", "--all")["findings"]}
+    missing = run("ledger", "mute", "0123456789abcdef", "--store", store)
+    assert (missing.returncode, one_line(missing.stderr)) == (1, True)
 
 
 def test_compare_takes_ranges(store: Path) -> None:

@@ -1021,31 +1021,21 @@ static void labels_are_listed_newest_first(void **state)
     assert_string_equal(one, "after* ");
 }
 
-static bool keep_reason(void *ctx, const struct hp_finding_state *state)
-{
-    strncat(ctx, state->reason.p, state->reason.n);
-    return true;
-}
-
-static void muted_findings_are_listed(void **state)
-{
-    struct world *world = *state;
-    char reasons[64] = "";
-    struct hp_finding_state loud = {1, HP_STATE_OPEN, false, 5, 9, HP_STR("loud")},
-                            quiet = {2, HP_STATE_OPEN, true, 5, 9, HP_STR("quiet")};
-    ok(world, hp_store_set_finding(world->w, &loud, &world->info));
-    ok(world, hp_store_set_finding(world->w, &quiet, &world->info));
-    ok(world, hp_store_muted(world->r, 10, keep_reason, reasons, &world->info));
-    assert_string_equal(reasons, "quiet");
-}
-
 static void findings_and_settings_are_kept(void **state)
 {
     struct world *world = *state;
     struct hp_finding_state got;
     struct hp_str value;
-    struct hp_finding_state finding = {
-        UINT64_MAX - 1, HP_STATE_OPEN, true, 5, 9, HP_STR("known, waits for the new API")};
+    struct hp_finding_state finding = {.id = UINT64_MAX - 1,
+                                       .state = HP_STATE_OPEN,
+                                       .muted = true,
+                                       .first_ns = 5,
+                                       .last_ns = 9,
+                                       .reason = HP_STR("known, waits for the new API"),
+                                       .kind = HP_STR("n_plus_one"),
+                                       .title = HP_STR("the same SELECT 40 times"),
+                                       .line = 31,
+                                       .predicted_ns = 62000000};
     assert_int_equal(hp_store_get_finding(world->r, finding.id, &got, &world->info), HP_ENOTFOUND);
     ok(world, hp_store_set_finding(world->w, &finding, &world->info));
     finding.state = HP_STATE_FIXED;
@@ -1055,11 +1045,60 @@ static void findings_and_settings_are_kept(void **state)
     assert_true(got.muted);
     assert_int_equal(got.last_ns, 9);
     same_text(got.reason, finding.reason);
+    same_text(got.kind, finding.kind);
+    same_text(got.title, finding.title);
+    same_text(got.route, HP_STR(""));
+    assert_int_equal(got.line, 31);
+    assert_int_equal(got.predicted_ns, 62000000);
+    assert_false(got.has_measured);
     assert_int_equal(hp_store_get_setting(world->r, HP_STR("level"), &value, &world->info), HP_ENOTFOUND);
     ok(world, hp_store_set_setting(world->w, HP_STR("level"), HP_STR("trace"), &world->info));
     ok(world, hp_store_set_setting(world->w, HP_STR("level"), HP_STR("monitor"), &world->info));
     ok(world, hp_store_get_setting(world->r, HP_STR("level"), &value, &world->info));
     same_text(value, HP_STR("monitor"));
+}
+
+struct seen_findings {
+    uint64_t ids[4];
+    struct hp_finding_state last;
+    uint32_t count, most;
+};
+
+static bool see_finding(void *ctx, const struct hp_finding_state *finding)
+{
+    struct seen_findings *seen = ctx;
+    seen->ids[seen->count++] = finding->id;
+    seen->last = *finding;
+    return seen->count < seen->most;
+}
+
+static void findings_are_listed_last_seen_first_with_what_was_measured(void **state)
+{
+    struct world *world = *state;
+    struct seen_findings seen = {.most = 4};
+    ok(world, hp_store_findings(world->r, see_finding, &seen, &world->info));
+    assert_int_equal(seen.count, 0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct hp_finding_state finding = {.id = id, .last_ns = 10 * id, .reason = HP_STR("")};
+        finding.has_measured = id == 1;
+        finding.measured_ns = -7;
+        finding.low_ns = -9;
+        finding.high_ns = 5;
+        finding.fixed_ns = 3;
+        ok(world, hp_store_set_finding(world->w, &finding, &world->info));
+    }
+    ok(world, hp_store_findings(world->r, see_finding, &seen, &world->info));
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.ids[0], 3);
+    assert_int_equal(seen.ids[2], 1);
+    assert_true(seen.last.has_measured);
+    assert_int_equal(seen.last.measured_ns, -7);
+    assert_int_equal(seen.last.low_ns, -9);
+    assert_int_equal(seen.last.high_ns, 5);
+    assert_int_equal(seen.last.fixed_ns, 3);
+    seen = (struct seen_findings){.most = 1};
+    ok(world, hp_store_findings(world->r, see_finding, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
 }
 
 static void a_source_line_is_that_of_the_runs_in_scope(void **state)
@@ -1339,10 +1378,10 @@ int main(void)
         BOTH(old_rows_go),
         BOTH(the_newest_stretch_of_a_label_wins),
         BOTH(labels_are_listed_newest_first),
-        BOTH(muted_findings_are_listed),
         BOTH(a_brush_takes_durations_within_it),
         BOTH(a_part_of_the_range_is_answered_from_memory),
         BOTH(findings_and_settings_are_kept),
+        BOTH(findings_are_listed_last_seen_first_with_what_was_measured),
         BOTH(a_source_line_is_that_of_the_runs_in_scope),
         BOTH(an_empty_store_answers_with_nothing),
         BOTH(questions_may_be_asked_within_callbacks),

@@ -1,1 +1,2 @@
-SELECT state, muted, first_ns, last_ns, reason FROM finding WHERE id = ?1
+SELECT state, muted, first_ns, last_ns, reason, kind, route, file, line, function, title, predicted_ns, fixed_ns, measured_ns, low_ns, high_ns, id
+  FROM finding WHERE id = ?1

@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/table.h"
+#include "format/member.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)
 
@@ -117,7 +118,7 @@ static int put_json(const struct rows *rows, struct hp_buf *out)
         hp_json_kv_str(&json, "title", finding->title);
         hp_json_kv_u64(&json, "first_seen", finding->first_ns / 1000000);
         hp_json_kv_u64(&json, "last_seen", finding->last_ns / 1000000);
-        hp_output_json_ms(&json, "predicted_saving_ms", finding->predicted_ns);
+        hp_member_ms(&json, "predicted_saving_ms", finding->predicted_ns);
         if (finding->has_measured) {
             hp_json_kv_double(&json, "measured_saving_ms", ms(finding->measured_ns));
             hp_json_kv_double(&json, "low_ms", ms(finding->low_ns));

@@ -7,7 +7,7 @@
 #include "answer/sentence.h"
 
 #define MOST_ROUTES    30u
-#define MOST_REQUESTS  HP_SAMPLED_MOST
+#define MOST_REQUESTS  60u
 #define FEW_REQUESTS   24u   /* at least, unless the caller asks for fewer */
 #define SAMPLED_IN_ALL 360.0 /* shared out by total time: many routes must not make a report slow */
 #define SCRATCH_BYTES  ((size_t)1 << 30)

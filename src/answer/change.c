@@ -8,7 +8,9 @@
 #include "find/own.h"
 
 #define MOST_ROUTES   30u
-#define MOST_REQUESTS 60u
+#define FEW_REQUESTS  60u /* sampled a side, at least … */
+#define MOST_REQUESTS HP_SAMPLED_MOST
+#define IN_ALL        1000.0 /* … shared out by total time */
 #define LEVEL         0.95
 #define FIXED_SHARE   0.5 /* measured of predicted from which on it is fixed */
 #define MIN_SAMPLES   3u
@@ -345,12 +347,58 @@ static hp_err room_for(struct hp_change *change, uint32_t more, struct hp_arena 
     return HP_OK;
 }
 
+/* How many requests of each side to look into. */
+static uint32_t due_requests(const struct hp_change_options *options, const struct pair *pair,
+                             const uint64_t recorded_ns[2])
+{
+    double all = (double)(recorded_ns[0] + recorded_ns[1]);
+    double share = all > 0 ? (double)(pair->before.total_ns + pair->after.total_ns) / all : 1;
+    uint32_t due = (uint32_t)(IN_ALL / 2 * share), most = options->most_requests;
+    most = most != 0 && most < MOST_REQUESTS ? most : MOST_REQUESTS;
+    due = due > FEW_REQUESTS ? due : FEW_REQUESTS;
+    return due < most ? due : most;
+}
+
+static void place_moved(const struct hp_dict *dict, const struct hp_moved *from,
+                        struct hp_change_moved *moved)
+{
+    struct hp_symbol sym = hp_dict_symbol(dict, from->sym);
+    *moved = (struct hp_change_moved){.moved = *from};
+    if (from->kind == HP_MOVED_STATEMENT) {
+        moved->statement = hp_dict_statement(dict, from->statement).text;
+        return;
+    }
+    moved->file = sym.file;
+    moved->function = sym.name;
+    moved->line = sym.line;
+    moved->application = (sym.flags & HP_SYM_APP) != 0;
+}
+
+static hp_err add_moved(const struct both *both, struct hp_arena *arena, struct hp_change_route *route)
+{
+    struct hp_moved *list;
+    uint32_t count;
+    hp_err err = hp_moved_find(&both->before.c, &both->after.c, arena, &list, &count, &route->moved_enough,
+                               &route->drift);
+    route->moved = err == HP_OK ? hp_arena_alloc(arena, count * sizeof *route->moved + 1,
+                                                 _Alignof(struct hp_change_moved))
+                                : NULL;
+    if (err != HP_OK || route->moved == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        place_moved(both->before.c.dict, &list[i], &route->moved[i]);
+    }
+    route->moved_count = count;
+    return HP_OK;
+}
+
 static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
                         struct hp_change *change, const struct pair *pair, uint32_t route,
                         const uint64_t recorded_ns[2], struct hp_errinfo *info)
 {
     const struct hp_change_options *options = &change->options;
-    uint32_t most = options->most_requests != 0 ? options->most_requests : MOST_REQUESTS;
+    uint32_t most = due_requests(options, pair, recorded_ns);
     struct both both;
     struct hp_route_row old = pair->before, new = pair->after;
     memset(&both, 0, sizeof both);
@@ -372,6 +420,9 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     }
     if (err == HP_OK) {
         err = hp_find_run(&both.after.c, arena, &both.found_after);
+    }
+    if (err == HP_OK) {
+        err = add_moved(&both, arena, &change->routes[route]);
     }
     if (err == HP_OK) {
         err = room_for(change, both.found_before.findings.count + both.found_after.findings.count, arena);

@@ -9,6 +9,8 @@
  *     in after only, was fixed once (the store's state table)                  returned
  *     in after only                                                            new
  *
+ *     moved     functions, statements and waits whose time changed (find/moved.h), at the speed of before
+ *
  * Under 8 requests a side a route has "not enough data"; a finding needs 3 a side to be called fixed.
  */
 #ifndef HP_CHANGE_H
@@ -19,6 +21,7 @@
 #include "base/buf.h"
 #include "find/compare.h"
 #include "find/find.h"
+#include "find/moved.h"
 #include "store/store.h"
 
 struct hp_change_options {
@@ -26,7 +29,7 @@ struct hp_change_options {
     struct hp_str before_name, after_name; /* as the user wrote them */
     bool keep_states; /* fixed, open, returned go to the store's state table, if it can be written */
     uint64_t now_ns;
-    uint32_t most_routes, most_requests; /* 0: 30 and 60, as the report */
+    uint32_t most_routes, most_requests; /* 0: 30 of each side, and 60 to 200 by the share of the route */
 };
 
 struct hp_change_route {
@@ -37,6 +40,17 @@ struct hp_change_route {
     struct hp_interval difference; /* after − before, 95 % */
     bool enough, changed;
     struct hp_gate_route gate;
+    struct hp_change_moved *moved; /* functions, statements and waits that changed, the largest first */
+    uint32_t moved_count;
+    bool moved_enough; /* sampled requests with detail on both sides to say so */
+    double drift;      /* after ÷ before of what everything takes alike; 1 where it is not known */
+};
+
+struct hp_change_moved {
+    struct hp_moved moved;
+    struct hp_str file, function, statement; /* of a wait: the function that waited */
+    uint32_t line;                           /* where the function begins */
+    bool application;
 };
 
 struct hp_change_finding {

@@ -1,10 +1,35 @@
 /* change_show.c -- a comparison as JSON (CONTRACTS, JSON) and for people. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "answer/answer.h"
 #include "answer/change.h"
 #include "base/json.h"
 #include "base/show.h"
+
+static void put_moved_json(struct hp_json *json, const struct hp_change_moved *moved)
+{
+    const struct hp_moved_test *test = &moved->moved.test;
+    hp_json_object_begin(json);
+    hp_json_kv_cstr(json, "what", hp_moved_kind_name(moved->moved.kind));
+    if (moved->moved.kind == HP_MOVED_STATEMENT) {
+        hp_json_kv_str(json, "statement", moved->statement);
+    } else {
+        hp_json_kv_str(json, "file", moved->file);
+        hp_json_kv_u64(json, "line", moved->line);
+        hp_json_kv_str(json, "function", moved->function);
+        hp_json_kv_bool(json, "application", moved->application);
+    }
+    if (moved->moved.kind == HP_MOVED_WAIT) {
+        hp_json_kv_cstr(json, "wait", hp_record_wait_name(moved->moved.wait));
+    }
+    hp_json_kv_double(json, "before_ms", test->before_ns / 1e6);
+    hp_json_kv_double(json, "after_ms", test->after_ns / 1e6);
+    hp_json_kv_double(json, "change_ms", test->difference.value / 1e6);
+    hp_json_kv_double(json, "low_ms", test->difference.low / 1e6);
+    hp_json_kv_double(json, "high_ms", test->difference.high / 1e6);
+    hp_json_object_end(json);
+}
 
 static void put_route_json(struct hp_json *json, const struct hp_change_route *route)
 {
@@ -25,6 +50,15 @@ static void put_route_json(struct hp_json *json, const struct hp_change_route *r
     hp_json_kv_u64(json, "requests_after", route->requests_after);
     hp_json_kv_bool(json, "enough", route->enough);
     hp_json_kv_bool(json, "changed", route->changed);
+    if (route->moved_enough) {
+        hp_json_kv_double(json, "drift", route->drift);
+        hp_json_key(json, "moved");
+        hp_json_array_begin(json);
+        for (uint32_t i = 0; i < route->moved_count; i++) {
+            put_moved_json(json, &route->moved[i]);
+        }
+        hp_json_array_end(json);
+    }
     hp_json_object_end(json);
 }
 
@@ -113,6 +147,47 @@ static void put_route_text(const struct hp_change_route *route, struct hp_buf *o
                   hp_show_count(new, route->requests_after));
 }
 
+#define MOVED_SHOWN 6u
+#define DRIFT_SHOWN 0.03 /* less is not worth a line */
+#define SQL_SHOWN   60u
+
+static void put_moved_text(const struct hp_change_moved *moved, struct hp_buf *out)
+{
+    const struct hp_moved_test *test = &moved->moved.test;
+    char value[HP_SHOW_BYTES], low[HP_SHOW_BYTES], high[HP_SHOW_BYTES];
+    bool more = test->difference.value > 0;
+    hp_buf_printf(out, "  %-8s  ", more ? "slower" : "faster");
+    if (moved->moved.kind == HP_MOVED_STATEMENT) {
+        struct hp_str cut = hp_utf8_cut(moved->statement, SQL_SHOWN);
+        hp_buf_put_text(out, cut);
+        hp_buf_put_text(out, cut.n < moved->statement.n ? HP_STR("…") : HP_STR(""));
+    } else {
+        if (moved->moved.kind == HP_MOVED_WAIT) {
+            hp_buf_printf(out, "%s in ", hp_record_wait_name(moved->moved.wait));
+        }
+        hp_buf_printf(out, "%.*s, %.*s:%u", (int)moved->function.n, moved->function.p, (int)moved->file.n,
+                      moved->file.p, moved->line);
+    }
+    hp_buf_printf(out, "  %s%s (95 %%: %s to %s)\n", more ? "+" : "", show(value, test->difference.value),
+                  show(low, test->difference.low), show(high, test->difference.high));
+}
+
+static void put_all_moved(const struct hp_change_route *route, struct hp_buf *out)
+{
+    if (route->moved_enough && fabs(route->drift - 1) >= DRIFT_SHOWN) {
+        hp_buf_printf(out,
+                      "  everything takes %.2f times what it took (the machine or the interpreter); "
+                      "taken out of what follows\n",
+                      route->drift);
+    }
+    for (uint32_t i = 0; i < route->moved_count && i < MOVED_SHOWN; i++) {
+        put_moved_text(&route->moved[i], out);
+    }
+    if (route->moved_count > MOVED_SHOWN) {
+        hp_buf_printf(out, "  and %u smaller changes (--json)\n", route->moved_count - MOVED_SHOWN);
+    }
+}
+
 static void put_finding_text(const struct hp_change_finding *finding, struct hp_buf *out)
 {
     char predicted[HP_SHOW_BYTES], measured[HP_SHOW_BYTES], low[HP_SHOW_BYTES], high[HP_SHOW_BYTES];
@@ -146,5 +221,6 @@ void hp_change_text(const struct hp_change *change, struct hp_buf *out)
                 put_finding_text(&change->findings[i], out);
             }
         }
+        put_all_moved(&change->routes[r], out);
     }
 }

@@ -6,7 +6,7 @@
 #include "find/find.h"
 #include "store/store.h"
 
-#define HP_SAMPLED_MOST 60u
+#define HP_SAMPLED_MOST 200u
 
 struct hp_sampled {
     struct hp_case c; /* samples and dictionary are set; borrowed from here and the store handle */

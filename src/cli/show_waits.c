@@ -33,7 +33,7 @@ static void put_time(struct hp_buf *out, const struct hp_record *record)
     }
     for (unsigned kind = 0; kind < HP_WAIT_KINDS; kind++) {
         if (time.kinds_ns[kind] != 0) {
-            put_share(out, hp_waitsjson_kind((uint8_t)kind), time.kinds_ns[kind], req->wall_ns, "");
+            put_share(out, hp_record_wait_name((uint8_t)kind), time.kinds_ns[kind], req->wall_ns, "");
         }
     }
     if (req->runqueue_ns != HP_ABSENT) {
@@ -71,7 +71,7 @@ static hp_err put_waits(struct hp_buf *out, const struct hp_dict *dict, struct h
         hp_table_count(&table, wait->bytes);
         hp_table_count(&table, wait->lane);
         hp_buf_reset(&text);
-        hp_buf_printf(&text, "%s ", hp_waitsjson_kind(wait->kind));
+        hp_buf_printf(&text, "%s ", hp_record_wait_name(wait->kind));
         hp_output_text(&text, hp_dict_string(dict, wait->peer));
         hp_buf_put_text(&text, HP_STR("  at "));
         hp_place_put(&text, dict, wait->site_sym, wait->site_line, wait->via_sym);

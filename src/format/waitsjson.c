@@ -4,15 +4,7 @@
 #include "base/mem.h"
 #include "format/member.h"
 
-static const char *const kinds[HP_WAIT_KINDS] = {"dns",  "connect",    "tls",   "send",  "recv",
-                                                 "poll", "sleep",      "lock",  "gil",   "disk",
-                                                 "db",   "subprocess", "queue", "await", "loop"};
 static const char *const protocols[] = {"", "http", "redis", "postgresql", "mysql"};
-
-const char *hp_waitsjson_kind(uint8_t kind)
-{
-    return kind < HP_WAIT_KINDS ? kinds[kind] : "unknown";
-}
 
 /* Without waits at all gil_ns still says that they were watched. */
 bool hp_waitsjson_watched(const struct hp_record *record)
@@ -134,7 +126,7 @@ static void json_time(struct hp_json *json, const struct hp_record *record)
     hp_json_object_begin(json);
     for (unsigned kind = 0; kind < HP_WAIT_KINDS; kind++) {
         if (time.kinds_ns[kind] != 0) {
-            hp_member_ms(json, kinds[kind], time.kinds_ns[kind]);
+            hp_member_ms(json, hp_record_wait_name((uint8_t)kind), time.kinds_ns[kind]);
         }
     }
     hp_json_object_end(json);
@@ -155,7 +147,7 @@ static void json_waits(struct hp_json *json, const struct hp_dict *dict, const s
     for (uint32_t i = 0; i < record->wait_count; i++) {
         const struct hp_wait *wait = &record->waits[i];
         hp_json_object_begin(json);
-        hp_json_kv_cstr(json, "kind", hp_waitsjson_kind(wait->kind));
+        hp_json_kv_cstr(json, "kind", hp_record_wait_name(wait->kind));
         json_peer(json, "peer", dict, wait->peer);
         hp_json_kv_u64(json, "lane", wait->lane);
         hp_json_kv_u64(json, "node", wait->node);

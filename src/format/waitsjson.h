@@ -16,7 +16,6 @@ struct hp_waitsjson_time {
     bool known;       /* CPU, waits and run queue were all recorded */
 };
 struct hp_waitsjson_time hp_waitsjson_sum(const struct hp_record *record);
-const char *hp_waitsjson_kind(uint8_t kind);
 /* Whether waits were recorded, if there were any. */
 bool hp_waitsjson_watched(const struct hp_record *record);
 

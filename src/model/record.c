@@ -13,6 +13,14 @@
 
 #include <string.h>
 
+const char *hp_record_wait_name(uint8_t kind)
+{
+    static const char *const names[HP_WAIT_KINDS] = {"dns",  "connect",    "tls",   "send",  "recv",
+                                                     "poll", "sleep",      "lock",  "gil",   "disk",
+                                                     "db",   "subprocess", "queue", "await", "loop"};
+    return kind < HP_WAIT_KINDS ? names[kind] : "unknown";
+}
+
 #define MAGIC       0xC8
 #define VERSION     1
 #define HEAD_BYTES  6   /* length, magic, version */

@@ -59,6 +59,8 @@ enum hp_wait_kind { /* CONTRACTS "Waits"; stored: only add */
                     HP_WAIT_LOOP,
                     HP_WAIT_KINDS
 };
+/* "dns"; "unknown" for what a newer version wrote. */
+const char *hp_record_wait_name(uint8_t kind);
 
 enum hp_phase {                     /* wall split exactly: the sum of all is wall_ns */
                 HP_PHASE_OUTER = 0, /* middleware around wsgi_app, and Flask before before_request */

@@ -185,9 +185,6 @@ hp_err hp_timeline_init(struct hp_timeline *timeline, const struct hp_record *re
 
 const char *hp_timeline_state_name(unsigned state)
 {
-    static const char *const kinds[HP_WAIT_KINDS] = {"dns",  "connect",    "tls",   "send",  "recv",
-                                                     "poll", "sleep",      "lock",  "gil",   "disk",
-                                                     "db",   "subprocess", "queue", "await", "loop"};
     switch (state) {
     case HP_TIMELINE_RUN:
         return "run";
@@ -198,8 +195,9 @@ const char *hp_timeline_state_name(unsigned state)
     case HP_TIMELINE_GC:
         return "gc";
     default:
-        return state >= HP_TIMELINE_WAIT && state < HP_TIMELINE_SQL ? kinds[state - HP_TIMELINE_WAIT]
-                                                                    : "unknown";
+        return hp_record_wait_name(state >= HP_TIMELINE_WAIT && state < HP_TIMELINE_SQL
+                                       ? (uint8_t)(state - HP_TIMELINE_WAIT)
+                                       : UINT8_MAX);
     }
 }
 

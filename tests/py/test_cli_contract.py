@@ -176,6 +176,14 @@ TOP_JSON = {
         }
     ],
 }
+MOVED = {
+    "what": str,
+    "before_ms": NUMBER,
+    "after_ms": NUMBER,
+    "change_ms": NUMBER,
+    "low_ms": NUMBER,
+    "high_ms": NUMBER,
+}
 COMPARE = {
     "routes": [
         {
@@ -299,7 +307,7 @@ LEDGER = {
 
 def test_every_field_is_documented() -> None:
     documented = set(re.findall(r"`\"?([a-z0-9_]+)", (TOP / "docs/formats/cli.md").read_text()))
-    for schema in (REPORT, ROUTES, REQUESTS, SHOW, SQL, TOP_JSON, COMPARE, LEDGER):
+    for schema in (REPORT, ROUTES, REQUESTS, SHOW, SQL, TOP_JSON, COMPARE, MOVED, LEDGER):
         assert fields(schema) <= documented
 
 
@@ -575,6 +583,11 @@ def test_compare_json_and_gate(store: Path) -> None:
         "thread_churn": "fixed",
         "n_plus_one": "fixed",
     }
+    route = next(each for each in answer["routes"] if each["route"] == "GET /settings")
+    check(route["moved"], [MOVED])
+    moved = {each.get("statement") or f"{each['file']}:{each['function']}" for each in route["moved"]}
+    assert {"shop/history.py:fetch", "SELECT id, name FROM profile WHERE id = ?"} <= moved
+    assert all(not each["moved"] for each in answer["routes"] if each["route"] != "GET /settings")
     for finding in answer["findings"]:
         assert finding["measured_saving_ms"] == pytest.approx(finding["predicted_saving_ms"], rel=0.25)
     assert run("compare", "before", "after", "--store", store, "--fail-on", "p95>10%,sql>0").returncode == 0

@@ -1,13 +1,15 @@
-/* build.mjs -- makes dist/page.html of page/: one file with style and script in it, allowed by their hashes and nothing else.
+/* build.mjs -- makes dist/page.html of page/: one file with style and script in it, allowed by their hashes and nothing else; and dist/dash/ of
+ * dash/: the dashboard as files of their own, without anything inline.
  *
- *   node build.mjs            writes dist/page.html
+ *   node build.mjs            writes dist/
  *   node build.mjs --check    exit 1 if what is there is not what would be written
  *   node build.mjs --tests F  bundles tests/*.test.ts into folder F, for node --test
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -16,27 +18,46 @@ function sha256(text) {
   return createHash("sha256").update(text).digest("base64");
 }
 
+const OPTIONS = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  write: false,
+  outdir: "out",
+  format: "esm",
+  target: ["es2022"],
+  charset: "utf8",
+  legalComments: "none",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+};
+
+/* The page of a profile: name and text. */
 async function page() {
-  const result = await build({
-    entryPoints: [join(here, "page/main.tsx")],
-    absWorkingDir: here,
-    bundle: true,
-    minify: true,
-    write: false,
-    outdir: "out",
-    format: "esm",
-    target: ["es2022"],
-    charset: "utf8",
-    legalComments: "none",
-    jsx: "automatic",
-    jsxImportSource: "preact",
-  });
+  const result = await build({ ...OPTIONS, entryPoints: [join(here, "page/main.tsx")] });
   const of = (ending) => result.outputFiles.find((file) => file.path.endsWith(ending)).text.trim();
   const script = of(".js");
   const style = of(".css");
   if (/<\/(script|style)|<!--/i.test(script + style)) throw new Error("the bundle would end its own element");
   const words = { SCRIPT: script, STYLE: style, SCRIPT_HASH: sha256(script), STYLE_HASH: sha256(style) };
-  return readFileSync(join(here, "page/page.html"), "utf8").replace(/@([A-Z_]+)@/g, (_, word) => words[word]);
+  const text = readFileSync(join(here, "page/page.html"), "utf8").replace(
+    /@([A-Z_]+)@/g,
+    (_, word) => words[word],
+  );
+  return [["page.html", text]];
+}
+
+/* The dashboard: what only one page needs is a file of its own, loaded there. */
+async function dashboard() {
+  const result = await build({
+    ...OPTIONS,
+    entryPoints: { dashboard: join(here, "dash/main.tsx") },
+    splitting: true,
+    chunkNames: "[name]",
+  });
+  const files = result.outputFiles.map((file) => [`dash/${basename(file.path)}`, file.text]);
+  const html = readFileSync(join(here, "dash/index.html"), "utf8");
+  return [["dash/index.html", html], ...files].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 async function tests(folder) {
@@ -56,19 +77,28 @@ async function tests(folder) {
   });
 }
 
-const target = join(here, "dist/page.html");
+const dist = join(here, "dist");
 const [mode, folder] = process.argv.slice(2);
 if (mode === "--tests") {
   mkdirSync(folder, { recursive: true });
   await tests(folder);
 } else {
-  const text = await page();
+  const files = [...(await page()), ...(await dashboard())];
   if (mode !== "--check") {
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, text);
-    console.log(`dist/page.html: ${text.length} bytes`);
-  } else if (!existsSync(target) || readFileSync(target, "utf8") !== text) {
-    console.error("ui/dist/page.html is not what its sources make: npm run --prefix ui build");
-    process.exit(1);
+    mkdirSync(join(dist, "dash"), { recursive: true });
+    for (const name of readdirSync(join(dist, "dash"))) {
+      if (!files.some(([file]) => file === `dash/${name}`)) rmSync(join(dist, "dash", name));
+    }
+    for (const [name, text] of files) {
+      writeFileSync(join(dist, name), text);
+      console.log(`dist/${name}: ${text.length} bytes, ${gzipSync(text).length} compressed`);
+    }
+  } else {
+    const there = (name) => existsSync(join(dist, name)) && readFileSync(join(dist, name), "utf8");
+    const stale = files.filter(([name, text]) => there(name) !== text).map(([name]) => name);
+    if (stale.length > 0 || readdirSync(join(dist, "dash")).length !== files.length - 1) {
+      console.error(`ui/dist is not what its sources make (${stale.join(", ")}): npm run --prefix ui build`);
+      process.exit(1);
+    }
   }
 }

@@ -1,6 +1,6 @@
 /* colour.ts -- one hue a module, the same in every view and every page; library code paler. The hue is told by the name, so two profiles
  * of one application have the same colours. Search paints its matches in a colour of its own and takes the others' away. */
-import { type Functions, KIND_ROOT } from "../model/profile";
+import { type Functions, KIND_ROOT, KIND_SQL, KIND_WAIT } from "../model/profile";
 
 export interface Theme {
   dark: boolean;
@@ -62,8 +62,13 @@ export const MATCH = 2;
 export const UNMATCHED = 3;
 const FIRST_HUE = 4;
 
-/** Colours of all functions: a few dozen buckets, so that drawing changes colour rarely. */
-export function makePalette(functions: Functions, theme: Theme): Palette {
+/** Colours of all functions: a few dozen buckets, so that drawing changes colour rarely. `meaning`: the colour of a kind of time, for the boxes of
+ * statements and waits, whose module is that kind. */
+export function makePalette(
+  functions: Functions,
+  theme: Theme,
+  meaning: (kind: string) => string = () => theme.rest,
+): Palette {
   const fill = [theme.rest, theme.dark ? "#30343c" : "#e4e4e7", theme.match, theme.unmatched];
   const text = [theme.text, theme.textPale, theme.matchText, theme.textPale];
   for (const hue of HUES) {
@@ -72,8 +77,16 @@ export function makePalette(functions: Functions, theme: Theme): Palette {
     text.push(theme.text, theme.textPale);
   }
   const bucket = new Uint8Array(functions.count);
+  const kinds = new Map<string, number>();
   for (let f = 0; f < functions.count; f++) {
-    if (functions.kind[f] === KIND_ROOT) bucket[f] = REST;
+    if (functions.kind[f] === KIND_SQL || functions.kind[f] === KIND_WAIT) {
+      const kind = functions.module[f];
+      if (!kinds.has(kind)) {
+        kinds.set(kind, fill.push(meaning(kind)) - 1);
+        text.push(theme.dark ? theme.background : theme.text);
+      }
+      bucket[f] = kinds.get(kind) as number;
+    } else if (functions.kind[f] === KIND_ROOT) bucket[f] = REST;
     else if (functions.module[f] === "built-in") bucket[f] = BUILT_IN;
     else bucket[f] = FIRST_HUE + 2 * hueOf(functions.module[f]) + (functions.app[f] ? 0 : 1);
   }

@@ -26,6 +26,8 @@ export const KIND_PYTHON = 0;
 export const KIND_C = 1;
 export const KIND_TEMPLATE = 2;
 export const KIND_ROOT = 3;
+export const KIND_SQL = 8; // of the dashboard: a statement, a wait below the function that made it
+export const KIND_WAIT = 9;
 export const KIND_FOLDED = 15; // of the page only: all library frames of a package, folded into one
 
 /** Functions by index. From `real` on they are the folded packages, one each. */

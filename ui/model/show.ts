@@ -21,7 +21,7 @@ export function showCount(count: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-function showBytes(bytes: number): string {
+function bytesOf(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let value = bytes;
   let unit = 0;
@@ -31,7 +31,7 @@ function showBytes(bytes: number): string {
 
 export function showValue(unit: Unit, value: number): string {
   if (unit === "time") return showTime(value);
-  if (unit === "bytes") return showBytes(value);
+  if (unit === "bytes") return bytesOf(value);
   return showCount(value);
 }
 
@@ -49,4 +49,45 @@ export function showShare(part: number, whole: number): string {
   if (percent < 0.01) return "<0.01 %";
   if (percent < 0.995) return `${percent.toFixed(2)} %`;
   return percent < 9.95 ? `${percent.toFixed(1)} %` : `${percent.toFixed(0)} %`;
+}
+
+/** Milliseconds of the API; "not recorded" where there is nothing. */
+export function showMs(ms: number | null | undefined): string {
+  return typeof ms === "number" ? showTime(ms * 1e6) : "not recorded";
+}
+
+/** A change: "+1.20 ms", "−340 ms", "±0". */
+export function showChange(ms: number): string {
+  if (ms === 0) return "±0";
+  return `${ms > 0 ? "+" : "−"}${showTime(Math.abs(ms) * 1e6)}`;
+}
+
+export function showBytes(bytes: number | null | undefined): string {
+  return typeof bytes === "number" ? showValue("bytes", bytes) : "not recorded";
+}
+
+function two(value: number): string {
+  return value.toString().padStart(2, "0");
+}
+
+/** "14:03:07", and before today's first hour "21 Nov 14:03:07"; in the reader's own time. */
+export function showMoment(at: number, now = Date.now()): string {
+  const date = new Date(at);
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return new Date(now).toDateString() === date.toDateString() ? clock : `${showDay(at)} ${clock}`;
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+export function showDay(at: number): string {
+  const date = new Date(at);
+  return `${date.getDate()} ${MONTHS[date.getMonth()]}`;
+}
+
+/** "14:03", or the day where a step is a day or more. */
+export function showTick(at: number, stepMs: number): string {
+  const date = new Date(at);
+  if (stepMs >= 86400e3) return showDay(at);
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return stepMs < 60e3 ? `${clock}:${two(date.getSeconds())}` : clock;
 }

@@ -13,16 +13,19 @@ interface Figures {
 interface Props {
   data: Data;
   state: State;
+  keys: boolean; // "?" tells them
   box: Figures | null; // of the chosen box of the picture; else the function's own
   onChange: (change: Partial<State>) => void;
 }
 
-export function Details({ data, state, box, onChange }: Props) {
+export function Details({ data, state, keys, box, onChange }: Props) {
   const { fn } = state;
   const { functions, profile } = data;
   if (fn < 0 || fn >= functions.count) {
     return (
-      <footer class="details empty">Click a box to zoom in and choose its function. Press ? for keys.</footer>
+      <footer class="details empty">
+        Click a box to zoom in and choose its function.{keys && " Press ? for keys."}
+      </footer>
     );
   }
   const row = box ? undefined : data.rows(state.lane).find((candidate) => candidate.fn === fn);

@@ -26,19 +26,14 @@ export function canvasPng(canvas: HTMLCanvasElement | null): Promise<Blob> {
 /** An SVG document as PNG, twice as dense. */
 export async function svgPng(svg: string, width: number, height: number): Promise<Blob> {
   const image = new Image();
-  const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
-  try {
-    image.src = url;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    const scale = Math.min(2, 8000 / Math.max(width, height));
-    canvas.width = Math.ceil(width * scale);
-    canvas.height = Math.ceil(height * scale);
-    canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return await canvasPng(canvas);
-  } finally {
-    URL.revokeObjectURL(url);
-  }
+  image.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  const scale = Math.min(2, 8000 / Math.max(width, height));
+  canvas.width = Math.ceil(width * scale);
+  canvas.height = Math.ceil(height * scale);
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvasPng(canvas);
 }
 
 export function save(name: string, blob: Blob): void {

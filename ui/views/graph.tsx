@@ -13,7 +13,7 @@ const BOX_HEIGHT = 46;
 const NODES_MOST = 60;
 const CHARACTERS = 30;
 
-interface Props {
+export interface GraphProps {
   data: Data;
   state: State;
   palette: Palette;
@@ -22,7 +22,7 @@ interface Props {
   exporter: Exporter;
 }
 
-export function CallGraph({ data, state, palette, hits, onChange, exporter }: Props) {
+export function CallGraph({ data, state, palette, hits, onChange, exporter }: GraphProps) {
   const [least, setLeast] = useState(0.01);
   const [around, setAround] = useState(false);
   const whole = data.whole(state.lane);

@@ -1,0 +1,54 @@
+/* client.ts -- asks the server: relative addresses only, so that a sub-path or a proxy needs no configuration. */
+
+/** An answer that is none: what to do, as the server says it. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number, // 0: no answer at all
+    message: string,
+    readonly login = false,
+  ) {
+    super(message);
+  }
+}
+
+const NO_ANSWER = "The server does not answer. Is hotplate serve still running? The page goes on trying.";
+
+async function readAnswer<T>(response: Response): Promise<T> {
+  let body: unknown = null;
+  try {
+    body = await response.json();
+  } catch {
+    if (response.ok) throw new ApiError(response.status, "The server's answer is no JSON.");
+  }
+  if (response.ok) return body as T;
+  const said = (body ?? {}) as { error?: unknown; login?: unknown };
+  const text = typeof said.error === "string" ? said.error : `The server answered ${response.status}.`;
+  throw new ApiError(response.status, text, said.login === true);
+}
+
+/** GET api/v1/PATH; throws ApiError. An abort throws what fetch throws. */
+export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(`api/v1/${path}`, { cache: "no-store", ...(signal ? { signal } : {}) });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, NO_ANSWER);
+  }
+  return readAnswer<T>(response);
+}
+
+/** POST api/v1/PATH with the token of `meta`; throws ApiError. */
+export async function tell(path: string, token: string, body: Record<string, unknown>): Promise<void> {
+  let response: Response;
+  try {
+    response = await fetch(`api/v1/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Hotplate-Token": token },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError(0, NO_ANSWER);
+  }
+  await readAnswer<unknown>(response);
+}

@@ -1,0 +1,308 @@
+/* compare.tsx -- two stretches: what moved, which findings are mended, where in the code. */
+import type { CompareAnswer, CompareFinding, CompareRoute, DiffAnswer } from "../api/types";
+import { showChange, showCount, showMs, showShare } from "../model/show";
+import { question } from "../model/where";
+import { DeltaFlame } from "./delta";
+import { Absent, Answer, Answered, Code, Empty, Ms, Section } from "./parts";
+import { type Column, Rows } from "./rows";
+import { useAsk, useLive, useWhere } from "./use";
+
+interface Choice {
+  value: string;
+  title: string;
+}
+
+function useChoices(): Choice[] {
+  const { meta } = useLive();
+  return [
+    ...(meta?.labels ?? []).map((row) => ({ value: `label:${row.label}`, title: `label ${row.label}` })),
+    ...(meta?.revisions ?? []).map((row) => ({ value: row.revision, title: `revision ${row.revision}` })),
+  ];
+}
+
+/* Without a choice: the two newest labels, else the two newest revisions; the older one first. */
+function useSides(): { a: string; b: string } {
+  const { where } = useWhere();
+  const { meta } = useLive();
+  const names = [...new Set(meta?.labels.map((row) => row.label) ?? [])];
+  const [newer, older] =
+    names.length >= 2
+      ? [`label:${names[0]}`, `label:${names[1]}`]
+      : [meta?.revisions[0]?.revision ?? "", meta?.revisions[1]?.revision ?? ""];
+  return { a: where.words.a ?? older ?? "", b: where.words.b ?? newer ?? "" };
+}
+
+export function Compare() {
+  const { set, where } = useWhere();
+  const choices = useChoices();
+  const { a, b } = useSides();
+  const { route = "" } = where.words;
+  const ready = a !== "" && b !== "";
+  const asked = useAsk<CompareAnswer>(ready ? question("compare", { a, b, route }) : null);
+  const pick = (side: "a" | "b", value: string, about: string) => (
+    <select
+      aria-label={about}
+      value={value}
+      onChange={(event) => set({ a, b, [side]: event.currentTarget.value })}
+    >
+      {!choices.some((choice) => choice.value === value) && (
+        <option value={value}>{value || "choose"}</option>
+      )}
+      {choices.map((choice) => (
+        <option key={choice.value} value={choice.value}>
+          {choice.title}
+        </option>
+      ))}
+    </select>
+  );
+  return (
+    <>
+      <div class="filters">
+        {pick("a", a, "Before")} <span class="pale">against</span> {pick("b", b, "After")}
+        <button type="button" onClick={() => set({ a: b, b: a })}>
+          Swap
+        </button>
+        {route !== "" && (
+          <span>
+            {route}{" "}
+            <button type="button" class="link" data-key="Escape" onClick={() => set({ route: "" })}>
+              all routes
+            </button>
+          </span>
+        )}
+      </div>
+      {ready ? (
+        <Answered asked={asked}>{(data) => <Filled data={data} a={a} b={b} />}</Answered>
+      ) : (
+        <Empty>
+          There is nothing to compare yet: record two stretches with{" "}
+          <code>hotplate record --label before -- …</code> and <code>--label after</code>, or let two
+          revisions run.
+        </Empty>
+      )}
+    </>
+  );
+}
+
+function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
+  const { where, set, link } = useWhere();
+  const changed = data.routes.filter((row) => row.changed && typeof row.change_ms === "number");
+  const first = [...changed].sort(
+    (x, y) => Math.abs(y.change_ms ?? 0) * y.requests_after - Math.abs(x.change_ms ?? 0) * x.requests_after,
+  )[0];
+  const fixed = data.findings.filter((row) => row.state === "fixed").length;
+  const fresh = data.findings.filter((row) => row.state === "new" || row.state === "returned").length;
+  const route = where.words.route ?? first?.route ?? data.routes[0]?.route ?? "";
+  return (
+    <>
+      <Answer>
+        {first && typeof first.before_ms === "number" && typeof first.after_ms === "number" ? (
+          <>
+            <a href={link("route", { route: first.route })}>{first.route}</a> went from{" "}
+            {showMs(first.before_ms)} to{" "}
+            <b class={(first.change_ms ?? 0) > 0 ? "bad" : "good"}>{showMs(first.after_ms)}</b>
+            {first.before_ms > 0 && <> ({factor(first.before_ms, first.after_ms)})</>}.
+          </>
+        ) : (
+          "No route's median changed beyond noise."
+        )}{" "}
+        {fixed > 0 && `${fixed} ${fixed === 1 ? "finding is" : "findings are"} mended. `}
+        {fresh > 0 && `${fresh} ${fresh === 1 ? "is" : "are"} new.`}
+      </Answer>
+      <Section title="What moved" note="medians; 95 % interval of the change">
+        <MovedTable rows={data.routes} />
+      </Section>
+      {data.findings.length > 0 && (
+        <Section title="Findings">
+          <FindingTable rows={data.findings} />
+        </Section>
+      )}
+      <Section title="Where in the code" note={`call trees of ${route}, a request; red grew, blue shrank`}>
+        {where.words.diff === "1" ? (
+          <Diff a={a} b={b} route={route} />
+        ) : (
+          <button type="button" data-key="f" onClick={() => set({ diff: "1" })}>
+            Show the differential flame graph (f)
+          </button>
+        )}
+      </Section>
+    </>
+  );
+}
+
+function factor(before: number, after: number): string {
+  if (after <= 0) return "to nothing";
+  const times = before > after ? before / after : after / before;
+  if (times < 1.5)
+    return `${showShare(Math.abs(after - before), before)} ${after > before ? "slower" : "faster"}`;
+  return `${times.toPrecision(2)} times ${after > before ? "slower" : "faster"}`;
+}
+
+function MovedTable({ rows }: { rows: CompareRoute[] }) {
+  const { set, link } = useWhere();
+  const columns: Column<CompareRoute>[] = [
+    {
+      key: "route",
+      title: "Route",
+      narrow: true,
+      wide: true,
+      value: (row) => row.route,
+      cell: (row) => (
+        <button type="button" class="link" onClick={() => set({ route: row.route })} title="only this route">
+          {row.route}
+        </button>
+      ),
+    },
+    {
+      key: "before",
+      title: "Before",
+      number: true,
+      narrow: true,
+      value: (row) => row.before_ms,
+      cell: (row) => <Ms ms={row.before_ms} />,
+    },
+    {
+      key: "after",
+      title: "After",
+      number: true,
+      narrow: true,
+      value: (row) => row.after_ms,
+      cell: (row) => <Ms ms={row.after_ms} />,
+    },
+    {
+      key: "change",
+      title: "Change",
+      number: true,
+      narrow: true,
+      value: (row) => (typeof row.change_ms === "number" ? Math.abs(row.change_ms) : null),
+      cell: (row) => <Change row={row} />,
+    },
+    {
+      key: "interval",
+      title: "95 %",
+      number: true,
+      cell: (row) =>
+        typeof row.low_ms === "number" && typeof row.high_ms === "number" ? (
+          <span class="pale">
+            {showChange(row.low_ms)} … {showChange(row.high_ms)}
+          </span>
+        ) : (
+          ""
+        ),
+    },
+    { key: "p95", title: "p95 before", number: true, cell: (row) => <Maybe ms={row.p95_before_ms} /> },
+    { key: "p95a", title: "p95 after", number: true, cell: (row) => <Maybe ms={row.p95_after_ms} /> },
+    {
+      key: "n",
+      title: "Requests",
+      number: true,
+      cell: (row) => `${showCount(row.requests_before)} / ${showCount(row.requests_after)}`,
+    },
+  ];
+  if (rows.length === 0) return <Empty>No request is on either side.</Empty>;
+  return (
+    <Rows
+      caption="What moved"
+      columns={columns}
+      rows={rows}
+      id={(row) => row.route}
+      href={(row) => link("route", { route: row.route })}
+      sort="change"
+    />
+  );
+}
+
+function Maybe({ ms }: { ms: number | null | undefined }) {
+  return typeof ms === "number" ? <Ms ms={ms} /> : <span class="pale">–</span>;
+}
+
+function Change({ row }: { row: CompareRoute }) {
+  if (!row.enough)
+    return (
+      <span class="pale" title="under 8 requests on a side">
+        too few requests
+      </span>
+    );
+  if (typeof row.change_ms !== "number") return <Absent />;
+  if (!row.changed)
+    return (
+      <span class="pale" title="within noise">
+        {showChange(row.change_ms)} (noise)
+      </span>
+    );
+  return <b class={row.change_ms > 0 ? "bad" : "good"}>{showChange(row.change_ms)}</b>;
+}
+
+function FindingTable({ rows }: { rows: CompareFinding[] }) {
+  const { link } = useWhere();
+  const columns: Column<CompareFinding>[] = [
+    {
+      key: "state",
+      title: "State",
+      narrow: true,
+      value: (row) => row.state,
+      cell: (row) => <span class={`state ${row.state}`}>{row.state}</span>,
+    },
+    {
+      key: "title",
+      title: "Finding",
+      narrow: true,
+      wide: true,
+      cell: (row) => (
+        <>
+          {row.title} <Code place={row} bare />
+        </>
+      ),
+    },
+    {
+      key: "route",
+      title: "Route",
+      cell: (row) => <a href={link("route", { route: row.route })}>{row.route}</a>,
+    },
+    {
+      key: "predicted",
+      title: "Predicted",
+      number: true,
+      value: (row) => row.predicted_saving_ms,
+      cell: (row) => <Maybe ms={row.predicted_saving_ms} />,
+    },
+    {
+      key: "measured",
+      title: "Measured",
+      about: "saved a request, of its own time on the critical path",
+      number: true,
+      narrow: true,
+      value: (row) => row.measured_saving_ms,
+      cell: (row) => <Maybe ms={row.measured_saving_ms} />,
+    },
+    {
+      key: "interval",
+      title: "95 %",
+      number: true,
+      cell: (row) =>
+        typeof row.low_ms === "number" && typeof row.high_ms === "number" ? (
+          <span class="pale">
+            {showMs(row.low_ms)} … {showMs(row.high_ms)}
+          </span>
+        ) : (
+          ""
+        ),
+    },
+  ];
+  return <Rows caption="Findings compared" columns={columns} rows={rows} id={(row) => row.id} word="fsort" />;
+}
+
+function Diff({ a, b, route }: { a: string; b: string; route: string }) {
+  const asked = useAsk<DiffAnswer>(question("diff", { a, b, route }), false);
+  return (
+    <Answered asked={asked}>
+      {(data) =>
+        data.before.nodes.length === 0 || data.after.nodes.length === 0 ? (
+          <Empty>One side has no call tree; level trace records them.</Empty>
+        ) : (
+          <DeltaFlame data={data} />
+        )
+      }
+    </Answered>
+  );
+}

@@ -1,0 +1,306 @@
+/* parts.tsx -- small pieces that all pages are made of: sentences, places in code, bars, what is missing, what went wrong. */
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import type { Place } from "../api/types";
+import { kindOf, type Part } from "../model/kinds";
+import { shortFile } from "../model/profile";
+import { showMs, showShare } from "../model/show";
+import { type Asked, useLive, useWhere } from "./use";
+
+export const NOT_RECORDED = "not recorded at this level";
+
+/** A time of the API; what was not recorded says so. */
+export function Ms({ ms }: { ms: number | null | undefined }) {
+  if (typeof ms !== "number") return <Absent />;
+  return <span title={`${ms.toLocaleString("en-US")} ms`}>{showMs(ms)}</span>;
+}
+
+export function Absent() {
+  return (
+    <span class="absent" title={NOT_RECORDED}>
+      not recorded
+    </span>
+  );
+}
+
+/** The page's answer as a sentence, and what stands small beside it. */
+export function Answer({ children, aside }: { children: ComponentChildren; aside?: ComponentChildren }) {
+  return (
+    <div class="answer">
+      <h1>{children}</h1>
+      {aside && <p class="aside">{aside}</p>}
+    </div>
+  );
+}
+
+export interface Anchor {
+  text: string;
+  href: string;
+}
+
+/** A text with links where one of the anchors' texts first stands in it. */
+export function Linked({ text, anchors }: { text: string; anchors: Anchor[] }) {
+  const pieces: ComponentChildren[] = [];
+  const open = anchors.filter((anchor) => anchor.text !== "" && text.includes(anchor.text));
+  const used = new Set<Anchor>();
+  let rest = text;
+  while (rest !== "") {
+    let best: Anchor | null = null;
+    let at = rest.length;
+    for (const anchor of open) {
+      const found = used.has(anchor) ? -1 : rest.indexOf(anchor.text);
+      if (found >= 0 && (found < at || (found === at && anchor.text.length > (best?.text.length ?? 0)))) {
+        best = anchor;
+        at = found;
+      }
+    }
+    pieces.push(rest.slice(0, at));
+    if (!best) break;
+    used.add(best);
+    pieces.push(
+      <a key={pieces.length} href={best.href}>
+        {best.text}
+      </a>,
+    );
+    rest = rest.slice(at + best.text.length);
+  }
+  return <>{pieces}</>;
+}
+
+export function Copy({ text, what }: { text: string; what: string }) {
+  const [said, setSaid] = useState("copy");
+  const copy = (event: Event) => {
+    event.stopPropagation();
+    const done = (word: string) => {
+      setSaid(word);
+      setTimeout(() => setSaid("copy"), 1200);
+    };
+    if (!navigator.clipboard) done("not allowed here");
+    else
+      navigator.clipboard.writeText(text).then(
+        () => done("copied"),
+        () => done("not allowed"),
+      );
+  };
+  return (
+    <button type="button" class="link copy" title={`copy ${what}`} aria-label={`copy ${what}`} onClick={copy}>
+      {said}
+    </button>
+  );
+}
+
+const EDITOR_KEY = "hotplate.editor";
+
+/** The template of links to an editor, kept in this browser; "" for none. */
+export function editorTemplate(): string {
+  try {
+    return localStorage.getItem(EDITOR_KEY) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function setEditorTemplate(text: string): void {
+  try {
+    localStorage.setItem(EDITOR_KEY, text);
+  } catch {
+    // A browser that keeps nothing: the link is off after a reload.
+  }
+}
+
+/* Only schemes that open an editor: a template could be pasted from anywhere. */
+const EDITOR_SCHEME =
+  /^(vscode|vscode-insiders|vscodium|cursor|windsurf|zed|idea|pycharm|jetbrains|subl|txmt|emacs|nvim):/;
+
+export function editorLink(template: string, file: string, line: number): string {
+  if (!EDITOR_SCHEME.test(template)) return "";
+  return template
+    .replace("{file}", encodeURI(file).replace(/[?#]/g, encodeURIComponent))
+    .replace("{line}", String(line));
+}
+
+interface CodeProps {
+  place: Place;
+  source?: string | null | undefined;
+  name?: boolean; // the function too
+  bare?: boolean; // no buttons
+}
+
+/** `file:line`, a button to copy it, a link to the editor, the source line as it was when recorded. */
+export function Code({ place, source, name, bare }: CodeProps) {
+  if (!place.file) return place.function ? <span class="code">{place.function}</span> : null;
+  const line = place.line ? `:${place.line}` : "";
+  const full = `${place.file}${line}`;
+  const edit = bare ? "" : editorLink(editorTemplate(), place.file, place.line ?? 1);
+  return (
+    <span class="code">
+      <span class="where" title={full}>
+        {shortFile(place.file)}
+        {line}
+      </span>
+      {name && place.function && <span class="in"> in {place.function}</span>}
+      {place.via && <span class="in"> via {place.via}</span>}
+      {!bare && (
+        <>
+          {" "}
+          <Copy text={full} what={full} />
+        </>
+      )}
+      {edit !== "" && (
+        <>
+          {" "}
+          <a href={edit}>edit</a>
+        </>
+      )}
+      {source && <code class="source">{source.trim()}</code>}
+    </span>
+  );
+}
+
+/** A bar of `share` of its room. */
+export function Bar({ share, kind }: { share: number; kind?: string }) {
+  const width = `${Math.max(Math.min(share, 1) * 100, share > 0 ? 0.5 : 0)}%`;
+  return (
+    <span class="meter" aria-hidden="true">
+      <span class={kind ? `fill k-${kindOf(kind).key}` : "fill"} style={{ width }} />
+    </span>
+  );
+}
+
+/** Time by kind as one bar. */
+export function Split({ parts, of }: { parts: Part[]; of?: number | undefined }) {
+  const sum = parts.reduce((total, part) => total + part.ms, 0);
+  const whole = Math.max(of ?? 0, sum);
+  if (!(whole > 0)) return null;
+  return (
+    <span
+      class="split-bar"
+      role="img"
+      aria-label={parts.map((p) => `${kindOf(p.kind).name} ${showMs(p.ms)}`).join(", ")}
+    >
+      {parts.map((part) => (
+        <span
+          key={part.kind}
+          class={`k-${kindOf(part.kind).key}`}
+          title={`${kindOf(part.kind).name} ${showMs(part.ms)}, ${showShare(part.ms, whole)}`}
+          style={{ width: `${(part.ms / whole) * 100}%` }}
+        />
+      ))}
+    </span>
+  );
+}
+
+/** What the colours of a bar mean, with their figures. */
+export function Legend({ parts, whole }: { parts: Part[]; whole: number }) {
+  return (
+    <ul class="legend">
+      {parts.map((part) => (
+        <li key={part.kind}>
+          <i class={`swatch k-${kindOf(part.kind).key}`} aria-hidden="true" />
+          {kindOf(part.kind).name} <b>{showMs(part.ms)}</b>{" "}
+          <span class="pale">{showShare(part.ms, whole)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function Section(props: {
+  title: ComponentChildren;
+  note?: ComponentChildren;
+  id?: string;
+  children: ComponentChildren;
+}) {
+  return (
+    <section class="block" {...(props.id ? { id: props.id } : {})}>
+      <h2>
+        {props.title}
+        {props.note && <span class="note"> {props.note}</span>}
+      </h2>
+      {props.children}
+    </section>
+  );
+}
+
+/** What is shown while there is no answer, or no good one; otherwise the answer. */
+export function Answered<T>({
+  asked,
+  children,
+}: {
+  asked: Asked<T>;
+  children: (data: T) => ComponentChildren;
+}) {
+  if (asked.data !== null) {
+    return (
+      <div class={asked.old ? "body old" : "body"} aria-busy={asked.old}>
+        {asked.error && <Wrong error={asked.error} small />}
+        {children(asked.data)}
+      </div>
+    );
+  }
+  if (asked.error) return <Wrong error={asked.error} />;
+  return asked.slow ? <Skeleton /> : <div class="body wait" />;
+}
+
+export function Wrong({
+  error,
+  small,
+}: {
+  error: Error & { status?: number; login?: boolean };
+  small?: boolean;
+}) {
+  const { bump } = useLive();
+  const { link } = useWhere();
+  if (error.login) return <Login said={error.message} />;
+  return (
+    <div class={small ? "wrong small" : "wrong"} role="alert">
+      <p>{error.message}</p>
+      <p>
+        <button type="button" onClick={bump}>
+          Try again
+        </button>{" "}
+        {error.status === 404 && <a href={link("overview")}>to the overview</a>}
+      </p>
+    </div>
+  );
+}
+
+function Login({ said }: { said: string }) {
+  return (
+    <form class="wrong" method="post" action="login">
+      <p>{said}</p>
+      <label>
+        Token <input type="password" name="token" autocomplete="current-password" required />
+      </label>{" "}
+      <button type="submit">Log in</button>
+    </form>
+  );
+}
+
+function Skeleton() {
+  return (
+    <div class="body skeleton" aria-label="loading" role="status">
+      {[60, 90, 80, 85, 40].map((width) => (
+        <div key={width} style={{ width: `${width}%` }} />
+      ))}
+    </div>
+  );
+}
+
+/** Nothing there: why, and what to do. */
+export function Empty({ children }: { children: ComponentChildren }) {
+  return <p class="no-data">{children}</p>;
+}
+
+export function Command({ children }: { children: string }) {
+  return (
+    <span class="command">
+      <code>{children}</code> <Copy text={children} what="the command" />
+    </span>
+  );
+}
+
+export function Status({ status }: { status: number | undefined }) {
+  if (status === undefined) return <span class="pale">none</span>;
+  return <span class={status >= 500 ? "bad" : status >= 400 ? "odd" : ""}>{status}</span>;
+}

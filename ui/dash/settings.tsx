@@ -1,0 +1,158 @@
+/* settings.tsx -- what all workers obey, what this browser remembers, and what is stored where. */
+import { useState } from "preact/hooks";
+import { ApiError, tell } from "../api/client";
+import type { SettingKey, SettingsAnswer } from "../api/types";
+import { showBytes, showShare } from "../model/show";
+import {
+  Answer,
+  Answered,
+  Bar,
+  Empty,
+  editorLink,
+  editorTemplate,
+  Section,
+  setEditorTemplate,
+} from "./parts";
+import { useAsk, useLive } from "./use";
+
+export function Settings() {
+  const asked = useAsk<SettingsAnswer>("settings");
+  return <Answered asked={asked}>{(data) => <Filled data={data} />}</Answered>;
+}
+
+function Filled({ data }: { data: SettingsAnswer }) {
+  const { meta } = useLive();
+  const { bytes, max_bytes, path } = data.store;
+  const set = Object.keys(data.settings).length;
+  return (
+    <>
+      <Answer>
+        {set === 0
+          ? "Everything is as it comes."
+          : `${set} ${set === 1 ? "setting is" : "settings are"} changed.`}
+        {!meta?.token && " You may read, not change."}
+      </Answer>
+      <Section title="Recording" note="obeyed by all workers within two seconds">
+        {data.keys.length === 0 ? (
+          <Empty>There is nothing to set.</Empty>
+        ) : (
+          <div class="settings">
+            {data.keys.map((key) => (
+              <Row key={key.key} row={key} value={data.settings[key.key] ?? null} />
+            ))}
+          </div>
+        )}
+      </Section>
+      <Section title="Store">
+        <dl class="facts">
+          <div>
+            <dt>file</dt>
+            <dd class="mono">{path ?? meta?.store}</dd>
+          </div>
+          <div>
+            <dt>size</dt>
+            <dd>
+              {showBytes(bytes)}
+              {typeof max_bytes === "number" && typeof bytes === "number" && (
+                <>
+                  {" "}
+                  of {showBytes(max_bytes)}, {showShare(bytes, max_bytes)} <Bar share={bytes / max_bytes} />
+                </>
+              )}
+            </dd>
+          </div>
+          <div>
+            <dt>version</dt>
+            <dd>{data.version}</dd>
+          </div>
+        </dl>
+      </Section>
+      <Editor />
+    </>
+  );
+}
+
+function Row({ row, value }: { row: SettingKey; value: string | null }) {
+  const { meta, bump } = useLive();
+  const [text, setText] = useState(value ?? "");
+  const [said, setSaid] = useState("");
+  const send = (next: string | null) => {
+    tell("settings", meta?.token ?? "", { key: row.key, value: next }).then(
+      () => {
+        setSaid("saved");
+        if (next === null) setText("");
+        bump();
+      },
+      (error) => setSaid(error instanceof ApiError ? error.message : String(error)),
+    );
+  };
+  const id = `setting-${row.key}`;
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        send(text);
+      }}
+    >
+      <label for={id}>
+        <b class="mono">{row.key}</b> <span class="pale">{row.what}</span>
+      </label>
+      <span class="edit">
+        <input
+          id={id}
+          value={text}
+          disabled={!meta?.token}
+          placeholder={row.kind}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        {meta?.token && (
+          <>
+            <button type="submit" disabled={text === (value ?? "")}>
+              Save
+            </button>
+            {value !== null && (
+              <button type="button" class="link" onClick={() => send(null)}>
+                take back
+              </button>
+            )}
+          </>
+        )}
+        <output>{said}</output>
+      </span>
+    </form>
+  );
+}
+
+const EXAMPLE = "vscode://file/home/me/shop/{file}:{line}";
+
+function Editor() {
+  const [text, setText] = useState(editorTemplate);
+  const good = text === "" || editorLink(text, "x.py", 1) !== "";
+  return (
+    <Section title="Editor" note="kept in this browser">
+      <div class="settings">
+        <div>
+          <label for="editor">
+            Link of the word “edit” beside places in code; {"{file}"} is relative to the application, so put
+            its folder before it.
+          </label>
+          <span class="edit">
+            <input
+              id="editor"
+              class="long"
+              value={text}
+              placeholder={EXAMPLE}
+              onInput={(event) => {
+                setText(event.currentTarget.value);
+                setEditorTemplate(event.currentTarget.value);
+              }}
+            />
+            <output class={good ? "" : "bad"}>
+              {good ? "" : `not a link of an editor; like ${EXAMPLE}`}
+            </output>
+          </span>
+        </div>
+      </div>
+    </Section>
+  );
+}

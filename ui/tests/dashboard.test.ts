@@ -1,0 +1,352 @@
+/* dashboard.test.ts -- the dashboard in Chromium against a server with the real policy below a sub-path: every page, keyboard, brushes, what is empty or wrong. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { launch } from "./browser";
+import * as fixture from "./fixture";
+import { Failure, type Stub, stub } from "./stub";
+
+const ID = "8df77d88a0d18b36";
+const ROUTE = encodeURIComponent("GET /settings/<project>");
+
+/** Address and what must stand in it: figures of the fixture. */
+const PAGES: [string, string, RegExp][] = [
+  [
+    "overview",
+    "#/",
+    /40 threads, one per item.*4,112 recorded.*3 dropped \(ring 3\).*−1\.27 s a request.*GET \/overview/,
+  ],
+  ["routes", "#/routes", /6 routes; GET \/settings\/<project>.*GET \/health/],
+  [
+    "route",
+    `#/route?route=${ROUTE}`,
+    /312 requests.*p95 2\.95 s.*lock 1\.15 s.*SELECT groups\.id.*ValueError/,
+  ],
+  ["requests", "#/requests", /120 requests match.*not recorded.*1 to 50 of 120/],
+  ["request", `#/request?id=${ID}`, /2\.16 s.*network wait 1\.17 s.*slower than 96 %/],
+  ["sql", "#/sql", /3 statements took 3\.5 min.*94 % is SELECT settings.*40 times a request/],
+  ["findings", "#/findings", /3 findings; the largest is 40 threads.*gil contention level trace/],
+  [
+    "finding",
+    "#/findings?id=e38793f4ef747120",
+    /thread\.start\(\).*Mending it saves about 1\.27 s.*Do it together:/,
+  ],
+  [
+    "compare",
+    "#/compare?diff=1",
+    /went from 1\.96 s to 49\.1 ms \(40 times faster\).*too few requests.*fetch_all_peaks/,
+  ],
+  ["profiles", "#/profiles", /fetch_all_peaks itself \(shop\/history\.py:25\)/],
+  ["process", "#/process", /2 processes use 337 MB; worker 2 grew by 118 MB; 1 restart\./],
+  ["settings", "#/settings", /1 setting is changed.*slow_ms.*41\.0 MB of 1\.00 GB/],
+];
+
+let browser: Browser;
+let server: Stub;
+
+before(async () => {
+  browser = await launch();
+  server = await stub("/a/b/");
+});
+after(() => {
+  server?.close();
+  return browser?.close();
+});
+
+interface Options {
+  width?: number;
+  dark?: boolean;
+}
+
+/** Run on a page; afterwards nothing may have been said on the console, refused by the policy, or asked for elsewhere. */
+async function on(
+  fragment: string,
+  options: Options,
+  act: (page: Page) => Promise<void>,
+  calm = true,
+): Promise<void> {
+  const context = await browser.newContext({
+    viewport: { width: options.width ?? 1280, height: 900 },
+    colorScheme: options.dark ? "dark" : "light",
+  });
+  const page = await context.newPage();
+  const trouble: string[] = [];
+  page.on("console", (message) => trouble.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(server.url) && !request.url().startsWith("data:"))
+      trouble.push(`request: ${request.url()}`);
+  });
+  try {
+    await page.goto(server.url + fragment);
+    await page.waitForSelector("h1, .no-data, .wrong");
+    await act(page);
+    if (calm) assert.deepEqual(trouble, []);
+  } finally {
+    server.change({});
+    await context.close();
+  }
+}
+
+function hash(page: Page): Promise<string> {
+  return page.evaluate(() => location.hash);
+}
+
+async function shows(page: Page, text: RegExp): Promise<void> {
+  const deadline = Date.now() + 5000;
+  for (;;) {
+    const content = (await page.locator("#content").innerText()).replace(/\s+/g, " ");
+    if (text.test(content)) return;
+    if (Date.now() > deadline) assert.match(content, text);
+    await page.waitForTimeout(50);
+  }
+}
+
+for (const [name, fragment, text] of PAGES) {
+  test(`${name}: the right figures, wide and narrow, light and dark`, async () => {
+    for (const options of [{}, { width: 390, dark: true }]) {
+      await on(fragment, options, async (page) => {
+        await shows(page, options.width ? /\S/ : text);
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(wider <= 0, `${wider} px wider than the window of ${options.width ?? 1280}`);
+        const [headings, nameless] = await page.evaluate(() => {
+          const unnamed = Array.from(
+            document.querySelectorAll("button, input, select, a[href], canvas, svg[role]"),
+          ).filter((element) => {
+            const labelled = (element as HTMLInputElement).labels?.length;
+            return !labelled && !element.getAttribute("aria-label") && !element.textContent?.trim();
+          });
+          return [
+            document.querySelectorAll("h1").length,
+            unnamed.map((element) => element.outerHTML.slice(0, 80)),
+          ];
+        });
+        assert.equal(headings, 1);
+        assert.deepEqual(nameless, []);
+      });
+    }
+  });
+}
+
+test("what an application recorded stays text", () =>
+  on("#/", {}, async (page) => {
+    await shows(page, /<script>document\.title="owned"<\/script>/);
+    await shows(page, /GET \/<img src=x onerror=/);
+    assert.equal(await page.title(), "Overview · Hotplate");
+    assert.equal(await page.locator("#content img, #content script, #content i:not(.swatch)").count(), 0);
+    await page.goto(`${server.url}#/sql`);
+    await shows(page, /<\/code><img src=x onerror=alert\(1\)>/);
+    assert.equal(await page.locator("#content img").count(), 0);
+  }));
+
+test("rows are walked by j and k and opened by Enter; Esc goes back", () =>
+  on("#/", {}, async (page) => {
+    await page.keyboard.press("j");
+    assert.match((await page.evaluate(() => document.activeElement?.textContent)) ?? "", /40 threads/);
+    await page.keyboard.press("j");
+    await page.keyboard.press("k");
+    await page.keyboard.press("Enter");
+    await shows(page, /Mending it saves/);
+    assert.equal(await hash(page), "#/findings?id=e38793f4ef747120");
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => location.hash === "#/" || location.hash === "");
+  }));
+
+test("g and a letter goes to a page, / to its search, ? tells the keys", () =>
+  on("#/", {}, async (page) => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("e");
+    await shows(page, /120 requests match/);
+    await page.keyboard.press("/");
+    await page.keyboard.type("orders");
+    await page.waitForFunction(() => location.hash.includes("text=orders"));
+    assert.ok(server.asked.some((path) => path.startsWith("requests?") && path.includes("text=orders")));
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("?");
+    assert.match(await page.locator("dialog[open]").innerText(), /next and previous row/);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog[open]", { state: "detached" });
+    await page.keyboard.press("g");
+    await page.keyboard.press("o");
+    await shows(page, /What to mend first/);
+  }));
+
+test("the tabs of a request by f, t and s", () =>
+  on(`#/request?id=${ID}`, {}, async (page) => {
+    await page.keyboard.press("t");
+    await shows(page, /load_each.*SQL SELECT settings/);
+    await page.keyboard.press("s");
+    await shows(page, /41 statements, 632 ms; 10 of them ran before/);
+    await page.getByRole("button", { name: "Grouped" }).click();
+    await shows(page, /40×/);
+    assert.match(await hash(page), /tab=sql.*sql=grouped|sql=grouped.*tab=sql/);
+    await page.keyboard.press("f");
+    await shows(page, /Bottom-up/);
+    for (const [tab, text] of [
+      ["Calls out", /history\.internal/],
+      ["Templates", /settings\.html/],
+      ["Logs", /slow <b>settings<\/b>/],
+      ["Exception", /No exception/],
+      ["Headers and facts", /shop\.example.*None\./],
+    ] as const) {
+      await page.getByRole("tab", { name: new RegExp(`^${tab}`) }).click();
+      await shows(page, text);
+    }
+  }));
+
+test("all views of a request's call tree, the call graph's code loaded only there", () =>
+  on(`#/request?id=${ID}`, {}, async (page) => {
+    const loaded = () =>
+      page.evaluate(() =>
+        performance.getEntriesByType("resource").some((entry) => entry.name.endsWith("/graph.js")),
+      );
+    assert.equal(await loaded(), false);
+    for (const view of ["Flame", "Sunburst", "Sandwich", "Table"]) {
+      await page.locator(".profile").getByRole("tab", { name: view, exact: true }).click();
+      await page.waitForTimeout(100);
+    }
+    assert.equal(await loaded(), false);
+    await page.locator(".profile").getByRole("tab", { name: "Call graph" }).click();
+    await page.waitForSelector(".graph .node");
+    assert.equal(await loaded(), true);
+    assert.match(await hash(page), /view=graph/);
+  }));
+
+test("the timeline: drag zooms into the address, a click tells what was going on", () =>
+  on(`#/request?id=${ID}`, {}, async (page) => {
+    const box = await page.locator("canvas.lanes").boundingBox();
+    assert.ok(box);
+    await page.mouse.click(box.x + box.width * 0.4, box.y + 20 + 13.5 * 18);
+    await shows(page, /network wait 1\.17 s in thread 40.*127\.0\.0\.1:39175.*urlopen/);
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForFunction(() => /zoom=\d/.test(location.hash));
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => !/zoom=/.test(location.hash));
+    assert.match(await page.locator(".timeline table.behind").innerText(), /thread 40/);
+  }));
+
+test("a brush over the histogram asks about those requests only, and stands in the address", () =>
+  on(`#/route?route=${ROUTE}`, {}, async (page) => {
+    const box = await page.locator("svg[aria-label='Requests by duration'] rect.over").boundingBox();
+    assert.ok(box);
+    await page.mouse.move(box.x + 2, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.18, box.y + 40, { steps: 4 });
+    await page.mouse.up();
+    await shows(page, /Below: 31 requests of 1\.00 s to 1\.78 s/);
+    assert.match(await hash(page), /min_ms=1000&max_ms=1778\.27941/);
+    await page.keyboard.press("f");
+    await page.waitForSelector(".profile");
+    const trees = server.asked.filter((path) => path.startsWith("tree?"));
+    assert.match(trees[trees.length - 1], /min_ms=1000/);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => !/min_ms/.test(location.hash));
+  }));
+
+test("a brush over time chooses a range that travels to other pages", () =>
+  on("#/", {}, async (page) => {
+    const box = await page.locator("svg[aria-label='Latency over time'] rect.over").boundingBox();
+    assert.ok(box);
+    await page.mouse.move(box.x + box.width * 0.25, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 40, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForFunction(() => /from=\d+/.test(location.hash));
+    assert.match(
+      (await page.getByRole("link", { name: "SQL", exact: true }).getAttribute("href")) ?? "",
+      /^#\/sql\?from=\d+&to=\d+$/,
+    );
+  }));
+
+test("a finding is muted by POST with the token and a reason", () =>
+  on("#/findings?id=e38793f4ef747120", {}, async (page) => {
+    await page.getByRole("button", { name: "Mute…" }).click();
+    await page.getByLabel("Why it is muted").fill("known");
+    await page.getByRole("button", { name: "Mute", exact: true }).click();
+    await page.waitForTimeout(200);
+    assert.deepEqual(server.told, [
+      { path: "finding", token: "t0ken", body: { id: "e38793f4ef747120", muted: true, reason: "known" } },
+    ]);
+  }));
+
+test("who may only read is offered nothing to change", async () => {
+  const { token: _, ...rest } = fixture.META;
+  server.change({ meta: () => ({ ...rest, role: "read" }) });
+  await on("#/findings?id=e38793f4ef747120", {}, async (page) => {
+    await shows(page, /Mending it saves/);
+    assert.equal(await page.getByRole("button", { name: /Mute|fixed/ }).count(), 0);
+  });
+});
+
+test("an empty store says the one command to type", async () => {
+  server.change({
+    meta: () => ({
+      ...fixture.META,
+      revisions: [],
+      labels: [],
+      routes: [],
+      levels: [],
+      first: null,
+      last: null,
+      last_row: 0,
+    }),
+    overview: () => ({
+      ...fixture.OVERVIEW,
+      sentence: undefined,
+      findings: [],
+      routes: [],
+      series: [],
+      hours: [],
+    }),
+  });
+  await on("#/", {}, (page) =>
+    shows(page, /Nothing is recorded yet\..*hotplate run -- flask --app yourapp run/),
+  );
+});
+
+test("what was not recorded says so and is no 0", async () => {
+  const { time: _, slow: __, typical: ___, ...rest } = fixture.routeAnswer("GET /health", false);
+  server.change({
+    route: () => ({ ...rest, statements: [], route: { ...rest.route, sql_per_request: null } }),
+    tree: () => ({ schema: 1, requests: 0, nodes: [], hint: "Level trace records call trees." }),
+  });
+  await on("#/route?route=GET+%2Fhealth&tree=1", {}, (page) =>
+    shows(
+      page,
+      /split by kind was not recorded at this level.*Level trace records call trees\..*Statements were not recorded/,
+    ),
+  );
+});
+
+test("a failure is told with what to do, and the page recovers", async () => {
+  server.change({ overview: () => new Failure(503, "The question took over 2 s: ask for a shorter time.") });
+  await on(
+    "#/",
+    {},
+    async (page) => {
+      await shows(page, /ask for a shorter time/);
+      server.change({});
+      await page.getByRole("button", { name: "Try again" }).click();
+      await shows(page, /What to mend first/);
+    },
+    false,
+  );
+});
+
+test("new requests appear without a reload, and not while held", () =>
+  on("#/", {}, async (page) => {
+    await shows(page, /4,112 recorded/);
+    server.change({
+      meta: () => ({ ...fixture.META, last_row: 5000 }),
+      overview: () => ({
+        ...fixture.OVERVIEW,
+        completeness: { ...fixture.OVERVIEW.completeness, recorded: 4200 },
+      }),
+    });
+    await shows(page, /4,200 recorded/);
+    await page.getByRole("button", { name: "live" }).click();
+    assert.equal(await page.getByRole("button", { name: "held" }).getAttribute("aria-pressed"), "false");
+  }));

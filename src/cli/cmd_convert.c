@@ -17,8 +17,8 @@
 #define FORMATS                                                                                              \
     "By --to or by the file's ending:\n"                                                                     \
     "  pstats .prof, collapsed .folded, speedscope .speedscope.json, pprof .pb.gz,\n"                        \
-    "  callgrind .callgrind, chrome .trace.json, dot .dot, csv .csv\n"                                       \
-    "  chrome of req:ID is what its threads and tasks did when\n"                                            \
+    "  callgrind .callgrind, chrome .trace.json, gecko .gecko.json, dot .dot,\n"                             \
+    "  csv .csv. chrome of req:ID is what its threads and tasks did when\n"                                  \
     "  -o, --output FILE   - for stdout (needs --to)\n"
 
 static const char convert_help[] =

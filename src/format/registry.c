@@ -6,6 +6,7 @@
 #include "format/collapsed.h"
 #include "format/csv.h"
 #include "format/dot.h"
+#include "format/gecko.h"
 #include "format/gunzip.h"
 #include "format/html.h"
 #include "format/mojo.h"
@@ -37,6 +38,8 @@ static const struct hp_registry_format formats[] = {
      hp_pstats_is, hp_pstats_read, hp_pstats_write_profile, false},
     {"speedscope", "speedscope.json", "speedscope.app",
      hp_speedscope_is, hp_speedscope_read, hp_speedscope_write, true},
+    {"gecko", "gecko.json", "profiler.firefox.com",
+     NULL, NULL, hp_gecko_write, true},
     {"chrome", "trace.json json", "trace events (Perfetto, chrome://tracing)",
      hp_chrome_is, hp_chrome_read, hp_chrome_write, true},
     {"pyinstrument", "", "",

@@ -519,3 +519,44 @@ def test_flame_graphs_of_files_have_no_word_of_requests(folded: Path, work: Path
     other.write_text(FOLDED.replace(" 28", " 8"))
     svg = run("diff", folded, other, "-o", "-")
     assert "before 28, -20 (-71 %)" in svg
+
+
+def check_columns(table: dict[str, Any]) -> int:
+    """All columns of a table have its length."""
+    columns = [value for value in table.values() if isinstance(value, list)]
+    assert columns
+    assert {len(column) for column in columns} == {table["length"]}
+    return int(table["length"])
+
+
+@pytest.mark.parametrize("source", ["py-spy.speedscope.json", "py-spy.folded", "sample.pb.gz"])
+def test_firefox_profile_is_whole_and_adds_up(source: str, tmp_path: Path) -> None:
+    run("convert", GOLDEN / source, "-o", tmp_path / "x.gecko.json")
+    profile = json.loads((tmp_path / "x.gecko.json").read_text())
+    assert profile["meta"]["preprocessedProfileVersion"] == 47
+    assert [each["name"] for each in profile["meta"]["categories"]] == ["Other", "Application", "Library"]
+    own: dict[str, float] = {}
+    for thread in profile["threads"]:
+        strings = thread["stringArray"]
+        stacks, frames, funcs = thread["stackTable"], thread["frameTable"], thread["funcTable"]
+        count = check_columns(stacks)
+        assert check_columns(frames) == check_columns(funcs)
+        check_columns(thread["samples"])
+        assert all(prefix is None or prefix < row for row, prefix in enumerate(stacks["prefix"]))
+        assert all(frame < frames["length"] for frame in stacks["frame"])
+        times = thread["samples"]["time"]
+        assert times == sorted(times)
+        for stack, weight in zip(thread["samples"]["stack"], thread["samples"]["weight"], strict=True):
+            assert stack is None or stack < count
+            if stack is not None:
+                func = frames["func"][stacks["frame"][stack]]
+                name = strings[funcs["name"][func]]
+                own[name] = own.get(name, 0) + weight
+    expected: dict[str, float] = {}
+    answer = top(GOLDEN / source, "--limit", "100000")
+    for function in answer["functions"]:
+        value = function["self_s"] * 1000 if answer.get("unit", "s") == "s" else function["self"]
+        expected[function["function"]] = expected.get(function["function"], 0) + value
+    assert {name: value for name, value in own.items() if value} == pytest.approx(
+        {name: value for name, value in expected.items() if value}
+    )

@@ -509,7 +509,7 @@ export interface GaugePoint {
 }
 
 export interface Worker {
-  worker: number;
+  worker?: number;
   pid: number;
   start: number;
   points: GaugePoint[];

@@ -110,7 +110,7 @@ function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
         {fresh > 0 && `${fresh} ${fresh === 1 ? "is" : "are"} new.`}
       </Answer>
       <Section title="What moved" note="medians; 95 % interval of the change">
-        <MovedTable rows={data.routes} />
+        <MovedTable rows={data.routes} a={a} b={b} />
       </Section>
       {data.findings.length > 0 && (
         <Section title="Findings">
@@ -138,8 +138,8 @@ function factor(before: number, after: number): string {
   return `${times.toPrecision(2)} times ${after > before ? "slower" : "faster"}`;
 }
 
-function MovedTable({ rows }: { rows: CompareRoute[] }) {
-  const { set, link } = useWhere();
+function MovedTable({ rows, a, b }: { rows: CompareRoute[]; a: string; b: string }) {
+  const { link } = useWhere();
   const columns: Column<CompareRoute>[] = [
     {
       key: "route",
@@ -148,16 +148,15 @@ function MovedTable({ rows }: { rows: CompareRoute[] }) {
       wide: true,
       value: (row) => row.route,
       cell: (row) => (
-        <button type="button" class="link" onClick={() => set({ route: row.route })} title="only this route">
+        <a href={link("compare", { a, b, route: row.route })} title="only this route">
           {row.route}
-        </button>
+        </a>
       ),
     },
     {
       key: "before",
       title: "Before",
       number: true,
-      narrow: true,
       value: (row) => row.before_ms,
       cell: (row) => <Ms ms={row.before_ms} />,
     },

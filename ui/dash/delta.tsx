@@ -2,7 +2,7 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { DiffAnswer } from "../api/types";
 import { cut, FONT, ROW } from "../draw/flame";
-import { type Delta, deltaOf } from "../model/delta";
+import { type Delta, deltaOf, hasThreads } from "../model/delta";
 import { showChange, showMs } from "../model/show";
 import { useDrawing } from "../views/canvas";
 import { useDark } from "../views/views";
@@ -41,7 +41,9 @@ function changeClass(change: number): string {
 }
 
 export function DeltaFlame({ data }: { data: DiffAnswer }) {
-  const delta = useMemo(() => deltaOf(data.before, data.after), [data]);
+  const [threads, setThreads] = useState(false);
+  const delta = useMemo(() => deltaOf(data.before, data.after, threads), [data, threads]);
+  const beside = useMemo(() => hasThreads(data.before.nodes) || hasThreads(data.after.nodes), [data]);
   const [at, setAt] = useState(0);
   const [hover, setHover] = useState(-1);
   const [frame, width] = useWidth<HTMLDivElement>();
@@ -88,7 +90,7 @@ export function DeltaFlame({ data }: { data: DiffAnswer }) {
         event.offsetX >= box.x &&
         event.offsetX < box.x + box.width,
     )?.node ?? -1;
-  const told = hover >= 0 ? hover : at;
+  const told = hover >= 0 && hover < delta.tree.count ? hover : at;
   const largest = useMemo(() => {
     const order = Array.from({ length: delta.tree.count }, (_, i) => i).filter((i) => i > 0);
     const size = (i: number) => Math.abs(delta.after[i] - delta.before[i]);
@@ -104,6 +106,20 @@ export function DeltaFlame({ data }: { data: DiffAnswer }) {
             {showChange((delta.after[told] - delta.before[told]) / 1e6)}
           </b>
         </span>
+        {beside && (
+          <button
+            type="button"
+            class="toggle"
+            aria-pressed={threads}
+            onClick={() => {
+              setAt(0);
+              setHover(-1);
+              setThreads(!threads);
+            }}
+          >
+            Threads beside it
+          </button>
+        )}
         {at > 0 && (
           <button type="button" data-key="Escape" onClick={() => setAt(0)}>
             Everything (Esc)

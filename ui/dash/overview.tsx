@@ -146,7 +146,7 @@ function Filled({ data }: { data: Data }) {
           />
         </Section>
       )}
-      {(data.hours?.length ?? 0) > 0 && (
+      {(data.hours?.length ?? 0) > 1 && (
         <Section title="Hour by hour" note="the darker, the slower its p95; click to see that hour">
           <Hours
             hours={data.hours ?? []}

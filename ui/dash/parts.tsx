@@ -91,7 +91,7 @@ export function Copy({ text, what }: { text: string; what: string }) {
 
 const EDITOR_KEY = "hotplate.editor";
 
-/** The template of links to an editor, kept in this browser; "" for none. */
+/** The template of links to an editor that this browser keeps; "" for none: then the store's setting holds. */
 export function editorTemplate(): string {
   try {
     return localStorage.getItem(EDITOR_KEY) ?? "";
@@ -128,10 +128,11 @@ interface CodeProps {
 
 /** `file:line`, a button to copy it, a link to the editor, the source line as it was when recorded. */
 export function Code({ place, source, name, bare }: CodeProps) {
+  const { editor } = useLive();
   if (!place.file) return place.function ? <span class="code">{place.function}</span> : null;
   const line = place.line ? `:${place.line}` : "";
   const full = `${place.file}${line}`;
-  const edit = bare ? "" : editorLink(editorTemplate(), place.file, place.line ?? 1);
+  const edit = bare ? "" : editorLink(editor, place.file, place.line ?? 1);
   return (
     <span class="code">
       <span class="where" title={full}>
@@ -190,17 +191,30 @@ export function Split({ parts, of }: { parts: Part[]; of?: number | undefined })
   );
 }
 
-/** What the colours of a bar mean, with their figures. */
+const SMALL = 0.005;
+
+/** What the colours of a bar mean, with their figures; what is hardly to be seen in one word. */
 export function Legend({ parts, whole }: { parts: Part[]; whole: number }) {
+  const small = parts.filter((part) => part.ms < whole * SMALL);
+  const folded = small.length > 1 ? small : [];
+  const rest = folded.reduce((sum, part) => sum + part.ms, 0);
+  const words = folded.map((part) => `${kindOf(part.kind).name} ${showMs(part.ms)}`).join(", ");
   return (
     <ul class="legend">
-      {parts.map((part) => (
-        <li key={part.kind}>
-          <i class={`swatch k-${kindOf(part.kind).key}`} aria-hidden="true" />
-          {kindOf(part.kind).name} <b>{showMs(part.ms)}</b>{" "}
-          <span class="pale">{showShare(part.ms, whole)}</span>
+      {parts
+        .filter((part) => !folded.includes(part))
+        .map((part) => (
+          <li key={part.kind}>
+            <i class={`swatch k-${kindOf(part.kind).key}`} aria-hidden="true" />
+            {kindOf(part.kind).name} <b>{showMs(part.ms)}</b>{" "}
+            <span class="pale">{showShare(part.ms, whole)}</span>
+          </li>
+        ))}
+      {folded.length > 0 && (
+        <li class="pale" title={words}>
+          and {showMs(rest)} of {folded.length} other kinds
         </li>
-      ))}
+      )}
     </ul>
   );
 }

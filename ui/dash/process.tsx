@@ -12,6 +12,10 @@ export function Process() {
   return <Answered asked={asked}>{(data) => <Filled data={data} />}</Answered>;
 }
 
+function nameOf(worker: Worker): string {
+  return worker.worker === undefined ? `Process ${worker.pid}` : `Worker ${worker.worker}`;
+}
+
 const MEMORY_LEAST = 20e6; // growth worth a word
 
 function Filled({ data }: { data: ProcessAnswer }) {
@@ -27,7 +31,8 @@ function Filled({ data }: { data: ProcessAnswer }) {
     <>
       <Answer>
         {workers.length === 1 ? "One process uses" : `${workers.length} processes use`} {showBytes(memory)}
-        {growth.bytes > MEMORY_LEAST && `; worker ${growth.worker.worker} grew by ${showBytes(growth.bytes)}`}
+        {growth.bytes > MEMORY_LEAST &&
+          `; ${nameOf(growth.worker).toLowerCase()} grew by ${showBytes(growth.bytes)}`}
         {(data.restarts ?? 0) > 0
           ? `; ${data.restarts} ${data.restarts === 1 ? "restart" : "restarts"}.`
           : "."}
@@ -58,11 +63,13 @@ function WorkerBlock({ worker }: { worker: Worker }) {
   return (
     <section class="block">
       <h2>
-        Worker {worker.worker}{" "}
+        {nameOf(worker)}{" "}
         <span class="note">
           pid {worker.pid}, since {showMoment(worker.start)}
         </span>{" "}
-        <a href={link("requests", { worker: String(worker.worker) })}>its requests</a>
+        {worker.worker !== undefined && (
+          <a href={link("requests", { worker: String(worker.worker) })}>its requests</a>
+        )}
       </h2>
       <div class="gauges">
         {GAUGES.map((gauge) => {
@@ -80,7 +87,11 @@ function WorkerBlock({ worker }: { worker: Worker }) {
                   <span class="absent">not recorded</span>
                 )}
               </h3>
-              <Gauge points={points} show={gauge.show} label={`${gauge.title} of worker ${worker.worker}`} />
+              <Gauge
+                points={points}
+                show={gauge.show}
+                label={`${gauge.title} of ${nameOf(worker).toLowerCase()}`}
+              />
             </div>
           );
         })}

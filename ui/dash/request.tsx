@@ -211,7 +211,7 @@ function tabsOf(data: RequestAnswer, source: Source): Tab[] {
       key: "sql",
       title: "SQL",
       letter: "s",
-      count: data.sql_count ?? undefined,
+      count: sqlOf(data).count,
       show: () => <Sql data={data} />,
     },
     { key: "calls", title: "Calls out", count: data.calls?.length, show: () => <Calls data={data} /> },
@@ -236,6 +236,15 @@ function sourceOf(data: RequestAnswer, place: { file?: string | null; line?: num
   return data.sources?.[`${place.file}:${place.line}`] ?? "";
 }
 
+function sqlOf(data: RequestAnswer): { count: number | undefined; ms: number | undefined } {
+  const rows = data.statements ?? [];
+  if (rows.length === 0) return { count: sqlOf(data).count, ms: data.sql_ms ?? undefined };
+  return {
+    count: rows.reduce((sum, row) => sum + (row.count ?? 0), 0),
+    ms: rows.reduce((sum, row) => sum + row.total_ms, 0),
+  };
+}
+
 function Sql({ data }: { data: RequestAnswer }) {
   const { where, set } = useWhere();
   const grouped = where.words.sql === "grouped";
@@ -247,6 +256,7 @@ function Sql({ data }: { data: RequestAnswer }) {
       </Empty>
     );
   }
+  const sql = sqlOf(data);
   const repeats = (data.executions ?? []).filter((run) => (run.repeat ?? 0) > 0).length;
   return (
     <>
@@ -258,7 +268,7 @@ function Sql({ data }: { data: RequestAnswer }) {
           Grouped
         </button>
         <span class="pale">
-          {showCount(data.sql_count ?? statements.length)} statements, <Ms ms={data.sql_ms} />
+          {showCount(sql.count ?? 0)} statements, <Ms ms={sql.ms} />
           {repeats > 0 &&
             `; ${showCount(repeats)} of them ran before in this request with the same parameters`}
         </span>

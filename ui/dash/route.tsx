@@ -10,7 +10,7 @@ import type {
   TreeAnswer,
   WaitRow,
 } from "../api/types";
-import { kindOf, splitTime } from "../model/kinds";
+import { isKind, kindOf, splitTime } from "../model/kinds";
 import { showChange, showCount, showMoment, showMs, showShare } from "../model/show";
 import { question, type Words } from "../model/where";
 import { HeatMap, Histogram, Series } from "./chart";
@@ -283,13 +283,14 @@ function SlowTypical({ data }: { data: RouteAnswer }) {
     {
       key: "what",
       title: "The slow ones do more of",
+      about: "of functions their own time, in all threads",
       narrow: true,
       wide: true,
       cell: (row) => (
         <>
-          <i class={`swatch k-${kindOf(row.what).key}`} aria-hidden="true" />
-          {row.function ? row.function : kindOf(row.what).name}{" "}
-          <Code place={{ file: row.file ?? null, line: row.line ?? null }} bare />
+          {isKind(row.what) && <i class={`swatch k-${kindOf(row.what).key}`} aria-hidden="true" />}
+          {isKind(row.what) ? kindOf(row.what).name : (row.function ?? row.what)}{" "}
+          {!isKind(row.what) && <Code place={{ file: row.file ?? null, line: row.line ?? null }} bare />}
         </>
       ),
     },

@@ -129,7 +129,7 @@ function Editor() {
   const [text, setText] = useState(editorTemplate);
   const good = text === "" || editorLink(text, "x.py", 1) !== "";
   return (
-    <Section title="Editor" note="kept in this browser">
+    <Section title="Editor" note="kept in this browser; goes before the setting of all">
       <div class="settings">
         <div>
           <label for="editor">

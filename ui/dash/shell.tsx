@@ -1,7 +1,7 @@
 /* shell.tsx -- what surrounds every page: where one can go, which requests are meant, what was recorded, the keys. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, ask } from "../api/client";
-import type { Meta } from "../api/types";
+import type { Meta, SettingsAnswer } from "../api/types";
 import { showCount, showMoment } from "../model/show";
 import type { PageName, Words } from "../model/where";
 import { useKeys } from "../views/views";
@@ -9,7 +9,7 @@ import { Compare } from "./compare";
 import { Findings } from "./findings";
 import { Help } from "./help";
 import { Overview } from "./overview";
-import { Wrong } from "./parts";
+import { editorTemplate, Wrong } from "./parts";
 import { Process } from "./process";
 import { Profiles } from "./profiles";
 import { RequestPage } from "./request";
@@ -98,7 +98,16 @@ function useMeta(): { live: Live; error: ApiError | null; paused: boolean; pause
     };
   }, [paused]);
   const bump = () => setVersion((v) => v + 1);
-  return { live: { meta, version, bump }, error, paused, pause };
+  const ready = meta !== null;
+  const [editor, setEditor] = useState("");
+  useEffect(() => {
+    if (!ready) return;
+    ask<SettingsAnswer>("settings").then(
+      (answer) => setEditor(answer.settings.editor ?? ""),
+      () => undefined, // no links then; the page of settings says what is wrong
+    );
+  }, [ready, version]);
+  return { live: { meta, version, bump, editor: editorTemplate() || editor }, error, paused, pause };
 }
 
 export function Shell() {

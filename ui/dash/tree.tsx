@@ -126,7 +126,7 @@ function Name({ row, sources }: { row: Branch; sources: Record<string, string> |
   return (
     <>
       <span class="function">{row.name}</span>
-      {row.kind !== "call" && <span class="pale"> ({row.kind === "lane" ? "thread" : row.kind})</span>}{" "}
+      {row.kind !== "call" && row.kind !== "lane" && <span class="pale"> ({row.kind})</span>}{" "}
       <Code
         place={{ file: row.file, line: row.line }}
         source={row.app ? sources?.[`${row.file}:${row.line}`] : ""}

@@ -18,9 +18,10 @@ export interface Live {
   meta: Meta | null;
   version: number; // grows when the store has new requests
   bump: () => void; // ask again, after something was changed
+  editor: string; // links to an editor: a template, or ""
 }
 
-export const LiveContext = createContext<Live>({ meta: null, version: 0, bump: () => undefined });
+export const LiveContext = createContext<Live>({ meta: null, version: 0, bump: () => undefined, editor: "" });
 
 export interface Navigation {
   where: Where;

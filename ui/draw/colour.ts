@@ -62,6 +62,13 @@ export const MATCH = 2;
 export const UNMATCHED = 3;
 const FIRST_HUE = 4;
 
+/* Black or white, whichever stands out more from a colour written #rrggbb. */
+function readableOn(colour: string): string {
+  const part = (at: number) => (Number.parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2;
+  const light = 0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5);
+  return light > 0.19 ? "#101216" : "#ffffff";
+}
+
 /** Colours of all functions: a few dozen buckets, so that drawing changes colour rarely. `meaning`: the colour of a kind of time, for the boxes of
  * statements and waits, whose module is that kind. */
 export function makePalette(
@@ -83,7 +90,7 @@ export function makePalette(
       const kind = functions.module[f];
       if (!kinds.has(kind)) {
         kinds.set(kind, fill.push(meaning(kind)) - 1);
-        text.push(theme.dark ? theme.background : theme.text);
+        text.push(readableOn(fill[fill.length - 1]));
       }
       bucket[f] = kinds.get(kind) as number;
     } else if (functions.kind[f] === KIND_ROOT) bucket[f] = REST;

@@ -96,6 +96,11 @@ function leavesOf(node: Node, unfold: boolean, leaves: Map<number, Leaf[]>): Lea
   return list;
 }
 
+/* What runs beside its starter: its time is no part of that. */
+function laneText(row: TreeNode): string {
+  return row.calls > 1 ? `in ${row.calls} threads or tasks side by side` : "in a thread or task beside it";
+}
+
 const ROWS_MOST = 2000;
 
 /** The rows in the order they stand, heaviest first on each level. */
@@ -127,7 +132,7 @@ export function branchesOf(
     rows.push({
       id,
       depth,
-      name: row.function ?? "",
+      name: row.parent >= 0 && row.kind === "lane" ? laneText(row) : (row.function ?? ""),
       file: row.file || null,
       line: row.line ?? null,
       app: row.application,

@@ -93,9 +93,50 @@ function leavesOf(source: TreeSource): Map<number, Map<string, Leaf>> {
   return leaves;
 }
 
+/* Own time of each node, and its heaviest child that is no thread. */
+interface Descent {
+  self: Map<number, number>;
+  heaviest: Map<number, TreeNode>;
+}
+
+function descentOf(nodes: TreeNode[]): Descent {
+  const self = new Map<number, number>();
+  const heaviest = new Map<number, TreeNode>();
+  for (const node of nodes) {
+    self.set(node.node, Math.max(node.self_ms * NS, 0));
+    const known = heaviest.get(node.parent);
+    if (node.kind !== "lane" && (!known || node.total_ms > known.total_ms)) heaviest.set(node.parent, node);
+  }
+  return { self, heaviest };
+}
+
+const DEPTH_MOST = 64;
+const NEARLY = 0.95;
+
+/* A statement belongs to the function that the application called; the time of it is some frames further in, in the driver's. */
+function settle(leaves: Map<number, Map<string, Leaf>>, nodes: TreeNode[]): Map<number, Leaf[]> {
+  const settled = new Map<number, Leaf[]>();
+  const { self, heaviest } = descentOf(nodes);
+  for (const [node, list] of leaves) {
+    for (const leaf of list.values()) {
+      let at = node;
+      for (let depth = 0; depth < DEPTH_MOST && (self.get(at) ?? 0) < leaf.ns * NEARLY; depth++) {
+        const next = heaviest.get(at);
+        if (!next || next.total_ms * NS < leaf.ns * NEARLY) break;
+        at = next.node;
+      }
+      const left = self.get(at) ?? 0;
+      if (left < leaf.ns * NEARLY) continue;
+      self.set(at, left - Math.min(leaf.ns, left));
+      settled.set(at, [...(settled.get(at) ?? []), leaf]);
+    }
+  }
+  return settled;
+}
+
 export function profileOf(source: TreeSource): Profile {
   const table = new FunctionTable();
-  const leaves = leavesOf(source);
+  const leaves = settle(leavesOf(source), source.nodes);
   const at = new Map<number, number>();
   const parent: number[] = [];
   const fn: number[] = [];
@@ -129,8 +170,7 @@ export function profileOf(source: TreeSource): Profile {
       lane ? NODE_LANE : 0,
     );
     at.set(node.node, here);
-    for (const leaf of leaves.get(node.node)?.values() ?? []) {
-      if (leaf.ns > self[here] * 1.05) continue;
+    for (const leaf of leaves.get(node.node) ?? []) {
       const leafFn = table.index(leaf.name, "", 0, leaf.kind + APPLICATION);
       modules.set(leafFn, leaf.module);
       const ns = Math.min(leaf.ns, self[here]);

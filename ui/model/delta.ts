@@ -36,21 +36,39 @@ function fnOf(words: Words, node: TreeNode): number {
 
 const MOST = 1 << 20; // functions: factor of a key, no limit that matters
 
+/* What ran beside the request: a lane's time is no part of its starter's. */
+function lanesIn(nodes: TreeNode[]): Set<number> {
+  const inside = new Set<number>();
+  for (const node of nodes) {
+    if ((node.kind === "lane" && node.parent >= 0) || inside.has(node.parent)) inside.add(node.node);
+  }
+  return inside;
+}
+
+export function hasThreads(nodes: TreeNode[]): boolean {
+  return nodes.some((node) => node.kind === "lane" && node.parent >= 0);
+}
+
+/** `threads`: what ran beside the requests, instead of what they did themselves. */
 export function deltaOf(
   before: { requests: number; nodes: TreeNode[] },
   after: { requests: number; nodes: TreeNode[] },
+  threads = false,
 ): Delta {
   const words: Words = { key: new Map(), names: [], places: [], app: [] };
   const builder = new TreeBuilder(MOST);
   const sums: { before: number; after: number }[] = [{ before: 0, after: 0 }];
   const lay = (side: "before" | "after", requests: number, nodes: TreeNode[]) => {
     const to = new Map<number, number>();
+    const beside = lanesIn(nodes);
     for (const node of nodes) {
+      if (beside.has(node.node) !== threads && (threads || node.parent >= 0)) continue;
       const box = node.parent < 0 ? 0 : builder.child(to.get(node.parent) ?? 0, fnOf(words, node));
       to.set(node.node, box);
       while (sums.length <= box) sums.push({ before: 0, after: 0 });
-      // A thread's time stands beside its starter's: it is not added to those above it.
-      sums[box][side] += (node.total_ms * 1e6) / Math.max(requests, 1);
+      const ns = (node.total_ms * 1e6) / Math.max(requests, 1);
+      sums[box][side] += ns;
+      if (threads && !to.has(node.parent)) sums[0][side] += ns;
     }
   };
   lay("before", before.requests, before.nodes);

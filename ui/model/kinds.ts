@@ -27,15 +27,19 @@ const KINDS: Record<string, Kind> = {
   await: { key: "idle", name: "await" },
   loop: { key: "idle", name: "event loop busy" },
   queue: { key: "idle", name: "queue" },
-  "other lane": { key: "other", name: "other thread" },
+  "other lane": { key: "other", name: "waits for a thread" },
   runqueue: { key: "other", name: "waiting for a CPU" },
   left: { key: "left", name: "left over" },
 };
 
 const ORDER = Object.keys(KINDS);
 
+export function isKind(name: string): boolean {
+  return Object.hasOwn(KINDS, name);
+}
+
 export function kindOf(name: string): Kind {
-  return KINDS[name] ?? { key: "left", name };
+  return isKind(name) ? KINDS[name] : { key: "left", name };
 }
 
 export interface Part {

@@ -53,7 +53,8 @@ export function showShare(part: number, whole: number): string {
 
 /** Milliseconds of the API; "not recorded" where there is nothing. */
 export function showMs(ms: number | null | undefined): string {
-  return typeof ms === "number" ? showTime(ms * 1e6) : "not recorded";
+  if (typeof ms !== "number") return "not recorded";
+  return ms === 0 ? "0" : showTime(ms * 1e6);
 }
 
 /** A change: "+1.20 ms", "−340 ms", "±0". */

@@ -36,7 +36,7 @@ test("what is not known is said, never 0", () => {
   assert.equal(showMs(null), "not recorded");
   assert.equal(showMs(undefined), "not recorded");
   assert.equal(showBytes(null), "not recorded");
-  assert.equal(showMs(0), "0 ns");
+  assert.equal(showMs(0), "0");
   assert.equal(showMs(1963.58), "1.96 s");
   assert.equal(showChange(-436.4), "−436 ms");
   assert.equal(showChange(0), "±0");
@@ -141,6 +141,10 @@ test("two trees laid over each other tell what grew and what shrank", () => {
   assert.equal(delta.after[named("fetch_all_peaks")], 20e6);
   assert.equal(delta.after[named("load_each")], 0);
   assert.ok(delta.tree.total[named("load_each")] >= 640e6);
+  assert.equal(named("fetch_peak"), -1); // ran beside the request
+  const beside = deltaOf(before, after, true);
+  assert.equal(beside.before[0], 360e6);
+  assert.deepEqual(beside.names, ["fetch_peak", "urlopen"]);
 });
 
 test("lanes: the main one and the critical path are always drawn", () => {

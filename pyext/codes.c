@@ -298,7 +298,7 @@ void hp_code_template(PyObject *function)
     intern_template((PyCodeObject *)PyFunction_GET_CODE(function), PyFunction_GET_GLOBALS(function), 0);
 }
 
-int hp_codes_init(void)
+int hp_code_init(void)
 {
     return str_debug_info == NULL && (str_debug_info = PyUnicode_InternFromString("debug_info")) == NULL ? -1
                                                                                                          : 0;

@@ -189,6 +189,16 @@ static inline uintptr_t hp_code_get_extra(PyCodeObject *code, Py_ssize_t index)
 }
 #endif
 
+/* Where a code object has its extras, in the layout above; 0: not known. */
+static inline uint32_t hp_code_extra_offset(void)
+{
+#if PY_VERSION_HEX < 0x030F0000
+    return (uint32_t)offsetof(PyCodeObject, co_extra);
+#else
+    return 0;
+#endif
+}
+
 static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintptr_t value)
 {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -266,9 +276,8 @@ static inline bool hp_frame_is_resume(hp_frame *frame)
 #ifdef HP_WANT_INTERPRETER
 #if PY_VERSION_HEX >= 0x030C0000
 #include "internal/pycore_interp.h"
-#else
-#include "internal/pycore_runtime.h"
 #endif
+#include "internal/pycore_runtime.h"
 
 /* The interpreter's lock with its condition variables, and its size. */
 static inline const void *hp_gil_of(PyInterpreterState *interp, size_t *bytes)

@@ -91,13 +91,15 @@ struct hp_ext {
     PyInterpreterState *interp; /* the interpreter that we serve */
     Py_ssize_t code_index;      /* of the per-code extra slot; -1 none */
     bool started;
-    bool tracing;     /* tracer is installed */
-    bool recording;   /* the flight recorder is installed */
-    bool tracing_c;   /* with C functions */
-    int level;        /* default of new requests */
-    int trace_reason; /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
-    bool greenlets;   /* the greenlet module is loaded: lanes are per greenlet */
-    PyObject *places; /* owned dict: co_filename -> (file, flags) */
+    bool tracing;      /* tracer is installed */
+    bool recording;    /* the flight recorder is installed */
+    bool tracing_c;    /* with C functions */
+    int level;         /* default of new requests */
+    int trace_reason;  /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
+    bool sampling;     /* level sample has trees */
+    int sample_reason; /* HP_X_REASON_*: why it has not, 0 if it has or nobody asked */
+    bool greenlets;    /* the greenlet module is loaded: lanes are per greenlet */
+    PyObject *places;  /* owned dict: co_filename -> (file, flags) */
 };
 extern struct hp_ext hp_ext;
 
@@ -160,7 +162,7 @@ uint32_t hp_frame_line(hp_frame *frame);
 uint32_t hp_code_shown_line(PyCodeObject *code, PyFrameObject *frame, uint32_t line);
 /* Intern the code of a compiled template's function and what is defined within, with the template's lines. */
 void hp_code_template(PyObject *function);
-int hp_codes_init(void); /* 0, or -1 with an exception */
+int hp_code_init(void); /* 0, or -1 with an exception */
 /* Flags (HP_X_APP …) of a code object's symbol. */
 int hp_code_flags(PyCodeObject *code);
 /* The same of a file by its co_filename. Never raises. */
@@ -224,6 +226,10 @@ void hp_waits_enable(void);
 void hp_waits_know_greenlets(void);
 /* gil.c: the interpreter's lock with its condition variables. */
 const void *hp_gil_address(size_t *bytes);
+const void *hp_runtime_address(void);
+/* sampler.c: get ready to sample; rate 0: the default. 0, or a reason (HP_X_REASON_*) why it cannot be had. */
+int hp_sampling_start(unsigned rate_hz, int mode);
+int hp_sampling_init(PyObject *module);
 uint32_t hp_site_now(void *tstate);
 struct hp_cap_place hp_site_place(uint32_t site);
 /* What is application has changed: files are looked at again. */

@@ -10,6 +10,7 @@
  */
 #include "ext.h"
 
+#include "hotplate/ext/sampler.h"
 #include "hotplate/ext/waits.h"
 
 #include <string.h>
@@ -59,6 +60,7 @@ static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
     hp_tls.want_c = hp_tls.traced && want_c;
     hp_tls.flight = hp_ext.recording && lane != NULL && !hp_tls.traced && hp_cap_lane_flight(lane);
     hp_waits_thread(lane, hp_tls.tstate);
+    hp_cap_sampling_thread(lane, hp_tls.tstate);
 }
 
 /* Its processor time is not known. */

@@ -3,6 +3,7 @@
  * One interpreter a process is served (capture is per process); another one that imports the module gets an ImportError, which the Python
  * face turns into one line. Functions here parse arguments, call the core and convert; errors of the core become exceptions in raise_err.
  */
+#include "hotplate/ext/sampler.h"
 #include "notes.h"
 
 #include <string.h>
@@ -26,33 +27,38 @@ PyDoc_STRVAR(
     start_doc,
     "start(*, store=None, level=1, c_functions=False, max_store_bytes=0, max_age_ns=0, ring_bytes=0,\n"
     "      no_threads=False, slow_ns=0, budget=0.0, flight_ns=-1, interpreter='', command='', revision='',\n"
-    "      alloc=1) -> int\n\n"
+    "      alloc=1, rate=0, mode=0) -> int\n\n"
     "Start the capture of this process. store: path of the SQLite file, None to keep nothing. level: 0 "
     "count, 1 monitor,\n"
     "2 sample, 3 trace. Returns 0, or why tracing cannot be had (2 no free tool id, 4 unsupported): requests "
     "are then\n"
-    "captured at monitor level. budget: share of the application's CPU time that capturing may cost on each\n"
+    "captured at sample level (or monitor, where status() has a sample_reason). budget: share of the "
+    "application's CPU time that capturing may cost on each\n"
     "route before its level is lowered, 0 no limit. flight_ns: below level 3 keep the tree of requests that "
     "fail or\n"
     "take as long, 0: longer than 99 % of the route's, -1: no flight recorder. alloc: count "
-    "allocations\n0 not, 1 by request, 2 by node, too. A second call changes the level only.");
+    "allocations\n0 not, 1 by request, 2 by node, too. rate: samples a second, 0 for 100; mode: 0 wall, 1 "
+    "CPU, 2 GIL. A second call changes the level only.");
 
 static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     (void)self;
     static char *names[] = {"store",       "level",      "c_functions", "max_store_bytes", "max_age_ns",
                             "ring_bytes",  "no_threads", "slow_ns",     "budget",          "flight_ns",
-                            "interpreter", "command",    "revision",    "alloc",           NULL};
+                            "interpreter", "command",    "revision",    "alloc",           "rate",
+                            "mode",        NULL};
     struct hp_cap_config config;
     memset(&config, 0, sizeof config);
     const char *store = NULL, *interpreter = "", *command = "", *revision = "";
     int level = HP_X_LEVEL_MONITOR, c_functions = 0, no_threads = 0, alloc = HP_X_ALLOC_REQUESTS;
+    int mode = 0;
+    unsigned int rate = 0;
     double budget = 0;
     long long flight_ns = -1;
     unsigned long long max_store = 0, max_age = 0, ring = 0, slow = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdLsssi", names, &store, &level, &c_functions,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$zipKKKpKdLsssiIi", names, &store, &level, &c_functions,
                                      &max_store, &max_age, &ring, &no_threads, &slow, &budget, &flight_ns,
-                                     &interpreter, &command, &revision, &alloc)) {
+                                     &interpreter, &command, &revision, &alloc, &rate, &mode)) {
         return NULL;
     }
     if (level < HP_X_LEVEL_COUNT || level > HP_X_LEVEL_TRACE) {
@@ -90,6 +96,10 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
         hp_cap_error(hp_ext.cap);
     }
     hp_ext.trace_reason = level == HP_X_LEVEL_TRACE ? hp_tracer_enable(c_functions != 0) : 0;
+    if (level >= HP_X_LEVEL_SAMPLE &&
+        (level == HP_X_LEVEL_SAMPLE || hp_ext.trace_reason != 0 || budget > 0)) {
+        hp_ext.sample_reason = hp_sampling_start(rate, mode);
+    }
     return PyLong_FromLong(hp_ext.trace_reason);
 }
 
@@ -108,6 +118,7 @@ static PyObject *ext_stop(PyObject *self, PyObject *args)
     if (hp_ext.cap != NULL) {
         hp_ext.started = false;
         hp_tracer_stop();
+        hp_cap_sampling_stop(hp_ext.cap);
         Py_BEGIN_ALLOW_THREADS(void) hp_cap_flush_last(hp_ext.cap, timeout_ms);
         Py_END_ALLOW_THREADS
     }
@@ -187,18 +198,18 @@ static PyObject *ext_fail_at(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(
-    status_doc,
-    "status() -> dict\n\nlevel, tracing, c_functions, trace_reason and greenlets of this process's capture.");
+PyDoc_STRVAR(status_doc, "status() -> dict\n\nlevel, tracing, c_functions, trace_reason, sampling, "
+                         "sample_reason and greenlets of this process's capture.");
 
 static PyObject *ext_status(PyObject *self, PyObject *unused)
 {
     (void)self;
     (void)unused;
-    return Py_BuildValue("{sOsisOsOsisO}", "started", hp_ext.started ? Py_True : Py_False, "level",
+    return Py_BuildValue("{sOsisOsOsisOsisO}", "started", hp_ext.started ? Py_True : Py_False, "level",
                          hp_ext.level, "tracing", hp_ext.tracing ? Py_True : Py_False, "c_functions",
                          hp_ext.tracing_c ? Py_True : Py_False, "trace_reason", hp_ext.trace_reason,
-                         "greenlets", hp_ext.greenlets ? Py_True : Py_False);
+                         "sampling", hp_ext.sampling ? Py_True : Py_False, "sample_reason",
+                         hp_ext.sample_reason, "greenlets", hp_ext.greenlets ? Py_True : Py_False);
 }
 
 PyDoc_STRVAR(count_error_doc, "count_error() -> None\n\nCount a failure of ours in the Python face.");
@@ -239,10 +250,10 @@ static int module_exec(PyObject *module)
         hp_ext.code_index = hp_code_extra_index();
     }
     if (hp_wsgi_init(module) != 0 || hp_flask_init(module) != 0 || hp_threads_init(module) != 0 ||
-        hp_sql_init(module) != 0 || hp_codes_init() != 0 || hp_gc_init(module) != 0 ||
+        hp_sql_init(module) != 0 || hp_code_init() != 0 || hp_gc_init(module) != 0 ||
         hp_logs_init(module) != 0 || hp_exceptions_init(module) != 0 || hp_jinja_init(module) != 0 ||
         hp_facts_init(module) != 0 || hp_waits_init(module) != 0 || hp_greenlets_init(module) != 0 ||
-        hp_tasks_init(module) != 0) {
+        hp_tasks_init(module) != 0 || hp_sampling_init(module) != 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", HP_VERSION_TEXT);

@@ -523,7 +523,10 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     call->timing = done == NULL && allows_timing(app, env);
     call->routed = done != NULL;
     call->started = hp_cap_ticks();
-    int effective = level == HP_X_LEVEL_TRACE && !hp_ext.tracing ? HP_X_LEVEL_MONITOR : level;
+    int effective = level;
+    if (level == HP_X_LEVEL_TRACE && !hp_ext.tracing) {
+        effective = hp_ext.sampling && done == NULL ? HP_X_LEVEL_SAMPLE : HP_X_LEVEL_MONITOR;
+    }
     call->request =
         hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, hp_frame_id_now());
     if (call->request == NULL) {

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import _hooks, _hotplate, _places, _revision
 from ._imports import when_imported
-from ._settings import LEVELS, Settings, find_store
+from ._settings import LEVELS, MODES, Settings, find_store
 
 _current: Settings | None = None
 
@@ -41,6 +41,8 @@ def start(settings: Settings) -> Settings:
         command=" ".join(os.path.basename(part) if i == 0 else part for i, part in enumerate(sys.argv[:1])),
         revision=_revision.find(),
         alloc=settings.alloc,
+        rate=max(settings.rate, 0),
+        mode=MODES[settings.mode],
     )
     _hotplate.note_options(list(settings.headers), list(settings.config))
     timing = 1 if settings.server_timing is None else 2 if settings.server_timing else 0
@@ -80,6 +82,11 @@ def counts() -> dict[str, int]:
     """Requests started, stored, dropped by cause …, and what the capture cost (ns). Empty when nothing was
     started."""
     return _hotplate.counts() if _current is not None else {}
+
+
+def sampler() -> dict[str, Any]:
+    """What the sampler has done in this process: sweeps, samples, torn and late ones, its CPU time (ns) …"""
+    return _hotplate.sampler()
 
 
 def status() -> dict[str, Any]:

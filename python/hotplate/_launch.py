@@ -61,7 +61,10 @@ def _flask_came(module: ModuleType) -> None:
     state = _hotplate.status()
     if settings.level == "trace" and state["trace_reason"]:
         why = "no tool id of sys.monitoring is free" if state["trace_reason"] == 2 else "not possible here"
-        _say(f"no call trees ({why}); requests, SQL and threads are recorded")
+        instead = "sampled" if state["sampling"] else "not recorded; requests, SQL and threads are"
+        _say(f"no exact call trees ({why}): they are {instead}")
+    elif settings.level == "sample" and state["sample_reason"]:
+        _say("no samples (this interpreter cannot be read); requests, SQL and threads are recorded")
     _mark(f"flask {getattr(sys.modules.get('werkzeug'), '__version__', '')}")
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+MODES = {"wall": 0, "cpu": 1, "gil": 2}
+MOST_RATE = 1000
 LEVELS = {"count": 0, "monitor": 1, "sample": 2, "trace": 3}
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -41,6 +43,8 @@ class Settings:
     headers: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     alloc: int = 1
+    rate: int = 0  # samples a second, 0: the default, 100
+    mode: str = "wall"
     given: frozenset[str] = field(default_factory=frozenset)
 
     def scope(self) -> Callable[[str, str], bool] | None:
@@ -108,6 +112,8 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "HOTPLATE_HEADERS": ("headers", _names),
     "HOTPLATE_CONFIG": ("config", _names),
     "HOTPLATE_ALLOC": ("alloc", lambda text: {"0": 0, "1": 1, "nodes": 2}[text]),
+    "HOTPLATE_RATE": ("rate", int),
+    "HOTPLATE_MODE": ("mode", str),
     "HOTPLATE_THREADS": ("no_threads", lambda text: text == "0"),
 }
 
@@ -126,6 +132,8 @@ def from_environment(base: Settings, environ: Mapping[str, str] | None = None) -
             continue
     if found.get("level", base.level) not in LEVELS:
         del found["level"]
+    if found.get("mode", base.mode) not in MODES:
+        del found["mode"]
     if "level" in found:
         found.setdefault("budget", 0.0)  # whoever asks for a level means it
     return replace(base, **found, given=base.given | frozenset(found))  # type: ignore[arg-type]

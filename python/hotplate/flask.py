@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import _capture, _places
-from ._settings import LEVELS, Settings, from_environment, share_of, size_of
+from ._settings import LEVELS, MODES, MOST_RATE, Settings, from_environment, share_of, size_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -41,6 +41,9 @@ class Hotplate:
     None (default)
     sends the header in debug and to loopback, True always, False never. Settings of `hotplate run` win over these.
 
+    rate: samples a second at level "sample", 100 by default, at most 1000. mode: what samples weigh, "wall" (default), "cpu"
+    or "gil" (time that a thread was on a CPU, or held the GIL).
+
     headers, config: request headers and app.config keys to keep the values of; none by default.
 
     Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of
@@ -58,6 +61,8 @@ class Hotplate:
         route: Sequence[str] = (),
         ignore: Sequence[str] = (),
         sample: int = 1,
+        rate: int = 0,
+        mode: str = "wall",
         slow_ms: float = 0.0,
         app_code: Sequence[str] = (),
         max_store: int | str = 0,
@@ -73,6 +78,10 @@ class Hotplate:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
         if sample < 1:
             raise ValueError("sample must be 1 or more")
+        if not 0 <= rate <= MOST_RATE:
+            raise ValueError(f"rate must be at most {MOST_RATE} samples a second, not {rate}")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
         self._settings = Settings(
             store=store or "",
             level=level,
@@ -81,6 +90,8 @@ class Hotplate:
             route=(route,) if isinstance(route, str) else tuple(route),
             ignore=(ignore,) if isinstance(ignore, str) else tuple(ignore),
             sample=sample,
+            rate=rate,
+            mode=mode,
             slow_ms=slow_ms,
             app_code=(app_code,) if isinstance(app_code, str) else tuple(app_code),
             max_store=size_of(max_store) if isinstance(max_store, str) else max_store,

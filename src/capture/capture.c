@@ -61,6 +61,7 @@ static void before_fork(void)
 {
     pthread_mutex_lock(&registry_lock);
     for (struct hp_cap *cap = registry; cap != NULL; cap = cap->next_open) {
+        hp__sampling_fork_prepare(cap->sampling);
         if (cap->writer != NULL) {
             hp_writer_fork_prepare(cap->writer);
         }
@@ -75,12 +76,14 @@ static void after_fork_in_parent(void)
         if (cap->writer != NULL) {
             hp_writer_fork_parent(cap->writer);
         }
+        hp__sampling_fork_parent(cap->sampling);
     }
     pthread_mutex_unlock(&registry_lock);
 }
 
 static void start_afresh(struct hp_cap *cap)
 {
+    hp__sampling_fork_child(cap->sampling);
     if (cap->writer != NULL) {
         hp_writer_fork_child(cap->writer);
     }
@@ -114,6 +117,8 @@ static void after_fork_in_child(void)
 /* Stop recording: write what there is, at most so long. What comes after is counted as dropped. */
 static void shut(struct hp_cap *cap, uint32_t timeout_ms)
 {
+    (void)hp__sampling_stop(cap->sampling,
+                            timeout_ms); /* if not: it reads what others do, and is not waited for */
     if (cap->shut || cap->writer == NULL) {
         return;
     }
@@ -163,6 +168,7 @@ static void free_all(struct hp_cap *cap)
     hp_buf_fini(&cap->values);
     hp_buf_fini(&cap->encoded);
     hp_free(cap->numbers);
+    hp__sampling_free(cap->sampling);
     hp_free(cap->budget);
     hp_flight_free(cap->flight);
     hp_free(cap->folder);
@@ -172,7 +178,7 @@ static void free_all(struct hp_cap *cap)
 void hp__cap_release(struct hp_cap *cap)
 {
     if (cap->closed && cap->live_request_count == 0 && cap->live_lane_count == 0 &&
-        (cap->writer == NULL || !hp_writer_running(cap->writer))) {
+        (cap->writer == NULL || !hp_writer_running(cap->writer)) && !hp__sampling_running(cap->sampling)) {
         free_all(cap);
     }
 }

@@ -24,6 +24,7 @@
 #include "capture/budget.h"
 #include "capture/flight.h"
 #include "capture/ring.h"
+#include "capture/sampler.h"
 #include "capture/writer.h"
 #include "hotplate/ext/capture.h"
 #include "model/dict.h"
@@ -70,6 +71,7 @@ struct hp_cap {
     uint32_t call_inner_ps, call_outer_ps;
     uint64_t request_cost_ns, sql_cost_ns, note_cost_ns; /* our own, measured at open */
     struct hp_flight *flight;                            /* owned; NULL: no flight recorder */
+    struct hp_sampling *sampling;                        /* owned; NULL: level sample has no trees */
     struct hp_budget *budget;                            /* owned; NULL: no limit */
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 
@@ -141,10 +143,11 @@ struct hp_cap_request {
     uint64_t phase_ticks[HP_PHASE_COUNT], phase_since;
     int phase;
     bool keep, dead /* begun in the process that forked this one */, frozen;
-    bool flight;               /* the tree is the flight recorder's */
-    bool tree_used, tree_lost; /* the record has a tree; it should have had one */
-    uint64_t tree_bytes;       /* as counted in the capture */
-    struct hp_tree *tree;      /* owned, kept in the pool; used at level trace only */
+    bool flight;                /* the tree is the flight recorder's */
+    bool tree_used, tree_lost;  /* the record has a tree; it should have had one */
+    uint64_t tree_bytes;        /* as counted in the capture */
+    struct hp_samples *samples; /* the sampler's; NULL: none */
+    struct hp_tree *tree;       /* owned, kept in the pool; used at level trace only */
 
     struct hp_cap_lane *
         *objects; /* owned array; [i] borrowed: the lane object i, NULL once freed; [0] holds a reference */

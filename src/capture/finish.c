@@ -166,6 +166,9 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
         request->tree_used = hp_flight_keep(cap->flight, facts);
         facts->flags |= request->tree_used ? HP_REQ_FLIGHT : 0;
     }
+    if (hp__sampling_end(request)) {
+        facts->flags |= hp__sampling_flags(cap->sampling);
+    }
     hp__cap_request_disown(request);
     request->dead = false;
 }
@@ -278,8 +281,12 @@ static void push(struct hp_cap_request *request)
         record.edge_count = request->edge_count;
         record.stmt_count = request->stmt_count;
     }
-    if (request->tree_used && !brief) {
-        if (encode_tree(cap, request->tree)) {
+    bool sampled = (request->facts.flags & HP_REQ_SAMPLED) != 0;
+    if (sampled) {
+        number_nodes(request, NULL); /* events know nothing of its nodes */
+    }
+    if ((request->tree_used || sampled) && !brief) {
+        if (encode_tree(cap, sampled ? request->samples->tree : request->tree)) {
             number_nodes(request, cap->numbers);
             record.shape = hp_buf_str(&cap->shape);
             record.values = hp_buf_str(&cap->values);

@@ -104,6 +104,7 @@ void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *fr
     lane->slow = !hp_clock_is_tsc() || lane->cap->node_allocs;
     lane->begun = true;
     lane->thread = pthread_self();
+    hp__slot_moved(lane);
 }
 
 void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now)
@@ -243,6 +244,7 @@ void hp_cap_lane_root_frame(struct hp_cap_lane *lane, const void *frame)
 {
     if (lane->depth != 0) {
         lane->stack[0].frame = frame;
+        hp__slot_moved(lane);
     }
 }
 

@@ -113,6 +113,7 @@ void hp__cap_request_recycle(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;
     hp__cap_request_disown(request);
+    hp__sampling_recycle(request);
     if (request->lane_count > 0) {
         hp_cap_lane_unref(request->objects[0]);
         request->lane_count = 0;
@@ -186,7 +187,8 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
-    request->flight = !keep && cap->flight != NULL && level >= HP_LEVEL_MONITOR && level < HP_LEVEL_TRACE;
+    request->flight = !keep && cap->flight != NULL && level >= HP_LEVEL_MONITOR && level < HP_LEVEL_TRACE &&
+                      (level != HP_LEVEL_SAMPLE || cap->sampling == NULL);
     request->dead = request->frozen = request->tree_lost = request->tree_used = false;
     if (request->group_count != 0) {
         memset(request->group_slots, 0, HP_GROUP_SLOTS * sizeof *request->group_slots);
@@ -236,6 +238,9 @@ static struct hp_cap_request *make(struct hp_cap *cap, int level, int kind, bool
     }
     if (level >= HP_LEVEL_TRACE || request->flight) {
         begin_tree(request);
+    }
+    if (level == HP_LEVEL_SAMPLE) {
+        hp__sampling_begin(request);
     }
     return request;
 }
@@ -332,6 +337,12 @@ int hp_cap_request_allow(struct hp_cap_request *request)
             drop_trees(request);
         }
         facts->level = (uint8_t)level;
+        if (level == HP_LEVEL_SAMPLE) {
+            hp__sampling_begin(request);
+        } else {
+            hp__sampling_recycle(request);
+        }
+        hp__slot_moved(request->objects[0]);
     }
     return facts->level;
 }
@@ -342,8 +353,8 @@ void hp__cap_budget_note(struct hp_cap_request *request)
     if (request->cap->budget != NULL) {
         uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
         uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
-        hp_budget_note(request->cap->budget, facts->route, budget_step(request), facts->own_ns, base_ns,
-                       hp_clock_mono_ns());
+        hp_budget_note(request->cap->budget, facts->route, budget_step(request),
+                       facts->own_ns + hp__sampling_cost_ns(request), base_ns, hp_clock_mono_ns());
     }
 }
 

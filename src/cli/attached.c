@@ -115,7 +115,7 @@ static size_t library_folder(struct hp_str path)
     return 0;
 }
 
-static void place(void *ctx, struct hp_symbol *symbol)
+static bool place(void *ctx, struct hp_symbol *symbol)
 {
     struct hp_attached *attached = ctx;
     size_t library = library_folder(symbol->path);
@@ -129,6 +129,7 @@ static void place(void *ctx, struct hp_symbol *symbol)
     symbol->flags = (uint8_t)((flags & HP_PLACE_IS_APP ? HP_SYM_APP : 0) |
                               (flags & HP_PLACE_IS_FRAMEWORK ? HP_SYM_FRAMEWORK : 0));
     symbol->kind = flags & HP_PLACE_IS_TEMPLATE ? HP_SYM_TEMPLATE : HP_SYM_PYTHON;
+    return true;
 }
 
 /* The working directory and the folder of the script stand for the target's sys.path. */
@@ -174,7 +175,7 @@ int hp_attached_open(struct hp_attached *attached)
     struct hp_sampler_options options = {.children = !attached->no_children,
                                          .apart = attached->apart,
                                          .period_ns = attached->period_ns,
-                                         .place = {place, attached}};
+                                         .place = {.place = place, .ctx = attached}};
     struct sigaction stop = {.sa_handler = on_stop};
     if (attached->mode_text != NULL && !parse_mode(attached->mode_text, &options.mode)) {
         return hp_output_error(HP_EINVAL, NULL);

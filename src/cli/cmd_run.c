@@ -28,6 +28,8 @@ static const char help[] = "hotplate run [options] -- COMMAND...\n"
                            "\n"
                            "Runs COMMAND and records the requests of every Flask application in it.\n"
                            "  --level L           count, monitor, sample or trace (trace)\n"
+                           "  --rate 100          samples a second at level sample, at most 1000\n"
+                           "  --mode M            what they weigh: wall, cpu or gil (wall)\n"
                            "  --c-functions       C functions in the call tree too (dearer)\n"
                            "  --route RE          only paths or 'METHOD path' that match; repeatable\n"
                            "  --ignore RE         not these; repeatable\n"
@@ -41,8 +43,10 @@ static const char help[] = "hotplate run [options] -- COMMAND...\n"
                            "  --max-store 1GB     the oldest detail goes first\n"
                            "  --max-age 30d\n";
 
+#define MOST_RATE 1000u /* samples a second */
+
 struct run {
-    const char *level, *sample, *slow, *budget, *store, *log_sql, *max_store, *max_age;
+    const char *level, *sample, *slow, *budget, *store, *log_sql, *max_store, *max_age, *rate, *mode;
     struct hp_args_list routes, ignored, app_code;
     bool c_functions, params;
     char path[HP_STOREPATH_BYTES], folder[HP_STOREPATH_BYTES], boot[HP_STOREPATH_BYTES],
@@ -129,6 +133,25 @@ static bool put_amounts(const struct run *run, struct hp_errinfo *info)
     return true;
 }
 
+static bool put_sampling(const struct run *run, struct hp_errinfo *info)
+{
+    uint64_t value;
+    if (run->rate != NULL) {
+        if (!hp_quantity_count(run->rate, MOST_RATE, &value) || value == 0) {
+            hp_err_set(info, HP_EINVAL, 0, "--rate %.60s: not a number from 1 to %u", run->rate, MOST_RATE);
+            return false;
+        }
+        put_number("HOTPLATE_RATE", (double)value);
+    }
+    bool known = run->mode == NULL || strcmp(run->mode, "wall") == 0 || strcmp(run->mode, "cpu") == 0 ||
+                 strcmp(run->mode, "gil") == 0;
+    if (!known) {
+        hp_err_set(info, HP_EINVAL, 0, "--mode %.60s: not one of wall, cpu, gil", run->mode);
+        return false;
+    }
+    return run->mode == NULL || put("HOTPLATE_MODE", run->mode);
+}
+
 /* Options to variables. What is not given is taken from the environment as it is, but for the level. False: `info` says what is wrong. */
 static bool put_options(const struct run *run, struct hp_errinfo *info)
 {
@@ -143,7 +166,7 @@ static bool put_options(const struct run *run, struct hp_errinfo *info)
         return false;
     }
     info->text[0] = '\0';
-    if (!put_amounts(run, info) || !put_milliseconds("--slow", "HOTPLATE_SLOW_MS", run->slow, info) ||
+    if (!put_amounts(run, info) || !put_sampling(run, info) || !put_milliseconds("--slow", "HOTPLATE_SLOW_MS", run->slow, info) ||
         !put_milliseconds("--log-sql", "HOTPLATE_LOG_SQL_MS", run->log_sql, info)) {
         return false;
     }
@@ -235,6 +258,8 @@ int hp_cmd_run(int argc, char **argv, struct hp_buf *out)
     struct hp_errinfo info = {0};
     const struct hp_args_option options[] = {
         {"--level", NULL, HP_ARGS_TEXT, &run.level},
+        {"--rate", NULL, HP_ARGS_TEXT, &run.rate},
+        {"--mode", NULL, HP_ARGS_TEXT, &run.mode},
         {"--route", NULL, HP_ARGS_LIST, &run.routes},
         {"--ignore", NULL, HP_ARGS_LIST, &run.ignored},
         {"--sample", NULL, HP_ARGS_TEXT, &run.sample},

@@ -83,7 +83,7 @@ static void put_char(struct hp_buf *out, uint32_t c)
         n = 3;
     }
     static const uint8_t marks[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = n; i-- > 1;) {
+    for (size_t i = n - 1; i > 0; i--) {
         bytes[i] = (uint8_t)(0x80 | (c & 0x3F));
         c >>= 6;
     }

@@ -273,8 +273,8 @@ static hp_err first_frame(const struct hp_layout *layout, const struct hp_peek *
 }
 
 hp_err hp_walk_frames(struct hp_walk *walk, const struct hp_layout *layout, const struct hp_peek *peek,
-                      const struct hp_thread *thread, struct hp_frame *frames, uint32_t max, uint32_t *count,
-                      bool *cut)
+                      const struct hp_thread *thread, struct hp_walk_frame *frames, uint32_t max,
+                      uint32_t *count, bool *cut)
 {
     uint64_t address,
         mark = 0; /* Brent: a circle comes back to the mark, which moves ahead in growing steps */
@@ -296,9 +296,10 @@ hp_err hp_walk_frames(struct hp_walk *walk, const struct hp_layout *layout, cons
             break;
         }
         if (bytes[layout->frame_owner] < layout->owner_c) {
-            struct hp_frame frame = {.code = hp_peek_u64(bytes + layout->frame_code) &
-                                             ~(uint64_t)layout->tag_mask,
-                                     .instr = hp_peek_u64(bytes + layout->frame_instr)};
+            struct hp_walk_frame frame = {.address = address,
+                                          .code = hp_peek_u64(bytes + layout->frame_code) &
+                                                  ~(uint64_t)layout->tag_mask,
+                                          .instr = hp_peek_u64(bytes + layout->frame_instr)};
             if (layout->frame_tlbc != 0) {
                 frame.tlbc = (int32_t)hp_peek_u32(bytes + layout->frame_tlbc);
             }

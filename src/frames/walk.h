@@ -50,7 +50,8 @@ void hp_sweep_fini(struct hp_sweep *sweep);
 HP_CHECK hp_err hp_sweep_take(struct hp_sweep *sweep, const struct hp_layout *layout,
                               const struct hp_peek *peek, uint64_t runtime);
 
-struct hp_frame {
+struct hp_walk_frame {
+    uint64_t address;
     uint64_t code;  /* address of the code object */
     uint64_t instr; /* address in its instructions; with layout->instr_previous one unit before the next */
     int32_t tlbc;   /* free-threaded 3.14: number of the copy that `instr` lies in; else 0 */
@@ -67,6 +68,6 @@ struct hp_walk {
  * Hot: yes. Fails: HP_ECORRUPT (torn), and as hp_peek.read but for HP_ERANGE. */
 HP_CHECK hp_err hp_walk_frames(struct hp_walk *walk, const struct hp_layout *layout,
                                const struct hp_peek *peek, const struct hp_thread *thread,
-                               struct hp_frame *frames, uint32_t max, uint32_t *count, bool *cut);
+                               struct hp_walk_frame *frames, uint32_t max, uint32_t *count, bool *cut);
 
 #endif

@@ -38,7 +38,10 @@ enum hp_request_flags {
     HP_REQ_EXCEPTION = 16,
     HP_REQ_FLIGHT =
         64, /* below level trace, with the tree of the flight recorder: own code and its direct callees */
-    HP_REQ_SHARED_CPU = 32 /* other greenlets ran on the thread: cpu_ns is absent */
+    HP_REQ_SHARED_CPU = 32,   /* other greenlets ran on the thread: cpu_ns is absent */
+    HP_REQ_SAMPLED = 128,     /* its tree is of samples: no calls, times are estimates */
+    HP_REQ_SAMPLED_CPU = 256, /* of processor time */
+    HP_REQ_SAMPLED_GIL = 512  /* of time that the GIL was held */
 };
 
 enum hp_wait_kind { /* CONTRACTS "Waits"; stored: only add */

@@ -30,7 +30,7 @@ struct hp_sampler_options {
     bool children; /* processes that it started, and theirs, also later ones */
     bool apart;
     uint64_t period_ns; /* a sample that comes more than two of it after the one before is counted late */
-    struct hp_target_place place;
+    struct hp_codes_place place;
 };
 
 struct hp_sampler_counts {

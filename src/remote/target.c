@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "remote/codes.h"
+#include "frames/codes.h"
 #include "remote/elf.h"
 #include "remote/proc.h"
 
@@ -33,8 +33,8 @@ struct hp_target {
     struct hp_codes codes;
     struct hp_walk walk;
     uint64_t retried;
-    struct hp_frame frames[HP_TARGET_FRAMES];
-    struct hp_target_frame resolved[HP_TARGET_FRAMES];
+    struct hp_walk_frame frames[HP_TARGET_FRAMES];
+    struct hp_codes_frame resolved[HP_TARGET_FRAMES];
 };
 
 /* ---- memory ---- */
@@ -253,7 +253,7 @@ static hp_err find_runtime(struct hp_target *target, struct hp_errinfo *info)
     return err;
 }
 
-hp_err hp_target_open(pid_t pid, struct hp_dict *dict, struct hp_target_place place, struct hp_target **out,
+hp_err hp_target_open(pid_t pid, struct hp_dict *dict, struct hp_codes_place place, struct hp_target **out,
                       struct hp_errinfo *info)
 {
     struct hp_target *target = hp_calloc(1, sizeof *target);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/str.h"
+#include "frames/codes.h"
 #include "frames/walk.h"
 #include "hotplate/err.h"
 #include "model/dict.h"
@@ -18,19 +19,8 @@
 #define HP_TARGET_FRAMES  4096 /* of one stack; outer ones beyond are cut off */
 #define HP_TARGET_THREADS 4096
 
-/* How a file name of the target is shown and whether it is application code: fills `symbol` (file, kind, flags), whose path is the name as the
- * interpreter has it. Texts stay valid until the next call. NULL: as it is. */
-struct hp_target_place {
-    void (*place)(void *ctx, struct hp_symbol *symbol);
-    void *ctx;
-};
-
-struct hp_target_frame {
-    uint32_t sym, line; /* line: where it is now */
-};
-
 struct hp_target_stack {
-    struct hp_target_frame *frames; /* innermost first; borrowed until the next call */
+    struct hp_codes_frame *frames; /* innermost first; borrowed until the next call */
     uint32_t count;
     bool cut;
 };
@@ -40,7 +30,7 @@ struct hp_target; /* opaque */
 /* Find the interpreter of `pid`. `dict` and `place` are borrowed for the target's life. On failure `info` has a line for people.
  * Fails: HP_ENOTFOUND (no such process), HP_EPERM (may not read it; the line names the right), HP_EFOREIGN (not CPython), HP_EUNSUPPORTED (a
  * version not known), HP_EIO, HP_ENOMEM. */
-HP_CHECK hp_err hp_target_open(pid_t pid, struct hp_dict *dict, struct hp_target_place place,
+HP_CHECK hp_err hp_target_open(pid_t pid, struct hp_dict *dict, struct hp_codes_place place,
                                struct hp_target **target, struct hp_errinfo *info);
 void hp_target_close(struct hp_target *target);
 

@@ -44,7 +44,7 @@ static hp_err read_memory(void *ctx, const struct hp_peek_span *spans, uint32_t 
     return HP_OK;
 }
 
-static void look_at(const struct hp_layout *layout, const struct hp_peek *peek, const struct hp_frame *frame)
+static void look_at(const struct hp_layout *layout, const struct hp_peek *peek, const struct hp_walk_frame *frame)
 {
     uint8_t head[HP_LAYOUT_CODE_BYTES];
     struct hp_code code;
@@ -73,7 +73,7 @@ static void walk_all(const struct hp_layout *layout, const struct hp_peek *peek)
 {
     static struct hp_walk walk;
     struct hp_sweep sweep;
-    struct hp_frame frames[FRAMES];
+    struct hp_walk_frame frames[FRAMES];
     hp_sweep_init(&sweep, 32);
     for (int round = 0; round < 2; round++) {
         if (hp_sweep_take(&sweep, layout, peek, FIRST) != HP_OK) {

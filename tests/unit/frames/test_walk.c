@@ -14,7 +14,7 @@
 static struct image image;
 static struct hp_walk walk;
 
-static hp_err frames_of(uint64_t frame_or_thread, struct hp_frame *frames, uint32_t max, uint32_t *count,
+static hp_err frames_of(uint64_t frame_or_thread, struct hp_walk_frame *frames, uint32_t max, uint32_t *count,
                         bool *cut)
 {
     struct hp_thread thread = {.frame = image_get_u64(&image, frame_or_thread + image.layout.thread_frame)};
@@ -106,7 +106,7 @@ static void frames_come_innermost_first_without_the_interpreters_own(void **stat
 {
     (void)state;
     for (unsigned minor = 11; minor <= 12; minor++) {
-        struct hp_frame frames[8];
+        struct hp_walk_frame frames[8];
         uint32_t count;
         bool cut;
         image_init(&image, minor);
@@ -129,7 +129,7 @@ static void frames_come_innermost_first_without_the_interpreters_own(void **stat
 static void a_deep_stack_takes_few_reads_and_is_cut_at_the_cap(void **state)
 {
     (void)state;
-    static struct hp_frame frames[500];
+    static struct hp_walk_frame frames[500];
     uint32_t count;
     bool cut;
     image_init(&image, 12);
@@ -149,7 +149,7 @@ static void a_deep_stack_takes_few_reads_and_is_cut_at_the_cap(void **state)
 static void circles_of_frames_are_torn_wherever_they_close(void **state)
 {
     (void)state;
-    static struct hp_frame frames[64];
+    static struct hp_walk_frame frames[64];
     uint64_t made[20];
     uint32_t count;
     bool cut;
@@ -169,7 +169,7 @@ static void circles_of_frames_are_torn_wherever_they_close(void **state)
 static void links_and_codes_that_lead_nowhere_are_torn(void **state)
 {
     (void)state;
-    struct hp_frame frames[8];
+    struct hp_walk_frame frames[8];
     uint32_t count = 77;
     bool cut;
     const uint64_t bad[] = {8,         0x1001, IMAGE_BASE - 4096, IMAGE_BASE + IMAGE_BYTES, (uint64_t)1 << 47,
@@ -189,7 +189,7 @@ static void links_and_codes_that_lead_nowhere_are_torn(void **state)
 static void a_target_that_is_gone_says_so(void **state)
 {
     (void)state;
-    struct hp_frame frames[8];
+    struct hp_walk_frame frames[8];
     struct hp_sweep sweep;
     uint32_t count;
     bool cut;

@@ -1,5 +1,5 @@
 /* codes.c -- see codes.h. */
-#include "remote/codes.h"
+#include "frames/codes.h"
 
 #include "base/mem.h"
 
@@ -11,7 +11,7 @@
 
 #include "frames/linetable.h"
 
-void hp_codes_init(struct hp_codes *codes, struct hp_dict *dict, struct hp_target_place place)
+void hp_codes_init(struct hp_codes *codes, struct hp_dict *dict, struct hp_codes_place place)
 {
     *codes = (struct hp_codes){.dict = dict, .place = place, .round = 1};
     hp_map_init(&codes->by_address, HP_CODES_MAX);
@@ -51,8 +51,8 @@ static hp_err add_symbol(struct hp_codes *codes, struct hp_str name, struct hp_s
                          uint32_t *sym)
 {
     struct hp_symbol symbol = {.name = name, .path = path, .file = path, .line = line, .kind = HP_SYM_PYTHON};
-    if (codes->place.place != NULL) {
-        codes->place.place(codes->place.ctx, &symbol);
+    if (codes->place.place != NULL && !codes->place.place(codes->place.ctx, &symbol)) {
+        return HP_ECORRUPT;
     }
     if (hp_str_eq(symbol.file, symbol.path)) {
         symbol.path = (struct hp_str){0};
@@ -65,8 +65,20 @@ static hp_err add_symbol(struct hp_codes *codes, struct hp_str name, struct hp_s
     return err;
 }
 
+/* Whether what lies at the address is still the code whose names were read: it may have been freed meanwhile. */
+static hp_err check_again(const struct hp_layout *layout, const struct hp_peek *peek, uint64_t address,
+                          const struct hp_code *code)
+{
+    uint8_t bytes[HP_LAYOUT_CODE_BYTES];
+    struct hp_code now;
+    hp_err err = hp_peek_at(peek, address, bytes, layout->code_start);
+    err = err == HP_OK ? hp_code_parse(layout, bytes, &now) : err;
+    err = err == HP_OK && !hp_code_same(&now, code) ? HP_ECORRUPT : err;
+    return err == HP_ERANGE ? HP_ECORRUPT : err;
+}
+
 static hp_err read_code(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
-                        struct hp_codes_entry *entry)
+                        uint64_t address, struct hp_codes_entry *entry)
 {
     struct hp_buf name, path, table;
     hp_buf_init(&name, 4 * NAME_CHARS);
@@ -82,7 +94,15 @@ static hp_err read_code(struct hp_codes *codes, const struct hp_layout *layout, 
     if (err == HP_OK) {
         char *copy = hp_arena_dup(&codes->arena, table.data, table.len);
         entry->linetable = hp_str_make(copy, copy != NULL ? table.len : 0);
+        err = check_again(layout, peek, address, &entry->code);
+    }
+    bool known = codes->place.known != NULL && err == HP_OK &&
+                 codes->place.known(codes->place.ctx, address, &entry->sym);
+    if (err == HP_OK && !known) {
         err = add_symbol(codes, hp_buf_str(&name), hp_buf_str(&path), entry->code.firstline, &entry->sym);
+    }
+    if (err == HP_OK) {
+        entry->lined = hp_dict_symbol(codes->dict, entry->sym).kind != HP_SYM_TEMPLATE;
     }
     hp_buf_fini(&table);
     hp_buf_fini(&path);
@@ -133,7 +153,7 @@ static hp_err take_head(struct hp_codes *codes, const struct hp_layout *layout, 
         return HP_OK;
     }
     struct hp_codes_entry entry = {.code = code, .last_unit = -2};
-    err = read_code(codes, layout, peek, &entry);
+    err = read_code(codes, layout, peek, address, &entry);
     if (err == HP_OK) {
         entry.round = codes->round;
         codes->entries[index] = entry;
@@ -171,7 +191,7 @@ static hp_err make_room(struct hp_codes *codes, uint32_t count)
 
 /* Compare the heads of the codes on the stack that were not compared in this round. */
 static hp_err refresh(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
-                      const struct hp_frame *frames, uint32_t count)
+                      const struct hp_walk_frame *frames, uint32_t count)
 {
     uint32_t index, wanted = 0;
     hp_err err = make_room(codes, count);
@@ -197,6 +217,9 @@ static hp_err refresh(struct hp_codes *codes, const struct hp_layout *layout, co
 
 static uint32_t line_of(struct hp_codes_entry *entry, int64_t unit)
 {
+    if (!entry->lined) {
+        return 0;
+    }
     if (entry->last_unit != unit) {
         uint32_t line = hp_linetable_line(entry->linetable, entry->code.firstline, unit);
         entry->last_unit = unit;
@@ -206,7 +229,7 @@ static uint32_t line_of(struct hp_codes_entry *entry, int64_t unit)
 }
 
 hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
-                        const struct hp_frame *frames, uint32_t count, struct hp_target_frame *out,
+                        const struct hp_walk_frame *frames, uint32_t count, struct hp_codes_frame *out,
                         uint32_t *out_count)
 {
     uint32_t found = 0;
@@ -225,7 +248,7 @@ hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, 
         err =
             hp_code_unit(layout, peek, &entry->code, frames[i].code, frames[i].instr, frames[i].tlbc, &unit);
         if (err == HP_OK && !hp_code_is_internal(&entry->code)) {
-            out[found++] = (struct hp_target_frame){.sym = entry->sym, .line = line_of(entry, unit)};
+            out[found++] = (struct hp_codes_frame){.sym = entry->sym, .line = line_of(entry, unit)};
         }
     }
     if (err == HP_OK) {

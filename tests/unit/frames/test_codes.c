@@ -8,14 +8,14 @@
 
 #include "base/mem.h"
 #include "image.h"
-#include "remote/codes.h"
+#include "frames/codes.h"
 #include "sweep_oom.h"
 
 static struct image image;
 
-static struct hp_frame at(uint64_t code, int64_t unit)
+static struct hp_walk_frame at(uint64_t code, int64_t unit)
 {
-    return (struct hp_frame){.code = code, .instr = code + image.layout.code_start + (uint64_t)(unit * 2)};
+    return (struct hp_walk_frame){.code = code, .instr = code + image.layout.code_start + (uint64_t)(unit * 2)};
 }
 
 static void names_and_lines_are_told_and_read_once(void **state)
@@ -23,13 +23,13 @@ static void names_and_lines_are_told_and_read_once(void **state)
     (void)state;
     struct hp_codes codes;
     struct hp_dict *dict = hp_dict_new();
-    struct hp_target_frame out[2];
+    struct hp_codes_frame out[2];
     uint32_t count;
     image_init(&image, 12);
     uint64_t outer = image_code(&image, "outer", "/srv/app.py", 10, "\x87\x41\xdf\x41\x41");
     uint64_t inner = image_code(&image, "C.inner", "/srv/app.py", 30, NULL);
-    struct hp_frame frames[] = {at(inner, 3), at(outer, 9)};
-    hp_codes_init(&codes, dict, (struct hp_target_place){0});
+    struct hp_walk_frame frames[] = {at(inner, 3), at(outer, 9)};
+    hp_codes_init(&codes, dict, (struct hp_codes_place){0});
     assert_int_equal(hp_codes_resolve(&codes, &image.layout, &image.peek, frames, 2, out, &count), HP_OK);
     assert_true(hp_str_eq(hp_dict_symbol(dict, out[0].sym).name, HP_STR("C.inner")));
     assert_true(hp_str_eq(hp_dict_symbol(dict, out[1].sym).file, HP_STR("/srv/app.py")));
@@ -51,12 +51,12 @@ static void a_code_that_took_the_place_of_another_is_read_anew(void **state)
     (void)state;
     struct hp_codes codes;
     struct hp_dict *dict = hp_dict_new();
-    struct hp_target_frame out;
+    struct hp_codes_frame out;
     uint32_t count;
     image_init(&image, 12);
     uint64_t code = image_code(&image, "before", "a.py", 10, NULL);
-    struct hp_frame frame = at(code, 1);
-    hp_codes_init(&codes, dict, (struct hp_target_place){0});
+    struct hp_walk_frame frame = at(code, 1);
+    hp_codes_init(&codes, dict, (struct hp_codes_place){0});
     assert_int_equal(hp_codes_resolve(&codes, &image.layout, &image.peek, &frame, 1, &out, &count), HP_OK);
     image_put_u64(&image, code + image.layout.code_qualname, image_ascii(&image, "after"));
     hp_codes_round(&codes);
@@ -78,12 +78,12 @@ static void an_instruction_outside_of_the_code_is_torn(void **state)
     (void)state;
     struct hp_codes codes;
     struct hp_dict *dict = hp_dict_new();
-    struct hp_target_frame out;
+    struct hp_codes_frame out;
     uint32_t count;
     image_init(&image, 12);
     uint64_t code = image_code(&image, "f", "a.py", 10, NULL);
-    struct hp_frame frame = at(code, 100);
-    hp_codes_init(&codes, dict, (struct hp_target_place){0});
+    struct hp_walk_frame frame = at(code, 100);
+    hp_codes_init(&codes, dict, (struct hp_codes_place){0});
     assert_int_equal(hp_codes_resolve(&codes, &image.layout, &image.peek, &frame, 1, &out, &count),
                      HP_ECORRUPT);
     frame = at(IMAGE_BASE + IMAGE_BYTES, 0);
@@ -98,15 +98,15 @@ static void frames_of_the_interpreters_own_code_are_left_out(void **state)
     (void)state;
     struct hp_codes codes;
     struct hp_dict *dict = hp_dict_new();
-    struct hp_target_frame out[2];
+    struct hp_codes_frame out[2];
     uint32_t count;
     image_init(&image, 12);
     uint64_t code = image_code(&image, "__init__", "__init__", 0, NULL);
     uint64_t name = image_get_u64(&image, code + image.layout.code_name);
     image_put_u64(&image, code + image.layout.code_filename, name);
     image_put_u64(&image, code + image.layout.object_size, 6);
-    struct hp_frame frames[] = {at(code, 1), at(image_code(&image, "C.__init__", "a.py", 3, NULL), 1)};
-    hp_codes_init(&codes, dict, (struct hp_target_place){0});
+    struct hp_walk_frame frames[] = {at(code, 1), at(image_code(&image, "C.__init__", "a.py", 3, NULL), 1)};
+    hp_codes_init(&codes, dict, (struct hp_codes_place){0});
     assert_int_equal(hp_codes_resolve(&codes, &image.layout, &image.peek, frames, 2, out, &count), HP_OK);
     assert_int_equal(count, 1);
     assert_int_equal(hp_dict_symbol(dict, out[0].sym).line, 3);
@@ -118,16 +118,16 @@ static void use_codes(void *arg)
 {
     (void)arg;
     struct hp_codes codes;
-    struct hp_target_frame out[2];
+    struct hp_codes_frame out[2];
     uint32_t count;
     struct hp_dict *dict = hp_dict_new();
     if (dict == NULL) {
         return;
     }
     image_init(&image, 12);
-    struct hp_frame frames[] = {at(image_code(&image, "f", "a.py", 10, "\x87\x41"), 3),
+    struct hp_walk_frame frames[] = {at(image_code(&image, "f", "a.py", 10, "\x87\x41"), 3),
                                 at(image_code(&image, "g", "a.py", 20, NULL), 4)};
-    hp_codes_init(&codes, dict, (struct hp_target_place){0});
+    hp_codes_init(&codes, dict, (struct hp_codes_place){0});
     for (int i = 0; i < 2; i++) { /* a failure leaves nothing behind that keeps the next try from success */
         hp_err err = hp_codes_resolve(&codes, &image.layout, &image.peek, frames, 2, out, &count);
         assert_true(err == HP_OK || err == HP_ENOMEM);

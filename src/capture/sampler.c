@@ -1,0 +1,749 @@
+/* sampler.c -- the thread that reads stacks, and the trees that they go to. See sampler.h, docs/internals/sampler.md.
+ *
+ *     sweep: all threads, their frames' heads, who holds the GIL
+ *      └─ each: slot before ─ processor clock ─ frames ─ codes ─ slot after ─ tree_lock: add to the request's tree or the process's
+ *
+ * A sample weighs the time since the sweep before, so a late sweep does not make what it sees too small. What a torn stack would have weighed, the
+ * thread's next one weighs more. A thread whose processor clock stands still has not run, so its stack is what it was.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "capture/capture_int.h"
+#include "capture/guard.h"
+#include "capture/sampler.h"
+#include "frames/codes.h"
+#include "frames/walk.h"
+#include "hotplate/ext/place.h"
+
+#define FRAMES_MOST  2048u
+#define THREADS_MOST 4096u
+#define FEW_THREADS  8u    /* with more, only those that run a request are looked at */
+#define TASKS        1024u /* power of two */
+#define PROBES       8u
+#define TRIES        3
+#define NAME_BYTES   4096u
+#define SECOND_NS    1000000000u
+#define LOCK_WAIT_NS 2000000u
+#define FORK_WAIT_NS 50000000u
+#define NAP_NS       20000u
+#define STOP_MS      200u
+#define STACK_BYTES  ((size_t)512 << 10)
+#define POOL_MOST    HP_POOL_REQUESTS
+#define OUTSIDE_CAP  65536u
+
+enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
+
+/* What is kept of a thread from sweep to sweep. */
+struct task {
+    uint64_t thread; /* its state; 0: free */
+    uint64_t native_id;
+    uint64_t cpu_ns;            /* of its clock before the stack was read */
+    uint64_t owed_ns;           /* of stacks that were torn */
+    struct hp_samples *samples; /* whose tree `node` is of; NULL: the process's */
+    uint64_t id;
+    uint32_t node, turn, sweep;
+    bool known; /* cpu_ns and node are set */
+};
+
+struct hp_sampling {
+    struct hp_cap *cap; /* borrowed */
+    struct hp_sampling_config config;
+    struct hp_layout layout;
+    struct hp_peek peek;
+    enum hp_guard_way way;
+    uint64_t period_ns, start_ns;
+    uint32_t lane_syms[HP_LANE_KINDS];
+    struct hp_samples *idle; /* owned; under the GIL */
+    uint32_t idle_count;
+
+    pthread_t thread;
+    sem_t wake;
+    _Atomic int state;
+    _Atomic bool stop;
+    bool tried; /* under the GIL */
+    bool fork_locked;
+
+    pthread_mutex_t step_lock; /* over a step; guards all below it */
+    struct hp_sweep sweep;
+    struct hp_codes codes;
+    struct hp_rng rng;
+    struct hp_map sources; /* files whose text was asked for */
+    char shown[NAME_BYTES], full[2 * NAME_BYTES];
+    struct task tasks[TASKS];
+    uint64_t last_ns;
+    uint32_t sweep_number;
+    struct hp_walk walk;
+    struct hp_walk_frame frames[FRAMES_MOST];
+    struct hp_codes_frame resolved[FRAMES_MOST];
+    uint32_t depth; /* of the stack that was read last */
+
+    pthread_mutex_t tree_lock;
+    struct hp_tree *outside; /* owned; of what belongs to no request */
+
+    _Atomic uint64_t sweeps, samples, reused, outside_count, torn, cut, late, lost, cpu_ns, run_ns;
+};
+
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static uint64_t get(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)counter, memory_order_relaxed);
+}
+
+static bool lock_within(pthread_mutex_t *mutex, uint64_t ns)
+{
+    if (pthread_mutex_trylock(mutex) == 0) {
+        return true;
+    }
+    uint64_t deadline_ns = hp_clock_mono_ns() + ns;
+    struct timespec nap = {0, NAP_NS};
+    while (pthread_mutex_trylock(mutex) != 0) {
+        if (hp_clock_mono_ns() >= deadline_ns) {
+            return false;
+        }
+        nanosleep(&nap, NULL);
+    }
+    return true;
+}
+
+/* ---- a stack ---- */
+
+/* Frames of the thread up to the request's own outermost one, as symbols and lines. */
+static hp_err read_stack(struct hp_sampling *s, struct hp_thread *thread, uint64_t root)
+{
+    uint32_t found;
+    bool cut;
+    hp_err err =
+        hp_peek_at(&s->peek, thread->address + s->layout.thread_frame, &thread->frame, sizeof thread->frame);
+    if (err == HP_OK) {
+        err = hp_walk_frames(&s->walk, &s->layout, &s->peek, thread, s->frames, FRAMES_MOST, &found, &cut);
+    }
+    if (err != HP_OK) {
+        return err == HP_ERANGE ? HP_ECORRUPT : err;
+    }
+    for (uint32_t i = 0; root != 0 && i < found; i++) {
+        if (s->frames[i].address == root) {
+            found = i;
+        }
+    }
+    count(&s->cut, cut && found == FRAMES_MOST);
+    hp_codes_round(&s->codes);
+    return hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &s->depth);
+}
+
+/* The same, with what the thread runs, until both are of one moment; three times at most. */
+static hp_err read_thread(struct hp_sampling *s, struct hp_thread *thread, struct hp_slot_view *view)
+{
+    struct hp_slot_view after;
+    hp_err err = HP_ECORRUPT;
+    for (int i = 0; i < TRIES && err == HP_ECORRUPT; i++) {
+        if (!hp__slot_look(thread->address, view)) {
+            continue;
+        }
+        err = read_stack(s, thread, view->samples != NULL ? view->root : 0);
+        if (err == HP_OK && (!hp__slot_look(thread->address, &after) || after.turn != view->turn)) {
+            err = HP_ECORRUPT;
+        }
+    }
+    return err;
+}
+
+/* The node of the stack read last. A call stands at the line its caller is at. */
+static uint32_t node_of(const struct hp_sampling *s, struct hp_tree *tree, const struct hp_slot_view *view)
+{
+    uint32_t node = HP_NODE_ROOT, line = 0;
+    if (view->samples != NULL && view->lane_kind != HP_LANE_MAIN && view->lane_kind < HP_LANE_KINDS) {
+        node = hp_tree_child_at_line(tree, node, s->lane_syms[view->lane_kind], 0, HP_NODE_LANE);
+    }
+    for (uint32_t i = s->depth; i-- > 0;) {
+        node = hp_tree_child_at_line(tree, node, s->resolved[i].sym, line, HP_NODE_CALL);
+        line = s->resolved[i].line;
+    }
+    return node;
+}
+
+/* ---- a thread ---- */
+
+static struct task *task_of(struct hp_sampling *s, const struct hp_thread *thread)
+{
+    uint32_t first = (uint32_t)hp_hash_mix(thread->address, thread->native_id);
+    struct task *oldest = NULL;
+    for (uint32_t i = 0; i < PROBES; i++) {
+        struct task *task = &s->tasks[(first + i) % TASKS];
+        if (task->thread == thread->address && task->native_id == thread->native_id) {
+            return task;
+        }
+        if (oldest == NULL || task->sweep < oldest->sweep) {
+            oldest = task;
+        }
+    }
+    *oldest = (struct task){.thread = thread->address, .native_id = thread->native_id};
+    return oldest;
+}
+
+/* Processor time of a thread of ours so far; HP_ABSENT: not known. The id of the clock is as glibc makes it of the thread's number. */
+static uint64_t clock_of(uint64_t native_id)
+{
+    struct timespec now;
+    clockid_t clock = (clockid_t)((~(unsigned)native_id << 3) | 6u);
+    if (clock_gettime(clock, &now) != 0) {
+        return HP_ABSENT;
+    }
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+/* What the sample weighs by the mode, 0: no sample. */
+static uint64_t weight_of(const struct hp_sampling *s, const struct hp_thread *thread, uint64_t elapsed_ns,
+                          uint64_t busy_ns)
+{
+    switch ((enum hp_sampling_mode)s->config.mode) {
+    case HP_SAMPLING_CPU:
+        return busy_ns;
+    case HP_SAMPLING_GIL:
+        return thread->has_gil ? elapsed_ns : 0;
+    case HP_SAMPLING_WALL:
+    default:
+        return elapsed_ns;
+    }
+}
+
+/* Add the stack read last, or the task's node again if `still`. */
+static void add_sample(struct hp_sampling *s, struct task *task, const struct hp_slot_view *view, bool still,
+                       uint64_t weight_ns, uint64_t busy_ns)
+{
+    pthread_mutex_lock(&s->tree_lock);
+    struct hp_samples *samples = view->samples;
+    if (samples != NULL && samples->id != view->id) { /* it has just ended */
+        pthread_mutex_unlock(&s->tree_lock);
+        task->known = false;
+        return;
+    }
+    struct hp_tree *tree = samples != NULL ? samples->tree : s->outside;
+    uint32_t node = still ? task->node : node_of(s, tree, view);
+    tree->nodes[node].self += weight_ns;
+    tree->nodes[node].samples++;
+    tree->nodes[node].cpu_ns += busy_ns;
+    if (samples != NULL) {
+        samples->count++;
+    }
+    pthread_mutex_unlock(&s->tree_lock);
+    task->node = node;
+    task->samples = samples;
+    task->id = view->id;
+    task->turn = view->turn;
+    count(&s->samples, 1);
+    count(&s->reused, still);
+    count(&s->outside_count, samples == NULL);
+}
+
+/* Whether the thread has done nothing since its stack was read. */
+static bool is_still(const struct task *task, const struct hp_slot_view *view, uint64_t cpu_ns)
+{
+    return task->known && cpu_ns != HP_ABSENT && cpu_ns == task->cpu_ns && view->turn == task->turn &&
+           view->samples == task->samples && view->id == task->id;
+}
+
+static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, bool few, uint64_t elapsed_ns)
+{
+    struct hp_slot_view view;
+    bool told = hp__slot_look(thread->address, &view);
+    if (thread->native_id == 0 || (told && view.samples == NULL && !few)) {
+        return HP_OK;
+    }
+    struct task *task = task_of(s, thread);
+    bool fresh = task->sweep + 1 != s->sweep_number; /* it was not looked at in the sweep before */
+    uint64_t cpu_ns = clock_of(thread->native_id);
+    uint64_t busy_ns = !fresh && cpu_ns != HP_ABSENT && cpu_ns > task->cpu_ns ? cpu_ns - task->cpu_ns : 0;
+    bool still = !fresh && told && is_still(task, &view, cpu_ns);
+    hp_err err = still ? HP_OK : read_thread(s, thread, &view);
+    task->sweep = s->sweep_number;
+    elapsed_ns += task->owed_ns;
+    task->owed_ns = 0;
+    task->known = err == HP_OK;
+    if (err == HP_ECORRUPT) {
+        count(&s->torn, 1);
+        task->owed_ns = elapsed_ns < SECOND_NS ? elapsed_ns : SECOND_NS;
+        return HP_OK; /* the processor's clock is left: what it ran goes to the next one, too */
+    }
+    if (err != HP_OK) {
+        return err;
+    }
+    task->cpu_ns = cpu_ns != HP_ABSENT ? cpu_ns : 0;
+    uint64_t weight_ns = weight_of(s, thread, elapsed_ns, busy_ns);
+    if (weight_ns != 0 && (still || s->depth != 0 || view.samples != NULL)) {
+        add_sample(s, task, &view, still, weight_ns, busy_ns);
+    } else {
+        task->known = false;
+    }
+    return HP_OK;
+}
+
+/* ---- a sweep ---- */
+
+/* Fails: HP_EPERM (memory cannot be read), HP_ENOMEM. */
+static hp_err step(struct hp_sampling *s, uint64_t now_ns)
+{
+    hp_err err = HP_ECORRUPT;
+    s->way = hp_guard_way();
+    for (int i = 0; i < TRIES && err == HP_ECORRUPT; i++) {
+        err = hp_sweep_take(&s->sweep, &s->layout, &s->peek, s->config.runtime);
+        err = err == HP_ERANGE ? HP_ECORRUPT : err;
+    }
+    if (err == HP_ECORRUPT) {
+        count(&s->torn, 1);
+        return HP_OK; /* its time goes to the next one */
+    }
+    uint64_t elapsed_ns = s->last_ns != 0 ? now_ns - s->last_ns : 0;
+    elapsed_ns =
+        elapsed_ns < SECOND_NS ? elapsed_ns : s->period_ns; /* we were stopped, and so was everybody */
+    s->last_ns = now_ns;
+    s->sweep_number++;
+    for (uint32_t i = 0; err == HP_OK && i < s->sweep.count; i++) {
+        err = sample_thread(s, &s->sweep.threads[i], s->sweep.count <= FEW_THREADS, elapsed_ns);
+    }
+    count(&s->sweeps, 1);
+    return err;
+}
+
+/* ---- the thread ---- */
+
+/* Until `until_ns`, or until it is to stop. */
+static void wait_until(struct hp_sampling *s, uint64_t until_ns)
+{
+    struct timespec until = {(time_t)(until_ns / SECOND_NS), (long)(until_ns % SECOND_NS)};
+    while (!atomic_load(&s->stop) && sem_clockwait(&s->wake, CLOCK_MONOTONIC, &until) != 0 &&
+           errno == EINTR) {
+    }
+}
+
+/* A period that comes a quarter early or late, so that work with the same period as ours is seen. */
+static uint64_t next_period(struct hp_sampling *s)
+{
+    return s->period_ns * 3 / 4 + hp_rng_below(&s->rng, s->period_ns / 2 + 1);
+}
+
+static void *run(void *arg)
+{
+    struct hp_sampling *s = arg;
+    hp_err err = HP_OK;
+    prctl(PR_SET_NAME, "hotplate-sample", 0, 0, 0);
+    uint64_t next_ns = hp_clock_mono_ns();
+    s->start_ns = next_ns;
+    while (!atomic_load(&s->stop) && err == HP_OK) {
+        pthread_mutex_lock(&s->step_lock);
+        uint64_t now_ns = hp_clock_mono_ns();
+        err = atomic_load(&s->stop) ? HP_OK : step(s, now_ns);
+        pthread_mutex_unlock(&s->step_lock);
+        count(&s->late, now_ns > next_ns + s->period_ns);
+        atomic_store_explicit(&s->cpu_ns, hp_clock_thread_cpu_ns(), memory_order_relaxed);
+        atomic_store_explicit(&s->run_ns, now_ns - s->start_ns, memory_order_relaxed);
+        next_ns += next_period(s);
+        next_ns = next_ns > now_ns ? next_ns : now_ns + s->period_ns;
+        wait_until(s, next_ns);
+    }
+    atomic_store(&s->state, THREAD_ENDED);
+    return NULL;
+}
+
+static bool create_thread(struct hp_sampling *s, size_t stack_bytes)
+{
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0) {
+        return false;
+    }
+    if (stack_bytes != 0) {
+        (void)pthread_attr_setstacksize(&attr, stack_bytes); /* then it is the default */
+    }
+    bool made = pthread_create(&s->thread, &attr, run, s) == 0;
+    pthread_attr_destroy(&attr);
+    return made;
+}
+
+static void start(struct hp_sampling *s)
+{
+    sigset_t all, before;
+    s->tried = true;
+    atomic_store(&s->state, THREAD_RUNS);
+    sigfillset(&all); /* the application's signals go to the application's threads, our own faults to us */
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool made = create_thread(s, STACK_BYTES) || create_thread(s, 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!made) {
+        atomic_store(&s->state, THREAD_NONE);
+    }
+}
+
+bool hp__sampling_running(const struct hp_sampling *s)
+{
+    return s != NULL && atomic_load((_Atomic int *)(uintptr_t)&s->state) == THREAD_RUNS;
+}
+
+bool hp__sampling_stop(struct hp_sampling *s, uint32_t timeout_ms)
+{
+    if (s == NULL || atomic_load(&s->state) == THREAD_NONE) {
+        return true;
+    }
+    uint64_t deadline_ns = hp_clock_mono_ns() + (uint64_t)timeout_ms * 1000000u;
+    struct timespec nap = {0, NAP_NS};
+    atomic_store(&s->stop, true);
+    sem_post(&s->wake);
+    while (atomic_load(&s->state) == THREAD_RUNS) {
+        if (hp_clock_mono_ns() >= deadline_ns) {
+            return false;
+        }
+        nanosleep(&nap, NULL);
+    }
+    pthread_join(s->thread, NULL);
+    atomic_store(&s->state, THREAD_NONE);
+    atomic_store(&s->stop, false);
+    s->last_ns = 0;
+    s->tried = false;
+    return true;
+}
+
+void hp_cap_sampling_stop(struct hp_cap *cap)
+{
+    (void)hp__sampling_stop(cap->sampling, STOP_MS); /* if not, it goes on reading, which nobody notices */
+}
+
+/* ---- names ---- */
+
+static bool place(void *ctx, struct hp_symbol *symbol)
+{
+    struct hp_sampling *s = ctx;
+    struct hp_str name = symbol->path;
+    if (name.n != 0 && name.p[0] != '/' && name.p[0] != '<' && name.n < NAME_BYTES &&
+        getcwd(s->full, NAME_BYTES) != NULL) { /* a script given by a relative name */
+        size_t n = strlen(s->full);
+        s->full[n] = '/';
+        memcpy(s->full + n + 1, name.p, name.n);
+        name = hp_str_make(s->full, n + 1 + name.n);
+    }
+    int flags = s->config.classify(name.p, name.n, s->shown, sizeof s->shown);
+    if (flags < 0) {
+        return false;
+    }
+    symbol->file = hp_str_from0(s->shown);
+    symbol->flags = (uint8_t)((flags & HP_PLACE_IS_APP ? HP_SYM_APP : 0) |
+                              (flags & HP_PLACE_IS_FRAMEWORK ? HP_SYM_FRAMEWORK : 0));
+    symbol->kind = flags & HP_PLACE_IS_TEMPLATE ? HP_SYM_TEMPLATE : HP_SYM_PYTHON;
+    uint64_t key = hp_hash64(symbol->file.p, symbol->file.n, 1);
+    uint32_t seen;
+    if ((flags & HP_PLACE_IS_APP) && name.n != 0 && name.p[0] == '/' &&
+        !hp_map_get(&s->sources, key, &seen) && hp_map_put(&s->sources, key, 1) == HP_OK) {
+        hp_cap_source(s->cap, (struct hp_span8){symbol->file.p, symbol->file.n},
+                      (struct hp_span8){name.p, name.n});
+    }
+    return true;
+}
+
+/* The extension's own symbol of a code object, if it has seen it: struct {Py_ssize_t size; void *extras[];} behind co_extra. */
+static bool known(void *ctx, uint64_t code, uint32_t *sym)
+{
+    struct hp_sampling *s = ctx;
+    uint64_t list = 0, size = 0, value = 0;
+    if (s->config.extra_offset == 0 ||
+        hp_peek_at(&s->peek, code + s->config.extra_offset, &list, sizeof list) != HP_OK || list == 0 ||
+        hp_peek_at(&s->peek, list, &size, sizeof size) != HP_OK || size <= s->config.extra_index ||
+        hp_peek_at(&s->peek, list + 8 + 8 * (uint64_t)s->config.extra_index, &value, sizeof value) != HP_OK ||
+        (value >> 8) == 0 || (value >> 8) > hp_dict_symbol_count(s->cap->dict)) {
+        return false;
+    }
+    *sym = (uint32_t)(value >> 8) - 1;
+    return true;
+}
+
+/* ---- requests; with the GIL ---- */
+
+static struct hp_samples *take_samples(struct hp_sampling *s)
+{
+    struct hp_samples *samples = s->idle;
+    if (samples != NULL) {
+        s->idle = samples->next;
+        s->idle_count--;
+        return samples;
+    }
+    samples = hp__cap_fails(s->cap, HP_FAIL_ALLOC) ? NULL : hp_calloc(1, sizeof *samples);
+    if (samples != NULL) {
+        samples->tree = hp_tree_new(s->cap->dict, HP_TREE_CAP);
+        if (samples->tree == NULL) {
+            hp_free(samples);
+            return NULL;
+        }
+    }
+    return samples;
+}
+
+void hp__sampling_begin(struct hp_cap_request *request)
+{
+    struct hp_sampling *s = request->cap->sampling;
+    if (s == NULL || request->samples != NULL || request->cap->shut) {
+        return;
+    }
+    if (!s->tried) {
+        start(s);
+    }
+    struct hp_samples *samples = hp__sampling_running(s) ? take_samples(s) : NULL;
+    if (samples == NULL || !lock_within(&s->tree_lock, LOCK_WAIT_NS)) {
+        count(&s->lost, 1);
+        if (samples != NULL) {
+            samples->next = s->idle;
+            s->idle = samples;
+            s->idle_count++;
+        }
+        return;
+    }
+    hp_tree_begin(samples->tree);
+    samples->count = 0;
+    samples->id = request->facts.id;
+    pthread_mutex_unlock(&s->tree_lock);
+    request->samples = samples;
+}
+
+bool hp__sampling_end(struct hp_cap_request *request)
+{
+    struct hp_sampling *s = request->cap->sampling;
+    struct hp_samples *samples = request->samples;
+    if (samples == NULL) {
+        return false;
+    }
+    if (samples->id == 0) {
+        return true;
+    }
+    if (!lock_within(&s->tree_lock, LOCK_WAIT_NS)) {
+        request->samples = NULL; /* never used again: the sampler may be at it */
+        count(&s->lost, 1);
+        return false;
+    }
+    samples->id = 0;
+    pthread_mutex_unlock(&s->tree_lock);
+    return true;
+}
+
+void hp__sampling_recycle(struct hp_cap_request *request)
+{
+    struct hp_samples *samples = request->samples;
+    if (samples == NULL || !hp__sampling_end(request)) {
+        return;
+    }
+    struct hp_sampling *s = request->cap->sampling;
+    request->samples = NULL;
+    if (samples->tree->count > HP_TREE_KEEP) {
+        hp_tree_clear(samples->tree);
+    }
+    if (s->idle_count >= POOL_MOST || samples->tree->capacity > 2 * HP_TREE_KEEP) {
+        struct hp_tree *small = hp_tree_new(s->cap->dict, HP_TREE_CAP);
+        if (small != NULL) { /* the sampler may still hold the pointer, so only the tree goes */
+            hp_tree_free(samples->tree);
+            samples->tree = small;
+        }
+    }
+    samples->next = s->idle;
+    s->idle = samples;
+    s->idle_count++;
+}
+
+uint64_t hp__sampling_cost_ns(const struct hp_cap_request *request)
+{
+    const struct hp_sampling *s = request->cap->sampling;
+    uint64_t all = s != NULL ? get(&s->samples) : 0;
+    return request->samples == NULL || all == 0
+               ? 0
+               : (uint64_t)((double)get(&s->cpu_ns) / (double)all * (double)request->samples->count);
+}
+
+uint32_t hp__sampling_flags(const struct hp_sampling *s)
+{
+    return HP_REQ_SAMPLED | (s->config.mode == HP_SAMPLING_CPU   ? HP_REQ_SAMPLED_CPU
+                             : s->config.mode == HP_SAMPLING_GIL ? HP_REQ_SAMPLED_GIL
+                                                                 : 0u);
+}
+
+/* ---- fork ---- */
+
+void hp__sampling_fork_prepare(struct hp_sampling *s)
+{
+    if (s != NULL) {
+        s->fork_locked = lock_within(&s->step_lock, FORK_WAIT_NS);
+    }
+}
+
+void hp__sampling_fork_parent(struct hp_sampling *s)
+{
+    if (s != NULL && s->fork_locked) {
+        pthread_mutex_unlock(&s->step_lock);
+    }
+}
+
+void hp__sampling_fork_child(struct hp_sampling *s)
+{
+    hp__slots_forget();
+    if (s == NULL) {
+        return;
+    }
+    pthread_mutex_init(&s->step_lock, NULL);
+    pthread_mutex_init(&s->tree_lock, NULL);
+    sem_init(&s->wake, 0, 0);
+    s->tried = !s->fork_locked; /* a step was under way: what it left is not to be trusted, so none here */
+    atomic_store(&s->state, THREAD_NONE);
+    atomic_store(&s->stop, false);
+    memset(s->tasks, 0, sizeof s->tasks);
+    s->last_ns = 0;
+    if (s->fork_locked) {
+        hp_tree_clear(s->outside);
+    }
+    _Atomic uint64_t *counts[] = {&s->sweeps, &s->samples, &s->reused, &s->outside_count, &s->torn,
+                                  &s->cut,    &s->late,    &s->lost,   &s->cpu_ns,        &s->run_ns};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        atomic_store(counts[i], 0);
+    }
+}
+
+/* ---- open ---- */
+
+static hp_err find_layout(struct hp_sampling *s)
+{
+    uint8_t bytes[HP_LAYOUT_DEBUG_BYTES];
+    unsigned minor = (s->config.version >> 16) & 0xFF;
+    hp_err err = s->config.version >> 24 == 3 ? hp_layout_table(minor, &s->layout) : HP_EUNSUPPORTED;
+    if (err == HP_EUNSUPPORTED) {
+        err = hp_peek_at(&s->peek, s->config.runtime, bytes, sizeof bytes);
+        err = err == HP_OK ? hp_layout_debug(bytes, sizeof bytes, &s->layout) : err;
+        err = err == HP_OK && (s->layout.version != s->config.version || s->layout.free_threaded)
+                  ? HP_EUNSUPPORTED
+                  : err;
+    }
+    s->layout.code_type = s->config.code_type;
+    return err == HP_OK || err == HP_EPERM ? err : HP_EUNSUPPORTED;
+}
+
+/* Whether the calling thread is among the threads that we see, with the frames that it has. */
+static hp_err check_reading(struct hp_sampling *s)
+{
+    uint32_t found = 0;
+    bool cut;
+    hp_err err = hp_sweep_take(&s->sweep, &s->layout, &s->peek, s->config.runtime);
+    const struct hp_thread *self = NULL;
+    for (uint32_t i = 0; err == HP_OK && i < s->sweep.count; i++) {
+        self = s->sweep.threads[i].address == s->config.thread ? &s->sweep.threads[i] : self;
+    }
+    if (err == HP_OK && (self == NULL || self->native_id != (uint64_t)gettid() || !self->has_gil)) {
+        return HP_EUNSUPPORTED;
+    }
+    err = err == HP_OK
+              ? hp_walk_frames(&s->walk, &s->layout, &s->peek, self, s->frames, FRAMES_MOST, &found, &cut)
+              : err;
+    err = err == HP_OK
+              ? hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &s->depth)
+              : err;
+    for (uint32_t i = 0; err == HP_OK && i < s->config.code_count; i++) {
+        err = i >= found || s->frames[i].code != s->config.codes[i] ? HP_EUNSUPPORTED : HP_OK;
+    }
+    return err == HP_OK || err == HP_ENOMEM || err == HP_EPERM ? err : HP_EUNSUPPORTED;
+}
+
+static hp_err init(struct hp_sampling *s, struct hp_cap *cap, const struct hp_sampling_config *config)
+{
+    s->cap = cap;
+    s->config = *config;
+    uint32_t rate_hz = config->rate_hz != 0 ? config->rate_hz : HP_SAMPLING_HZ;
+    s->config.rate_hz = rate_hz < HP_SAMPLING_MAX_HZ ? rate_hz : HP_SAMPLING_MAX_HZ;
+    s->period_ns = SECOND_NS / s->config.rate_hz;
+    s->peek = (struct hp_peek){hp_guard_read, &s->way};
+    hp_sweep_init(&s->sweep, THREADS_MOST);
+    hp_codes_init(&s->codes, cap->dict, (struct hp_codes_place){place, known, s});
+    hp_map_init(&s->sources, HP_CODES_MAX);
+    hp_rng_seed(&s->rng, hp_clock_mono_ns());
+    pthread_mutex_init(&s->step_lock, NULL);
+    pthread_mutex_init(&s->tree_lock, NULL);
+    sem_init(&s->wake, 0, 0);
+    memcpy(s->lane_syms, cap->root_syms, sizeof s->lane_syms);
+    s->outside = hp_tree_new(cap->dict, OUTSIDE_CAP);
+    return s->outside != NULL ? HP_OK : HP_ENOMEM;
+}
+
+hp_err hp_cap_sampling(struct hp_cap *cap, const struct hp_sampling_config *config)
+{
+    if (cap->sampling != NULL) {
+        return HP_EBUSY;
+    }
+    struct hp_sampling *s = hp_calloc(1, sizeof *s);
+    if (s == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_err err = init(s, cap, config);
+    hp_guard_place();
+    s->way = hp_guard_way();
+    err = err == HP_OK ? find_layout(s) : err;
+    err = err == HP_OK ? check_reading(s) : err;
+    s->config.codes = NULL;
+    s->config.code_count = 0;
+    if (err != HP_OK) {
+        hp__sampling_free(s);
+        return err;
+    }
+    hp__slots_open(true);
+    cap->sampling = s;
+    return HP_OK;
+}
+
+void hp__sampling_free(struct hp_sampling *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    while (s->idle != NULL) {
+        struct hp_samples *samples = s->idle;
+        s->idle = samples->next;
+        hp_tree_free(samples->tree);
+        hp_free(samples);
+    }
+    hp_sweep_fini(&s->sweep);
+    hp_codes_fini(&s->codes);
+    hp_map_fini(&s->sources);
+    hp_tree_free(s->outside);
+    pthread_mutex_destroy(&s->step_lock);
+    pthread_mutex_destroy(&s->tree_lock);
+    sem_destroy(&s->wake);
+    hp_free(s);
+}
+
+void hp_cap_sampling_counts(struct hp_cap *cap, struct hp_cap_sampling_counts *out)
+{
+    struct hp_sampling *s = cap->sampling;
+    *out = (struct hp_cap_sampling_counts){0};
+    if (s == NULL) {
+        return;
+    }
+    *out = (struct hp_cap_sampling_counts){
+        .sweeps = get(&s->sweeps),
+        .samples = get(&s->samples),
+        .reused = get(&s->reused),
+        .outside = get(&s->outside_count),
+        .torn = get(&s->torn),
+        .cut = get(&s->cut),
+        .late = get(&s->late),
+        .lost = get(&s->lost),
+        .faults = hp_guard_faults(),
+        .forgotten = s->codes.forgotten,
+        .cpu_ns = get(&s->cpu_ns),
+        .ns = get(&s->run_ns),
+        .rate_hz = s->config.rate_hz,
+        .running = hp__sampling_running(s),
+        .direct = hp_guard_way() == HP_GUARD_DIRECT,
+    };
+}

@@ -98,7 +98,7 @@ static PyObject *ext_start(PyObject *self, PyObject *args, PyObject *kwargs)
     hp_ext.trace_reason = level == HP_X_LEVEL_TRACE ? hp_tracer_enable(c_functions != 0) : 0;
     if (level >= HP_X_LEVEL_SAMPLE &&
         (level == HP_X_LEVEL_SAMPLE || hp_ext.trace_reason != 0 || budget > 0)) {
-        hp_ext.sample_reason = hp_sampling_start(rate, mode);
+        hp_ext.sample_reason = no_threads ? HP_X_REASON_UNSUPPORTED : hp_sampling_start(rate, mode);
     }
     return PyLong_FromLong(hp_ext.trace_reason);
 }

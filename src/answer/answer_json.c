@@ -156,7 +156,7 @@ static void put_not_checked(struct hp_json *json, const struct hp_answer *answer
                  {HP_FIND_duplicate_query, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_slow_query, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_thread_churn, HP_LEVEL_MONITOR, "monitor"},
-                 {HP_FIND_hot_function, HP_LEVEL_TRACE, "trace"}};
+                 {HP_FIND_hot_function, HP_LEVEL_SAMPLE, "sample"}};
     uint8_t lowest = HP_LEVEL_TRACE;
     for (uint32_t i = 0; i < answer->route_count; i++) {
         const struct hp_answer_route *route = &answer->routes[i];

@@ -18,7 +18,7 @@ static hp_err decode_tree(struct hp_sampled *sampled, const struct hp_record *re
     struct hp_reader shape, values;
     uint32_t i = sampled->c.sample_count;
     *out = NULL;
-    if (record->shape.n == 0 || record->values.n == 0) {
+    if (record->shape.n == 0 || record->values.n == 0 || (record->req.flags & HP_REQ_SAMPLED) != 0) {
         return HP_OK;
     }
     if (sampled->pool[i] == NULL) {
@@ -53,11 +53,65 @@ static bool add_record(void *ctx, const struct hp_record *record)
         return false;
     }
     uint64_t wall = record->req.wall_ns, own = record->req.own_ns;
-    s->samples[i] = (struct hp_sample){&s->records[i], s->trees[i], wall > own ? wall - own : 0};
-    s->lowest_level = record->req.level < s->lowest_level ? record->req.level : s->lowest_level;
+    s->samples[i] = (struct hp_sample){&s->records[i], s->trees[i], wall > own ? wall - own : 0, NULL};
+    bool estimate = (record->req.flags & (HP_REQ_SAMPLED | HP_REQ_SAMPLED_GIL)) == HP_REQ_SAMPLED;
+    uint8_t level = estimate || record->req.level != HP_LEVEL_SAMPLE ? record->req.level : HP_LEVEL_MONITOR;
+    s->estimated += estimate;
+    s->lowest_level = level < s->lowest_level ? level : s->lowest_level;
     s->lowered += record->req.level_reason == HP_REASON_BUDGET;
     s->c.sample_count = i + 1;
     return true;
+}
+
+/* ---- estimates ---- */
+
+/* A request's part of the merged tree: as one of its duration has on average. */
+static hp_err estimate_one(struct hp_sampled *sampled, uint32_t i, double factor)
+{
+    if (sampled->pool[i] == NULL) {
+        sampled->pool[i] = hp_tree_new(sampled->c.dict, MAX_NODES);
+    }
+    struct hp_tree *tree = sampled->pool[i];
+    if (tree == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_tree_clear(tree);
+    hp_err err = hp_tree_merge(tree, sampled->merged, NULL);
+    for (uint32_t k = 0; err == HP_OK && k < tree->count; k++) {
+        tree->nodes[k].self = (uint64_t)((double)tree->nodes[k].self * factor);
+    }
+    hp_tree_total(tree);
+    sampled->samples[i].estimate = tree;
+    return err;
+}
+
+/* One request has a few samples only: what all requests of the route say together is told of each, by its duration. */
+static hp_err estimate(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
+                       struct hp_errinfo *info)
+{
+    struct hp_scope all = *scope;
+    uint64_t requests = 0;
+    all.sampled = true;
+    if (sampled->merged == NULL) {
+        sampled->merged = hp_tree_new(sampled->c.dict, MAX_NODES);
+    }
+    if (sampled->merged == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_tree_clear(sampled->merged);
+    hp_err err = hp_store_merged(store, &all, sampled->c.route, sampled->merged, &requests, info);
+    double mean_ns = sampled->c.requests != 0 ? (double)sampled->c.total_ns / (double)sampled->c.requests : 0;
+    sampled->c.estimate_samples = err == HP_OK ? hp_tree_samples(sampled->merged) : 0;
+    if (requests == 0 || mean_ns <= 0 || sampled->c.estimate_samples == 0) {
+        return err;
+    }
+    for (uint32_t i = 0; i < sampled->c.sample_count && err == HP_OK; i++) {
+        if ((sampled->records[i].req.flags & HP_REQ_SAMPLED) != 0) {
+            err = estimate_one(sampled, i,
+                               (double)sampled->samples[i].duration_ns / mean_ns / (double)requests);
+        }
+    }
+    return err;
 }
 
 hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
@@ -73,7 +127,7 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
         return hp_err_set(info, HP_ENOMEM, 0, "out of memory while loading requests");
     }
     sampled->lowest_level = HP_LEVEL_TRACE;
-    sampled->lowered = 0;
+    sampled->lowered = sampled->estimated = 0;
     sampled->c = (struct hp_case){.dict = hp_store_dict(store),
                                   .route = row->route,
                                   .requests = row->requests,
@@ -87,6 +141,12 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
     if (err == HP_OK && loading.err != HP_OK) {
         err = hp_err_set(info, loading.err, 0, "out of memory while loading requests");
     }
+    if (err == HP_OK && sampled->estimated != 0) {
+        err = estimate(sampled, store, scope, info);
+        if (err == HP_ENOMEM) {
+            err = hp_err_set(info, err, 0, "out of memory while loading requests");
+        }
+    }
     return err;
 }
 
@@ -95,6 +155,7 @@ void hp_sampled_fini(struct hp_sampled *sampled)
     for (uint32_t i = 0; i < HP_SAMPLED_MOST; i++) {
         hp_tree_free(sampled->pool[i]);
     }
+    hp_tree_free(sampled->merged);
     memset(sampled, 0, sizeof *sampled);
 }
 

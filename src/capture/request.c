@@ -187,8 +187,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
-    request->flight = !keep && cap->flight != NULL && level >= HP_LEVEL_MONITOR && level < HP_LEVEL_TRACE &&
-                      (level != HP_LEVEL_SAMPLE || cap->sampling == NULL);
+    request->flight = !keep && cap->flight != NULL && level == HP_LEVEL_MONITOR;
     request->dead = request->frozen = request->tree_lost = request->tree_used = false;
     if (request->group_count != 0) {
         memset(request->group_slots, 0, HP_GROUP_SLOTS * sizeof *request->group_slots);

@@ -297,6 +297,7 @@ static hp_err step(struct hp_sampling *s, uint64_t now_ns)
 {
     hp_err err = HP_ECORRUPT;
     s->way = hp_guard_way();
+    s->walk.exact = s->way == HP_GUARD_DIRECT;
     for (int i = 0; i < TRIES && err == HP_ECORRUPT; i++) {
         err = hp_sweep_take(&s->sweep, &s->layout, &s->peek, s->config.runtime);
         err = err == HP_ERANGE ? HP_ECORRUPT : err;

@@ -124,7 +124,10 @@ static void put_line(const struct view *view, uint32_t i)
     put_padded(out, 9, hp_profile_show(text, view->options.unit, node->total / requests));
     put_padded(out, 8, hp_show_percent(text, whole == 0 ? 0 : (double)node->total / whole));
     put_padded(out, 10, hp_profile_show(text, view->options.unit, node->self / requests));
-    if (view->options.uncounted) {
+    if (view->options.samples != 0) {
+        double share = whole == 0 ? 0 : (double)node->total / whole;
+        hp_buf_printf(out, "   ± %4.1f", 100 * hp_tree_share_error(share, view->options.samples));
+    } else if (view->options.uncounted) {
         hp_buf_printf(out, "%9s", "-");
     } else {
         put_calls(out, node->calls, requests);
@@ -190,7 +193,9 @@ hp_err hp_calltree_text(const struct hp_tree *tree, const struct hp_dict *dict,
     view.depth = numbers + 3 * (size_t)tree->count;
     choose(&view);
     qsort(view.entries, view.entry_count, sizeof *view.entries, compare_entries);
-    hp_output_paint(out, HP_PAINT_DIM, HP_STR("    total   share      self    calls  function"));
+    hp_output_paint(out, HP_PAINT_DIM,
+                    options->samples != 0 ? HP_STR("    total   share      self  ± share  function")
+                                          : HP_STR("    total   share      self    calls  function"));
     hp_buf_put_text(out, HP_STR("\n"));
     put_lines(&view, numbers + 4 * (size_t)tree->count);
     err = out->err;

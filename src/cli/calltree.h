@@ -16,8 +16,9 @@ struct hp_calltree_options {
     bool unfold;       /* show library frames */
     uint64_t requests; /* the tree adds up so many: figures are a request's average; 0 is 1 */
     enum hp_profile_unit unit;
-    bool uncounted; /* calls are not known */
-    bool file;      /* of a file: the root is no request */
+    bool uncounted;   /* calls are not known */
+    uint64_t samples; /* the tree is of so many: shares are shown with their error; 0: it is not */
+    bool file;        /* of a file: the root is no request */
 };
 
 /* Append the lines. Totals must be computed. Fails: HP_ENOMEM, HP_EFULL. */

@@ -166,7 +166,8 @@ static bool put_options(const struct run *run, struct hp_errinfo *info)
         return false;
     }
     info->text[0] = '\0';
-    if (!put_amounts(run, info) || !put_sampling(run, info) || !put_milliseconds("--slow", "HOTPLATE_SLOW_MS", run->slow, info) ||
+    if (!put_amounts(run, info) || !put_sampling(run, info) ||
+        !put_milliseconds("--slow", "HOTPLATE_SLOW_MS", run->slow, info) ||
         !put_milliseconds("--log-sql", "HOTPLATE_LOG_SQL_MS", run->log_sql, info)) {
         return false;
     }

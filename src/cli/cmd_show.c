@@ -198,6 +198,8 @@ static hp_err put_tree(const struct show *show, struct hp_buf *out)
     char share[HP_SHOW_BYTES];
     struct hp_calltree_options options = {
         .threshold = show->threshold, .unfold = show->unfold, .requests = 1};
+    options.uncounted = (show->record.req.flags & HP_REQ_SAMPLED) != 0;
+    options.samples = options.uncounted && show->tree != NULL ? hp_tree_samples(show->tree) : 0;
     if (show->tree == NULL) {
         hp_output_heading(out, "Call tree", "none was recorded at this level");
         return out->err;
@@ -206,6 +208,9 @@ static hp_err put_tree(const struct show *show, struct hp_buf *out)
     hp_buf_init(&remark, 1024);
     hp_buf_printf(&remark, "calls below %s left out%s%s", hp_show_percent(share, show->threshold),
                   show->unfold ? "" : ", library frames folded (--unfold)", show->raw ? ", as measured" : "");
+    if (options.uncounted) {
+        hp_buf_printf(&remark, ", estimated from %s samples", hp_show_count(share, options.samples));
+    }
     hp_buf_put_u8(&remark, '\0');
     hp_output_heading(out, "Call tree", remark.err == HP_OK ? (const char *)remark.data : "");
     hp_buf_fini(&remark);

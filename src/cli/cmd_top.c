@@ -1,4 +1,5 @@
 /* cmd_top.c -- `hotplate top [INPUT]`: functions with self time, total time and calls, counted as cProfile counts. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,7 @@ struct show {
     struct hp_ranking ranking;
     uint32_t *starts, *edges; /* edges of function f: edges[starts[f]] … edges[starts[f + 1]] */
     int around;
+    uint64_t samples; /* that the tree is of; 0: it is exact */
     struct hp_buf *out;
 };
 
@@ -106,9 +108,13 @@ static void put_json_around(struct hp_json *json, const struct show *show, uint3
         const struct hp_callgraph_edge *edge = &show->graph->edges[show->edges[i]];
         hp_json_object_begin(json);
         put_json_place(json, show, other_end(show, edge));
-        hp_json_kv_u64(json, "calls", edge->calls);
+        if (show->samples == 0) {
+            hp_json_kv_u64(json, "calls", edge->calls);
+        }
         if (!edge->bare) {
-            hp_json_kv_u64(json, "primitive_calls", edge->primitive);
+            if (show->samples == 0) {
+                hp_json_kv_u64(json, "primitive_calls", edge->primitive);
+            }
             put_json_value(json, show, "self_s", "self", edge->self);
             put_json_value(json, show, "total_s", "total", edge->total);
         }
@@ -128,8 +134,13 @@ static int put_json(const struct show *show)
         hp_json_kv_u64(&json, "requests", show->profile->requests);
     }
     hp_json_kv_cstr(&json, "unit", hp_profile_unit_name(show->profile->unit));
-    hp_json_kv_u64(&json, "total_calls", sums.calls);
-    hp_json_kv_u64(&json, "primitive_calls", sums.primitive);
+    if (show->samples != 0) { /* calls are not known: absent */
+        hp_json_kv_bool(&json, "sampled", true);
+        hp_json_kv_u64(&json, "samples", show->samples);
+    } else {
+        hp_json_kv_u64(&json, "total_calls", sums.calls);
+        hp_json_kv_u64(&json, "primitive_calls", sums.primitive);
+    }
     put_json_value(&json, show, "total_time_s", "total", sums.self);
     hp_json_key(&json, "functions");
     hp_json_array_begin(&json);
@@ -137,8 +148,14 @@ static int put_json(const struct show *show)
         const struct hp_callgraph_function *function = &show->graph->functions[show->ranking.list[i]];
         hp_json_object_begin(&json);
         put_json_place(&json, show, show->ranking.list[i]);
-        hp_json_kv_u64(&json, "calls", function->calls);
-        hp_json_kv_u64(&json, "primitive_calls", function->primitive);
+        if (show->samples != 0) {
+            double share = sums.self == 0 ? 0 : function->self / sums.self;
+            hp_json_kv_double(&json, "self_share", share);
+            hp_json_kv_double(&json, "self_share_error", hp_tree_share_error(share, show->samples));
+        } else {
+            hp_json_kv_u64(&json, "calls", function->calls);
+            hp_json_kv_u64(&json, "primitive_calls", function->primitive);
+        }
         put_json_value(&json, show, "self_s", "self", function->self);
         put_json_value(&json, show, "total_s", "total", function->total);
         if (show->around != AROUND_NONE) {
@@ -170,6 +187,18 @@ static void put_calls_cell(struct hp_table *table, struct hp_buf *text, uint64_t
         hp_buf_printf(text, "/%s", hp_show_count(shown, primitive));
     }
     hp_table_cell(table, hp_buf_str(text));
+}
+
+static void put_share_cell(struct hp_table *table, const struct show *show, double share)
+{
+    char text[HP_SHOW_BYTES], cell[2 * HP_SHOW_BYTES];
+    if (show->samples == 0) {
+        hp_table_share(table, share);
+        return;
+    }
+    snprintf(cell, sizeof cell, "%s ± %.1f", hp_show_percent(text, share),
+             100 * hp_tree_share_error(share, show->samples));
+    hp_table_cell(table, hp_str_from0(cell));
 }
 
 static void put_name_cell(struct hp_table *table, struct hp_buf *text, const struct show *show,
@@ -218,7 +247,7 @@ static hp_err put_text(const struct show *show, uint32_t left_out)
         uint32_t index = show->ranking.list[i];
         const struct hp_callgraph_function *function = &show->graph->functions[index];
         put_value_cell(&table, &text, show, function->self);
-        hp_table_share(&table, whole == 0 ? 0 : function->self / whole);
+        put_share_cell(&table, show, whole == 0 ? 0 : function->self / whole);
         put_value_cell(&table, &text, show, function->total);
         if (function->primitive != 0) {
             put_value_cell(&table, &text, show, function->total / (double)function->primitive);
@@ -297,6 +326,9 @@ static int run(struct top *top, struct hp_buf *out)
     show.profile = loaded.profile;
     show.graph = &loaded.profile->graph;
     show.around = top->callers ? AROUND_CALLERS : top->callees ? AROUND_CALLEES : AROUND_NONE;
+    if (show.profile->sampled && show.profile->tree != NULL) {
+        show.samples = hp_tree_samples(show.profile->tree);
+    }
     hp_err err = hp_profile_graph(loaded.profile);
     err = err != HP_OK ? err : choose(top, &show, &left_out, &info);
     if (err == HP_OK && top->reading.json) {

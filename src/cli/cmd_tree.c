@@ -50,6 +50,7 @@ static int show_tree(struct hp_reading *reading, struct hp_calltree_options *opt
     options->unit = profile->unit;
     options->file = loaded.format != NULL;
     options->uncounted = !profile->counts_calls;
+    options->samples = profile->sampled ? hp_tree_samples(profile->tree) : 0;
     hp_buf_put_text(out, hp_buf_str(&loaded.title));
     hp_load_put_size(out, profile);
     hp_buf_put_text(out, profile->requests > 1 ? HP_STR(", on average\n") : HP_STR("\n"));

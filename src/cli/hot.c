@@ -1,7 +1,6 @@
 /* hot.c -- see hot.h. */
 #include "cli/hot.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,20 +32,11 @@ static int compare_total(const void *a, const void *b)
     return compare_self(a, b);
 }
 
-static uint64_t count_samples(const struct hp_tree *tree)
-{
-    uint64_t samples = 0;
-    for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
-        samples += tree->nodes[i].samples;
-    }
-    return samples;
-}
-
 static void put_share(struct hp_table *table, uint64_t part, uint64_t whole, uint64_t samples)
 {
     char text[HP_SHOW_BYTES], cell[2 * HP_SHOW_BYTES];
     double share = whole == 0 ? 0 : (double)part / (double)whole;
-    double error = samples == 0 ? 1 : 2 * sqrt(share * (1 - share) / (double)samples);
+    double error = hp_tree_share_error(share, samples);
     snprintf(cell, sizeof cell, "%s ± %.1f", hp_show_percent(text, share), 100 * error);
     hp_table_cell(table, hp_str_from0(cell));
 }
@@ -65,7 +55,7 @@ hp_err hp_hot_put(const struct hp_tree *tree, const struct hp_dict *dict,
     struct hp_functions functions;
     struct hp_table table;
     struct hp_buf name;
-    uint64_t samples = count_samples(tree), whole = tree->nodes[HP_NODE_ROOT].total;
+    uint64_t samples = hp_tree_samples(tree), whole = tree->nodes[HP_NODE_ROOT].total;
     hp_arena_init(&arena, ARENA_BYTES);
     hp_buf_init(&name, 1 << 16);
     hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);

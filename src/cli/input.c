@@ -217,7 +217,7 @@ hp_err hp_input_record_tree(const struct hp_store *store, const struct hp_record
 }
 
 static hp_err request_tree(struct hp_reading *reading, uint64_t id, bool raw, struct hp_tree **tree,
-                           struct hp_errinfo *info)
+                           bool *sampled, struct hp_errinfo *info)
 {
     struct hp_arena arena;
     struct hp_record record;
@@ -227,6 +227,7 @@ static hp_err request_tree(struct hp_reading *reading, uint64_t id, bool raw, st
         err = hp_err_set(info, err, 0, "no request %016" PRIx64 " in the store", id);
     }
     if (err == HP_OK) {
+        *sampled = (record.req.flags & HP_REQ_SAMPLED) != 0;
         err = hp_input_record_tree(reading->store, &record, raw, tree);
         if (err != HP_OK) {
             hp_err_set(info, err, 0, "the call tree of %016" PRIx64 ": %s", id, hp_err_text(err));
@@ -236,7 +237,7 @@ static hp_err request_tree(struct hp_reading *reading, uint64_t id, bool raw, st
     return err;
 }
 
-static hp_err merged_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
+static hp_err merged_tree(struct hp_reading *reading, const struct hp_input *input, bool raw, bool sampled,
                           struct hp_tree **tree, uint64_t *requests, struct hp_errinfo *info)
 {
     struct hp_scope scope = input->scope;
@@ -245,6 +246,7 @@ static hp_err merged_tree(struct hp_reading *reading, const struct hp_input *inp
         return HP_ENOMEM;
     }
     scope.calibrated = !raw;
+    scope.sampled = sampled;
     hp_err err = hp_store_merged(reading->store, &scope, 0, made, requests, info);
     if (err != HP_OK || *requests == 0) {
         hp_tree_free(made);
@@ -255,13 +257,39 @@ static hp_err merged_tree(struct hp_reading *reading, const struct hp_input *inp
     return HP_OK;
 }
 
+/* Exact trees and sampled ones are not added up: those of the larger part of the requests. */
+static hp_err larger_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
+                          struct hp_tree **tree, uint64_t *requests, bool *sampled, struct hp_errinfo *info)
+{
+    struct hp_tree *estimate = NULL;
+    uint64_t estimated = 0;
+    *requests = 0;
+    hp_err err = merged_tree(reading, input, raw, false, tree, requests, info);
+    err = err == HP_OK ? merged_tree(reading, input, raw, true, &estimate, &estimated, info) : err;
+    *sampled = err == HP_OK && estimated > *requests;
+    if (*sampled) {
+        struct hp_tree *exact = *tree;
+        *tree = estimate;
+        *requests = estimated;
+        estimate = exact;
+    }
+    hp_tree_free(estimate);
+    if (err != HP_OK) {
+        hp_tree_free(*tree);
+        *tree = NULL;
+    }
+    return err;
+}
+
 hp_err hp_input_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
-                     struct hp_tree **tree, uint64_t *requests, struct hp_errinfo *info)
+                     struct hp_tree **tree, uint64_t *requests, bool *sampled, struct hp_errinfo *info)
 {
     struct hp_tree *made = NULL;
     uint64_t count = 1;
-    hp_err err = input->kind == HP_INPUT_REQUEST ? request_tree(reading, input->request_id, raw, &made, info)
-                                                 : merged_tree(reading, input, raw, &made, &count, info);
+    bool estimated = false;
+    hp_err err = input->kind == HP_INPUT_REQUEST
+                     ? request_tree(reading, input->request_id, raw, &made, &estimated, info)
+                     : larger_tree(reading, input, raw, &made, &count, &estimated, info);
     if (err != HP_OK) {
         return err;
     }
@@ -270,6 +298,7 @@ hp_err hp_input_tree(struct hp_reading *reading, const struct hp_input *input, b
             info, HP_ENOTFOUND, 0,
             "no call tree was recorded there (level trace records one: hotplate run --level trace)");
     }
+    *sampled = estimated;
     *tree = made;
     *requests = count;
     return HP_OK;

@@ -28,10 +28,11 @@ struct hp_input {
 HP_CHECK hp_err hp_input_find(struct hp_reading *reading, const char *word, struct hp_input *input,
                               struct hp_errinfo *info);
 
-/* Its call tree: calibrated unless `raw`, totals computed, relative to hp_store_dict. `*requests`: how many it adds up.
- * Owns: the caller, hp_tree_free. HP_ENOTFOUND: no call tree was recorded. */
+/* Its call tree: calibrated unless `raw`, totals computed, relative to hp_store_dict. `*requests`: how many it adds up. `*sampled`: its
+ * figures are estimates from samples. Owns: the caller, hp_tree_free. HP_ENOTFOUND: no call tree was recorded. */
 HP_CHECK hp_err hp_input_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
-                              struct hp_tree **tree, uint64_t *requests, struct hp_errinfo *info);
+                              struct hp_tree **tree, uint64_t *requests, bool *sampled,
+                              struct hp_errinfo *info);
 
 /* The tree of one loaded record, as above; NULL and HP_OK where it has none. */
 HP_CHECK hp_err hp_input_record_tree(const struct hp_store *store, const struct hp_record *record, bool raw,

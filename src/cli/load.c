@@ -105,17 +105,20 @@ static int load_store(struct hp_reading *reading, const char *command, const cha
     struct hp_input input;
     struct hp_tree *tree = NULL;
     uint64_t requests = 0;
+    bool sampled = false;
     hp_err err = hp_input_find(reading, word, &input, &info);
     if (err == HP_EINVAL) {
         return hp_output_usage(command, "%s", info.text);
     }
-    err = err != HP_OK ? err : hp_input_tree(reading, &input, raw, &tree, &requests, &info);
+    err = err != HP_OK ? err : hp_input_tree(reading, &input, raw, &tree, &requests, &sampled, &info);
     err = err != HP_OK ? err : hp_profile_from_tree(tree, hp_store_dict(reading->store), &loaded->profile);
     hp_tree_free(tree);
     if (err != HP_OK) {
         return hp_output_error(err, &info);
     }
     loaded->profile->requests = requests;
+    loaded->profile->sampled = sampled;
+    loaded->profile->counts_calls = !sampled;
     hp_input_put_title(reading, &input, &loaded->title);
     return -1;
 }
@@ -203,6 +206,11 @@ void hp_load_put_size(struct hp_buf *out, const struct hp_profile *profile)
     if (profile->requests != 0) {
         hp_buf_printf(out, ": %s %s", hp_show_count(count, profile->requests),
                       profile->requests == 1 ? "request" : "requests");
+    }
+    if (profile->sampled && profile->unit == HP_UNIT_TIME && profile->tree != NULL) {
+        uint64_t samples = hp_tree_samples(profile->tree);
+        hp_buf_printf(out, "%s%s %s", profile->requests != 0 ? ", from " : ": ",
+                      hp_show_count(count, samples), samples == 1 ? "sample" : "samples");
     }
 }
 

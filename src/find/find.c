@@ -355,6 +355,45 @@ static hp_err prepare(struct hp__find *f)
     return HP_OK;
 }
 
+/* Requests of which there are estimates only: the one rule that goes by time alone looks at them as if they were trees, and knows it. */
+static hp_err run_estimated(const struct hp__find *f)
+{
+    const struct hp_case *c = f->c;
+    size_t bytes = c->sample_count * sizeof *c->samples;
+    struct hp_sample *samples = hp_arena_alloc(f->arena, bytes, _Alignof(struct hp_sample));
+    struct hp__view *views =
+        hp_arena_alloc(f->arena, c->sample_count * sizeof *views, _Alignof(struct hp__view));
+    if (samples == NULL || views == NULL) {
+        return HP_ENOMEM;
+    }
+    struct hp_case estimated = *c;
+    struct hp__find again = *f;
+    hp_err err = HP_OK;
+    estimated.samples = samples;
+    again.c = &estimated;
+    again.views = views;
+    for (uint32_t i = 0; i < c->sample_count && err == HP_OK; i++) {
+        samples[i] = c->samples[i];
+        samples[i].tree = samples[i].estimate;
+        err = hp__view_init(&views[i], &samples[i], &f->facts, f->arena);
+        if (f->views[i].lane_taken != NULL) { /* what other rules have claimed stays theirs */
+            views[i].lane_taken = f->views[i].lane_taken;
+            views[i].stmt_taken = f->views[i].stmt_taken;
+        }
+    }
+    return err == HP_OK ? hp__rule_hot_function(&again) : err;
+}
+
+/* Whether there is no exact tree, but estimates. */
+static bool is_estimated(const struct hp_case *c)
+{
+    bool exact = false;
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        exact = exact || c->samples[i].tree != NULL;
+    }
+    return !exact && c->estimate_samples != 0;
+}
+
 hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_find_result *out)
 {
     struct hp_find_result result = {.findings = {.arena = arena}};
@@ -371,6 +410,9 @@ hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_fi
     err = prepare(&f);
     for (size_t i = 0; i < sizeof rules / sizeof *rules && err == HP_OK; i++) {
         err = rules[i](&f);
+    }
+    if (err == HP_OK && is_estimated(c)) {
+        err = run_estimated(&f);
     }
     if (err != HP_OK) {
         goto done;

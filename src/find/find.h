@@ -57,12 +57,16 @@ struct hp_sample { /* one request of the case, decoded */
     const struct hp_tree
         *tree; /* calibrated, ns; NULL when the level has none. Node ids are those of the record. */
     uint64_t duration_ns; /* wall − own */
+    const struct hp_tree
+        *estimate; /* of a request whose tree is of samples (`tree` is then NULL): what all of the route's
+                                     * say of one as long; times only, there are no calls. NULL: none */
 };
 
 struct hp_case { /* one route */
     const struct hp_dict *dict;
     uint32_t route;
     uint64_t requests, total_ns, median_ns, p95_ns; /* over all requests in range, not the sample alone */
+    uint64_t estimate_samples;                      /* that the estimates are made of; 0: there are none */
     uint64_t recorded_ns;                           /* of all routes: for "under 1 % of all recorded time" */
     const struct hp_sample *samples;
     uint32_t sample_count;

@@ -126,7 +126,11 @@ static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts
 {
     struct hp__view view;
     struct hp__cut cut = {0};
-    hp_err err = hp__view_init(&view, &c->samples[i], facts, arena);
+    struct hp_sample sample = c->samples[i];
+    if (key->kind == HP_FIND_hot_function && sample.tree == NULL) {
+        sample.tree = sample.estimate;
+    }
+    hp_err err = hp__view_init(&view, &sample, facts, arena);
     if (err != HP_OK) {
         return err;
     }

@@ -15,6 +15,8 @@
  * U = D − C × K is unseen waiting and may all lie in this function. So CPU vouches for min(W − U, C × W / D) of its wall time W. Without a CPU time of
  * the request nothing is claimed beyond W.
  *
+ * From samples (struct hp_sample.estimate): the same with times that have an error; it must be hot at the lower end, and low and high are wider.
+ *
  * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it.
  */
 #include <string.h>
@@ -255,6 +257,13 @@ static uint32_t line_of(const struct hp__view *view, const struct hp_dict *dict,
     return most * 2 >= all && line != 0 ? line : hp_dict_symbol(dict, sym).line;
 }
 
+/* By how much a time in a request of `of_ns` may be wrong, 95 %, because it comes from samples; 0 where it does not. */
+static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
+{
+    double share = of_ns != 0 ? (double)ns / (double)of_ns : 0;
+    return c->estimate_samples != 0 ? hp_tree_share_error(share, c->estimate_samples) * (double)of_ns : 0;
+}
+
 static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp__spread *calls,
                        struct hp__spread *wall)
 {
@@ -280,7 +289,12 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
                     "Do not do it here if the response does not need it (a background job, or on demand). Do "
                     "it once: keep the result while its "
                     "inputs stay the same. Do it faster: look at its inner loop, at the algorithm first.");
-    hp__finding_number(finding, "calls", (double)n);
+    if (f->c->estimate_samples == 0 || n != 0) {
+        hp__finding_number(finding, "calls", (double)n);
+    } else {
+        hp__finding_number(finding, "samples", (double)f->c->estimate_samples);
+        hp__finding_number(finding, "plus_minus_ms", error_ns(f->c, f->median_ns, ns) / 1e6);
+    }
     hp__finding_number(finding, "exclusive_ms", (double)ns / 1e6);
     return HP_OK;
 }
@@ -385,14 +399,20 @@ static hp_err make_table(struct hp__find *f, struct table *table)
 static hp_err price_function(struct hp__find *f, struct hp_finding *finding, uint32_t i,
                              const struct part *part)
 {
-    struct hp__cut cut = {0}, low = {0};
+    struct hp__cut cut = {0}, low = {0}, high = {0};
+    const struct hp_sample *sample = &f->c->samples[i];
+    double error = sample->estimate == sample->tree ? error_ns(f->c, sample->duration_ns, part->wall_ns) : 0;
+    uint64_t least = (double)part->wall_ns > error ? part->wall_ns - (uint64_t)error : 0;
     /* The exact moment does not matter on the main lane: what follows moves earlier by the same amount. */
     uint64_t at_ns = f->c->samples[i].record->req.wall_ns / 2;
     hp_err err = hp__cut_add(f->arena, &cut, 0, at_ns, part->wall_ns);
     if (err == HP_OK) {
-        err = hp__cut_add(f->arena, &low, 0, at_ns, part->wall_ns / 2);
+        err = hp__cut_add(f->arena, &low, 0, at_ns, least / 2);
     }
-    return err == HP_OK ? hp__finding_price(f, finding, i, &cut, &low, NULL) : err;
+    if (err == HP_OK && error > 0) {
+        err = hp__cut_add(f->arena, &high, 0, at_ns, part->wall_ns + (uint64_t)error);
+    }
+    return err == HP_OK ? hp__finding_price(f, finding, i, &cut, &low, error > 0 ? &high : NULL) : err;
 }
 
 static bool is_hot(uint64_t ns, uint64_t of_ns)
@@ -415,7 +435,11 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     err = err == HP_OK ? hp__spread_init(f, &vouched) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         struct part part = table->parts[(size_t)i * table->count + k];
-        if (!is_hot(part.cpu_ns, f->c->samples[i].duration_ns)) {
+        double error = f->c->samples[i].estimate != NULL
+                           ? error_ns(f->c, f->c->samples[i].duration_ns, part.cpu_ns)
+                           : 0; /* hot also at the lower end */
+        if ((double)part.cpu_ns <= error ||
+            !is_hot(part.cpu_ns - (uint64_t)error, f->c->samples[i].duration_ns)) {
             continue;
         }
         hp__spread_add(&calls, part.calls);

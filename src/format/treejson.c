@@ -7,6 +7,7 @@ void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, e
                        struct hp_json *json)
 {
     static const char *const kinds[HP_NODE_KIND_COUNT] = {"call", "lane", "overflow", "template", "gc"};
+    uint64_t samples = hp_tree_samples(tree); /* of samples calls are not known, so they are absent */
     hp_json_array_begin(json);
     for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
         const struct hp_node *node = &tree->nodes[i];
@@ -22,9 +23,13 @@ void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, e
             hp_json_kv_u64(json, "call_line", node->line);
         }
         hp_json_kv_bool(json, "application", symbol.flags & HP_SYM_APP);
-        hp_json_kv_u64(json, "calls", node->calls);
-        hp_json_kv_u64(json, "resumes", node->resumes);
-        hp_json_kv_u64(json, "exceptions", node->exceptions);
+        if (samples == 0) {
+            hp_json_kv_u64(json, "calls", node->calls);
+            hp_json_kv_u64(json, "resumes", node->resumes);
+            hp_json_kv_u64(json, "exceptions", node->exceptions);
+        } else {
+            hp_json_kv_u64(json, "samples", node->samples);
+        }
         if (unit == HP_UNIT_TIME) {
             hp_json_kv_double(json, "self_ms", (double)node->self / 1e6);
             hp_json_kv_double(json, "total_ms", (double)node->total / 1e6);

@@ -230,7 +230,7 @@ static hp_err move_window(struct hp_walk *walk, const struct hp_peek *peek, uint
     uint64_t page = address & ~(uint64_t)(PAGE - 1);
     const uint64_t starts[] = {page >= 2 * PAGE ? page - PAGE : page, page, address};
     hp_err err = HP_ERANGE;
-    for (int i = 0; i < 3 && err == HP_ERANGE; i++) {
+    for (int i = walk->exact ? 2 : 0; i < 3 && err == HP_ERANGE; i++) {
         size_t size = (size_t)(address - starts[i]) + n;
         walk->window_count = 0;
         err = hp_peek_at(peek, starts[i], walk->window, size);

@@ -59,6 +59,8 @@ struct hp_walk_frame {
 
 /* A walker: a window of the target's memory. Zeroed is fine; holds nothing beside itself. */
 struct hp_walk {
+    bool
+        exact; /* reads cost next to nothing: no more is read than one frame, and nothing that may not be there */
     uint64_t window_address;
     size_t window_count;
     uint8_t window[HP_WALK_WINDOW_BYTES];

@@ -9,6 +9,7 @@
  */
 #include "model/tree.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -447,6 +448,23 @@ hp_err hp_tree_merge(struct hp_tree *into, const struct hp_tree *from, const uin
     }
     hp_free(ids);
     return HP_OK;
+}
+
+/* ---- samples ---- */
+
+uint64_t hp_tree_samples(const struct hp_tree *tree)
+{
+    uint64_t samples = 0;
+    for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
+        samples += tree->nodes[i].samples;
+    }
+    return samples;
+}
+
+double hp_tree_share_error(double share, uint64_t samples)
+{
+    double p = share < 0 ? 0 : share > 1 ? 1 : share;
+    return samples == 0 ? 1 : 2 * sqrt(p * (1 - p) / (double)samples);
 }
 
 /* ---- encoding ---- */

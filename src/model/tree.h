@@ -172,6 +172,12 @@ void hp_tree_total(struct hp_tree *tree);
  * totals. Only CALL, TEMPLATE and OVERFLOW nodes are calls. Returns the ns taken out of the root's lane. */
 uint64_t hp_tree_calibrate(struct hp_tree *tree, double inner_ns, double outer_ns);
 
+/* Samples that the live nodes are made of; 0: the tree is exact, or has none. */
+uint64_t hp_tree_samples(const struct hp_tree *tree);
+
+/* Half the width of the 95 % interval of a share that `samples` samples give; 1 without samples. */
+double hp_tree_share_error(double share, uint64_t samples);
+
 /* Check of all invariants, for tests; NULL if fine, else what is wrong. */
 const char *hp__tree_check(const struct hp_tree *tree);
 

@@ -79,7 +79,7 @@ static hp_err each_part_row(struct parts *parts, hp_narrow_fn fn, void *ctx, str
     return hp__filter_rows(parts->filter, false, pass_part, parts, info);
 }
 
-/* ---- merged tree ---- */
+/* ---- merged tree: what is level `sample` has trees of samples, all others exact ones ---- */
 
 struct merge {
     struct parts parts;
@@ -120,6 +120,7 @@ static hp_err merge_rollup(void *ctx, const struct hp__rollup *rollup)
     struct merge *merge = ctx;
     struct hp__filter *filter = merge->parts.filter;
     if (!from_rollup(&merge->parts, rollup->minute) ||
+        (rollup->level == HP_LEVEL_SAMPLE) != filter->scope->sampled ||
         !hp__filter_wants(filter, rollup->route, rollup->revision)) {
         return filter->err;
     }
@@ -131,7 +132,7 @@ static bool merge_row(void *ctx, const struct hp_narrow_row *row)
     struct merge *merge = ctx;
     struct hp_store *store = merge->parts.filter->store;
     struct hp_record record;
-    if (!row->detailed) {
+    if (!row->detailed || (row->level == HP_LEVEL_SAMPLE) != merge->parts.filter->scope->sampled) {
         return true;
     }
     hp_arena_reset(&merge->arena);

@@ -114,7 +114,8 @@ struct hp_scope {            /* all fields optional: zero is everything */
     struct hp_str revision;  /* exact text */
     struct hp_str route;     /* "GET /x", rule alone, or endpoint */
     bool newest_revision;    /* only the revision of the newest request */
-    bool calibrated;         /* hp_store_merged: take the tracer's own cost out, process by process */
+    bool sampled;    /* hp_store_merged: the trees of samples, else the exact ones; they are never added up */
+    bool calibrated; /* hp_store_merged: take the tracer's own cost out, process by process */
     uint64_t min_ns, max_ns; /* duration (wall − own) in [min, max); max 0: open */
     uint8_t levels;          /* bits 1 << enum hp_level; 0: all */
 };

@@ -44,7 +44,8 @@ static hp_err read_memory(void *ctx, const struct hp_peek_span *spans, uint32_t 
     return HP_OK;
 }
 
-static void look_at(const struct hp_layout *layout, const struct hp_peek *peek, const struct hp_walk_frame *frame)
+static void look_at(const struct hp_layout *layout, const struct hp_peek *peek,
+                    const struct hp_walk_frame *frame)
 {
     uint8_t head[HP_LAYOUT_CODE_BYTES];
     struct hp_code code;

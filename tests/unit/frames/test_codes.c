@@ -15,7 +15,8 @@ static struct image image;
 
 static struct hp_walk_frame at(uint64_t code, int64_t unit)
 {
-    return (struct hp_walk_frame){.code = code, .instr = code + image.layout.code_start + (uint64_t)(unit * 2)};
+    return (struct hp_walk_frame){.code = code,
+                                  .instr = code + image.layout.code_start + (uint64_t)(unit * 2)};
 }
 
 static void names_and_lines_are_told_and_read_once(void **state)
@@ -126,7 +127,7 @@ static void use_codes(void *arg)
     }
     image_init(&image, 12);
     struct hp_walk_frame frames[] = {at(image_code(&image, "f", "a.py", 10, "\x87\x41"), 3),
-                                at(image_code(&image, "g", "a.py", 20, NULL), 4)};
+                                     at(image_code(&image, "g", "a.py", 20, NULL), 4)};
     hp_codes_init(&codes, dict, (struct hp_codes_place){0});
     for (int i = 0; i < 2; i++) { /* a failure leaves nothing behind that keeps the next try from success */
         hp_err err = hp_codes_resolve(&codes, &image.layout, &image.peek, frames, 2, out, &count);

@@ -15,7 +15,7 @@
  * U = D − C × K is unseen waiting and may all lie in this function. So CPU vouches for min(W − U, C × W / D) of its wall time W. Without a CPU time of
  * the request nothing is claimed beyond W.
  *
- * From samples (struct hp_sample.estimate): the same with times that have an error; it must be hot at the lower end, and low and high are wider.
+ * From samples (struct hp_sample.estimate): the same with times that have an error, and the processor time is the samples' own; it must be hot at the lower end, and low and high are wider.
  *
  * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it.
  */
@@ -32,6 +32,7 @@
 
 struct work {             /* one request */
     uint64_t *exclusive;  /* per node: self of what it owns and nothing else explains */
+    uint64_t *busy;       /* of an estimate, likewise: processor time */
     uint64_t waits_ns;    /* known waiting of the main lane, in-process SQL too */
     uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
 };
@@ -131,7 +132,8 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
         hp_arena_alloc(arena, tree->count, 1); /* under a LANE node: runs beside the main lane */
     work->exclusive = hp_arena_alloc(arena, tree->count * sizeof *work->exclusive, _Alignof(uint64_t));
     work->waits_ns = work->embedded_ns = 0;
-    if (explained == NULL || beside == NULL || work->exclusive == NULL) {
+    work->busy = hp__zeroed(arena, tree->count, sizeof *work->busy);
+    if (explained == NULL || beside == NULL || work->exclusive == NULL || work->busy == NULL) {
         return HP_ENOMEM;
     }
     memset(work->exclusive, 0, tree->count * sizeof *work->exclusive);
@@ -152,6 +154,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
                       !beside[i];
         if (counts && view->owner[i] != HP_NODE_NONE) {
             work->exclusive[view->owner[i]] += node->self;
+            work->busy[view->owner[i]] += node->cpu_ns;
         }
     }
     subtract_direct(view, explained, work);
@@ -160,13 +163,17 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
 }
 
 struct part {
-    uint64_t wall_ns, cpu_ns, calls;
+    uint64_t wall_ns, cpu_ns, calls, busy_ns;
 };
 
 /* What the request's CPU time vouches for of `wall_ns`, by the reasoning in the head comment. */
 static void vouch(const struct hp__view *view, const struct work *work, double concurrency, struct part *part)
 {
     const struct hp_request *req = &view->sample->record->req;
+    if (view->sample->estimate != NULL) { /* samples know when their thread was on a processor */
+        part->cpu_ns = part->busy_ns < part->wall_ns ? part->busy_ns : part->wall_ns;
+        return;
+    }
     if (req->cpu_ns == HP_ABSENT) {
         part->cpu_ns = part->wall_ns;
         return;
@@ -195,6 +202,7 @@ static bool owns(const struct hp__view *view, uint32_t i)
 static void add_node(const struct hp__view *view, const struct work *work, uint32_t i, struct part *part)
 {
     part->wall_ns += work->exclusive[i];
+    part->busy_ns += work->busy[i];
     part->calls += view->sample->tree->nodes[i].calls;
 }
 
@@ -203,7 +211,7 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
 {
     struct hp_arena scratch;
     struct work work;
-    struct part part = {0, 0, 0};
+    struct part part = {0};
     if (view->sample->tree == NULL) {
         *cpu_ns = 0;
         return 0;

@@ -156,6 +156,19 @@ static void put_not_checked(struct hp_json *json, const struct hp_answer *answer
                  {HP_FIND_duplicate_query, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_slow_query, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_thread_churn, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_connection_churn, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_tls_churn, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_dns_repeat, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_chatty_reads, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_sequential_io, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_slow_external, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_blocking_in_async, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_lock_contention, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_gil_contention, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_sleep, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_subprocess, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_disk_io, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_log_io, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_hot_function, HP_LEVEL_SAMPLE, "sample"}};
     uint8_t lowest = HP_LEVEL_TRACE;
     for (uint32_t i = 0; i < answer->route_count; i++) {

@@ -325,8 +325,16 @@ static void keep_within_route(struct hp_findings *findings, uint64_t route_ns)
 
 typedef hp_err (*rule_fn)(struct hp__find *f);
 
-static const rule_fn rules[] = {hp__rule_thread_churn, hp__rule_n_plus_one, hp__rule_duplicate_query,
-                                hp__rule_slow_query, hp__rule_hot_function};
+/* What takes others' time along comes first: threads with the calls in them, log handlers with their disk, the setup of connections (part of the library
+ * time around a statement), statements; then waits, and what computes last. */
+static const rule_fn rules[] = {
+    hp__rule_thread_churn,      hp__rule_log_io,          hp__rule_connection_churn,
+    hp__rule_tls_churn,         hp__rule_dns_repeat,      hp__rule_n_plus_one,
+    hp__rule_duplicate_query,   hp__rule_slow_query,      hp__rule_chatty_reads,
+    hp__rule_blocking_in_async, hp__rule_sequential_io,   hp__rule_connection_rest,
+    hp__rule_slow_external,     hp__rule_sleep,           hp__rule_subprocess,
+    hp__rule_disk_io,           hp__rule_lock_contention, hp__rule_gil_contention,
+    hp__rule_hot_function};
 
 static hp_err prepare(struct hp__find *f)
 {

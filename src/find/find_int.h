@@ -198,6 +198,55 @@ uint32_t hp__waits_pick_calls(const struct hp__view *view, uint32_t site_sym, ui
 /* The waits of a call into `at` (room for item_count): all, or those of its setup alone. */
 uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setup_only, uint32_t *at);
 
+/* ---- io.c: the walk that the rules of waits share: function by function, request by request ---- */
+enum hp__cut_bound { HP__CUT, HP__CUT_LOW, HP__CUT_HIGH, HP__CUT_BOUNDS };
+struct hp__io;
+struct hp__io_kind {
+    enum hp_finding_kind kind;
+    uint32_t kinds; /* mask of waits that make a function a candidate */
+    bool may_tail;
+    uint64_t least_ns; /* median of what is picked */
+    /* Functions to look at; NULL: those with free waits of `kinds`. From the find's arena. */
+    hp_err (*sites)(struct hp__find *f, uint32_t **sites, uint32_t *count);
+    /* Whether the function is one at all, over all requests; NULL: yes. */
+    bool (*begin)(struct hp__io *io);
+    /* The waits that the rule explains in this request into io->at, and io->count, io->ns; 0: it does not show. */
+    uint32_t (*pick)(struct hp__io *io, const struct hp__view *view);
+    /* What the fix takes out of it, with bounds; NULL: all of each wait. Bounds left empty and not set are the cut itself. */
+    hp_err (*cut)(struct hp__io *io, const struct hp__view *view, uint32_t n,
+                  struct hp__cut cuts[HP__CUT_BOUNDS]);
+    /* Title, advice, evidence; `count` and `ns` are medians over the requests that show it. False: it is none after all. */
+    bool (*describe)(struct hp__io *io, uint64_t count, uint64_t ns);
+    /* Once kept, beside marking what pick chose; NULL: nothing. */
+    hp_err (*take)(struct hp__io *io, struct hp__view *view);
+};
+struct hp__io { /* one candidate */
+    struct hp__find *f;
+    const struct hp__io_kind *kind;
+    uint32_t site_sym, request;
+    uint32_t *at, *calls; /* room for the waits and for the calls of any request */
+    uint64_t count, ns;   /* of this request, set by pick */
+    bool has_low, has_high;
+    uint32_t peer, holder, mode; /* peer: of the costliest wait; mode: the rule's own */
+    uint64_t peer_ns;
+    uint64_t sum[4]; /* the rule's own, over all requests; zero at first */
+    struct hp_finding finding;
+    struct hp__places places;
+    struct hp__spread counts, total;
+};
+HP_CHECK hp_err hp__io_run(struct hp__find *f, const struct hp__io_kind *kind);
+/* Take one amount out at the beginning of a call. HP_ENOMEM. */
+HP_CHECK hp_err hp__io_cut_call(struct hp__io *io, const struct hp__call *call, uint64_t ns,
+                                struct hp__cut *cut);
+/* " to <peer>" of the costliest wait, or nothing. */
+struct hp_str hp__io_to(struct hp__io *io);
+/* Evidence that all rules of waits give: how often, how long, with whom. */
+void hp__io_evidence(struct hp__io *io, const char *what, uint64_t count, uint64_t ns);
+
+/* ---- rule_connection_churn.c, for its two sisters too ---- */
+/* All setups of connections whose costliest part (connect and login, handshake, look-up) is `kind`'s. Only where they are half of what the calls cost. */
+HP_CHECK hp_err hp__churn_run(struct hp__find *f, enum hp_finding_kind kind);
+
 /* ---- find.c ---- */
 /* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥ half of the requests, or a tail
  * (`may_tail`): ≥ 3 requests spread over the recording. */
@@ -216,9 +265,24 @@ bool hp__words_pages(struct hp_str text);                    /* has a LIMIT, OFF
 
 /* ---- rules, in the order in which they run ---- */
 HP_CHECK hp_err hp__rule_thread_churn(struct hp__find *f);
+HP_CHECK hp_err hp__rule_log_io(struct hp__find *f);
+HP_CHECK hp_err hp__rule_connection_churn(struct hp__find *f);
+HP_CHECK hp_err hp__rule_tls_churn(struct hp__find *f);
+HP_CHECK hp_err hp__rule_dns_repeat(struct hp__find *f);
 HP_CHECK hp_err hp__rule_n_plus_one(struct hp__find *f);
 HP_CHECK hp_err hp__rule_duplicate_query(struct hp__find *f);
 HP_CHECK hp_err hp__rule_slow_query(struct hp__find *f);
+HP_CHECK hp_err hp__rule_chatty_reads(struct hp__find *f);
+HP_CHECK hp_err hp__rule_blocking_in_async(struct hp__find *f);
+HP_CHECK hp_err hp__rule_sequential_io(struct hp__find *f);
+/* Setups of connections that the calls around them outweigh: what sequential_io left. */
+HP_CHECK hp_err hp__rule_connection_rest(struct hp__find *f);
+HP_CHECK hp_err hp__rule_slow_external(struct hp__find *f);
+HP_CHECK hp_err hp__rule_sleep(struct hp__find *f);
+HP_CHECK hp_err hp__rule_subprocess(struct hp__find *f);
+HP_CHECK hp_err hp__rule_disk_io(struct hp__find *f);
+HP_CHECK hp_err hp__rule_lock_contention(struct hp__find *f);
+HP_CHECK hp_err hp__rule_gil_contention(struct hp__find *f);
 HP_CHECK hp_err hp__rule_hot_function(struct hp__find *f);
 
 /* What goes when `lanes` (of lane_count) were never started: `all` takes them and the library calls that start and join them out, `pool` only what

@@ -17,6 +17,7 @@
 
 #define MAX_SITES 256u
 #define MAX_PEERS 16u
+#define LOOK_NS   200000u
 
 /* ---- items ---- */
 
@@ -256,9 +257,19 @@ static void add_setup(struct hp__call *call, const struct hp__wait_item *item)
     call->setup1_ns = span->t1_ns > call->setup1_ns ? span->t1_ns : call->setup1_ns;
 }
 
+/* A look whether a kept connection is still there, before the next call on it. */
+static bool is_look(const struct hp_span *span)
+{
+    return span->kind == HP_WAIT_RECV && span->bytes == 0 && span->t1_ns - span->t0_ns < LOOK_NS;
+}
+
 static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
 {
     const struct hp_span *span = &item->span;
+    if (is_look(span)) {
+        return;
+    }
+    call->t0_ns = call->t1_ns == call->t0_ns ? span->t0_ns : call->t0_ns;
     call->t1_ns = span->t1_ns > call->t1_ns ? span->t1_ns : call->t1_ns;
     if (span->kind == HP_WAIT_DNS) {
         call->name = span->peer;
@@ -380,7 +391,7 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
         }
         if (of_group[span->group] == 0) {
             view->calls[view->call_count++] = (struct hp__call){.t0_ns = span->t0_ns,
-                                                                .t1_ns = span->t1_ns,
+                                                                .t1_ns = span->t0_ns,
                                                                 .lane = span->lane,
                                                                 .node = span->node,
                                                                 .site_sym = span->site_sym,

@@ -97,17 +97,17 @@ static void read_lanes(struct hp__replay *r, const struct hp_record *record)
     }
 }
 
-struct item { /* an executor's item, for sorting */
+struct item { /* an executor's item or a task, for sorting */
     uint64_t key;
-    uint32_t parent, lane;
+    uint32_t group, lane;
 };
 
 static int compare_items(const void *a, const void *b)
 {
     const struct item *x = a;
     const struct item *y = b;
-    if (x->parent != y->parent) {
-        return x->parent < y->parent ? -1 : 1;
+    if (x->group != y->group) {
+        return x->group < y->group ? -1 : 1;
     }
     if (x->key != y->key) {
         return x->key < y->key ? -1 : 1;
@@ -115,8 +115,15 @@ static int compare_items(const void *a, const void *b)
     return x->lane < y->lane ? -1 : x->lane > y->lane;
 }
 
+/* Items share the workers of their parent's pools, tasks its event loop. */
+static uint32_t worker_group(const struct lane_ends *lane, uint8_t kind)
+{
+    return lane->parent * 2 + (kind == HP_LANE_TASK);
+}
+
 /* Find for each item the one that ran before it on the same worker. Items in order of their starts take the worker that became
- * free last: ends are pushed in their order on a stack of free workers. */
+ * free last: ends are pushed in their order on a stack of free workers. A task that begins after another one ended, although it was spawned before
+ * that, waited for it: the other one held the loop from its beginning to its end. */
 static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
 {
     struct item *starts = alloc(arena, r->lane_count, sizeof *starts);
@@ -128,9 +135,11 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
     }
     uint32_t count = 0;
     for (uint32_t i = 1; i < r->lane_count; i++) {
-        if (record->lanes[i].kind == HP_LANE_POOL) {
-            starts[count] = (struct item){r->lanes[i].start, r->lanes[i].parent, i};
-            ends[count++] = (struct item){r->lanes[i].end, r->lanes[i].parent, i};
+        uint8_t kind = record->lanes[i].kind;
+        if (kind == HP_LANE_POOL || kind == HP_LANE_TASK) {
+            uint32_t group = worker_group(&r->lanes[i], kind);
+            starts[count] = (struct item){r->lanes[i].start, group, i};
+            ends[count++] = (struct item){r->lanes[i].end, group, i};
         }
     }
     qsort(starts, count, sizeof *starts, compare_items);
@@ -139,11 +148,11 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
     uint32_t free_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct lane_ends *item = &r->lanes[starts[i].lane];
-        if (i > 0 && starts[i].parent != starts[i - 1].parent) {
+        if (i > 0 && starts[i].group != starts[i - 1].group) {
             free_count = 0;
-            next = i; /* both arrays have the same parents at the same places */
+            next = i; /* both arrays have the same groups at the same places */
         }
-        while (next < count && ends[next].parent == item->parent && ends[next].key <= item->start &&
+        while (next < count && ends[next].group == starts[i].group && ends[next].key <= item->start &&
                started[ends[next].lane]) {
             stack[free_count++] = ends[next++].lane;
         }

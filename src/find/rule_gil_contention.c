@@ -1,0 +1,81 @@
+/* rule_gil_contention.c -- the request is ready to run, but another thread of the process computes.
+ *
+ * Principle: one thread of a process runs Python at a time. Threads that compute make all requests of the process wait, whatever those do.
+ *
+ * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more. It is no function's fault, so the finding is at the view.
+ *
+ * Silent: the short waits that any two threads cause; lanes that thread_churn explains; whatever saves too little (find.c).
+ *
+ * Saving: all of the waiting; low: 0, since the cause is outside of the request.
+ */
+#include "base/show.h"
+#include "find/find_int.h"
+
+#define LEAST_NS 3000000u
+#define SHARE    0.15
+
+static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
+{
+    *list = hp_arena_alloc(f->arena, sizeof **list, _Alignof(uint32_t));
+    if (*list == NULL) {
+        return HP_ENOMEM;
+    }
+    **list = f->c->samples[0].record->req.view_sym;
+    *count = **list != 0;
+    return HP_OK;
+}
+
+static uint32_t pick(struct hp__io *io, const struct hp__view *view)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp__wait_item *item = &view->items[i];
+        if (item->span.kind == HP_WAIT_GIL && item->span.lane == 0 && hp__waits_free(view, i)) {
+            io->at[n++] = i;
+            io->count += item->count;
+            io->ns += item->ns;
+        }
+    }
+    bool much = (double)io->ns >= SHARE * (double)view->sample->duration_ns;
+    io->count = much ? io->count : 0;
+    return much ? n : 0;
+}
+
+static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
+                  struct hp__cut cuts[HP__CUT_BOUNDS])
+{
+    io->has_low = true;
+    return hp__waits_cut(io->f->arena, view, io->at, n, 1, &cuts[HP__CUT]);
+}
+
+static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
+{
+    char time[HP_SHOW_BYTES];
+    hp_show_ns(time, ns);
+    io->finding.site_sym = io->site_sym;
+    io->finding.site_line = hp_dict_symbol(io->f->c->dict, io->site_sym).line;
+    io->finding.via_sym = 0;
+    io->finding.title = hp__textf(io->f->arena, "waits %s for other threads that compute", time);
+    io->finding.advice = hp__textf(
+        io->f->arena,
+        "Do not do it here: look for what computes meanwhile (hot functions of other routes, background "
+        "threads) and "
+        "move it to a process of its own: a job queue, or ProcessPoolExecutor at module level. Do it "
+        "together: serve "
+        "with more processes and fewer threads (gunicorn --workers 4 --threads 2). The cause lies outside of "
+        "this request, so the lower bound of the saving is 0.");
+    hp__io_evidence(io, "waits", count, ns);
+    return true;
+}
+
+hp_err hp__rule_gil_contention(struct hp__find *f)
+{
+    static const struct hp__io_kind kind = {.kind = HP_FIND_gil_contention,
+                                            .kinds = HP__WAIT(GIL),
+                                            .least_ns = LEAST_NS,
+                                            .sites = sites,
+                                            .pick = pick,
+                                            .cut = cut,
+                                            .describe = describe};
+    return hp__io_run(f, &kind);
+}

@@ -1,0 +1,157 @@
+/* rule_sequential_io.c -- outgoing calls one after another that might be one call, or side by side.
+ *
+ * Principle: n calls in sequence take the sum of their times, side by side their longest, and one call for all items one.
+ *
+ * Evidence: in one lane, at one function, calls that do not overlap: two or more from one and the same call path (a loop, with a tree), or three
+ * or more at one line, or three or more at the lines of the function. The calls' own time, from look-up or first byte sent to the last received.
+ *
+ * Silent: two calls at two lines (the second mostly needs the first: a token, then the query); calls that overlap or run in lanes of their own; databases
+ * (their statements have rules of their own); what a connection's setup dominates (connection_churn); whatever saves too little (find.c).
+ *
+ * Saving: all but the longest, in their lane. Whether the calls are independent cannot be seen: the advice says "if", and low is 0.
+ */
+#include "base/show.h"
+#include "find/find_int.h"
+
+#define LEAST_LINES 3u
+#define LEAST_LOOP  2u
+#define LEAST_NS    1000000u
+#define CALL_KINDS  (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS) | HP__WAIT(SEND) | HP__WAIT(RECV))
+
+static uint64_t call_ns(const struct hp__call *call)
+{
+    return call->t1_ns - call->t0_ns;
+}
+
+static bool is_outgoing(const struct hp__call *call)
+{
+    return call->answers && !call->db && call->t1_ns > call->t0_ns;
+}
+
+/* Calls of one lane in io->calls[from … ) that do not overlap with one before. Returns how many. */
+static uint32_t pick_lane(const struct hp__io *io, const struct hp__view *view, uint32_t lane, uint32_t all,
+                          uint32_t *into)
+{
+    uint32_t n = 0;
+    uint64_t until_ns = 0;
+    for (uint32_t k = 0; k < all; k++) {
+        const struct hp__call *call = &view->calls[io->calls[k]];
+        if (call->lane == lane && is_outgoing(call) && call->t0_ns >= until_ns) {
+            into[n++] = io->calls[k];
+            until_ns = call->t1_ns;
+        }
+    }
+    return n;
+}
+
+/* A loop, or enough calls to be worth a look. */
+static bool is_sequence(const struct hp__view *view, const uint32_t *calls, uint32_t n)
+{
+    if (n >= LEAST_LINES) {
+        return true;
+    }
+    return n == LEAST_LOOP && view->sample->tree != NULL &&
+           view->calls[calls[0]].node == view->calls[calls[1]].node &&
+           view->calls[calls[0]].site_line == view->calls[calls[1]].site_line;
+}
+
+/* The calls of the lane with the longest sequence, in io->calls. */
+static uint32_t pick_calls(struct hp__io *io, const struct hp__view *view)
+{
+    uint32_t all = hp__waits_pick_calls(view, io->site_sym, io->calls), best = 0, best_lane = 0;
+    uint64_t best_ns = 0;
+    uint32_t *lane_calls = io->at; /* room for all waits is room for all calls */
+    for (uint32_t k = 0; k < all; k++) {
+        uint32_t lane = view->calls[io->calls[k]].lane;
+        if (k > 0 && view->calls[io->calls[k - 1]].lane == lane) {
+            continue;
+        }
+        uint32_t n = pick_lane(io, view, lane, all, lane_calls);
+        uint64_t ns = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            ns += call_ns(&view->calls[lane_calls[i]]);
+        }
+        if (is_sequence(view, lane_calls, n) && ns > best_ns) {
+            best = n;
+            best_ns = ns;
+            best_lane = lane;
+        }
+    }
+    if (best == 0) {
+        return 0;
+    }
+    best = pick_lane(io, view, best_lane, all, lane_calls);
+    for (uint32_t i = 0; i < best; i++) {
+        io->calls[i] = lane_calls[i];
+    }
+    return best;
+}
+
+static uint32_t pick(struct hp__io *io, const struct hp__view *view)
+{
+    uint32_t calls = pick_calls(io, view), n = 0;
+    for (uint32_t k = 0; k < calls; k++) {
+        io->ns += call_ns(&view->calls[io->calls[k]]);
+        io->sum[0] += view->calls[io->calls[k]].protocol == HP_PROTOCOL_REDIS;
+        n += hp__waits_of_call(view, io->calls[k], false, io->at + n);
+    }
+    io->count = calls;
+    return n;
+}
+
+static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
+                  struct hp__cut cuts[HP__CUT_BOUNDS])
+{
+    hp_err err = HP_OK;
+    uint32_t longest = 0;
+    (void)n;
+    io->has_low = true;
+    for (uint32_t k = 1; k < io->count; k++) {
+        longest =
+            call_ns(&view->calls[io->calls[k]]) > call_ns(&view->calls[io->calls[longest]]) ? k : longest;
+    }
+    for (uint32_t k = 0; k < io->count && err == HP_OK; k++) {
+        const struct hp__call *call = &view->calls[io->calls[k]];
+        err = k != longest ? hp__io_cut_call(io, call, call_ns(call), &cuts[HP__CUT]) : HP_OK;
+    }
+    return err;
+}
+
+static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
+{
+    struct hp_str to = hp__io_to(io);
+    char n[HP_SHOW_BYTES], time[HP_SHOW_BYTES];
+    hp_show_count(n, count);
+    hp_show_ns(time, ns);
+    io->finding.title =
+        hp__textf(io->f->arena, "%s calls%.*s one after another, %s in all", n, (int)to.n, to.p, time);
+    const char *sketch =
+        io->sum[0] != 0
+            ? "Do it together: one round trip for all keys (mget(keys), or a pipeline: with "
+              "client.pipeline() as p: ...; p.execute())."
+            : "Do it together: one call for all items, if the other side offers one; else, if the calls "
+              "are independent of each other, side by side: one ThreadPoolExecutor at module level, "
+              "list(pool.map(fetch, items)), which then takes as long as the longest of them.";
+    io->finding.advice = hp__textf(io->f->arena,
+                                   "Do not do it here: leave out calls whose answer the response does not "
+                                   "use. Do it once: keep answers that "
+                                   "rarely change. %s Whether they are independent cannot be seen from "
+                                   "outside, so the lower bound of the "
+                                   "saving is 0.",
+                                   sketch);
+    hp__io_evidence(io, "calls", count, ns);
+    hp__finding_number(&io->finding, "each_ms", count != 0 ? (double)ns / (double)count / 1e6 : 0);
+    return true;
+}
+
+hp_err hp__rule_sequential_io(struct hp__find *f)
+{
+    static const struct hp__io_kind kind = {.kind = HP_FIND_sequential_io,
+                                            .kinds = CALL_KINDS,
+                                            .least_ns = LEAST_NS,
+                                            .may_tail = true,
+                                            .pick = pick,
+                                            .cut = cut,
+                                            .describe = describe};
+    return hp__io_run(f, &kind);
+}

@@ -247,6 +247,13 @@ void hp__io_evidence(struct hp__io *io, const char *what, uint64_t count, uint64
 /* All setups of connections whose costliest part (connect and login, handshake, look-up) is `kind`'s. Only where they are half of what the calls cost. */
 HP_CHECK hp_err hp__churn_run(struct hp__find *f, enum hp_finding_kind kind);
 
+/* ---- own_waits.c: for own.c ---- */
+typedef hp_err (*hp__own_fn)(void *ctx, uint32_t site_sym, uint32_t lane, uint64_t at_ns, uint64_t ns);
+bool hp__own_of_waits(enum hp_finding_kind kind);
+/* Each stretch of a request that this kind of cause is made of, with the function that it belongs to. Returns what `fn` returned first that is not HP_OK. */
+HP_CHECK hp_err hp__own_waits(const struct hp__view *view, enum hp_finding_kind kind, hp__own_fn fn,
+                              void *ctx);
+
 /* ---- find.c ---- */
 /* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥ half of the requests, or a tail
  * (`may_tail`): ≥ 3 requests spread over the recording. */

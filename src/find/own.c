@@ -28,6 +28,42 @@ static bool has_site(const uint64_t *sites, uint32_t count, uint64_t hash)
     return false;
 }
 
+struct old_sites { /* being collected */
+    const struct hp_dict *dict;
+    uint64_t *list;
+    uint32_t count;
+};
+
+static hp_err add_old_site(void *ctx, uint32_t site_sym, uint32_t lane, uint64_t at_ns, uint64_t ns)
+{
+    struct old_sites *old = ctx;
+    (void)lane, (void)at_ns, (void)ns;
+    uint64_t hash = site_hash(old->dict, site_sym);
+    if (old->count < MAX_SITES && !has_site(old->list, old->count, hash)) {
+        old->list[old->count++] = hash;
+    }
+    return HP_OK;
+}
+
+/* Functions that had waits of this kind before. */
+static hp_err find_old_sites(const struct hp_case *before, enum hp_finding_kind kind, struct old_sites *old)
+{
+    struct hp_arena words, prepared;
+    struct hp__facts facts;
+    struct hp__view view;
+    hp_arena_init(&words, (size_t)64 << 20);
+    hp_arena_init(&prepared, (size_t)256 << 20);
+    hp_err err = hp__facts_init(&facts, before->dict, &words);
+    for (uint32_t i = 0; i < before->sample_count && err == HP_OK; i++) {
+        hp_arena_reset(&prepared);
+        err = hp__view_init(&view, &before->samples[i], &facts, &prepared);
+        err = err == HP_OK ? hp__own_waits(&view, kind, add_old_site, old) : err;
+    }
+    hp_arena_fini(&words);
+    hp_arena_fini(&prepared);
+    return err;
+}
+
 hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *finding, struct hp_arena *arena,
                        struct hp_own_key *key)
 {
@@ -43,6 +79,12 @@ hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *fi
                                .verb = hp__words_verb(text),
                                .table = hp__words_table(text),
                                .old_sites = sites};
+    if (hp__own_of_waits(finding->kind)) {
+        struct old_sites old = {before->dict, sites, 0};
+        hp_err err = find_old_sites(before, finding->kind, &old);
+        key->old_site_count = old.count;
+        return err;
+    }
     for (uint32_t i = 0; i < before->sample_count; i++) {
         const struct hp_record *record = before->samples[i].record;
         for (uint32_t k = 0; k < record->lane_count && key->old_site_count < MAX_SITES; k++) {
@@ -96,6 +138,25 @@ static hp_err cut_lanes(const struct hp__view *view, const struct hp_case *c, co
     return hp__thread_churn_cut(view, c->dict, arena, lanes, cut, &pool);
 }
 
+struct waits_cut { /* being collected */
+    const struct hp_case *c;
+    const struct hp_own_key *key;
+    struct hp_arena *arena;
+    struct hp__cut *cut;
+    bool is_after;
+};
+
+static hp_err add_wait(void *ctx, uint32_t site_sym, uint32_t lane, uint64_t at_ns, uint64_t ns)
+{
+    const struct waits_cut *to = ctx;
+    const struct hp_own_key *key = to->key;
+    struct hp_symbol site = hp_dict_symbol(to->c->dict, site_sym);
+    bool own = hp_str_eq(site.file, key->file) && hp_str_eq(site.name, key->function);
+    bool fresh =
+        to->is_after && !has_site(key->old_sites, key->old_site_count, site_hash(to->c->dict, site_sym));
+    return own || fresh ? hp__cut_add(to->arena, to->cut, lane, at_ns, ns) : HP_OK;
+}
+
 /* All symbols of this name (an edit above it moves its line, which makes another symbol). */
 static uint64_t function_ns(const struct hp__view *view, const struct hp_case *c,
                             const struct hp_own_key *key, double concurrency)
@@ -137,6 +198,11 @@ static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts
     if (key->kind == HP_FIND_hot_function) {
         *ns = function_ns(&view, c, key, hp__concurrency(c));
         return HP_OK;
+    }
+    if (hp__own_of_waits(key->kind)) {
+        struct waits_cut to = {c, key, arena, &cut, is_after};
+        err = hp__own_waits(&view, key->kind, add_wait, &to);
+        return err == HP_OK ? hp__cut_price(&c->samples[i], &cut, scratch, ns) : err;
     }
     err = key->kind == HP_FIND_thread_churn ? cut_lanes(&view, c, key, is_after, arena, &cut)
                                             : cut_family(&view, c, key, arena, &cut);

@@ -7,6 +7,7 @@
  *                                               around them (so the batch query that replaced the loop counts)
  *     thread_churn                              all threads and pool items that the same function starts, or one that started none before
  *     hot_function                              the exclusive time of the same function
+ *     kinds of waits                            their waits, calls or setups (own_waits.c) in the same function, or in one that had none before
  *
  * Statements of the family that the edit did not touch are in both and cancel out.
  */
@@ -18,7 +19,8 @@
 struct hp_own_key {
     enum hp_finding_kind kind;
     struct hp_str file, function, verb, table; /* borrowed from the dictionary */
-    const uint64_t *old_sites;                 /* hashes of the functions that started lanes before */
+    const uint64_t
+        *old_sites; /* hashes of the functions that started lanes before; for waits: that had some */
     uint32_t old_site_count;
 };
 

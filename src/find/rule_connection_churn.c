@@ -167,7 +167,7 @@ static hp_err cut_setup(struct hp__io *io, uint32_t lane, uint64_t at_ns, uint64
                         struct hp__cut cuts[HP__CUT_BOUNDS])
 {
     struct hp_arena *arena = io->f->arena;
-    uint64_t but_one = ns - ns / alike;
+    uint64_t but_one = alike > 1 ? ns - ns / alike : 0;
     bool look_up = io->kind->kind == HP_FIND_dns_repeat;
     hp_err err = hp__cut_add(arena, &cuts[HP__CUT], lane, at_ns, look_up || alike == 1 ? ns : but_one);
     err = err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], lane, at_ns, but_one) : err;

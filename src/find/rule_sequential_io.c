@@ -5,7 +5,7 @@
  * Evidence: in one lane, at one function, calls that do not overlap: two or more from one and the same call path (a loop, with a tree), or three
  * or more at one line, or three or more at the lines of the function. The calls' own time, from look-up or first byte sent to the last received.
  *
- * Silent: two calls at two lines (the second mostly needs the first: a token, then the query); calls that overlap or run in lanes of their own; databases
+ * Silent: two calls at two lines (the second mostly needs the first: a token, then the query); calls with sleeps in between; calls that overlap or run in lanes of their own; databases
  * (their statements have rules of their own); what a connection's setup dominates (connection_churn); whatever saves too little (find.c).
  *
  * Saving: all but the longest, in their lane. Whether the calls are independent cannot be seen: the advice says "if", and low is 0.
@@ -55,6 +55,20 @@ static bool is_sequence(const struct hp__view *view, const uint32_t *calls, uint
            view->calls[calls[0]].site_line == view->calls[calls[1]].site_line;
 }
 
+/* It sleeps between the calls: it asks again and again for one thing (or keeps to a rate), so that no call can come earlier. */
+static bool sleeps_between(const struct hp__view *view, const uint32_t *calls, uint32_t n)
+{
+    const struct hp__call *first = &view->calls[calls[0]], *last = &view->calls[calls[n - 1]];
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp_span *span = &view->items[i].span;
+        if (span->kind == HP_WAIT_SLEEP && span->lane == first->lane && view->items[i].ns >= LEAST_NS &&
+            span->t0_ns >= first->t1_ns && span->t1_ns <= last->t0_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The calls of the lane with the longest sequence, in io->calls. */
 static uint32_t pick_calls(struct hp__io *io, const struct hp__view *view)
 {
@@ -81,6 +95,9 @@ static uint32_t pick_calls(struct hp__io *io, const struct hp__view *view)
         return 0;
     }
     best = pick_lane(io, view, best_lane, all, lane_calls);
+    if (sleeps_between(view, lane_calls, best)) {
+        return 0;
+    }
     for (uint32_t i = 0; i < best; i++) {
         io->calls[i] = lane_calls[i];
     }

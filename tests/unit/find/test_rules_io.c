@@ -1,0 +1,614 @@
+/* test_rules_io.c -- the rules whose evidence is waits: where they fire, what they save, where they are silent.
+ *
+ * Without trees unless a test needs one: waits carry their own place.
+ */
+#include "records.h"
+
+#include "find/find.h"
+#include "find/own.h"
+#include "sweep_oom.h"
+
+#define API 7u /* a peer; the tests need no name for it */
+
+static struct hp_find_result run(struct rec_set *set)
+{
+    struct hp_case c = rec_case(set);
+    struct hp_find_result result;
+    assert_int_equal(hp_find_run(&c, &set->arena, &result), HP_OK);
+    return result;
+}
+
+static double ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static void assert_near(double got, double want, double tolerance)
+{
+    if (got < want * (1 - tolerance) || got > want * (1 + tolerance)) {
+        fail_msg("got %g, want %g within %g", got, want, tolerance);
+    }
+}
+
+/* One request under construction: waits follow each other on the main lane. */
+struct page {
+    struct rec_set *set;
+    struct rec *rec;
+    double t;
+    uint32_t group, lane, line, site, node, protocol;
+};
+
+static struct page page_begin(struct rec_set *set)
+{
+    struct rec *rec = rec_begin(set);
+    return (struct page){
+        .set = set, .rec = rec, .t = 1, .site = set->view, .line = 12, .protocol = HP_PROTOCOL_HTTP};
+}
+
+static void page_end(struct page *page, double rest_ms)
+{
+    rec_end(page->set, page->rec, page->t + rest_ms, rest_ms);
+    page->set->samples[page->set->count - 1].tree = page->node != 0 ? page->rec->tree : NULL;
+}
+
+static void span(struct page *page, enum hp_wait_kind kind, double length, uint64_t bytes)
+{
+    rec_add_span(page->set, page->rec,
+                 (struct rec_span){.kind = kind,
+                                   .lane = page->lane,
+                                   .group = kind <= HP_WAIT_RECV ? page->group : 0,
+                                   .protocol = page->protocol,
+                                   .peer = kind == HP_WAIT_DNS ? API + 1 : API,
+                                   .site_sym = page->site,
+                                   .site_line = page->line,
+                                   .node = page->node,
+                                   .t0 = page->t,
+                                   .t1 = page->t + length,
+                                   .bytes = bytes});
+    page->t += length;
+}
+
+static void connect_for(struct page *page, double dns, double connect, double tls)
+{
+    page->group++;
+    if (dns > 0) {
+        span(page, HP_WAIT_DNS, dns, 0);
+    }
+    span(page, HP_WAIT_CONNECT, connect, 0);
+    if (tls > 0) {
+        span(page, HP_WAIT_TLS, tls, 900);
+    }
+}
+
+/* On the connection that is open; the answer takes `answer` ms. */
+static void ask(struct page *page, double answer)
+{
+    span(page, HP_WAIT_SEND, 0.1, 200);
+    span(page, HP_WAIT_RECV, answer, 900);
+}
+
+static void call(struct page *page, double answer)
+{
+    page->group++;
+    ask(page, answer);
+}
+
+typedef void (*fill_fn)(struct page *page);
+
+static void make(struct rec_set *set, fill_fn fill, unsigned requests)
+{
+    rec_set_init(set, "GET", "/x");
+    for (unsigned i = 0; i < requests; i++) {
+        struct page page = page_begin(set);
+        fill(&page);
+        page_end(&page, 2 + 0.05 * (i % 5));
+    }
+}
+
+static void expect(fill_fn fill, enum hp_finding_kind kind, double saving_ms, double low_ms)
+{
+    struct rec_set set;
+    make(&set, fill, 10);
+    struct hp_find_result r = run(&set);
+    if (r.findings.count != 1) {
+        fail_msg("%u findings, the first %s", r.findings.count,
+                 r.findings.count != 0 ? hp_find_kind_name(r.findings.list[0].kind) : "none");
+    }
+    assert_string_equal(hp_find_kind_name(r.findings.list[0].kind), hp_find_kind_name(kind));
+    assert_near(ms(r.findings.list[0].median_ns), saving_ms, 0.01);
+    assert_near(ms(r.findings.list[0].low90_ns) + 1, low_ms + 1, 0.02);
+    assert_int_not_equal(r.findings.list[0].site_line, 0);
+    assert_non_null(r.findings.list[0].title.p);
+    assert_non_null(r.findings.list[0].advice.p);
+    rec_set_fini(&set);
+}
+
+static void expect_silence(fill_fn fill)
+{
+    struct rec_set set;
+    make(&set, fill, 10);
+    struct hp_find_result r = run(&set);
+    if (r.findings.count != 0) {
+        fail_msg("%s: %s", hp_find_kind_name(r.findings.list[0].kind), r.findings.list[0].title.p);
+    }
+    rec_set_fini(&set);
+}
+
+/* ---- connections ---- */
+
+static void connection_for_each_call(struct page *page)
+{
+    for (int i = 0; i < 5; i++) {
+        connect_for(page, 0, 8, 0);
+        ask(page, 1);
+    }
+}
+
+static void login_for_each_query(struct page *page)
+{
+    uint32_t sql = rec_sql(page->set, "SELECT a FROM b WHERE c = ?", HP_ENGINE_MYSQL);
+    page->protocol = HP_PROTOCOL_MYSQL;
+    for (int i = 0; i < 4; i++) {
+        connect_for(page, 0, 1, 0);
+        span(page, HP_WAIT_RECV, 2, 80);
+        page->group++;
+        span(page, HP_WAIT_SEND, 1, 100);
+        span(page, HP_WAIT_RECV, 4, 11);
+        rec_add_stmt(page->rec, (struct rec_stmt){.statement = sql,
+                                                  .site_sym = page->site,
+                                                  .site_line = 12,
+                                                  .t0 = page->t,
+                                                  .exec = 0.2,
+                                                  .params = (uint64_t)i + 1});
+        span(page, HP_WAIT_DB, 0.2, 50);
+    }
+}
+
+static void connection_in_each_request(struct page *page)
+{
+    connect_for(page, 0, 8, 0);
+    ask(page, 1);
+}
+
+static void handshake_for_each_call(struct page *page)
+{
+    for (int i = 0; i < 4; i++) {
+        connect_for(page, 1, 1, 18);
+        ask(page, 2);
+    }
+}
+
+static void two_look_ups(struct page *page)
+{
+    page->t += 20;
+    for (int i = 0; i < 2; i++) {
+        span(page, HP_WAIT_DNS, 12, 0);
+    }
+}
+
+static void cheap_look_ups(struct page *page)
+{
+    page->t += 60;
+    for (int i = 0; i < 200; i++) {
+        span(page, HP_WAIT_DNS, 0.002, 0);
+    }
+}
+
+static void session_is_reused(struct page *page)
+{
+    if (page->set->count == 1) {
+        connect_for(page, 0, 30, 0);
+    }
+    page->t += 50;
+    call(page, 5);
+}
+
+static void setups_of_connections(void **state)
+{
+    (void)state;
+    expect(connection_for_each_call, HP_FIND_connection_churn, 32, 32);
+    expect(login_for_each_query, HP_FIND_connection_churn, 24, 24);
+    expect(connection_in_each_request, HP_FIND_connection_churn, 8, 0);
+    expect(handshake_for_each_call, HP_FIND_tls_churn, 60, 60);
+    expect(two_look_ups, HP_FIND_dns_repeat, 24, 12);
+    expect_silence(cheap_look_ups);
+    expect_silence(session_is_reused);
+}
+
+/* ---- calls ---- */
+
+static void loop_of_calls(struct page *page)
+{
+    for (int i = 0; i < 6; i++) {
+        call(page, i == 3 ? 30 : 20);
+    }
+}
+
+static void loop_of_two_in_a_tree(struct page *page)
+{
+    page->node = rec_node(page->rec, HP_NODE_ROOT, page->site, 0, 1, 44);
+    call(page, 20);
+    call(page, 20);
+}
+
+static void token_then_query(struct page *page)
+{
+    page->line = 10;
+    call(page, 20);
+    page->line = 14;
+    call(page, 30);
+    page->t += 10;
+}
+
+static void calls_side_by_side(struct page *page)
+{
+    double from = page->t;
+    for (int i = 0; i < 4; i++) {
+        page->lane = rec_add_lane(page->rec, (struct rec_lane){.kind = HP_LANE_POOL,
+                                                               .site_sym = page->site,
+                                                               .site_line = 9,
+                                                               .spawn = from,
+                                                               .start = from,
+                                                               .end = from + 20.1});
+        page->t = from;
+        call(page, 20);
+    }
+    for (uint32_t lane = 1; lane <= 4; lane++) {
+        rec_add_join(page->rec, lane, 0, from, from + 20.1);
+    }
+    page->lane = 0;
+    page->t += 5;
+}
+
+static void slow_service(struct page *page)
+{
+    page->t += 30;
+    call(page, 250);
+}
+
+static void body_is_read_from_the_client(struct page *page)
+{
+    page->group++;
+    span(page, HP_WAIT_RECV, 300, 90000);
+}
+
+static void cheap_calls(struct page *page)
+{
+    page->t += 100;
+    for (int i = 0; i < 20; i++) {
+        page->group++;
+        span(page, HP_WAIT_SEND, 0.01, 20);
+        span(page, HP_WAIT_RECV, 0.03, 20);
+    }
+}
+
+static void outgoing_calls(void **state)
+{
+    (void)state;
+    expect(loop_of_calls, HP_FIND_sequential_io, 5 * 20.1, 0);
+    expect(loop_of_two_in_a_tree, HP_FIND_sequential_io, 20.1, 0);
+    expect_silence(token_then_query);
+    expect_silence(calls_side_by_side);
+    expect_silence(cheap_calls);
+    expect(slow_service, HP_FIND_slow_external, 250.1, 0);
+    expect_silence(body_is_read_from_the_client);
+}
+
+static void tiny_reads(struct page *page)
+{
+    page->group++;
+    span(page, HP_WAIT_SEND, 0.1, 100);
+    span(page, HP_WAIT_RECV, 10, 1);
+    for (int i = 0; i < 1000; i++) {
+        span(page, HP_WAIT_RECV, 0.02, 1);
+        page->t += 0.005;
+    }
+}
+
+static void large_reads(struct page *page)
+{
+    page->group++;
+    span(page, HP_WAIT_SEND, 0.1, 100);
+    for (int i = 0; i < 200; i++) {
+        span(page, HP_WAIT_RECV, 0.05, 60000);
+    }
+}
+
+static void reads_of_one_connection(void **state)
+{
+    (void)state;
+    expect(tiny_reads, HP_FIND_chatty_reads, 25, 25);
+    expect_silence(large_reads);
+}
+
+/* ---- the process and its machine ---- */
+
+static void sleeps(struct page *page)
+{
+    span(page, HP_WAIT_SLEEP, 40, 0);
+}
+
+static void sleeps_between_asking(struct page *page)
+{
+    page->t += 10;
+    for (int i = 0; i < 2; i++) {
+        call(page, 1);
+        span(page, HP_WAIT_SLEEP, 20, 0);
+    }
+    call(page, 0.5);
+    page->group = 0;
+}
+
+static void sleep_of_nothing(struct page *page)
+{
+    page->t += 20;
+    span(page, HP_WAIT_SLEEP, 0.06, 0);
+}
+
+static void syncs(struct page *page)
+{
+    for (int i = 0; i < 4; i++) {
+        span(page, HP_WAIT_DISK, 5, 0);
+    }
+}
+
+static void commit_syncs(struct page *page)
+{
+    page->t += 300;
+    rec_add_stmt(page->rec, (struct rec_stmt){.statement = rec_sql(page->set, "COMMIT", HP_ENGINE_SQLITE),
+                                              .site_sym = page->site,
+                                              .t0 = page->t,
+                                              .exec = 9});
+    span(page, HP_WAIT_DISK, 8, 0);
+    page->t += 1;
+}
+
+static void log_records(struct page *page, uint32_t line, double total)
+{
+    struct hp_notes *notes = &page->rec->record.notes;
+    notes->logs = rec_zeroed(page->set, sizeof *notes->logs);
+    notes->logs[0] = (struct hp_log){.t0_ns = rec_ns(page->t),
+                                     .count = 10,
+                                     .total_ns = rec_ns(total),
+                                     .site_sym = page->site,
+                                     .site_line = line};
+    notes->count[HP_NOTE_LOG] = 1;
+}
+
+static void logs_to_a_disk(struct page *page)
+{
+    log_records(page, 12, 22);
+    for (int i = 0; i < 10; i++) {
+        span(page, HP_WAIT_DISK, 2, 0);
+        page->t += 0.2;
+    }
+}
+
+static void logs_by_a_handler_of_the_application(struct page *page)
+{
+    log_records(page, 12, 22);
+    page->site = rec_sym(page->set, "app/logs.py", "Handler.write", 3, REC_APP);
+    for (int i = 0; i < 10; i++) {
+        span(page, HP_WAIT_DISK, 2, 0);
+        page->t += 0.2;
+    }
+}
+
+static void logs_cheaply(struct page *page)
+{
+    page->t += 50;
+    log_records(page, 12, 0.3);
+}
+
+static void other_programs(struct page *page)
+{
+    page->group = 0;
+    span(page, HP_WAIT_POLL, 38, 0);
+    span(page, HP_WAIT_SUBPROCESS, 2, 0);
+}
+
+static void waits_of_the_machine(void **state)
+{
+    (void)state;
+    expect(sleeps, HP_FIND_sleep, 40, 40);
+    expect(sleeps_between_asking, HP_FIND_sleep, 40, 0);
+    expect_silence(sleep_of_nothing);
+    expect(syncs, HP_FIND_disk_io, 20, 15);
+    expect_silence(commit_syncs);
+    expect(logs_to_a_disk, HP_FIND_log_io, 21.9, 10.95);
+    expect(logs_by_a_handler_of_the_application, HP_FIND_log_io, 21.9, 10.95);
+    expect_silence(logs_cheaply);
+    expect(other_programs, HP_FIND_subprocess, 40, 20);
+}
+
+/* ---- threads and tasks ---- */
+
+static void lock_is_held(struct page *page)
+{
+    page->t += 5;
+    span(page, HP_WAIT_LOCK, 15, 0);
+}
+
+static void lock_is_free(struct page *page)
+{
+    page->t += 5;
+    span(page, HP_WAIT_LOCK, 0.001, 0);
+}
+
+static void others_compute(struct page *page)
+{
+    page->t += 20;
+    for (int i = 0; i < 4; i++) {
+        span(page, HP_WAIT_GIL, 5, 0);
+    }
+}
+
+static void tasks(struct page *page, enum hp_wait_kind kind)
+{
+    double from = page->t, t = from;
+    for (int i = 0; i < 4; i++) {
+        page->lane = rec_add_lane(page->rec, (struct rec_lane){.kind = HP_LANE_TASK,
+                                                               .site_sym = page->site,
+                                                               .site_line = 9,
+                                                               .spawn = from,
+                                                               .start = t,
+                                                               .end = t + 20});
+        page->t = t;
+        span(page, kind, 20, 0);
+        t = page->t;
+    }
+    page->lane = 0;
+    rec_add_join(page->rec, 4, 0, from, t);
+}
+
+static void tasks_that_block(struct page *page)
+{
+    tasks(page, HP_WAIT_SLEEP);
+}
+
+static void tasks_that_await(struct page *page)
+{
+    tasks(page, HP_WAIT_AWAIT);
+}
+
+static void threads_and_tasks(void **state)
+{
+    (void)state;
+    expect(lock_is_held, HP_FIND_lock_contention, 15, 0);
+    expect_silence(lock_is_free);
+    expect(others_compute, HP_FIND_gil_contention, 20, 0);
+    expect(tasks_that_block, HP_FIND_blocking_in_async, 60, 0);
+    expect_silence(tasks_that_await);
+}
+
+/* ---- one cause, one finding ---- */
+
+static void calls_outweigh_their_setup(struct page *page)
+{
+    for (int i = 0; i < 5; i++) {
+        connect_for(page, 0, 4, 0);
+        ask(page, 20);
+    }
+}
+
+static void dependent_calls_with_handshakes(struct page *page)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        page->line = 10 + i;
+        connect_for(page, 0, 1, 9);
+        ask(page, 14);
+    }
+}
+
+static void one_time_is_claimed_once(void **state)
+{
+    (void)state;
+    expect(calls_outweigh_their_setup, HP_FIND_sequential_io, 4 * 24.1, 0);
+    expect(dependent_calls_with_handshakes, HP_FIND_tls_churn, 10, 10);
+}
+
+static void the_first_request_of_a_process_may_connect(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, connection_in_each_request, 2);
+    assert_int_equal(run(&set).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+/* ---- before and after ---- */
+
+static uint64_t own_ms(const struct rec_set *set, const struct hp_own_key *key, bool is_after)
+{
+    struct hp_case c = rec_case(set);
+    uint64_t ns[REC_MAX];
+    assert_int_equal(hp_own_measure(&c, key, is_after, ns), HP_OK);
+    return ns[0] / 1000000;
+}
+
+static void compare_measures_what_the_fix_saved(void **state)
+{
+    (void)state;
+    static const struct {
+        fill_fn before, after;
+        uint64_t before_ms, after_ms;
+    } cases[] = {{loop_of_calls, calls_side_by_side, 130, 20},
+                 {connection_for_each_call, session_is_reused, 40, 30},
+                 {sleeps, sleep_of_nothing, 40, 0},
+                 {logs_to_a_disk, logs_cheaply, 22, 0},
+                 {tasks_that_block, tasks_that_await, 80, 0},
+                 {others_compute, lock_is_free, 20, 0},
+                 {tiny_reads, large_reads, 30, 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rec_set before, after;
+        struct hp_own_key key;
+        make(&before, cases[i].before, 4);
+        make(&after, cases[i].after, 4);
+        struct hp_find_result r = run(&before);
+        struct hp_case c = rec_case(&before);
+        assert_int_equal(r.findings.count, 1);
+        assert_int_equal(hp_own_describe(&c, &r.findings.list[0], &before.arena, &key), HP_OK);
+        assert_int_equal(own_ms(&before, &key, false), cases[i].before_ms);
+        assert_int_equal(own_ms(&after, &key, true), cases[i].after_ms);
+        rec_set_fini(&before);
+        rec_set_fini(&after);
+    }
+}
+
+/* ---- memory ---- */
+
+static void everything(struct page *page)
+{
+    loop_of_calls(page);
+    page->line = 40;
+    sleeps(page);
+    syncs(page);
+    page->site = rec_sym(page->set, "app/api.py", "ask", 3, REC_APP);
+    handshake_for_each_call(page);
+    logs_to_a_disk(page);
+    lock_is_held(page);
+}
+
+static void sweep(void *arg)
+{
+    const struct rec_set *set = arg;
+    struct hp_case c = rec_case(set);
+    struct hp_arena arena;
+    struct hp_find_result result;
+    struct hp_own_key key;
+    uint64_t ns[REC_MAX];
+    hp_arena_init(&arena, (size_t)64 << 20);
+    hp_err err = hp_find_run(&c, &arena, &result);
+    for (uint32_t i = 0; err == HP_OK && i < result.findings.count; i++) {
+        err = hp_own_describe(&c, &result.findings.list[i], &arena, &key);
+        err = err == HP_OK ? hp_own_measure(&c, &key, false, ns) : err;
+    }
+    assert_true(err == HP_OK || err == HP_ENOMEM);
+    hp_arena_fini(&arena);
+}
+
+static void out_of_memory_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, everything, 3);
+    assert_true(run(&set).findings.count >= 4);
+    hp_sweep_oom(sweep, &set);
+    rec_set_fini(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(setups_of_connections),
+        cmocka_unit_test(outgoing_calls),
+        cmocka_unit_test(reads_of_one_connection),
+        cmocka_unit_test(waits_of_the_machine),
+        cmocka_unit_test(threads_and_tasks),
+        cmocka_unit_test(one_time_is_claimed_once),
+        cmocka_unit_test(the_first_request_of_a_process_may_connect),
+        cmocka_unit_test(compare_measures_what_the_fix_saved),
+        cmocka_unit_test(out_of_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

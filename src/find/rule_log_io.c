@@ -94,8 +94,8 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
         const struct hp_span *span = &view->items[io->at[i]].span;
         for (uint32_t k = 0; k < notes->count[HP_NOTE_LOG]; k++) {
             const struct hp_log *log = &notes->logs[k];
-            bool own = at_line(log, span) || (view->sample->tree != NULL ? is_below(view, log, span->node)
-                                                                         : fits(view, log, span));
+            bool own = at_line(log, span) ||
+                       (view->sample->tree != NULL ? is_below(view, log, span->node) : fits(view, log, span));
             if (own && is_free(io, view, log)) {
                 io->at[n++] = io->at[i];
                 break;

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "find/find.h"
 #include "store/store.h"
 
@@ -66,6 +67,12 @@ HP_CHECK hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_op
 
 /* `report --json` (CONTRACTS, JSON) at the end of `out`. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, struct hp_buf *out);
+
+/* Parts of it, as members of an object that the caller has begun: "completeness" and "own_cost"; those of one finding; "not_checked". */
+void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer);
+void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer,
+                            const struct hp_answer_finding *finding);
+void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *answer);
 
 /* The report for people, without colour, lines of at most `width` columns where text is ours to break (0: 100). Errors stick in `out`. */
 void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_buf *out);

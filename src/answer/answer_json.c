@@ -34,17 +34,9 @@ static void put_id(struct hp_json *json, uint64_t id)
     hp_json_cstr(json, text);
 }
 
-static void put_header(struct hp_json *json, const struct hp_answer *answer)
+void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer)
 {
     const struct hp_complete *c = &answer->complete;
-    hp_json_kv_u64(json, "schema", 1);
-    hp_json_key(json, "range");
-    hp_json_object_begin(json);
-    put_moment(json, "from", answer->from_ns);
-    put_moment(json, "to", answer->to_ns);
-    put_text_or_null(json, "revision", answer->revision);
-    put_text_or_null(json, "label", answer->options.label);
-    hp_json_object_end(json);
     hp_json_key(json, "completeness");
     hp_json_object_begin(json);
     hp_json_kv_u64(json, "requests", c->requests);
@@ -60,6 +52,10 @@ static void put_header(struct hp_json *json, const struct hp_answer *answer)
     hp_json_kv_u64(json, "store", c->dropped_store);
     hp_json_kv_u64(json, "memory", c->dropped_memory);
     hp_json_object_end(json);
+    if (c->evicted_requests + c->evicted_detail != 0) {
+        hp_json_kv_u64(json, "evicted_requests", c->evicted_requests);
+        hp_json_kv_u64(json, "evicted_detail", c->evicted_detail);
+    }
     hp_json_object_end(json);
     if (answer->requests != 0) {
         uint64_t wall_ns = answer->total_ns + answer->own_ns;
@@ -69,6 +65,19 @@ static void put_header(struct hp_json *json, const struct hp_answer *answer)
         hp_json_kv_double(json, "share", wall_ns != 0 ? (double)answer->own_ns / (double)wall_ns : 0);
         hp_json_object_end(json);
     }
+}
+
+static void put_header(struct hp_json *json, const struct hp_answer *answer)
+{
+    hp_json_kv_u64(json, "schema", 1);
+    hp_json_key(json, "range");
+    hp_json_object_begin(json);
+    put_moment(json, "from", answer->from_ns);
+    put_moment(json, "to", answer->to_ns);
+    put_text_or_null(json, "revision", answer->revision);
+    put_text_or_null(json, "label", answer->options.label);
+    hp_json_object_end(json);
+    hp_answer_json_completeness(json, answer);
 }
 
 static void put_route(struct hp_json *json, const struct hp_answer_route *route)
@@ -107,11 +116,10 @@ static void put_evidence(struct hp_json *json, const struct hp_finding *finding)
     hp_json_object_end(json);
 }
 
-static void put_finding(struct hp_json *json, const struct hp_answer *answer,
-                        const struct hp_answer_finding *finding)
+void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer,
+                            const struct hp_answer_finding *finding)
 {
     const struct hp_finding *f = &finding->finding;
-    hp_json_object_begin(json);
     hp_json_key(json, "id");
     put_id(json, f->id);
     hp_json_kv_u64(json, "rank", finding->rank);
@@ -142,11 +150,10 @@ static void put_finding(struct hp_json *json, const struct hp_answer *answer,
     }
     hp_json_array_end(json);
     hp_json_kv_str(json, "advice", f->advice);
-    hp_json_object_end(json);
 }
 
 /* Kinds with a rule that some route was recorded too low for. */
-static void put_not_checked(struct hp_json *json, const struct hp_answer *answer)
+void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *answer)
 {
     static const struct {
         enum hp_finding_kind kind;
@@ -203,10 +210,12 @@ hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, struct hp_buf
     hp_json_key(&json, "findings");
     hp_json_array_begin(&json);
     for (uint32_t i = 0; i < answer->finding_count; i++) {
-        put_finding(&json, answer, &answer->findings[i]);
+        hp_json_object_begin(&json);
+        hp_answer_json_finding(&json, answer, &answer->findings[i]);
+        hp_json_object_end(&json);
     }
     hp_json_array_end(&json);
-    put_not_checked(&json, answer);
+    hp_answer_json_not_checked(&json, answer);
     hp_json_kv_u64(&json, "muted", answer->muted_count);
     hp_json_object_end(&json);
     return hp_json_finish(&json);

@@ -19,6 +19,7 @@
 #include "answer/gate.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "find/compare.h"
 #include "find/find.h"
 #include "find/moved.h"
@@ -77,6 +78,9 @@ HP_CHECK hp_err hp_change_load(struct hp_store *store, const struct hp_change_op
 
 /* `compare --json` (CONTRACTS, JSON) at the end of `out`. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_change_json(const struct hp_change *change, bool pretty, struct hp_buf *out);
+
+/* The same but the schema, as members of an object that the caller has begun. */
+void hp_change_json_members(struct hp_json *json, const struct hp_change *change);
 
 /* The comparison for people. Errors stick in `out`. */
 void hp_change_text(const struct hp_change *change, struct hp_buf *out);

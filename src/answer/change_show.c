@@ -48,6 +48,10 @@ static void put_route_json(struct hp_json *json, const struct hp_change_route *r
     }
     hp_json_kv_u64(json, "requests_before", route->requests_before);
     hp_json_kv_u64(json, "requests_after", route->requests_after);
+    if (route->requests_before != 0 && route->requests_after != 0) {
+        hp_json_kv_double(json, "p95_before_ms", route->gate.values[HP_GATE_P95].before / 1e6);
+        hp_json_kv_double(json, "p95_after_ms", route->gate.values[HP_GATE_P95].after / 1e6);
+    }
     hp_json_kv_bool(json, "enough", route->enough);
     hp_json_kv_bool(json, "changed", route->changed);
     if (route->moved_enough) {
@@ -85,26 +89,31 @@ static void put_finding_json(struct hp_json *json, const struct hp_change *chang
     hp_json_object_end(json);
 }
 
+void hp_change_json_members(struct hp_json *json, const struct hp_change *change)
+{
+    hp_json_kv_str(json, "before", change->options.before_name);
+    hp_json_kv_str(json, "after", change->options.after_name);
+    hp_json_key(json, "routes");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < change->route_count; i++) {
+        put_route_json(json, &change->routes[i]);
+    }
+    hp_json_array_end(json);
+    hp_json_key(json, "findings");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < change->finding_count; i++) {
+        put_finding_json(json, change, &change->findings[i]);
+    }
+    hp_json_array_end(json);
+}
+
 hp_err hp_change_json(const struct hp_change *change, bool pretty, struct hp_buf *out)
 {
     struct hp_json json;
     hp_json_init(&json, out, pretty);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
-    hp_json_kv_str(&json, "before", change->options.before_name);
-    hp_json_kv_str(&json, "after", change->options.after_name);
-    hp_json_key(&json, "routes");
-    hp_json_array_begin(&json);
-    for (uint32_t i = 0; i < change->route_count; i++) {
-        put_route_json(&json, &change->routes[i]);
-    }
-    hp_json_array_end(&json);
-    hp_json_key(&json, "findings");
-    hp_json_array_begin(&json);
-    for (uint32_t i = 0; i < change->finding_count; i++) {
-        put_finding_json(&json, change, &change->findings[i]);
-    }
-    hp_json_array_end(&json);
+    hp_change_json_members(&json, change);
     hp_json_object_end(&json);
     return hp_json_finish(&json);
 }

@@ -11,4 +11,7 @@
 /* The page of one profile, with its two marks still in it (format/html.h). Owns: borrowed for ever. */
 struct hp_str hp_asset_page(void);
 
+/* A file of the dashboard by its name ("index.html"); empty if there is none. Owns: borrowed for ever. */
+struct hp_str hp_asset_file(struct hp_str name);
+
 #endif

@@ -21,6 +21,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
+#include "cli/serving.h"
 #include "cli/storepath.h"
 #include "cli/watch.h"
 
@@ -41,14 +42,15 @@ static const char help[] = "hotplate run [options] -- COMMAND...\n"
                            "  --params            store the values of SQL parameters\n"
                            "  --store FILE        else HOTPLATE_STORE, else .hotplate/hotplate.db above\n"
                            "  --max-store 1GB     the oldest detail goes first\n"
-                           "  --max-age 30d\n";
+                           "  --max-age 30d\n"
+                           "  --no-serve          no dashboard beside it\n";
 
 #define MOST_RATE 1000u /* samples a second */
 
 struct run {
     const char *level, *sample, *slow, *budget, *store, *log_sql, *max_store, *max_age, *rate, *mode;
     struct hp_args_list routes, ignored, app_code;
-    bool c_functions, params;
+    bool c_functions, params, no_serve;
     char path[HP_STOREPATH_BYTES], folder[HP_STOREPATH_BYTES], boot[HP_STOREPATH_BYTES],
         marker[HP_STOREPATH_BYTES + 32];
 };
@@ -253,6 +255,16 @@ static hp_err prepare(struct run *run, struct hp_errinfo *info)
     return HP_OK;
 }
 
+static void say_where(const struct run *run, uint16_t port)
+{
+    if (port != 0) {
+        hp_output_note("recording to %s; http://127.0.0.1:%u/ shows it, hotplate report says what is slow",
+                       run->path, port);
+    } else {
+        hp_output_note("recording to %s; hotplate report says what is slow", run->path);
+    }
+}
+
 int hp_cmd_run(int argc, char **argv, struct hp_buf *out)
 {
     static struct run run;
@@ -273,6 +285,7 @@ int hp_cmd_run(int argc, char **argv, struct hp_buf *out)
         {"--max-store", NULL, HP_ARGS_TEXT, &run.max_store},
         {"--max-age", NULL, HP_ARGS_TEXT, &run.max_age},
         {"--params", NULL, HP_ARGS_FLAG, &run.params},
+        {"--no-serve", NULL, HP_ARGS_FLAG, &run.no_serve},
     };
     struct hp_args args = {
         .options = {options, NULL}, .counts = {sizeof options / sizeof options[0], 0}, .command = true};
@@ -295,7 +308,8 @@ int hp_cmd_run(int argc, char **argv, struct hp_buf *out)
     hp_err err = prepare(&run, &info);
     int watcher = -1;
     if (err == HP_OK) {
-        hp_output_note("recording to %s; hotplate report says what is slow", run.path);
+        uint16_t port = run.no_serve ? 0 : hp_serving_start(run.path, getenv("HOTPLATE_TOKEN"));
+        say_where(&run, port);
         watcher = hp_watch_start(run.marker, command[0]);
     } else {
         hp_output_note("%s; the command runs without recording",

@@ -30,6 +30,7 @@ int hp_cmd_open(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_convert(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_attach(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_dump(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_serve(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_live(int argc, char **argv, struct hp_buf *out);
 
 #endif

@@ -21,11 +21,13 @@ static const struct {
     {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
     {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
     {"live", hp_cmd_live},         {"open", hp_cmd_open},       {"ledger", hp_cmd_ledger},
+    {"serve", hp_cmd_serve},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
                            "\n"
                            "  hotplate run -- COMMAND...   run an application and record every request\n"
+                           "  hotplate serve               the dashboard in a browser\n"
                            "  hotplate report              what is slow, why, and what a fix would save\n"
                            "  hotplate routes              routes by total time\n"
                            "  hotplate requests            single requests\n"

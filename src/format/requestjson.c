@@ -167,10 +167,15 @@ static void json_edges(struct hp_json *json, const struct hp_dict *dict, const s
     hp_json_array_end(json);
 }
 
-void hp_requestjson_detail(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record)
+void hp_requestjson_parts(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record)
 {
     json_groups(json, dict, record);
-    json_executions(json, dict, record);
     json_lanes(json, dict, record);
     json_edges(json, dict, record);
+}
+
+void hp_requestjson_detail(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record)
+{
+    json_executions(json, dict, record);
+    hp_requestjson_parts(json, dict, record);
 }

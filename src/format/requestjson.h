@@ -19,8 +19,9 @@ const char *hp_requestjson_flag(unsigned bit);
 /* Members of an object that the caller has begun: the fixed fields; what was not recorded is left out. */
 void hp_requestjson_fields(struct hp_json *json, const struct hp_dict *dict, const struct hp_request *req);
 
-/* Members statements, executions, lanes, edges. */
+/* Members statements, executions, lanes, edges; / the same without executions. */
 void hp_requestjson_detail(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record);
+void hp_requestjson_parts(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record);
 /* One statement's group and one execution, as members of an object that the caller has begun. */
 void hp_requestjson_group(struct hp_json *json, const struct hp_dict *dict, const struct hp_group *group);
 void hp_requestjson_execution(struct hp_json *json, const struct hp_dict *dict, const struct hp_stmt *stmt);

@@ -22,6 +22,7 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
 COMMANDS += ["ledger", "open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
+COMMANDS += ["serve"]
 READERS = ["report", "routes", "requests", "sql", "top", "tree"]
 NUMBER = (int, float)
 

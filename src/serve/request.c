@@ -1,0 +1,364 @@
+/* request.c -- one request with everything that was recorded of it, and where it stands among its route's. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "format/lanes.h"
+#include "format/member.h"
+#include "format/notesjson.h"
+#include "format/requestjson.h"
+#include "format/treejson.h"
+#include "format/waitsjson.h"
+#include "serve/points.h"
+
+#define TREE_NODES   (1u << 20)
+#define SOURCES_MOST 500u
+#define SEEN_CAP     4096u
+#define FILES_MOST   64u
+#define NEARBY_S     86400u /* neighbours and quantiles are looked for so far around it */
+
+/* ---- statements ---- */
+
+static int64_t group_of(const struct hp_record *record, const struct hp_stmt *stmt)
+{
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        const struct hp_group *group = &record->groups[i];
+        if (group->statement == stmt->statement && group->site_sym == stmt->site_sym &&
+            group->site_line == stmt->site_line) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static hp_err put_executions(struct hp_question *question, const struct hp_record *record)
+{
+    struct hp_json *json = question->json;
+    struct hp_map seen; /* statement and parameters: how often so far */
+    hp_err err = HP_OK;
+    hp_map_init(&seen, SEEN_CAP);
+    hp_json_key(json, "executions");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->stmt_count && err == HP_OK; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        uint64_t key = hp_hash_mix(stmt->statement, stmt->param_hash);
+        uint32_t before = 0;
+        int64_t group = group_of(record, stmt);
+        hp_json_object_begin(json);
+        hp_requestjson_execution(json, question->dict, stmt);
+        if (group >= 0) {
+            hp_json_kv_i64(json, "group", group);
+        }
+        if (stmt->param_hash != 0) {
+            (void)hp_map_get(&seen, key, &before);
+            err = hp_map_put(&seen, key, before + 1);
+        }
+        if (before != 0) {
+            hp_json_kv_u64(json, "repeat", before);
+        }
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+    hp_map_fini(&seen);
+    return err == HP_OK ? HP_OK : hp_question_no_memory(question);
+}
+
+/* ---- waits in order ---- */
+
+static void put_spans(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record)
+{
+    if (!hp_waitsjson_watched(record)) {
+        return;
+    }
+    hp_json_key(json, "spans");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *span = &record->spans[i];
+        hp_json_object_begin(json);
+        hp_json_kv_cstr(json, "kind", hp_waitsjson_kind(span->kind));
+        if (span->peer != 0) {
+            hp_json_kv_str(json, "peer", hp_dict_string(dict, span->peer));
+        }
+        hp_json_kv_u64(json, "lane", span->lane);
+        if (span->node != HP_NODE_NONE) {
+            hp_json_kv_u64(json, "node", span->node);
+        }
+        hp_member_ms(json, "from_ms", span->t0_ns);
+        hp_member_ms(json, "to_ms", span->t1_ns);
+        hp_json_kv_u64(json, "bytes", span->bytes);
+        if (span->group != 0) {
+            hp_json_kv_u64(json, "group", span->group);
+        }
+        hp_member_place(json, dict, span->site_sym, span->site_line, span->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static hp_err put_timeline(struct hp_question *question, const struct hp_record *record)
+{
+    struct hp_timeline timeline;
+    if (hp_timeline_init(&timeline, record, question->arena) != HP_OK) {
+        return hp_question_no_memory(question);
+    }
+    hp_json_key(question->json, "timeline");
+    hp_json_object_begin(question->json);
+    hp_lanes_json(question->json, &timeline, record, question->dict);
+    hp_json_object_end(question->json);
+    return HP_OK;
+}
+
+/* ---- its tree ---- */
+
+static hp_err read_tree(struct hp_question *question, const struct hp_record *record, struct hp_tree **tree)
+{
+    struct hp_reader shape, values;
+    *tree = NULL;
+    if (record->shape.n == 0) {
+        return HP_OK;
+    }
+    struct hp_tree *made = hp_tree_new(question->dict, TREE_NODES);
+    if (made == NULL) {
+        return hp_question_no_memory(question);
+    }
+    hp_reader_init(&shape, record->shape.p, record->shape.n);
+    hp_reader_init(&values, record->values.p, record->values.n);
+    hp_err err = hp_tree_decode(made, shape, values, NULL, hp_dict_symbol_count(question->dict));
+    if (err != HP_OK) {
+        hp_tree_free(made);
+        return hp_err_set(question->info, err, 0, "the call tree cannot be read");
+    }
+    (void)hp_tree_calibrate(made, record->req.call_inner_ps / 1000.0, record->req.call_outer_ps / 1000.0);
+    *tree = made;
+    return HP_OK;
+}
+
+/* ---- source lines ---- */
+
+struct source_file {
+    struct hp_str name, text; /* text: the arena's */
+};
+
+struct sources {
+    struct hp_question *question;
+    struct hp_scope scope; /* of the request alone */
+    struct hp_map seen;    /* places that are there already */
+    struct source_file files[FILES_MOST];
+    uint32_t count, file_count;
+    hp_err err;
+};
+
+/* The text of a file as it was then; read once. */
+static struct hp_str text_of(struct sources *sources, struct hp_str name)
+{
+    struct hp_question *question = sources->question;
+    struct hp_str text = {NULL, 0};
+    for (uint32_t i = 0; i < sources->file_count; i++) {
+        if (hp_str_eq(sources->files[i].name, name)) {
+            return sources->files[i].text;
+        }
+    }
+    if (sources->file_count == FILES_MOST) {
+        return text;
+    }
+    sources->err = hp_store_source(question->store, &sources->scope, name, &text, question->info);
+    char *copy = sources->err == HP_OK ? hp_arena_dup(question->arena, text.p, text.n) : NULL;
+    text = hp_str_make(copy, copy != NULL ? text.n : 0);
+    sources->files[sources->file_count++] = (struct source_file){name, text};
+    return text;
+}
+
+static struct hp_str line_of(struct hp_str text, uint32_t number)
+{
+    for (uint32_t i = 1; i < number && text.n != 0; i++) {
+        size_t end = hp_str_find_char(text, '\n');
+        size_t skip = end < text.n ? end + 1 : end;
+        text = hp_str_make(text.p + skip, text.n - skip);
+    }
+    size_t end = hp_str_find_char(text, '\n');
+    return hp_str_make(text.p, text.n != 0 && end != 0 && text.p[end - 1] == '\r' ? end - 1 : end);
+}
+
+static void put_source(struct sources *sources, uint32_t sym, uint32_t line)
+{
+    struct hp_symbol symbol = hp_dict_symbol(sources->question->dict, sym);
+    uint32_t place_line = line != 0 ? line : symbol.line, known;
+    uint64_t key = hp_hash64(symbol.file.p, symbol.file.n, place_line);
+    if (sources->err != HP_OK || sym == 0 || place_line == 0 || (symbol.flags & HP_SYM_APP) == 0 ||
+        sources->count == SOURCES_MOST || hp_map_get(&sources->seen, key, &known)) {
+        return;
+    }
+    sources->err = hp_map_put(&sources->seen, key, 1);
+    struct hp_str text =
+        sources->err == HP_OK ? line_of(text_of(sources, symbol.file), place_line) : (struct hp_str){NULL, 0};
+    if (sources->err == HP_OK && text.n != 0) {
+        struct hp_buf name;
+        hp_buf_init(&name, 1 << 16);
+        hp_buf_put_text(&name, symbol.file);
+        hp_buf_printf(&name, ":%" PRIu32, place_line);
+        hp_json_key_str(sources->question->json, hp_buf_str(&name));
+        hp_json_str(sources->question->json, text);
+        hp_buf_fini(&name);
+        sources->count++;
+    }
+}
+
+static hp_err put_sources(struct hp_question *question, const struct hp_record *record,
+                          const struct hp_tree *tree)
+{
+    struct sources sources = {
+        .question = question,
+        .scope = {.from_ns = record->req.start_wall_ns, .to_ns = record->req.start_wall_ns + 1}};
+    hp_map_init(&sources.seen, SEEN_CAP);
+    hp_json_key(question->json, "sources");
+    hp_json_object_begin(question->json);
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        put_source(&sources, record->groups[i].site_sym, record->groups[i].site_line);
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        put_source(&sources, record->waits[i].site_sym, record->waits[i].site_line);
+    }
+    for (uint32_t i = 1; i < record->lane_count; i++) {
+        put_source(&sources, record->lanes[i].site_sym, record->lanes[i].site_line);
+    }
+    for (uint32_t i = 0; tree != NULL && i < tree->count; i++) {
+        put_source(&sources, tree->nodes[i].sym, 0);
+    }
+    hp_json_object_end(question->json);
+    hp_map_fini(&sources.seen);
+    return sources.err == HP_EFULL ? HP_OK : sources.err;
+}
+
+/* ---- among its route's requests ---- */
+
+struct neighbours {
+    uint64_t row, start_ns, duration_ns;
+    uint32_t route;
+    uint64_t before_row, before_ns, after_row, after_ns; /* row 0: none */
+    uint64_t faster, total;
+};
+
+static bool look_at(void *ctx, const struct hp_narrow_row *row)
+{
+    struct neighbours *n = ctx;
+    if (row->route != n->route || row->row == n->row) {
+        return true;
+    }
+    n->total++;
+    n->faster += row->duration_ns < n->duration_ns;
+    bool earlier = row->start_ns < n->start_ns || (row->start_ns == n->start_ns && row->row < n->row);
+    if (earlier && (n->before_row == 0 || row->start_ns >= n->before_ns)) {
+        n->before_row = row->row;
+        n->before_ns = row->start_ns;
+    } else if (!earlier && (n->after_row == 0 || row->start_ns < n->after_ns)) {
+        n->after_row = row->row;
+        n->after_ns = row->start_ns;
+    }
+    return true;
+}
+
+static hp_err put_neighbour(struct hp_question *question, const char *key, uint64_t number)
+{
+    struct hp_request_row row;
+    hp_err err = number == 0 ? HP_ENOTFOUND : hp_store_row(question->store, number, &row, question->info);
+    if (err == HP_OK) {
+        hp_member_id(question->json, key, row.req.id);
+    }
+    return err == HP_ENOTFOUND ? HP_OK : err;
+}
+
+struct found_route {
+    uint32_t route;
+    struct hp_route_row row;
+};
+
+static bool find_route(void *ctx, const struct hp_route_row *row)
+{
+    struct found_route *found = ctx;
+    if (row->route == found->route) {
+        found->row = *row;
+    }
+    return row->route != found->route;
+}
+
+static hp_err put_standing(struct hp_question *question, const struct hp_record *record, uint64_t row)
+{
+    const struct hp_request *req = &record->req;
+    uint64_t around_ns = (uint64_t)NEARBY_S * 1000000000u;
+    struct hp_scope scope = {.from_ns = req->start_wall_ns > around_ns ? req->start_wall_ns - around_ns : 0,
+                             .to_ns = req->start_wall_ns + around_ns,
+                             .revision = hp_dict_string(question->dict, req->revision)};
+    struct neighbours n = {.row = row,
+                           .start_ns = req->start_wall_ns,
+                           .duration_ns = hp_requestjson_duration(req),
+                           .route = req->route};
+    struct found_route found = {.route = req->route};
+    hp_err err = hp_store_rows(question->store, &scope, look_at, &n, question->info);
+    if (err == HP_OK) {
+        err = hp_store_routes(question->store, &scope, find_route, &found, question->info);
+    }
+    if (err == HP_OK) {
+        err = put_neighbour(question, "previous", n.before_row);
+    }
+    if (err == HP_OK) {
+        err = put_neighbour(question, "next", n.after_row);
+    }
+    if (err == HP_OK && n.total != 0) {
+        hp_json_kv_double(question->json, "rank", (double)n.faster / (double)n.total);
+        hp_member_ms(question->json, "route_p50_ms", found.row.p50_ns);
+        hp_member_ms(question->json, "route_p95_ms", found.row.p95_ns);
+    }
+    return err;
+}
+
+/* ---- all of it ---- */
+
+static hp_err put_all(struct hp_question *question, const struct hp_record *record,
+                      const struct hp_tree *tree, uint64_t row)
+{
+    struct hp_json *json = question->json;
+    hp_requestjson_fields(json, question->dict, &record->req);
+    hp_json_kv_str(json, "endpoint", hp_dict_route(question->dict, record->req.route).endpoint);
+    hp_requestjson_parts(json, question->dict, record);
+    hp_err err = put_executions(question, record);
+    hp_waitsjson_members(json, question->dict, record);
+    hp_notesjson_members(json, question->dict, record);
+    put_spans(json, question->dict, record);
+    if (err == HP_OK) {
+        err = put_timeline(question, record);
+    }
+    hp_json_key(json, "nodes");
+    if (tree != NULL) {
+        hp_treejson_nodes(tree, question->dict, HP_UNIT_TIME, json);
+    } else {
+        hp_json_null(json);
+    }
+    if (err == HP_OK) {
+        err = put_sources(question, record, tree);
+    }
+    return err == HP_OK ? put_standing(question, record, row) : err;
+}
+
+hp_err hp__answer_request(struct hp_question *question)
+{
+    struct hp_record record;
+    struct hp_tree *tree = NULL;
+    uint64_t id = 0, row = 0;
+    if (!hp_params_read_id(hp_params_text(&question->params, "id"), &id)) {
+        return hp_err_set(question->info, HP_EINVAL, 0, "id: 16 lower-case hex digits");
+    }
+    hp_err err = hp_store_find(question->store, id, &row, question->info);
+    if (err == HP_OK) {
+        err = hp_store_row_record(question->store, row, question->arena, &record, question->info);
+    }
+    if (err == HP_OK) {
+        err = read_tree(question, &record, &tree);
+    }
+    if (err == HP_OK) {
+        err = put_all(question, &record, tree, row);
+    }
+    hp_tree_free(tree);
+    return err;
+}

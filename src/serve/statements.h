@@ -1,0 +1,22 @@
+/* statements.h -- statements of a scope, sorted, filtered and listed. */
+#ifndef HP_STATEMENTS_H
+#define HP_STATEMENTS_H
+
+#include "serve/question.h"
+
+struct hp_statements {
+    struct hp_statement_row *list; /* the arena's; by total time */
+    uint32_t count, capacity;
+    uint64_t total_ns, requests; /* of all SQL; requests in scope, for figures per request */
+    struct hp_arena *arena;
+    hp_err err;
+};
+
+/* Read all of a scope. Fails as the store does. */
+HP_CHECK hp_err hp_statements_read(struct hp_statements *statements, struct hp_question *question);
+
+/* One as an object. */
+void hp_statements_put(const struct hp_statements *statements, struct hp_question *question,
+                       const struct hp_statement_row *row);
+
+#endif

@@ -73,6 +73,8 @@ void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *a
 void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer,
                             const struct hp_answer_finding *finding);
 void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *answer);
+/* One finding of `ledger --json`, likewise. */
+void hp_answer_json_kept(struct hp_json *json, const struct hp_finding_state *finding);
 
 /* The report for people, without colour, lines of at most `width` columns where text is ours to break (0: 100). Errors stick in `out`. */
 void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_buf *out);

@@ -195,6 +195,36 @@ void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *an
     hp_json_array_end(json);
 }
 
+void hp_answer_json_kept(struct hp_json *json, const struct hp_finding_state *finding)
+{
+    hp_json_key(json, "id");
+    put_id(json, finding->id);
+    hp_json_kv_cstr(json, "state", hp_answer_state_name(finding->state));
+    hp_json_kv_bool(json, "muted", finding->muted);
+    if (finding->muted) {
+        hp_json_kv_str(json, "reason", finding->reason);
+    }
+    hp_json_kv_str(json, "kind", finding->kind);
+    hp_json_kv_str(json, "route", finding->route);
+    hp_json_kv_str(json, "file", finding->file);
+    hp_json_kv_u64(json, "line", finding->line);
+    hp_json_kv_str(json, "function", finding->function);
+    hp_json_kv_str(json, "title", finding->title);
+    hp_json_kv_u64(json, "first_seen", finding->first_ns / 1000000);
+    hp_json_kv_u64(json, "last_seen", finding->last_ns / 1000000);
+    if (finding->predicted_ns != HP_ABSENT) {
+        hp_json_kv_double(json, "predicted_saving_ms", ms(finding->predicted_ns));
+    }
+    if (finding->has_measured) {
+        hp_json_kv_double(json, "measured_saving_ms", (double)finding->measured_ns / 1e6);
+        hp_json_kv_double(json, "low_ms", (double)finding->low_ns / 1e6);
+        hp_json_kv_double(json, "high_ms", (double)finding->high_ns / 1e6);
+    }
+    if (finding->fixed_ns != 0) {
+        hp_json_kv_u64(json, "fixed_at", finding->fixed_ns / 1000000);
+    }
+}
+
 hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, struct hp_buf *out)
 {
     struct hp_json json;

@@ -86,15 +86,9 @@ static bool keep(void *ctx, const struct hp_finding_state *finding)
     return true;
 }
 
-static double ms(int64_t ns)
-{
-    return (double)ns / 1e6;
-}
-
 static int put_json(const struct rows *rows, struct hp_buf *out)
 {
     struct hp_json json;
-    char id[17];
     hp_json_init(&json, out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
@@ -102,31 +96,8 @@ static int put_json(const struct rows *rows, struct hp_buf *out)
     hp_json_array_begin(&json);
     for (size_t i = 0; i < rows->count; i++) {
         const struct hp_finding_state *finding = &rows->list[i];
-        snprintf(id, sizeof id, "%016" PRIx64, finding->id);
         hp_json_object_begin(&json);
-        hp_json_kv_cstr(&json, "id", id);
-        hp_json_kv_cstr(&json, "state", hp_answer_state_name(finding->state));
-        hp_json_kv_bool(&json, "muted", finding->muted);
-        if (finding->muted) {
-            hp_json_kv_str(&json, "reason", finding->reason);
-        }
-        hp_json_kv_str(&json, "kind", finding->kind);
-        hp_json_kv_str(&json, "route", finding->route);
-        hp_json_kv_str(&json, "file", finding->file);
-        hp_json_kv_u64(&json, "line", finding->line);
-        hp_json_kv_str(&json, "function", finding->function);
-        hp_json_kv_str(&json, "title", finding->title);
-        hp_json_kv_u64(&json, "first_seen", finding->first_ns / 1000000);
-        hp_json_kv_u64(&json, "last_seen", finding->last_ns / 1000000);
-        hp_member_ms(&json, "predicted_saving_ms", finding->predicted_ns);
-        if (finding->has_measured) {
-            hp_json_kv_double(&json, "measured_saving_ms", ms(finding->measured_ns));
-            hp_json_kv_double(&json, "low_ms", ms(finding->low_ns));
-            hp_json_kv_double(&json, "high_ms", ms(finding->high_ns));
-        }
-        if (finding->fixed_ns != 0) {
-            hp_json_kv_u64(&json, "fixed_at", finding->fixed_ns / 1000000);
-        }
+        hp_answer_json_kept(&json, finding);
         hp_json_object_end(&json);
     }
     hp_json_array_end(&json);

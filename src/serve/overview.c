@@ -7,7 +7,7 @@
 #include "format/member.h"
 #include "serve/routelist.h"
 
-#define MUTED_MOST 500u
+#define KEPT_MOST 500u /* findings of the past in one answer */
 
 hp_err hp_question_answer(struct hp_question *question, struct hp_answer *answer)
 {
@@ -191,17 +191,32 @@ hp_err hp__answer_routes(struct hp_question *question)
 
 /* ---- findings ---- */
 
-static bool put_muted(void *ctx, const struct hp_finding_state *state)
+struct kept {
+    struct hp_json *json;
+    bool muted; /* those that are muted, or all */
+    uint32_t count;
+};
+
+static bool put_kept(void *ctx, const struct hp_finding_state *state)
 {
-    struct hp_json *json = ctx;
-    hp_json_object_begin(json);
-    hp_member_id(json, "id", state->id);
-    hp_json_kv_cstr(json, "state", hp_answer_state_name(state->state));
-    hp_json_kv_str(json, "reason", state->reason);
-    hp_member_moment(json, "first", state->first_ns);
-    hp_member_moment(json, "last", state->last_ns);
-    hp_json_object_end(json);
-    return true;
+    struct kept *kept = ctx;
+    if (state->muted || !kept->muted) {
+        hp_json_object_begin(kept->json);
+        hp_answer_json_kept(kept->json, state);
+        hp_json_object_end(kept->json);
+        kept->count++;
+    }
+    return kept->count < KEPT_MOST;
+}
+
+static hp_err put_list(struct hp_question *question, const char *key, bool muted)
+{
+    struct kept kept = {.json = question->json, .muted = muted};
+    hp_json_key(question->json, key);
+    hp_json_array_begin(question->json);
+    hp_err err = hp_store_findings(question->store, put_kept, &kept, question->info);
+    hp_json_array_end(question->json);
+    return err;
 }
 
 hp_err hp__answer_findings(struct hp_question *question)
@@ -215,9 +230,6 @@ hp_err hp__answer_findings(struct hp_question *question)
     hp_question_put_range(question, 0, 0);
     put_sentence(json, &answer);
     put_findings(json, &answer);
-    hp_json_key(json, "muted");
-    hp_json_array_begin(json);
-    err = hp_store_muted(question->store, MUTED_MOST, put_muted, json, question->info);
-    hp_json_array_end(json);
-    return err;
+    err = put_list(question, "muted", true);
+    return err == HP_OK ? put_list(question, "ledger", false) : err;
 }

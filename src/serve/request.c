@@ -77,7 +77,7 @@ static void put_spans(struct hp_json *json, const struct hp_dict *dict, const st
     for (uint32_t i = 0; i < record->span_count; i++) {
         const struct hp_span *span = &record->spans[i];
         hp_json_object_begin(json);
-        hp_json_kv_cstr(json, "kind", hp_waitsjson_kind(span->kind));
+        hp_json_kv_cstr(json, "kind", hp_record_wait_name(span->kind));
         if (span->peer != 0) {
             hp_json_kv_str(json, "peer", hp_dict_string(dict, span->peer));
         }

@@ -112,7 +112,7 @@ static void put_mean(struct hp_json *json, const char *key, const struct mean *m
         hp_json_object_begin(json);
         for (unsigned kind = 0; kind < HP_WAIT_KINDS; kind++) {
             if (mean->kinds[kind] > 0) {
-                hp_json_kv_double(json, hp_waitsjson_kind((uint8_t)kind),
+                hp_json_kv_double(json, hp_record_wait_name((uint8_t)kind),
                                   mean->kinds[kind] / mean->watched / 1e6);
             }
         }
@@ -234,7 +234,7 @@ static void add_means(struct differences *all, const struct mean *typical, const
                        slow->sums[SQL] / slow->counts[SQL]);
     }
     for (unsigned kind = 0; kind < HP_WAIT_KINDS && typical->watched != 0 && slow->watched != 0; kind++) {
-        add_difference(all, hp_waitsjson_kind((uint8_t)kind), typical->kinds[kind] / typical->watched,
+        add_difference(all, hp_record_wait_name((uint8_t)kind), typical->kinds[kind] / typical->watched,
                        slow->kinds[kind] / slow->watched);
     }
 }
@@ -343,7 +343,7 @@ static size_t add_up(struct hp_wait *list, size_t count)
 static void put_wait(struct hp_json *json, const struct hp_dict *dict, const struct hp_wait *wait)
 {
     hp_json_object_begin(json);
-    hp_json_kv_cstr(json, "kind", hp_waitsjson_kind(wait->kind));
+    hp_json_kv_cstr(json, "kind", hp_record_wait_name(wait->kind));
     if (wait->peer != 0) {
         hp_json_kv_str(json, "peer", hp_dict_string(dict, wait->peer));
     }

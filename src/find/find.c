@@ -325,16 +325,23 @@ static void keep_within_route(struct hp_findings *findings, uint64_t route_ns)
 
 typedef hp_err (*rule_fn)(struct hp__find *f);
 
-/* What takes others' time along comes first: threads with the calls in them, log handlers with their disk, the setup of connections (part of the library
- * time around a statement), statements; then waits, and what computes last. */
-static const rule_fn rules[] = {
-    hp__rule_thread_churn,      hp__rule_log_io,          hp__rule_connection_churn,
-    hp__rule_tls_churn,         hp__rule_dns_repeat,      hp__rule_n_plus_one,
-    hp__rule_duplicate_query,   hp__rule_slow_query,      hp__rule_chatty_reads,
-    hp__rule_blocking_in_async, hp__rule_sequential_io,   hp__rule_connection_rest,
-    hp__rule_slow_external,     hp__rule_sleep,           hp__rule_subprocess,
-    hp__rule_disk_io,           hp__rule_lock_contention, hp__rule_gil_contention,
-    hp__rule_hot_function};
+/* The right cause claims its time first. What takes others' time along: threads with the calls in them, log handlers with their disk, the setup of
+ * connections (part of the library time around a statement); then statements, what should not be done at all before what could be done faster; then waits; what
+ * computes last, the cause before its effects (building objects before the garbage they make) and the special before the general. */
+static const rule_fn rules[] = {hp__rule_thread_churn,         hp__rule_log_io,
+                                hp__rule_connection_churn,     hp__rule_tls_churn,
+                                hp__rule_dns_repeat,           hp__rule_n_plus_one,
+                                hp__rule_duplicate_query,      hp__rule_unbounded_result,
+                                hp__rule_orm_overhead,         hp__rule_slow_query,
+                                hp__rule_chatty_reads,         hp__rule_blocking_in_async,
+                                hp__rule_sequential_io,        hp__rule_connection_rest,
+                                hp__rule_slow_external,        hp__rule_sleep,
+                                hp__rule_subprocess,           hp__rule_disk_io,
+                                hp__rule_lock_contention,      hp__rule_gil_contention,
+                                hp__rule_import_in_request,    hp__rule_regex_compile,
+                                hp__rule_serialization_hot,    hp__rule_template_hot,
+                                hp__rule_attribute_lookup_hot, hp__rule_gc_pressure,
+                                hp__rule_hot_function};
 
 static hp_err prepare(struct hp__find *f)
 {

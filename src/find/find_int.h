@@ -64,7 +64,10 @@ struct hp__view {
     uint8_t *app; /* [tree->count] the node is application code */
     uint8_t *
         node_taken; /* [tree->count] time that is explained already: under a statement's entry, a spawn or a join */
-    uint32_t *entry;             /* [stmt_count] node, HP_NODE_NONE unknown */
+    uint8_t *inside;   /* [tree->count] scratch of hp__bound_take and hp__build_of */
+    uint32_t view_sym; /* the view function below its decorators and the framework's classes; 0: none known */
+    bool gc_taken;     /* collections are explained, also those that are too short for nodes of their own */
+    uint32_t *entry;   /* [stmt_count] node, HP_NODE_NONE unknown */
     uint64_t *around_ns;         /* [stmt_count] library time around one execution, beside exec and fetch */
     uint8_t *stmt_taken;         /* [stmt_count] */
     bool *lane_taken;            /* [lane_count] the lane would not exist once a kept finding is fixed */
@@ -254,6 +257,55 @@ bool hp__own_of_waits(enum hp_finding_kind kind);
 HP_CHECK hp_err hp__own_waits(const struct hp__view *view, enum hp_finding_kind kind, hp__own_fn fn,
                               void *ctx);
 
+/* ---- bound.c: time below library calls of one purpose, by the application function that made them ---- */
+struct hp__bound_part { /* of one function in one request */
+    uint64_t ns;        /* without SQL, waits, and what other findings explain */
+    uint64_t own_ns;    /* of it in application code that the library calls back */
+    uint64_t saved_ns;  /* of it what the response does not need */
+    uint64_t caller_ns; /* the function's own time beside it */
+    uint64_t calls;
+};
+struct hp__bound_rule {
+    enum hp_finding_kind kind;
+    bool (*is_boundary)(const struct hp_symbol *sym);
+    /* NULL, or library functions right above that do nothing else when they are called as often: they begin the boundary. */
+    bool (*is_around)(const struct hp_symbol *sym);
+    double min_share, low_share;     /* of the route's median that a fix saves; of the saving that is sure */
+    uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
+    bool
+        callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
+    uint64_t (*product_ns)(const struct hp__view *view); /* what the response needs of it; NULL: nothing */
+    /* Set title, advice and evidence; the parts are medians over the requests that show it. */
+    void (*describe)(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part);
+};
+/* Look at every function that makes such calls, offer a finding for each, and take what is kept. HP_ENOMEM. */
+HP_CHECK hp_err hp__bound_run(struct hp__find *f, const struct hp__bound_rule *rule);
+/* All such time of one request's main lane; for own.c. HP_ENOMEM. */
+HP_CHECK hp_err hp__bound_total(const struct hp__view *view, const struct hp_dict *dict,
+                                const struct hp__bound_rule *rule, struct hp_arena *arena, uint64_t *ns);
+/* The nearest application node above `node`, framework in between or not, and the line of its call; HP_NODE_NONE: none above. */
+uint32_t hp__bound_caller(const struct hp__view *view, uint32_t node, uint32_t *line);
+/* Mark everything below a node of the same lane as explained, whoever owns it. */
+void hp__bound_take(struct hp__view *view, uint32_t node);
+/* Price request `i` by an amount of the main lane's time. */
+HP_CHECK hp_err hp__bound_price(struct hp__find *f, struct hp_finding *finding, uint32_t i, uint64_t ns,
+                                uint64_t low_ns, uint64_t high_ns);
+/* Whether a file is a module (`name` + ".py") or in a package (`name` + "/") of that name. */
+bool hp__bound_in(struct hp_str file, const char *const *names, size_t count);
+
+/* ---- build.c: what a library does around the statements of one application function ---- */
+struct hp__build {
+    uint64_t ns;       /* the library's own time: compiling, building objects, collections meanwhile */
+    uint64_t sql_ns;   /* exec and fetch of the free statements in it */
+    uint64_t fetch_ns; /* of it fetch */
+    uint64_t rows, statements;
+};
+/* Look at all calls that the node `owner` made into the packages that ran its statements (all of them: query, all, iteration). The nodes are marked in view->inside
+ * until the next call of this or of hp__bound_take. */
+struct hp__build hp__build_of(struct hp__view *view, const struct hp_dict *dict, uint32_t owner);
+/* Mark them as explained. Call right after hp__build_of. */
+void hp__build_take(struct hp__view *view);
+
 /* ---- find.c ---- */
 /* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥ half of the requests, or a tail
  * (`may_tail`): ≥ 3 requests spread over the recording. */
@@ -266,9 +318,10 @@ struct hp_str
 hp__words_table(struct hp_str text); /* first table, unquoted, without schema; empty if not found */
 struct hp_str
 hp__words_key(struct hp_str text); /* column compared by "=" right after WHERE; empty if not found */
-bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin */
-bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
-bool hp__words_pages(struct hp_str text);                    /* has a LIMIT, OFFSET or FETCH word */
+bool hp__words_reads(const struct hp_statement *statement);   /* SELECT and kin */
+bool hp__words_writes(const struct hp_statement *statement);  /* INSERT, UPDATE, DELETE, DDL */
+bool hp__words_pages(struct hp_str text);                     /* has a LIMIT, OFFSET or FETCH word */
+bool hp__words_holds(struct hp_str text, struct hp_str part); /* anywhere in it */
 
 /* ---- rules, in the order in which they run ---- */
 HP_CHECK hp_err hp__rule_thread_churn(struct hp__find *f);
@@ -278,6 +331,8 @@ HP_CHECK hp_err hp__rule_tls_churn(struct hp__find *f);
 HP_CHECK hp_err hp__rule_dns_repeat(struct hp__find *f);
 HP_CHECK hp_err hp__rule_n_plus_one(struct hp__find *f);
 HP_CHECK hp_err hp__rule_duplicate_query(struct hp__find *f);
+HP_CHECK hp_err hp__rule_unbounded_result(struct hp__find *f);
+HP_CHECK hp_err hp__rule_orm_overhead(struct hp__find *f);
 HP_CHECK hp_err hp__rule_slow_query(struct hp__find *f);
 HP_CHECK hp_err hp__rule_chatty_reads(struct hp__find *f);
 HP_CHECK hp_err hp__rule_blocking_in_async(struct hp__find *f);
@@ -290,7 +345,19 @@ HP_CHECK hp_err hp__rule_subprocess(struct hp__find *f);
 HP_CHECK hp_err hp__rule_disk_io(struct hp__find *f);
 HP_CHECK hp_err hp__rule_lock_contention(struct hp__find *f);
 HP_CHECK hp_err hp__rule_gil_contention(struct hp__find *f);
+HP_CHECK hp_err hp__rule_import_in_request(struct hp__find *f);
+HP_CHECK hp_err hp__rule_regex_compile(struct hp__find *f);
+HP_CHECK hp_err hp__rule_serialization_hot(struct hp__find *f);
+HP_CHECK hp_err hp__rule_template_hot(struct hp__find *f);
+HP_CHECK hp_err hp__rule_attribute_lookup_hot(struct hp__find *f);
+HP_CHECK hp_err hp__rule_gc_pressure(struct hp__find *f);
 HP_CHECK hp_err hp__rule_hot_function(struct hp__find *f);
+
+/* The rules over one boundary, also for own.c. */
+extern const struct hp__bound_rule hp__bound_imports, hp__bound_regexes, hp__bound_serialisers,
+    hp__bound_lookups, hp__bound_compiled_templates;
+/* All time of templates themselves in one request. HP_ENOMEM. */
+HP_CHECK hp_err hp__template_hot_ns(const struct hp__view *view, struct hp_arena *arena, uint64_t *ns);
 
 /* What goes when `lanes` (of lane_count) were never started: `all` takes them and the library calls that start and join them out, `pool` only what
  * starting threads cost. Also for own.c. */

@@ -97,12 +97,31 @@ hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *fi
     return HP_OK;
 }
 
-static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
+/* Whether no earlier execution is of the same node of the same function. */
+static bool is_first(const struct hp__view *view, uint32_t stmt)
+{
+    const struct hp_record *record = view->sample->record;
+    uint32_t node = record->stmts[stmt].node;
+    if (view->owner == NULL || node >= view->sample->tree->count || view->owner[node] == HP_NODE_NONE) {
+        return false;
+    }
+    for (uint32_t i = 0; i < stmt; i++) {
+        uint32_t before = record->stmts[i].node;
+        if (before < view->sample->tree->count && view->owner[before] == view->owner[node]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where objects are the cause they are counted by function (build.c): they may be made in another call than the statement. */
+static hp_err cut_family(struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
                          struct hp_arena *arena, struct hp__cut *cut)
 {
     const struct hp_record *record = view->sample->record;
     uint32_t last = 0;
     bool member = false;
+    bool has_objects = key->kind == HP_FIND_orm_overhead || key->kind == HP_FIND_unbounded_result;
     hp_err err = HP_OK;
     for (uint32_t i = 0; i < record->stmt_count && err == HP_OK; i++) {
         const struct hp_stmt *stmt = &record->stmts[i];
@@ -113,7 +132,12 @@ static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, c
             last = stmt->statement;
         }
         if (member) {
-            err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns, hp__view_cost_ns(view, i));
+            err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns,
+                              has_objects ? stmt->exec_ns + stmt->fetch_ns : hp__view_cost_ns(view, i));
+        }
+        if (err == HP_OK && member && has_objects && is_first(view, i)) {
+            err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns,
+                              hp__build_of(view, c->dict, view->owner[stmt->node]).ns);
         }
     }
     return err;
@@ -181,6 +205,52 @@ static uint64_t function_ns(const struct hp__view *view, const struct hp_case *c
     return ns;
 }
 
+static const struct hp__bound_rule *bound_of(enum hp_finding_kind kind)
+{
+    switch (kind) {
+    case HP_FIND_import_in_request:
+        return &hp__bound_imports;
+    case HP_FIND_regex_compile:
+        return &hp__bound_regexes;
+    case HP_FIND_serialization_hot:
+        return &hp__bound_serialisers;
+    case HP_FIND_attribute_lookup_hot:
+        return &hp__bound_lookups;
+    default:
+        return NULL;
+    }
+}
+
+/* Causes that are an amount of the main lane's time by themselves. `*known`: whether this one is. */
+static hp_err plain_ns(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
+                       struct hp_arena *arena, uint64_t *ns, bool *known)
+{
+    const struct hp__bound_rule *rule = bound_of(key->kind);
+    uint64_t gc_ns = view->sample->record->req.gc_ns, compile_ns = 0;
+    *known = true;
+    if (rule != NULL) {
+        return hp__bound_total(view, c->dict, rule, arena, ns);
+    }
+    switch (key->kind) {
+    case HP_FIND_hot_function:
+        *ns = function_ns(view, c, key, hp__concurrency(c));
+        return HP_OK;
+    case HP_FIND_gc_pressure:
+        *ns = gc_ns != HP_ABSENT ? gc_ns : 0;
+        return HP_OK;
+    case HP_FIND_template_hot: {
+        hp_err err = hp__template_hot_ns(view, arena, ns);
+        err = err == HP_OK ? hp__bound_total(view, c->dict, &hp__bound_compiled_templates, arena, &compile_ns)
+                           : err;
+        *ns += err == HP_OK ? compile_ns : 0;
+        return err;
+    }
+    default:
+        *known = false;
+        return HP_OK;
+    }
+}
+
 static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts, uint32_t i,
                           const struct hp_own_key *key, bool is_after, struct hp_arena *arena,
                           struct hp_arena *scratch, uint64_t *ns)
@@ -195,9 +265,10 @@ static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts
     if (err != HP_OK) {
         return err;
     }
-    if (key->kind == HP_FIND_hot_function) {
-        *ns = function_ns(&view, c, key, hp__concurrency(c));
-        return HP_OK;
+    bool known;
+    err = plain_ns(&view, c, key, arena, ns, &known);
+    if (err != HP_OK || known) {
+        return err;
     }
     if (hp__own_of_waits(key->kind)) {
         struct waits_cut to = {c, key, arena, &cut, is_after};

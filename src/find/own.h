@@ -6,8 +6,12 @@
  *     n_plus_one, duplicate_query, slow_query   all executions of the same verb on the same table, wherever they run now, with the library
  *                                               around them (so the batch query that replaced the loop counts)
  *     thread_churn                              all threads and pool items that the same function starts, or one that started none before
+ *     unbounded_result, orm_overhead            the same executions, with all that the library does for the functions that run them
  *     hot_function                              the exclusive time of the same function
  *     kinds of waits                            their waits, calls or setups (own_waits.c) in the same function, or in one that had none before
+ *     import_in_request, regex_compile, …       all time of the route's requests below such calls, whoever makes them
+ *     template_hot                              all templates' own time, and compiling them
+ *     gc_pressure                               all collections
  *
  * Statements of the family that the edit did not touch are in both and cancel out.
  */

@@ -6,11 +6,13 @@
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 1 ms (a
  * short request has always some function with a tenth of it).
  *
- * Silent: the view itself, also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
+ * Silent: the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
  * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
  * time is waiting.
  *
- * Waiting that no frame shows (time.sleep inside the function, where C functions are not traced): the request's wall time without known waits is D,
+ * Where waits were recorded they are known by node and place, and taken out of the function that waits; its CPU is then its time, at most the request's.
+ *
+ * Without them, waiting that no frame shows (time.sleep inside the function, where C functions are not traced): the request's wall time without known waits is D,
  * its CPU without in-process SQL is C. When the process serves K requests at once, up to C × K of D is computing (the others hold the GIL); the rest
  * U = D − C × K is unseen waiting and may all lie in this function. So CPU vouches for min(W − U, C × W / D) of its wall time W. Without a CPU time of
  * the request nothing is claimed beyond W.
@@ -75,6 +77,33 @@ static void take_off(uint64_t *from, uint64_t amount)
     *from = *from > amount ? *from - amount : 0;
 }
 
+static bool knows_waits(const struct hp_record *record)
+{
+    return record->lane_count != 0 && record->lanes[0].wait_busy_ns != HP_ABSENT;
+}
+
+/* Waits of the function itself and of libraries that it calls, less those that are counted otherwise: of statements, of functions whose own time is waiting.
+ * Collections too, where a finding explains them. */
+static void subtract_waits(const struct hp__view *view, const uint8_t *explained, struct work *work)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        uint32_t node = record->waits[i].node;
+        if (record->waits[i].kind != HP_WAIT_DB && node < tree->count && view->owner[node] != HP_NODE_NONE &&
+            !explained[node] && !(hp__facts_of(view->facts, tree->nodes[node].sym) & HP__FACT_WAITING)) {
+            take_off(&work->exclusive[view->owner[node]], record->waits[i].ns);
+        }
+    }
+    for (uint32_t i = 0; view->gc_taken && i < record->notes.count[HP_NOTE_GC]; i++) {
+        const struct hp_gc *gc = &record->notes.gcs[i];
+        if (gc->node < tree->count && tree->nodes[gc->node].kind != HP_NODE_GC &&
+            view->owner[gc->node] != HP_NODE_NONE && !explained[gc->node] && gc->t1_ns > gc->t0_ns) {
+            take_off(&work->exclusive[view->owner[gc->node]], gc->t1_ns - gc->t0_ns);
+        }
+    }
+}
+
 /* SQL, joins and waits directly under the function (no library frame in between), which `explained` cannot show. */
 static void subtract_direct(const struct hp__view *view, const uint8_t *explained, struct work *work)
 {
@@ -94,12 +123,7 @@ static void subtract_direct(const struct hp__view *view, const uint8_t *explaine
             take_off(&work->exclusive[view->owner[edge->node]], edge->t1_ns - edge->t0_ns);
         }
     }
-    for (uint32_t i = 0; i < record->wait_count; i++) {
-        uint32_t node = record->waits[i].node;
-        if (node < tree->count && view->owner[node] != HP_NODE_NONE && !explained[node]) {
-            take_off(&work->exclusive[view->owner[node]], record->waits[i].ns);
-        }
-    }
+    subtract_waits(view, explained, work);
 }
 
 /* Waiting of the main lane that events tell: joins and SQL (waiting functions are added by work_out). */
@@ -179,6 +203,12 @@ static void vouch(const struct hp__view *view, const struct work *work, double c
         return;
     }
     double wall = (double)part->wall_ns;
+    if (knows_waits(view->sample->record)) {
+        double most = (double)req->cpu_ns * concurrency;
+        part->wall_ns = wall > most ? (uint64_t)most : part->wall_ns;
+        part->cpu_ns = part->wall_ns < req->cpu_ns ? part->wall_ns : req->cpu_ns;
+        return;
+    }
     double rest = (double)view->sample->duration_ns - (double)work->waits_ns;
     double cpu = (double)req->cpu_ns - (double)work->embedded_ns;
     cpu = cpu > 0 ? cpu : 0;
@@ -326,7 +356,7 @@ static uint32_t slot_of(const struct table *table, uint32_t sym)
 static bool is_view(const struct hp__view *view, const struct hp_dict *dict, uint32_t i)
 {
     const struct hp_node *node = &view->sample->tree->nodes[i];
-    uint32_t view_sym = view->sample->record->req.view_sym;
+    uint32_t view_sym = view->view_sym;
     if (node->sym == view_sym || view->owner[node->parent] != HP_NODE_NONE) {
         return node->sym == view_sym;
     }
@@ -346,7 +376,8 @@ static void collect(const struct hp__view *view, const struct hp_dict *dict, con
     double least = LOOK_SHARE * (double)view->sample->duration_ns + 1;
     for (uint32_t i = 1; i < tree->count && table->count < MAX_FUNCTIONS; i++) {
         uint32_t sym = tree->nodes[i].sym;
-        if (view->owner[i] != i || (double)work->exclusive[i] < least || is_view(view, dict, i)) {
+        bool template = (hp__facts_of(view->facts, sym) & HP__FACT_TEMPLATE) != 0;
+        if (view->owner[i] != i || template || (double)work->exclusive[i] < least || is_view(view, dict, i)) {
             continue;
         }
         if (sym < table->slot_count && table->slot[sym] == 0) {

@@ -55,6 +55,56 @@ uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node)
     return entry;
 }
 
+/* "page" of "shop.page" (an endpoint) and of "Shop.page" or "outer.<locals>.page" (qualified names). */
+static struct hp_str last_word(struct hp_str name)
+{
+    size_t at = name.n;
+    while (at > 0 && name.p[at - 1] != '.') {
+        at--;
+    }
+    return hp_str_make(name.p + at, name.n - at);
+}
+
+/* The function that the route's author means by its view. What the framework calls may be a decorator's wrapper (a function inside a function), or a library's
+ * (login_required, View.as_view): then it is the application function below that bears the endpoint's name; below a library's else the
+ * costliest one that it calls. */
+static uint32_t find_view(const struct hp__view *view)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    const struct hp_record *record = view->sample->record;
+    const struct hp_dict *dict = view->facts->dict;
+    uint32_t outer = record->req.view_sym, best = 0;
+    uint64_t most = 0;
+    struct hp_symbol sym = hp_dict_symbol(dict, outer);
+    struct hp_str endpoint = last_word(hp_dict_route(dict, record->req.route).endpoint);
+    bool library = !(sym.flags & HP_SYM_APP);
+    if (outer == 0 || (!library && !hp__words_holds(sym.name, HP_STR(".<locals>.")))) {
+        return outer;
+    }
+    uint8_t *way = view->inside; /* on the way from the outer function: library, and wrappers */
+    memset(way, 0, tree->count);
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        if (node->sym == outer || (way[node->parent] && !view->app[i])) {
+            way[i] = node->kind == HP_NODE_CALL;
+            continue;
+        }
+        if (!way[node->parent] || node->kind != HP_NODE_CALL) {
+            continue;
+        }
+        struct hp_symbol own = hp_dict_symbol(dict, node->sym);
+        way[i] = hp__words_holds(own.name, HP_STR(".<locals>."));
+        if (endpoint.n != 0 && hp_str_eq(last_word(own.name), endpoint)) {
+            return node->sym;
+        }
+        if (library && !way[i] && node->total >= most) {
+            most = node->total;
+            best = node->sym;
+        }
+    }
+    return best != 0 ? best : outer;
+}
+
 struct below { /* per node: statements run in its subtree */
     uint64_t count, ns;
 };
@@ -143,6 +193,7 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     memset(view, 0, sizeof *view);
     view->sample = sample;
     view->facts = facts;
+    view->view_sym = record->req.view_sym;
     view->entry = hp_arena_alloc(arena, record->stmt_count * sizeof *view->entry + 1, _Alignof(uint32_t));
     view->around_ns = hp__zeroed(arena, record->stmt_count, sizeof *view->around_ns);
     view->stmt_taken = hp__zeroed(arena, record->stmt_count, 1);
@@ -161,10 +212,12 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     view->owner = hp__zeroed(arena, sample->tree->count, sizeof *view->owner);
     view->app = hp__zeroed(arena, sample->tree->count, 1);
     view->node_taken = hp__zeroed(arena, sample->tree->count, 1);
-    if (view->owner == NULL || view->app == NULL || view->node_taken == NULL) {
+    view->inside = hp__zeroed(arena, sample->tree->count, 1);
+    if (view->owner == NULL || view->app == NULL || view->node_taken == NULL || view->inside == NULL) {
         return HP_ENOMEM;
     }
     find_owners(view);
+    view->view_sym = find_view(view);
     return find_entries(view, arena);
 }
 

@@ -3,6 +3,7 @@
  * Why not a parser: the text is already folded (no literals, no comments), only the first table and the first compared column are
  * wanted, and an answer of "not found" is always allowed. Quotes of every dialect are stripped.
  */
+#include <string.h>
 #include "find/find_int.h"
 #include "model/fingerprint.h"
 
@@ -151,4 +152,14 @@ bool hp__words_writes(const struct hp_statement *statement)
 bool hp__words_pages(struct hp_str text)
 {
     return has_word(text, "LIMIT") || has_word(text, "OFFSET") || has_word(text, "FETCH");
+}
+
+bool hp__words_holds(struct hp_str text, struct hp_str part)
+{
+    for (size_t i = 0; i + part.n <= text.n; i++) {
+        if (memcmp(text.p + i, part.p, part.n) == 0) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -184,14 +184,46 @@ struct picks {
     struct hp__ranked *list; /* by duration */
     size_t count, capacity;
     uint64_t detail_from;
-    bool detailed; /* only rows with a detail of their own */
+    bool whole; /* only rows whose detail has not been evicted */
+    uint8_t least_level;
+    uint64_t by_level[HP_LEVEL_TRACE + 1]; /* whole rows */
     hp_err err;
 };
+
+static bool is_whole(const struct picks *picks, const struct hp_narrow_row *row)
+{
+    return !row->detailed || row->row >= picks->detail_from;
+}
+
+static bool count_level(void *ctx, const struct hp_narrow_row *row)
+{
+    struct picks *picks = ctx;
+    picks->by_level[row->level <= HP_LEVEL_TRACE ? row->level : HP_LEVEL_TRACE] += is_whole(picks, row);
+    return true;
+}
+
+/* The highest level that a quarter of the rows have, or as many as are wanted: rules see more there. Not by what a row holds: only the slow ones
+ * may hold a pause or a tree, and a sample of those would not be one of the route. */
+static uint8_t choose_level(const struct picks *picks, uint32_t most)
+{
+    uint64_t all = 0, above = 0;
+    for (int level = 0; level <= HP_LEVEL_TRACE; level++) {
+        all += picks->by_level[level];
+    }
+    int level = HP_LEVEL_TRACE;
+    for (; level > 0; level--) {
+        above += picks->by_level[level];
+        if (above != 0 && (above >= most || above * 4 >= all)) {
+            break;
+        }
+    }
+    return (uint8_t)level;
+}
 
 static bool pick(void *ctx, const struct hp_narrow_row *row)
 {
     struct picks *picks = ctx;
-    if (picks->detailed && !(row->detailed && row->row >= picks->detail_from)) {
+    if (picks->whole && (row->level < picks->least_level || !is_whole(picks, row))) {
         return true;
     }
     if (picks->count == picks->capacity) {
@@ -208,13 +240,18 @@ static bool pick(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
-/* Rows with detail, or where there are none (monitor level without SQL, or evicted) all. */
-static hp_err pick_rows(struct hp__filter *filter, struct picks *picks, struct hp_errinfo *info)
+/* Rows with all that was recorded of them, or where there are none (evicted) all. */
+static hp_err pick_rows(struct hp__filter *filter, uint32_t most, struct picks *picks,
+                        struct hp_errinfo *info)
 {
-    picks->detailed = true;
-    hp_err err = hp__filter_rows(filter, true, pick, picks, info);
+    picks->whole = true;
+    hp_err err = hp__filter_rows(filter, true, count_level, picks, info);
+    picks->least_level = choose_level(picks, most);
+    if (err == HP_OK) {
+        err = hp__filter_rows(filter, true, pick, picks, info);
+    }
     if (err == HP_OK && picks->err == HP_OK && picks->count == 0) {
-        picks->detailed = false;
+        picks->whole = false;
         err = hp__filter_rows(filter, true, pick, picks, info);
     }
     /* Rows come by number, so that equal durations stay in that order. */
@@ -233,7 +270,7 @@ hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *scope, uin
     hp_err err = hp__filter_init(&filter, store, scope, route, &stamp, info);
     if (err == HP_OK) {
         picks.detail_from = stamp.detail_from;
-        err = pick_rows(&filter, &picks, info);
+        err = pick_rows(&filter, most, &picks, info);
     }
     size_t strata = picks.count < most ? picks.count : most;
     for (size_t i = 0; err == HP_OK && i < strata; i++) {

@@ -1,0 +1,178 @@
+/* rule_orm_overhead.c -- building objects from rows costs far more than fetching the rows.
+ *
+ * Principle: an entity costs ten times a plain row (identity map, state, instrumentation, collections of the garbage it makes). Where many are built and only
+ * read, columns do.
+ *
+ * Evidence: a call tree; an application function whose statements bring 100 rows or more, and library time around them (all calls into the packages that
+ * ran them, build.c) of at least twice exec + fetch and a tenth of the request.
+ *
+ * Silent: few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
+ * result explains; databases slower than the building.
+ *
+ * Saving: the library time less 0.5 ms a statement (compiling and the session stay): predicted 85 % of it, which is what columns save; low 40 %
+ * (entities are needed for some of it), high all.
+ */
+#include "base/show.h"
+#include "find/find_int.h"
+
+#define MIN_ROWS      100u
+#define MIN_FACTOR    2u
+#define MIN_SHARE     0.10
+#define FIXED_NS      500000u
+#define SAVES         0.85
+#define SAVES_LOW     0.40
+#define MAX_FUNCTIONS 64u
+
+struct candidate {
+    uint32_t sym;
+    struct hp_finding finding;
+    struct hp__places places;
+    struct hp__spread build, sql, rows;
+    uint32_t statement;
+};
+
+struct sum {
+    struct hp__build build;
+    uint32_t stmt; /* one of them */
+};
+
+/* All nodes of the function in one request; with `take`, marked as explained. */
+static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32_t sym, bool take)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    struct sum sum = {.stmt = UINT32_MAX};
+    uint32_t last = HP_NODE_NONE;
+    for (uint32_t i = 0; i < view->sample->record->stmt_count; i++) {
+        uint32_t node = view->sample->record->stmts[i].node;
+        uint32_t owner = node < tree->count ? view->owner[node] : HP_NODE_NONE;
+        if (owner == HP_NODE_NONE || owner == last || tree->nodes[owner].sym != sym ||
+            !hp__view_free_stmt(view, i) || view->node_taken[node]) {
+            continue;
+        }
+        bool again = false;
+        for (uint32_t k = 0; k < i && !again; k++) {
+            uint32_t before = view->sample->record->stmts[k].node;
+            again = before < tree->count && view->owner[before] == owner;
+        }
+        last = owner;
+        if (again) {
+            continue;
+        }
+        struct hp__build one = hp__build_of(view, f->c->dict, owner);
+        sum.build.ns += one.ns;
+        sum.build.sql_ns += one.sql_ns;
+        sum.build.rows += one.rows;
+        sum.build.statements += one.statements;
+        sum.stmt = i;
+        if (take) {
+            hp__build_take(view);
+        }
+    }
+    return sum;
+}
+
+static bool is_overhead(const struct hp__build *build, uint64_t duration_ns)
+{
+    return build->rows >= MIN_ROWS && build->ns >= MIN_FACTOR * build->sql_ns &&
+           (double)build->ns >= MIN_SHARE * (double)duration_ns;
+}
+
+static void describe(struct hp__find *f, struct candidate *cand)
+{
+    struct hp_finding *finding = &cand->finding;
+    struct hp_statement statement = hp_dict_statement(f->c->dict, cand->statement);
+    struct hp_str table = hp__words_table(statement.text);
+    uint64_t build_ns = hp__spread_median(&cand->build), sql_ns = hp__spread_median(&cand->sql);
+    uint64_t rows = hp__spread_median(&cand->rows);
+    char time[HP_SHOW_BYTES], sql[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
+    hp_show_ns(time, build_ns);
+    hp_show_ns(sql, sql_ns);
+    hp_show_count(count, rows);
+    finding->title = hp__textf(f->arena, "building objects from %s rows%s%.*s takes %s", count,
+                               table.n != 0 ? " of " : "", (int)table.n, table.n != 0 ? table.p : "", time);
+    finding->advice = hp__textf(
+        f->arena,
+        "Do not do it here: ask for fewer rows (WHERE, LIMIT) if the response does not use all. Do it "
+        "faster: the database takes %s of it; "
+        "select the columns that are used instead of entities (session.execute(select(Model.id, Model.name)) "
+        "gives plain rows), or "
+        "options(load_only(Model.id, Model.name)) where entities are needed; leave joined relationships out.",
+        sql);
+    hp__finding_text(finding, "statement", statement.text);
+    hp__finding_number(finding, "rows", (double)rows);
+    hp__finding_number(finding, "building_ms", (double)build_ns / 1e6);
+    hp__finding_number(finding, "sql_ms", (double)sql_ns / 1e6);
+}
+
+static hp_err price(struct hp__find *f, struct candidate *cand, uint32_t i, const struct sum *sum)
+{
+    const struct hp_stmt *stmt = &f->c->samples[i].record->stmts[sum->stmt];
+    uint64_t fixed = sum->build.statements * FIXED_NS;
+    double goes = sum->build.ns > fixed ? (double)(sum->build.ns - fixed) : 0;
+    hp__places_add(&cand->places, cand->sym, stmt->site_line, stmt->via_sym, sum->build.ns);
+    hp__spread_add(&cand->build, sum->build.ns);
+    hp__spread_add(&cand->sql, sum->build.sql_ns);
+    hp__spread_add(&cand->rows, sum->build.rows);
+    cand->statement = stmt->statement;
+    cand->finding.seen++;
+    return hp__bound_price(f, &cand->finding, i, (uint64_t)(goes * SAVES), (uint64_t)(goes * SAVES_LOW),
+                           (uint64_t)goes);
+}
+
+static hp_err try_function(struct hp__find *f, uint32_t sym)
+{
+    struct candidate cand = {.sym = sym};
+    bool kept = false;
+    hp_err err = hp__finding_init(f, &cand.finding, HP_FIND_orm_overhead);
+    err = err == HP_OK ? hp__spread_init(f, &cand.build) : err;
+    err = err == HP_OK ? hp__spread_init(f, &cand.sql) : err;
+    err = err == HP_OK ? hp__spread_init(f, &cand.rows) : err;
+    for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            struct sum sum = sum_of(f, &f->views[i], sym, false);
+            if (sum.stmt != UINT32_MAX && is_overhead(&sum.build, f->c->samples[i].duration_ns)) {
+                err = price(f, &cand, i, &sum);
+            }
+        }
+    }
+    if (err != HP_OK || cand.finding.seen == 0) {
+        return err;
+    }
+    hp__places_choose(&cand.places, &cand.finding);
+    err = hp__finding_claim(f, &cand.finding, cand.statement);
+    describe(f, &cand);
+    err = err == HP_OK ? hp__find_offer(f, &cand.finding, true, &kept) : err;
+    for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            (void)sum_of(f, &f->views[i], sym, true);
+        }
+    }
+    return err;
+}
+
+hp_err hp__rule_orm_overhead(struct hp__find *f)
+{
+    uint32_t syms[MAX_FUNCTIONS], count = 0;
+    hp_err err = HP_OK;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_sample *sample = &f->c->samples[i];
+        for (uint32_t k = 0; sample->tree != NULL && k < sample->record->stmt_count; k++) {
+            const struct hp_stmt *stmt = &sample->record->stmts[k];
+            if (stmt->rows == HP_ABSENT || stmt->rows == 0 || stmt->node >= sample->tree->count ||
+                f->views[i].owner[stmt->node] == HP_NODE_NONE) {
+                continue;
+            }
+            uint32_t sym = sample->tree->nodes[f->views[i].owner[stmt->node]].sym, at = 0;
+            while (at < count && syms[at] != sym) {
+                at++;
+            }
+            if (at == count && count < MAX_FUNCTIONS) {
+                syms[count++] = sym;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < count && err == HP_OK; i++) {
+        err = try_function(f, syms[i]);
+    }
+    return err;
+}

@@ -1,0 +1,107 @@
+/* rule_serialization_hot.c -- turning objects into text or bytes and back costs far more than the response needs.
+ *
+ * Principle: a response of n bytes needs to be written once, at the speed of a C encoder. What a serialising library takes beyond that is copies
+ * made by way of text, an encoder in Python (indent, a default function called per item), or data that is not sent.
+ *
+ * Evidence: frames of a library whose job is (de)serialising (json, pickle, csv, xml, marshmallow, pydantic, …) below an application line; the application's own
+ * converters that it calls back count with it. Needs a call tree: a C encoder called without a Python frame (pickle.dumps) is own time of its
+ * caller, hence hot_function's.
+ *
+ * Silent: one encoding of the response at the usual speed, however long; less than a tenth of the route.
+ *
+ * Saving: all of it less the response's bytes at 25 ns each (a C encoder with floats and short strings takes 10 to 25). low = 0.4: another
+ * library may be needed for it; high = all.
+ */
+#include "base/show.h"
+#include "find/find_int.h"
+
+#define BYTE_NS   25u
+#define LOW_SHARE 0.4
+#define MIN_SHARE 0.10
+
+static bool is_serialiser(const struct hp_symbol *sym)
+{
+    static const char *const modules[] = {"json",
+                                          "simplejson",
+                                          "ujson",
+                                          "orjson",
+                                          "pickle",
+                                          "_pickle",
+                                          "csv",
+                                          "xml",
+                                          "lxml",
+                                          "plistlib",
+                                          "yaml",
+                                          "msgpack",
+                                          "marshmallow",
+                                          "pydantic",
+                                          "cattrs",
+                                          "cattr",
+                                          "cbor2",
+                                          "xmltodict",
+                                          "dicttoxml",
+                                          "jsonpickle",
+                                          "bson",
+                                          "dataclasses_json",
+                                          "flask/json",
+                                          "toml",
+                                          "tomllib",
+                                          "tomli",
+                                          "apispec",
+                                          "serpy",
+                                          "flask_restful/fields"};
+    static const char *const c_modules[] = {"_json.",   "_pickle.",      "_csv.",
+                                            "pyexpat.", "_elementtree.", "marshal."};
+    if (sym->kind != HP_SYM_C) {
+        return !(sym->flags & HP_SYM_APP) &&
+               hp__bound_in(sym->file, modules, sizeof modules / sizeof *modules);
+    }
+    for (size_t i = 0; i < sizeof c_modules / sizeof *c_modules; i++) {
+        if (hp__words_holds(sym->name, hp_str_from0(c_modules[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t product_ns(const struct hp__view *view)
+{
+    uint64_t bytes = view->sample->record->req.bytes_out;
+    return bytes != HP_ABSENT ? bytes * BYTE_NS : 0;
+}
+
+static void describe(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part)
+{
+    char time[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
+    hp_show_ns(time, part->ns);
+    hp_show_count(count, part->calls);
+    finding->title = part->calls > 1 ? hp__textf(f->arena, "serialising takes %s in %s calls", time, count)
+                                     : hp__textf(f->arena, "serialising takes %s", time);
+    const char *faster = part->own_ns * 4 > part->ns
+                             ? "Do it faster: a converter of yours is called for each item; build plain "
+                               "dicts and lists of the wanted fields in one comprehension, then encode once."
+                             : "Do it faster: without indent and without an encoder class the C encoder does "
+                               "it; or another encoder (orjson).";
+    finding->advice = hp__textf(f->arena,
+                                "Do not do it here: a copy needs no text in between (copy by constructor or "
+                                "comprehension), and fields that nobody reads need no "
+                                "encoding. Do it once: keep the encoded text while the data stay the same. "
+                                "Do it together: one dumps over the whole list instead of one an item. %s",
+                                faster);
+    hp__finding_number(finding, "calls", (double)part->calls);
+    hp__finding_number(finding, "serialise_ms", (double)part->ns / 1e6);
+    hp__finding_number(finding, "own_converters_ms", (double)part->own_ns / 1e6);
+    hp__finding_number(finding, "response_needs_ms", (double)(part->ns - part->saved_ns) / 1e6);
+}
+
+const struct hp__bound_rule hp__bound_serialisers = {.kind = HP_FIND_serialization_hot,
+                                                     .is_boundary = is_serialiser,
+                                                     .min_share = MIN_SHARE,
+                                                     .low_share = LOW_SHARE,
+                                                     .product_ns = product_ns,
+                                                     .describe = describe};
+
+hp_err hp__rule_serialization_hot(struct hp__find *f)
+{
+    return hp__bound_run(f, &hp__bound_serialisers);
+}

@@ -1,0 +1,388 @@
+/* rule_template_hot.c -- a template that costs more than the values it shows.
+ *
+ * Principle: putting a value into a page costs a known amount. What a template takes beyond that is loops over things that are not shown, filters, including
+ * a part for each item (a context is built each time), or compiling the same source in every request.
+ *
+ * Evidence: with a call tree the self time of a template's code with the engine's functions below it, and how many values it escaped; of parts included
+ * 20 times and more the engine's work for each inclusion. Without a tree the notes' self times. Less SQL and waits; functions of the application that an expression calls
+ * are not the template's.
+ *
+ * Silent: a page that shows what it renders (a long report); templates compiled once; less than a tenth of the route.
+ *
+ * Saving: time less the larger of 3.5 µs a value and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. Without a
+ * tree 150 ns a byte. low = 0.4, high = all. Compiling in each request goes entirely.
+ */
+#include <string.h>
+#include "base/show.h"
+#include "find/find_int.h"
+
+#define VALUE_NS     3500u
+#define BYTE_NS      60u
+#define BYTE_NS_NOTE 150u /* values are not known */
+#define MANY         20u
+#define MIN_SHARE    0.10
+#define LOW_SHARE    0.40
+#define MAX_SITES    64u
+#define NONE         UINT32_MAX
+
+struct part { /* one template's code in one request */
+    uint64_t ns, load_ns, values, loads, saved_ns;
+};
+
+struct table {
+    uint32_t sites[MAX_SITES];
+    uint32_t count;
+    struct part *parts; /* [request × MAX_SITES + site] */
+    uint32_t **owner;   /* [request]: of each node the template node that it works for, NONE */
+};
+
+static uint32_t site_index(struct table *table, uint32_t sym)
+{
+    uint32_t k = 0;
+    while (k < table->count && table->sites[k] != sym) {
+        k++;
+    }
+    if (k == table->count && k < MAX_SITES) {
+        table->sites[table->count++] = sym;
+    }
+    return k < MAX_SITES ? k : NONE;
+}
+
+/* Of each node of the main lane the template code that it works for: itself, or the engine and other libraries below. */
+static void find_owners(const struct hp__view *view, uint32_t *owner)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    owner[HP_NODE_ROOT] = NONE;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        unsigned facts = hp__facts_of(view->facts, tree->nodes[i].sym);
+        bool away =
+            tree->nodes[i].kind == HP_NODE_LANE || ((facts & HP__FACT_APP) && !(facts & HP__FACT_TEMPLATE));
+        owner[i] = away ? NONE : facts & HP__FACT_TEMPLATE ? i : owner[tree->nodes[i].parent];
+    }
+}
+
+/* The engine's work to include or import a part. */
+static bool is_load(const struct hp_symbol *sym)
+{
+    static const char *const names[] = {"Environment.get_template",           "Environment.select_template",
+                                        "Environment.get_or_select_template", "Template.new_context",
+                                        "Template._get_default_module",       "Template.make_module"};
+    if (!hp_str_eq(sym->file, HP_STR("jinja2/environment.py"))) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (hp_str_eq(sym->name, hp_str_from0(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_escape(const struct hp_symbol *sym)
+{
+    return hp_str_starts(sym->file, HP_STR("markupsafe/")) && hp_str_eq(sym->name, HP_STR("escape"));
+}
+
+static uint64_t free_self(const struct hp__view *view, uint32_t i)
+{
+    return view->node_taken[i] || !hp_tree_live(view->sample->tree, i) ? 0
+                                                                       : view->sample->tree->nodes[i].self;
+}
+
+static void add_loads(const struct hp__view *view, const struct hp_dict *dict, const uint32_t *owner,
+                      uint32_t at, struct part *part)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = at + 1; i < tree->count; i++) {
+        if (tree->nodes[i].parent != at || owner[i] != at) {
+            continue;
+        }
+        struct hp_symbol sym = hp_dict_symbol(dict, tree->nodes[i].sym);
+        if (is_escape(&sym)) {
+            part->values += tree->nodes[i].calls;
+        } else if (is_load(&sym) && tree->nodes[i].calls >= MANY) {
+            part->load_ns += tree->nodes[i].total;
+            part->loads = part->loads > tree->nodes[i].calls ? part->loads : tree->nodes[i].calls;
+        }
+    }
+}
+
+static void take_off(uint64_t *from, uint64_t amount)
+{
+    *from = *from > amount ? *from - amount : 0;
+}
+
+static void subtract(const struct hp__view *view, const uint32_t *owner, uint32_t node, uint64_t ns,
+                     struct table *table, struct part *parts)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    if (node < tree->count && owner[node] != NONE && !view->node_taken[node]) {
+        uint32_t k = site_index(table, tree->nodes[owner[node]].sym);
+        if (k != NONE) {
+            take_off(&parts[k].ns, ns);
+        }
+    }
+}
+
+static void add_tree(const struct hp__find *f, struct table *table, uint32_t r)
+{
+    const struct hp__view *view = &f->views[r];
+    const struct hp_tree *tree = view->sample->tree;
+    const struct hp_record *record = view->sample->record;
+    const uint32_t *owner = table->owner[r];
+    struct part *parts = &table->parts[(size_t)r * MAX_SITES];
+    for (uint32_t i = 1; i < tree->count; i++) {
+        uint32_t k = owner[i] != NONE ? site_index(table, tree->nodes[owner[i]].sym) : NONE;
+        if (k == NONE) {
+            continue;
+        }
+        parts[k].ns += free_self(view, i);
+        if (owner[i] == i) {
+            add_loads(view, f->c->dict, owner, i, &parts[k]);
+        }
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        subtract(view, owner, record->stmts[i].node, record->stmts[i].exec_ns + record->stmts[i].fetch_ns,
+                 table, parts);
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        if (record->waits[i].kind != HP_WAIT_DB) {
+            subtract(view, owner, record->waits[i].node, record->waits[i].ns, table, parts);
+        }
+    }
+}
+
+static void add_notes(const struct hp__find *f, struct table *table, uint32_t r)
+{
+    const struct hp_record *record = f->c->samples[r].record;
+    struct part *parts = &table->parts[(size_t)r * MAX_SITES];
+    for (uint32_t i = 0; i < record->notes.count[HP_NOTE_TEMPLATE]; i++) {
+        const struct hp_template *template = &record->notes.templates[i];
+        uint32_t k = template->lane == 0 ? site_index(table, template->sym) : NONE;
+        uint64_t sql = 0;
+        for (uint32_t s = 0; s < record->stmt_count; s++) {
+            sql += record->stmts[s].site_sym == template->sym
+                       ? record->stmts[s].exec_ns + record->stmts[s].fetch_ns
+                       : 0;
+        }
+        if (k != NONE && template->self_ns > sql) {
+            parts[k].ns += template->self_ns - sql;
+            parts[k].loads = template->count > parts[k].loads ? template->count : parts[k].loads;
+        }
+    }
+}
+
+/* What each template could do without, by what the response holds. */
+static void judge(const struct hp__view *view, const struct table *table, struct part *parts)
+{
+    uint64_t all = 0, bytes = view->sample->record->req.bytes_out;
+    double byte_ns = view->sample->tree != NULL ? BYTE_NS : BYTE_NS_NOTE;
+    for (uint32_t k = 0; k < table->count; k++) {
+        parts[k].load_ns = parts[k].load_ns < parts[k].ns ? parts[k].load_ns : parts[k].ns;
+        all += parts[k].ns - parts[k].load_ns;
+    }
+    for (uint32_t k = 0; k < table->count && all != 0; k++) {
+        double rest = (double)(parts[k].ns - parts[k].load_ns);
+        double shown = bytes != HP_ABSENT ? (double)bytes * byte_ns * rest / (double)all : rest;
+        double values = (double)parts[k].values * VALUE_NS;
+        double needed = shown > values ? shown : values;
+        parts[k].saved_ns = parts[k].load_ns + (rest > needed ? (uint64_t)(rest - needed) : 0);
+    }
+}
+
+/* The line of the template's costliest call into the engine; else where the part begins. */
+static uint32_t line_of(const struct hp__find *f, const struct table *table, uint32_t site)
+{
+    uint64_t most = 0;
+    uint32_t line = hp_dict_symbol(f->c->dict, table->sites[site]).line;
+    for (uint32_t r = 0; r < f->c->sample_count; r++) {
+        const struct hp_tree *tree = f->c->samples[r].tree;
+        for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
+            const struct hp_node *node = &tree->nodes[i];
+            if (tree->nodes[node->parent].sym == table->sites[site] && node->line != 0 &&
+                node->total > most) {
+                most = node->total;
+                line = node->line;
+            }
+        }
+    }
+    return line;
+}
+
+struct medians {
+    struct hp__spread ns, load, values, loads;
+};
+
+static void describe(struct hp__find *f, struct hp_finding *finding, struct medians *medians)
+{
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, finding->site_sym);
+    uint64_t ns = hp__spread_median(&medians->ns), load = hp__spread_median(&medians->load);
+    uint64_t loads = hp__spread_median(&medians->loads), values = hp__spread_median(&medians->values);
+    char time[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
+    hp_show_ns(time, ns);
+    hp_show_count(count, loads);
+    bool includes = load * 3 >= ns;
+    finding->title = includes
+                         ? hp__textf(f->arena, "%.*s includes a part %s times, %s", (int)sym.file.n,
+                                     sym.file.p, count, time)
+                         : hp__textf(f->arena, "%.*s takes %s to render", (int)sym.file.n, sym.file.p, time);
+    finding->advice =
+        hp__textf(f->arena,
+                  "Do not do it here: render fewer items (pages), and filter, sort and count in the view or "
+                  "the database, not in loops of the template. Do it "
+                  "once: keep a fragment that rarely changes (cache.memoize, or a string made at start). %s",
+                  includes ? "Do it together: a macro imported once, or the part's lines in the loop itself, "
+                             "instead of an include "
+                             "for each item: every include builds a context."
+                           : "Do it faster: look a value up once ({% set %}) outside of the loop, and build "
+                             "what takes computing in Python.");
+    hp__finding_number(finding, "template_ms", (double)ns / 1e6);
+    hp__finding_number(finding, "including_ms", (double)load / 1e6);
+    hp__finding_number(finding, "values", (double)values);
+}
+
+static hp_err add_request(struct hp__find *f, const struct part *part, uint32_t r, struct hp_finding *finding,
+                          struct medians *medians)
+{
+    hp__spread_add(&medians->ns, part->ns);
+    hp__spread_add(&medians->load, part->load_ns);
+    hp__spread_add(&medians->values, part->values);
+    hp__spread_add(&medians->loads, part->loads);
+    finding->seen++;
+    return hp__bound_price(f, finding, r, part->saved_ns, (uint64_t)((double)part->saved_ns * LOW_SHARE),
+                           part->ns);
+}
+
+static void take(struct hp__find *f, const struct table *table, uint32_t site)
+{
+    for (uint32_t r = 0; r < f->c->sample_count; r++) {
+        const struct hp_tree *tree = f->c->samples[r].tree;
+        for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
+            uint32_t owner = table->owner[r][i];
+            if (owner != NONE && tree->nodes[owner].sym == table->sites[site]) {
+                f->views[r].node_taken[i] = 1;
+            }
+        }
+    }
+}
+
+static hp_err try_site(struct hp__find *f, const struct table *table, uint32_t site)
+{
+    struct hp_finding finding;
+    struct medians medians;
+    bool kept = false;
+    hp_err err = hp__finding_init(f, &finding, HP_FIND_template_hot);
+    struct hp__spread *spreads[] = {&medians.ns, &medians.load, &medians.values, &medians.loads};
+    for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
+        err = hp__spread_init(f, spreads[i]);
+    }
+    for (uint32_t r = 0; r < f->c->sample_count && err == HP_OK; r++) {
+        const struct part *part = &table->parts[(size_t)r * MAX_SITES + site];
+        if ((double)part->saved_ns >= MIN_SHARE * (double)f->c->samples[r].duration_ns &&
+            part->saved_ns != 0) {
+            err = add_request(f, part, r, &finding, &medians);
+        }
+    }
+    if (err != HP_OK || finding.seen == 0) {
+        return err;
+    }
+    finding.site_sym = table->sites[site];
+    finding.site_line = line_of(f, table, site);
+    describe(f, &finding, &medians);
+    err = hp__find_offer(f, &finding, false, &kept);
+    if (kept) {
+        take(f, table, site);
+    }
+    return err;
+}
+
+static hp_err make(struct hp__find *f, struct hp_arena *arena, struct table *table)
+{
+    uint32_t n = f->c->sample_count;
+    table->parts = hp__zeroed(arena, (size_t)n * MAX_SITES, sizeof *table->parts);
+    table->owner = hp__zeroed(arena, n, sizeof *table->owner);
+    if (table->parts == NULL || table->owner == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t r = 0; r < n; r++) {
+        const struct hp_tree *tree = f->c->samples[r].tree;
+        if (tree == NULL) {
+            add_notes(f, table, r);
+        } else {
+            table->owner[r] = hp_arena_alloc(arena, tree->count * sizeof(uint32_t), _Alignof(uint32_t));
+            if (table->owner[r] == NULL) {
+                return HP_ENOMEM;
+            }
+            find_owners(&f->views[r], table->owner[r]);
+            add_tree(f, table, r);
+        }
+        judge(&f->views[r], table, &table->parts[(size_t)r * MAX_SITES]);
+    }
+    return HP_OK;
+}
+
+hp_err hp__template_hot_ns(const struct hp__view *view, struct hp_arena *arena, uint64_t *ns)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t sum = 0;
+    const struct hp_notes *notes = &view->sample->record->notes;
+    for (uint32_t i = 0; tree == NULL && i < notes->count[HP_NOTE_TEMPLATE]; i++) {
+        sum += notes->templates[i].self_ns;
+    }
+    if (tree != NULL) {
+        uint32_t *owner = hp_arena_alloc(arena, tree->count * sizeof *owner, _Alignof(uint32_t));
+        if (owner == NULL) {
+            return HP_ENOMEM;
+        }
+        find_owners(view, owner);
+        for (uint32_t i = 1; i < tree->count; i++) {
+            sum += owner[i] != NONE ? free_self(view, i) : 0;
+        }
+    }
+    *ns = sum;
+    return HP_OK;
+}
+
+/* ---- compiling a template's source in every request ---- */
+
+static bool is_compile(const struct hp_symbol *sym)
+{
+    return hp_str_eq(sym->file, HP_STR("jinja2/environment.py")) &&
+           hp_str_eq(sym->name, HP_STR("Environment.compile"));
+}
+
+static void describe_compile(struct hp__find *f, struct hp_finding *finding,
+                             const struct hp__bound_part *part)
+{
+    char time[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
+    hp_show_ns(time, part->ns);
+    hp_show_count(count, part->calls);
+    finding->title = hp__textf(f->arena, "compiling templates takes %s in every request", time);
+    finding->advice =
+        hp__textf(f->arena, "Do it once: put the source into a file and use render_template (compiled "
+                            "templates are kept), or make the template at module level "
+                            "(TEMPLATE = app.jinja_env.from_string(source)) and render that. "
+                            "render_template_string and from_string compile each time they are called.");
+    hp__finding_number(finding, "templates", (double)part->calls);
+    hp__finding_number(finding, "compile_ms", (double)part->ns / 1e6);
+}
+
+const struct hp__bound_rule hp__bound_compiled_templates = {.kind = HP_FIND_template_hot,
+                                                            .is_boundary = is_compile,
+                                                            .min_share = 0.03,
+                                                            .low_share = 0.95,
+                                                            .describe = describe_compile};
+
+hp_err hp__rule_template_hot(struct hp__find *f)
+{
+    struct hp_arena arena;
+    struct table *table = hp__zeroed(f->arena, 1, sizeof *table);
+    hp_err err = table != NULL ? hp__bound_run(f, &hp__bound_compiled_templates) : HP_ENOMEM;
+    hp_arena_init(&arena, (size_t)512 << 20);
+    err = err == HP_OK ? make(f, &arena, table) : err;
+    for (uint32_t k = 0; err == HP_OK && k < table->count; k++) {
+        err = try_site(f, table, k);
+    }
+    hp_arena_fini(&arena);
+    return err;
+}

@@ -361,12 +361,25 @@ static hp_err add_request(struct hp__find *f, const struct bound *bound, uint32_
     return hp__bound_price(f, finding, r, part->saved_ns, (uint64_t)low, part->ns);
 }
 
-static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t site)
+/* What the response needs is nobody's fault: no later rule is to tell of it. */
+static void take_needed(struct hp__find *f, const struct bound *bound, uint32_t site)
+{
+    for (uint32_t r = 0; r < f->c->sample_count; r++) {
+        struct hp__view *view = &f->views[r];
+        const struct hp__bound_part *part = &bound->parts[(size_t)r * MAX_SITES + site];
+        for (uint32_t i = 1; part->saved_ns * 2 < part->ns && i < view->sample->tree->count; i++) {
+            if (bound->requests[r].site_of[i] == site && bound->requests[r].top[i] == i) {
+                hp__bound_take(view, i);
+            }
+        }
+    }
+}
+
+static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t site, bool *kept)
 {
     struct hp_finding finding;
     struct hp__places places = {.count = 0};
     struct medians medians;
-    bool kept = false;
     hp_err err = hp__finding_init(f, &finding, bound->rule->kind);
     struct hp__spread *spreads[] = {&medians.ns, &medians.own, &medians.saved, &medians.calls};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
@@ -392,11 +405,7 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
     }
     hp__places_choose(&places, &finding);
     bound->rule->describe(f, &finding, &part);
-    err = hp__find_offer(f, &finding, false, &kept);
-    if (kept) {
-        take(f, bound, site);
-    }
-    return err;
+    return hp__find_offer(f, &finding, false, kept);
 }
 
 hp_err hp__bound_run(struct hp__find *f, const struct hp__bound_rule *rule)
@@ -410,7 +419,13 @@ hp_err hp__bound_run(struct hp__find *f, const struct hp__bound_rule *rule)
         err = make(f, rule, bound);
     }
     for (uint32_t k = 0; err == HP_OK && k < bound->site_count; k++) {
-        err = try_site(f, bound, k);
+        bool kept = false;
+        err = try_site(f, bound, k, &kept);
+        if (kept) {
+            take(f, bound, k);
+        } else if (err == HP_OK) {
+            take_needed(f, bound, k);
+        }
     }
     hp_arena_fini(&arena);
     return err;

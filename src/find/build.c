@@ -52,7 +52,7 @@ static bool is_of(const struct hp__view *view, uint32_t stmt, uint32_t owner)
            !view->node_taken[node] && hp__view_free_stmt(view, stmt);
 }
 
-struct hp__build hp__build_of(struct hp__view *view, const struct hp_dict *dict, uint32_t owner)
+struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t owner)
 {
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
@@ -77,6 +77,23 @@ struct hp__build hp__build_of(struct hp__view *view, const struct hp_dict *dict,
     }
     build.ns = build.ns > build.sql_ns ? build.ns - build.sql_ns : 0;
     return build;
+}
+
+static uint32_t owner_of(const struct hp__view *view, uint32_t stmt)
+{
+    uint32_t node = view->sample->record->stmts[stmt].node;
+    return view->owner != NULL && node < view->sample->tree->count ? view->owner[node] : HP_NODE_NONE;
+}
+
+uint32_t hp__build_owner(const struct hp__view *view, uint32_t stmt)
+{
+    uint32_t owner = owner_of(view, stmt);
+    for (uint32_t i = stmt; i-- > 0 && owner != HP_NODE_NONE;) { /* the one before is the likeliest */
+        if (owner_of(view, i) == owner) {
+            return HP_NODE_NONE;
+        }
+    }
+    return owner;
 }
 
 void hp__build_take(struct hp__view *view)

@@ -302,7 +302,9 @@ struct hp__build {
 };
 /* Look at all calls that the node `owner` made into the packages that ran its statements (all of them: query, all, iteration). The nodes are marked in view->inside
  * until the next call of this or of hp__bound_take. */
-struct hp__build hp__build_of(struct hp__view *view, const struct hp_dict *dict, uint32_t owner);
+struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t owner);
+/* The application node whose call ran an execution, if no execution before it is of the same node; else HP_NODE_NONE. */
+uint32_t hp__build_owner(const struct hp__view *view, uint32_t stmt);
 /* Mark them as explained. Call right after hp__build_of. */
 void hp__build_take(struct hp__view *view);
 

@@ -97,25 +97,8 @@ hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *fi
     return HP_OK;
 }
 
-/* Whether no earlier execution is of the same node of the same function. */
-static bool is_first(const struct hp__view *view, uint32_t stmt)
-{
-    const struct hp_record *record = view->sample->record;
-    uint32_t node = record->stmts[stmt].node;
-    if (view->owner == NULL || node >= view->sample->tree->count || view->owner[node] == HP_NODE_NONE) {
-        return false;
-    }
-    for (uint32_t i = 0; i < stmt; i++) {
-        uint32_t before = record->stmts[i].node;
-        if (before < view->sample->tree->count && view->owner[before] == view->owner[node]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Where objects are the cause they are counted by function (build.c): they may be made in another call than the statement. */
-static hp_err cut_family(struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
+static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
                          struct hp_arena *arena, struct hp__cut *cut)
 {
     const struct hp_record *record = view->sample->record;
@@ -135,7 +118,7 @@ static hp_err cut_family(struct hp__view *view, const struct hp_case *c, const s
             err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns,
                               has_objects ? stmt->exec_ns + stmt->fetch_ns : hp__view_cost_ns(view, i));
         }
-        if (err == HP_OK && member && has_objects && is_first(view, i)) {
+        if (err == HP_OK && member && has_objects && hp__build_owner(view, i) != HP_NODE_NONE) {
             err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns,
                               hp__build_of(view, c->dict, view->owner[stmt->node]).ns);
         }

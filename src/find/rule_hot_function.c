@@ -40,7 +40,7 @@ struct work {             /* one request */
 };
 
 /* Nodes on or below a library call that runs SQL, starts or joins lanes; never into another owner. */
-static void mark_explained(const struct hp__view *view, uint8_t *explained)
+static void mark_explained(const struct hp__view *view, const struct hp_dict *dict, uint8_t *explained)
 {
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
@@ -49,6 +49,13 @@ static void mark_explained(const struct hp__view *view, uint8_t *explained)
         uint32_t entry = hp__view_entry_of(view, record->stmts[i].node);
         if (entry != HP_NODE_NONE) {
             explained[entry] = 1;
+        }
+        uint32_t owner = hp__build_owner(view, i);
+        if (owner != HP_NODE_NONE) {
+            (void)hp__build_of(view, dict, owner); /* objects made in another call than the statement's */
+            for (uint32_t k = owner; k < tree->count; k++) {
+                explained[k] |= view->inside[k];
+            }
         }
     }
     for (uint32_t i = 0; i < record->lane_count; i++) {
@@ -161,7 +168,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
         return HP_ENOMEM;
     }
     memset(work->exclusive, 0, tree->count * sizeof *work->exclusive);
-    mark_explained(view, explained);
+    mark_explained(view, dict, explained);
     beside[HP_NODE_ROOT] = 0;
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];

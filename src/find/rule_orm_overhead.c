@@ -41,21 +41,9 @@ static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32
 {
     const struct hp_tree *tree = view->sample->tree;
     struct sum sum = {.stmt = UINT32_MAX};
-    uint32_t last = HP_NODE_NONE;
     for (uint32_t i = 0; i < view->sample->record->stmt_count; i++) {
-        uint32_t node = view->sample->record->stmts[i].node;
-        uint32_t owner = node < tree->count ? view->owner[node] : HP_NODE_NONE;
-        if (owner == HP_NODE_NONE || owner == last || tree->nodes[owner].sym != sym ||
-            !hp__view_free_stmt(view, i) || view->node_taken[node]) {
-            continue;
-        }
-        bool again = false;
-        for (uint32_t k = 0; k < i && !again; k++) {
-            uint32_t before = view->sample->record->stmts[k].node;
-            again = before < tree->count && view->owner[before] == owner;
-        }
-        last = owner;
-        if (again) {
+        uint32_t owner = hp__build_owner(view, i);
+        if (owner == HP_NODE_NONE || tree->nodes[owner].sym != sym) {
             continue;
         }
         struct hp__build one = hp__build_of(view, f->c->dict, owner);
@@ -63,7 +51,7 @@ static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32
         sum.build.sql_ns += one.sql_ns;
         sum.build.rows += one.rows;
         sum.build.statements += one.statements;
-        sum.stmt = i;
+        sum.stmt = one.statements != 0 ? i : sum.stmt;
         if (take) {
             hp__build_take(view);
         }

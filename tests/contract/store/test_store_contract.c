@@ -608,6 +608,33 @@ static void a_sample_is_spread_over_durations_and_repeats(void **state)
     assert_int_equal(all_of.count, 100);
 }
 
+static void a_sample_is_not_of_those_alone_that_hold_much(void **state)
+{
+    struct world *world = *state;
+    struct hp_scope all = {0};
+    struct ids a = {.count = 0};
+    begin(world);
+    for (unsigned i = 0; i < 20; i++) {
+        put_bare(world, i, T0 + i, 10 * MS, 0);
+    }
+    struct hp_template parts[8]; /* beyond what fits beside the facts */
+    memset(parts, 0, sizeof parts);
+    struct hp_lane lane = {.cpu_ns = 1, .runqueue_ns = HP_ABSENT, .wait_busy_ns = HP_ABSENT};
+    for (unsigned i = 0; i < 8; i++) {
+        parts[i] = (struct hp_template){
+            .t0_ns = i * MS, .total_ns = 90 * MS, .self_ns = 80 * MS + i, .count = 7 * MS};
+    }
+    struct hp_record slow = {
+        .req = make_request(&world->m, 77, T0 + 30, 900 * MS, 0), .lanes = &lane, .lane_count = 1};
+    slow.notes.templates = parts;
+    slow.notes.count[HP_NOTE_TEMPLATE] = 8;
+    put(world, make_encode(&world->m, &slow));
+    commit(world);
+    ok(world, hp_store_sample(world->r, &all, route_id(world, "/settings"), 21, &world->arena, keep_record,
+                              &a, &world->info));
+    assert_int_equal(a.count, 21);
+}
+
 static void a_sample_without_details_takes_any_request(void **state)
 {
     struct world *world = *state;
@@ -1365,6 +1392,7 @@ int main(void)
         BOTH(what_was_written_since_is_seen),
         BOTH(requests_come_newest_or_slowest_first),
         BOTH(a_sample_is_spread_over_durations_and_repeats),
+        BOTH(a_sample_is_not_of_those_alone_that_hold_much),
         BOTH(a_sample_without_details_takes_any_request),
         BOTH(durations_come_oldest_first),
         BOTH(merged_trees_equal_the_sum_of_all),

@@ -272,6 +272,7 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
     }
     parts.lanes[0].end_ns = parts.now_ns;
     parts.lanes[0].cpu_ns = parts.now_ns / 4;
+    parts.lanes[0].runqueue_ns = parts.lanes[0].wait_busy_ns = HP_ABSENT; /* no waits are recorded here */
     record.req = (struct hp_request){.id = hp_rng_u64(&w->rng) | 1,
                                      .seq = number + 1,
                                      .start_wall_ns = start_ns,
@@ -284,7 +285,7 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
                                      .gc_ns = HP_ABSENT,
                                      .rss_growth_bytes = HP_ABSENT,
                                      .bytes_in = HP_ABSENT,
-                                     .bytes_out = 4000 + number % 100,
+                                     .bytes_out = (kind == SETTINGS ? 200000 : 4000) + number % 100,
                                      .alloc_bytes = HP_ABSENT,
                                      .alloc_blocks = HP_ABSENT,
                                      .phase_ns = {outer_ns, 0, parts.now_ns - outer_ns},

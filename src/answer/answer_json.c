@@ -179,10 +179,10 @@ void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *an
                  {HP_FIND_unbounded_result, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_template_hot, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_gc_pressure, HP_LEVEL_MONITOR, "monitor"},
-                 {HP_FIND_orm_overhead, HP_LEVEL_SAMPLE, "sample"},
-                 {HP_FIND_import_in_request, HP_LEVEL_SAMPLE, "sample"},
-                 {HP_FIND_regex_compile, HP_LEVEL_SAMPLE, "sample"},
-                 {HP_FIND_serialization_hot, HP_LEVEL_SAMPLE, "sample"},
+                 {HP_FIND_orm_overhead, HP_LEVEL_TRACE, "trace"},
+                 {HP_FIND_import_in_request, HP_LEVEL_TRACE, "trace"},
+                 {HP_FIND_regex_compile, HP_LEVEL_TRACE, "trace"},
+                 {HP_FIND_serialization_hot, HP_LEVEL_TRACE, "trace"},
                  {HP_FIND_attribute_lookup_hot, HP_LEVEL_TRACE, "trace"},
                  {HP_FIND_hot_function, HP_LEVEL_SAMPLE, "sample"}};
     uint8_t lowest = HP_LEVEL_TRACE;

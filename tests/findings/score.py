@@ -35,6 +35,7 @@ def main() -> int:
     truth = json.loads(corpus.TRUTH.read_text()) if corpus.TRUTH.exists() else {}
     apps = [app for app in corpus.applications(options.app) if options.half in (None, app.half)]
     apps = [app for app in apps if not app.needs & set(options.without)]
+    running.raise_priority()
     began, rows, reports = time.monotonic(), [], {}
     with running.surroundings() as around:
         for app in apps:

@@ -25,7 +25,7 @@ import corpus
 import running
 
 ROUNDS, TAIL_ROUNDS, PROCESSES, GROWTH_REQUESTS, WARM_UP = 21, 60, 5, 40, 4
-BUSY_LOAD, PATIENCE_S = 3.0, 240
+BUSY_LOAD, PATIENCE_S = 3.0, 10
 ALL = "all"
 
 
@@ -37,10 +37,7 @@ def main() -> int:
     options = parser.parse_args()
     apps = [app for app in corpus.applications(options.app) if not app.needs & set(options.without)]
     known = json.loads(corpus.TRUTH.read_text()) if corpus.TRUTH.exists() else {}
-    try:
-        os.nice(-5)
-    except PermissionError:
-        print("truth: may not raise its priority; others may disturb it", file=sys.stderr)
+    running.raise_priority()
     with running.surroundings() as around:
         for app in apps:
             wait_quiet()

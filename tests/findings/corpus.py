@@ -32,7 +32,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -85,6 +85,7 @@ class Endpoint:
     path: str
     route: str
     causes: tuple[Cause, ...]
+    excused: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ class Application:
     warm_up: int
     requests: int
     endpoints: tuple[Endpoint, ...] = field(default=())
+    off: tuple[str, ...] = ()
+
+    def repaired(self) -> Application:
+        """The same without any of its causes."""
+        off = tuple(cause.name for each in self.endpoints for cause in each.causes)
+        clean = tuple(replace(each, causes=(), excused=each.causes) for each in self.endpoints)
+        return replace(self, endpoints=clean, off=off)
 
 
 def applications(names: list[str] | None = None) -> list[Application]:

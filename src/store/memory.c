@@ -37,6 +37,12 @@ struct label {
     uint64_t from_ns, to_ns;
 };
 
+struct plan {
+    uint64_t id, at_ns;
+    char *text; /* owned */
+    size_t text_n;
+};
+
 struct setting {
     char *key, *value; /* owned */
     size_t key_n, value_n;
@@ -62,7 +68,7 @@ struct list {
 struct memory {
     struct hp_store base;
     uint64_t max_bytes, max_age_ns, bytes;
-    struct list entries, losses, sources, labels, settings, findings, processes, gauges;
+    struct list entries, losses, sources, labels, settings, findings, processes, gauges, plans;
     struct process *saved; /* processes at begin */
     size_t saved_entries, saved_losses, saved_sources, saved_processes, saved_gauges;
     uint32_t process; /* of this writer, from 1; 0 none */
@@ -563,6 +569,50 @@ static hp_err set_finding(struct hp_store *store, const struct hp_finding_state 
     return HP_OK;
 }
 
+static struct plan *find_plan(struct memory *m, uint64_t id)
+{
+    for (size_t i = 0; i < m->plans.count; i++) {
+        struct plan *plan = AT(m->plans, struct plan, i);
+        if (plan->id == id) {
+            return plan;
+        }
+    }
+    return NULL;
+}
+
+static hp_err get_plan(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
+                       struct hp_errinfo *info)
+{
+    const struct plan *plan = find_plan(memory_of(store), id);
+    if (plan == NULL) {
+        return hp_err_set(info, HP_ENOTFOUND, 0, "no plan of this statement");
+    }
+    *at_ns = plan->at_ns;
+    return hp__store_keep(store, HP_KEPT_PLAN, hp_str_make(plan->text, plan->text_n), text);
+}
+
+static hp_err set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
+                       struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct plan *plan = find_plan(m, id);
+    char *copy = hp_str0_dup(text.p, text.n);
+    if (copy != NULL && plan == NULL) {
+        plan = push(&m->plans, sizeof *plan);
+        if (plan != NULL) {
+            *plan = (struct plan){.id = id};
+            m->plans.count++;
+        }
+    }
+    if (copy == NULL || plan == NULL) {
+        hp_free(copy);
+        return no_memory(info);
+    }
+    hp_free(plan->text);
+    *plan = (struct plan){id, at_ns, copy, text.n};
+    return HP_OK;
+}
+
 static struct setting *find_setting(struct memory *m, struct hp_str key)
 {
     for (size_t i = 0; i < m->settings.count; i++) {
@@ -813,11 +863,14 @@ static hp_err close_memory(struct hp_store *store)
         hp_free(AT(m->settings, struct setting, i)->key);
         hp_free(AT(m->settings, struct setting, i)->value);
     }
+    for (size_t i = 0; i < m->plans.count; i++) {
+        hp_free(AT(m->plans, struct plan, i)->text);
+    }
     for (size_t i = 0; i < m->findings.count; i++) {
         hp_free(AT(m->findings, struct finding, i)->texts);
     }
-    struct list *const lists[] = {&m->entries,  &m->losses,   &m->sources,   &m->labels,
-                                  &m->settings, &m->findings, &m->processes, &m->gauges};
+    struct list *const lists[] = {&m->entries,  &m->losses,    &m->sources, &m->labels, &m->settings,
+                                  &m->findings, &m->processes, &m->gauges,  &m->plans};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         hp_free(lists[i]->p);
     }
@@ -849,6 +902,8 @@ static const struct hp_store_ops ops = {
     .set_finding = set_finding,
     .get_setting = get_setting,
     .set_setting = set_setting,
+    .get_plan = get_plan,
+    .set_plan = set_plan,
     .read_begin = read_begin,
     .read_end = read_end,
     .stamp = stamp,

@@ -186,6 +186,10 @@ hp_err hp__sqlite_set_finding(struct hp_store *store, const struct hp_finding_st
                               struct hp_errinfo *info);
 hp_err hp__sqlite_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
                               struct hp_errinfo *info);
+hp_err hp__sqlite_get_plan(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
+                           struct hp_errinfo *info);
+hp_err hp__sqlite_set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
+                           struct hp_errinfo *info);
 hp_err hp__sqlite_set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,
                               struct hp_errinfo *info);
 

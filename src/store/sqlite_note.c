@@ -226,6 +226,44 @@ hp_err hp__sqlite_set_setting(struct hp_store *store, struct hp_str key, struct 
     return hp__sqlite_run(s, stmt, info);
 }
 
+/* ---- plans ---- */
+
+hp_err hp__sqlite_get_plan(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
+                           struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool found = false;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_GET_PLAN, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
+    err = hp__sqlite_next(s, stmt, &found, info);
+    if (err != HP_OK || !found) {
+        return err != HP_OK ? err : hp_err_set(info, HP_ENOTFOUND, 0, "no plan of this statement");
+    }
+    *at_ns = (uint64_t)sqlite3_column_int64(stmt, 0);
+    err = hp__store_keep(store, HP_KEPT_PLAN, hp__sqlite_text(stmt, 1), text);
+    sqlite3_reset(stmt);
+    return err;
+}
+
+hp_err hp__sqlite_set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
+                           struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_SET_PLAN, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)at_ns);
+    hp__sqlite_bind_text(stmt, 3, text);
+    return hp__sqlite_run(s, stmt, info);
+}
+
 /* ---- gauges ---- */
 
 static hp_err forget_gauges(struct hp_sqlite *s, uint64_t now_ns, struct hp_errinfo *info)

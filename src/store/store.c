@@ -1,6 +1,7 @@
 /* store.c -- the public functions that pass an operation on to the back end. Questions that need work: routes.c, pick.c, merge.c. */
 #include "store/store.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "store/store_int.h"
 
@@ -322,6 +323,30 @@ hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp
 {
     hp_err err = need(store, false, info);
     return err == HP_OK ? store->ops->set_setting(store, key, value, info) : err;
+}
+
+uint64_t hp_store_plan_id(const struct hp_statement *statement)
+{
+    uint64_t engine = statement->engine == HP_ENGINE_MARIADB ? HP_ENGINE_MYSQL : statement->engine;
+    return hp_hash64(statement->text.p, statement->text.n, engine) >> 1; /* SQLite's integers are signed */
+}
+
+hp_err hp_store_set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
+                         struct hp_errinfo *info)
+{
+    hp_err err = need(store, false, info);
+    return err == HP_OK ? store->ops->set_plan(store, id, at_ns, text, info) : err;
+}
+
+hp_err hp_store_get_plan(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
+                         struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->get_plan(store, id, at_ns, text, info);
+        hp__store_answered(store);
+    }
+    return err;
 }
 
 /* --- helpers of the back ends and of the questions --- */

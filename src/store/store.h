@@ -274,4 +274,15 @@ HP_CHECK hp_err hp_store_get_setting(struct hp_store *store, struct hp_str key, 
 HP_CHECK hp_err hp_store_set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,
                                      struct hp_errinfo *info);
 
+/* ---- execution plans (find/plan.h): the newest one of a statement ---- */
+
+/* What plans of a statement are kept under: the same in every process, for MySQL and MariaDB alike. */
+uint64_t hp_store_plan_id(const struct hp_statement *statement);
+/* Keep `text`, in place of what was there. */
+HP_CHECK hp_err hp_store_set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
+                                  struct hp_errinfo *info);
+/* `*text` is borrowed until the next plan is asked for. HP_ENOTFOUND. */
+HP_CHECK hp_err hp_store_get_plan(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
+                                  struct hp_errinfo *info);
+
 #endif

@@ -82,6 +82,10 @@ struct hp_store_ops {
                           struct hp_errinfo *info);
     hp_err (*set_setting)(struct hp_store *store, struct hp_str key, struct hp_str value,
                           struct hp_errinfo *info);
+    hp_err (*get_plan)(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
+                       struct hp_errinfo *info);
+    hp_err (*set_plan)(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
+                       struct hp_errinfo *info);
 
     /* Reading. One snapshot lasts from read_begin to read_end; both are called by store.c around each question. */
     hp_err (*read_begin)(struct hp_store *store, struct hp_errinfo *info);
@@ -111,7 +115,7 @@ struct hp_store_ops {
                      void *ctx, struct hp_str *text, struct hp_errinfo *info);
 };
 
-enum hp__kept { HP_KEPT_LABEL, HP_KEPT_FINDING, HP_KEPT_VALUE, HP_KEPT_COUNT };
+enum hp__kept { HP_KEPT_LABEL, HP_KEPT_FINDING, HP_KEPT_VALUE, HP_KEPT_PLAN, HP_KEPT_COUNT };
 
 struct hp_store {
     const struct hp_store_ops *ops;

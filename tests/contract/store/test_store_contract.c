@@ -1048,6 +1048,24 @@ static void labels_are_listed_newest_first(void **state)
     assert_string_equal(one, "after* ");
 }
 
+static void the_newest_plan_of_a_statement_is_kept(void **state)
+{
+    struct world *world = *state;
+    struct hp_statement mysql = {HP_STR("SELECT ?"), HP_ENGINE_MYSQL, 0};
+    struct hp_statement mariadb = {HP_STR("SELECT ?"), HP_ENGINE_MARIADB, 0};
+    struct hp_statement sqlite = {HP_STR("SELECT ?"), HP_ENGINE_SQLITE, 0};
+    struct hp_str text;
+    uint64_t at_ns, id = hp_store_plan_id(&mysql);
+    assert_true(id == hp_store_plan_id(&mariadb) && id != hp_store_plan_id(&sqlite));
+    assert_int_equal(hp_store_get_plan(world->r, id, &at_ns, &text, &world->info), HP_ENOTFOUND);
+    ok(world, hp_store_set_plan(world->w, id, 1, HP_STR("{}"), &world->info));
+    ok(world, hp_store_set_plan(world->w, id, 2, HP_STR("{\"nodes\":[]}"), &world->info));
+    ok(world, hp_store_get_plan(world->r, id, &at_ns, &text, &world->info));
+    assert_int_equal(at_ns, 2);
+    assert_true(hp_str_eq(text, HP_STR("{\"nodes\":[]}")));
+    assert_int_equal(hp_store_get_plan(world->r, id + 1, &at_ns, &text, &world->info), HP_ENOTFOUND);
+}
+
 static void findings_and_settings_are_kept(void **state)
 {
     struct world *world = *state;
@@ -1410,6 +1428,7 @@ int main(void)
         BOTH(a_part_of_the_range_is_answered_from_memory),
         BOTH(findings_and_settings_are_kept),
         BOTH(findings_are_listed_last_seen_first_with_what_was_measured),
+        BOTH(the_newest_plan_of_a_statement_is_kept),
         BOTH(a_source_line_is_that_of_the_runs_in_scope),
         BOTH(an_empty_store_answers_with_nothing),
         BOTH(questions_may_be_asked_within_callbacks),

@@ -1,0 +1,1 @@
+SELECT at_ns, text FROM plan WHERE id = ?1

@@ -9,6 +9,7 @@
 #include "cli/place.h"
 #include "cli/quantity.h"
 #include "cli/reading.h"
+#include "cli/statement.h"
 #include "cli/table.h"
 #include "format/member.h"
 
@@ -17,6 +18,7 @@
 static const char help[] = "hotplate sql [--min 100ms] [--sort total|calls|max] [--limit N]\n"
                            "\n"
                            "Statements with literals folded, by route and place. Times: execute and fetch.\n"
+                           "The id before a statement is for hotplate explain.\n"
                            "  --min T     only those whose slowest execution took at least this long\n"
                            "  --limit N   30 unless said otherwise\n";
 
@@ -70,6 +72,7 @@ static int compare_rows(const void *a, const void *b)
 static int put_json(const struct hp_dict *dict, const struct rows *rows, struct hp_buf *out)
 {
     struct hp_json json;
+    char id[HP_STATEMENT_ID_BYTES];
     hp_json_init(&json, out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
@@ -79,6 +82,7 @@ static int put_json(const struct hp_dict *dict, const struct rows *rows, struct 
         const struct hp_statement_row *row = &rows->list[i];
         struct hp_statement statement = hp_dict_statement(dict, row->statement);
         hp_json_object_begin(&json);
+        hp_json_kv_cstr(&json, "id", hp_statement_id(id, statement.text));
         hp_json_kv_str(&json, "statement", statement.text);
         hp_json_kv_cstr(&json, "engine", hp_member_engine(statement.engine));
         hp_member_route(&json, "route", dict, row->route);
@@ -112,6 +116,7 @@ static int put_text(const struct hp_reading *reading, const struct rows *rows, s
     const struct hp_dict *dict = hp_store_dict(reading->store);
     struct hp_table table;
     struct hp_buf cell;
+    char id[HP_STATEMENT_ID_BYTES];
     hp_buf_init(&cell, 1 << 20);
     hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < rows->count; i++) {
@@ -133,7 +138,7 @@ static int put_text(const struct hp_reading *reading, const struct rows *rows, s
             hp_table_cell(&table, HP_STR(""));
         }
         hp_buf_reset(&cell);
-        hp_buf_put_text(&cell, HP_STR("  "));
+        hp_buf_printf(&cell, "  %s  ", hp_statement_id(id, text));
         hp_output_text(&cell, cut);
         hp_buf_put_text(&cell, cut.n < text.n ? HP_STR("…") : HP_STR(""));
         hp_table_cell(&table, hp_buf_str(&cell));

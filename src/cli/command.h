@@ -31,6 +31,7 @@ int hp_cmd_convert(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_attach(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_dump(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_serve(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_explain(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_live(int argc, char **argv, struct hp_buf *out);
 
 #endif

@@ -21,7 +21,7 @@ static const struct {
     {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
     {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
     {"live", hp_cmd_live},         {"open", hp_cmd_open},       {"ledger", hp_cmd_ledger},
-    {"serve", hp_cmd_serve},
+    {"serve", hp_cmd_serve},       {"explain", hp_cmd_explain},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
@@ -33,6 +33,7 @@ static const char help[] = "Finds what makes a Flask application slow, and what 
                            "  hotplate requests            single requests\n"
                            "  hotplate show ID             one request: phases, call tree, SQL, threads\n"
                            "  hotplate sql                 statements by total time\n"
+                           "  hotplate explain STATEMENT   its plan, and the index that helps\n"
                            "  hotplate record --label L -- COMMAND...   name what is recorded meanwhile\n"
                            "  hotplate compare A B         before and after, with intervals\n"
                            "  hotplate ledger              findings so far: predicted, measured, muted\n"

@@ -23,6 +23,26 @@ static struct hp_str textf(struct hp_arena *arena, const char *format, ...)
     return copy == NULL ? (struct hp_str){NULL, 0} : hp_str_make(copy, length);
 }
 
+/* A condition of this source's SELECT compares it with a table of the SELECT around it: it runs once a row of that. */
+static bool is_correlated(const struct hp_plan *plan, const struct hp_query *query, uint32_t source)
+{
+    uint32_t scope = query->sources[source].scope;
+    for (uint32_t i = 0; i < query->term_count; i++) {
+        const struct hp_query_term *term = &query->terms[i];
+        if (term->scope != scope || term->other_column.n == 0) {
+            continue;
+        }
+        uint32_t mine = hp_query_owner(query, plan, term, false);
+        uint32_t other = hp_query_owner(query, plan, term, true);
+        bool known = mine != HP_QUERY_NONE && other != HP_QUERY_NONE;
+        if (known && (mine == source || other == source) &&
+            query->sources[mine].scope != query->sources[other].scope) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void hp_plan_resolve(struct hp_plan *plan, const struct hp_query *query)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
@@ -33,6 +53,9 @@ void hp_plan_resolve(struct hp_plan *plan, const struct hp_query *query)
         uint32_t source = hp_query_source(query, node->alias.n != 0 ? node->alias : node->table);
         if (node->table.n == 0) {
             node->table = source != HP_QUERY_NONE ? query->sources[source].table : node->alias;
+        }
+        if (source != HP_QUERY_NONE && is_correlated(plan, query, source)) {
+            node->flags |= HP_PLAN_REPEATED;
         }
         const struct hp_plan_table *table = hp_plan_table(plan, node->table);
         bool whole = node->access == HP_PLAN_SCAN || node->access == HP_PLAN_INDEX_SCAN;
@@ -340,8 +363,7 @@ hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query *query, 
         struct hp_plan_advice *advice = &out->list[out->count];
         if (node->access == HP_PLAN_SCAN && node->table.n != 0 && hp_plan_table(plan, node->table) != NULL) {
             advise_scan(plan, query, i, returned, arena, advice);
-            bool small = advice->scanned >= 0 && advice->scanned < HP_PLAN_MIN_ROWS;
-            out->count += !small || (node->flags & HP_PLAN_REPEATED);
+            out->count += advice->scanned < 0 || advice->scanned >= HP_PLAN_MIN_ROWS;
         } else if (node->flags & HP_PLAN_SORT) {
             *advice = (struct hp_plan_advice){
                 .node = i,

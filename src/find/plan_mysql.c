@@ -1,7 +1,7 @@
 /* plan_mysql.c -- MySQL's EXPLAIN FORMAT=JSON in both its forms: up to 8.x (as MariaDB's, see plan_mariadb.c), and version 2, the default of 9.x:
  * {"query_plan": {"operation": "Table scan on s", "access_type": "table", "inputs": [{…}]}}.
  *
- * Version 2 writes values into its operations' names; what follows the first colon, parenthesis or "over" is left out. A filter is a node of its
+ * Version 2 writes values into its operations' names; what follows the first colon, parenthesis, "on", "using" or "over" is left out. A filter is a node of its
  * own there: its condition and rows are moved to the access below it, as the other engines have them.
  */
 #include "find/plan_int.h"
@@ -20,7 +20,7 @@ static void begin(struct hp__plan_build *build, uint32_t at, struct hp_str key)
 
 static void set_operation(struct hp__plan_build *build, struct hp_plan_node *node, struct hp_str text)
 {
-    static const char *const ends[] = {":", " (", " over "};
+    static const char *const ends[] = {":", " (", " over ", " on ", " using "};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t at;
         if (hp__plan_has(text, ends[i], &at)) {

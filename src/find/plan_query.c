@@ -281,10 +281,10 @@ static void read_conditions(struct reader *r, uint32_t scope, struct range whole
         bool between = false, split = false;
         for (uint32_t i = range.from; i < range.to; i++) {
             bool here = r->tokens[i].depth == depth;
-            bool and = here && is_word(r, i, "AND");
-            between = (here && is_word(r, i, "BETWEEN")) || (between && !and);
-            bool of_between = and&&i > from && between;
-            if (and&&!of_between && left < MAX_RANGES) {
+            bool is_and = here && is_word(r, i, "AND");
+            bool of_between = is_and && between;
+            between = (here && is_word(r, i, "BETWEEN")) || (between && !is_and);
+            if (is_and && !of_between && left < MAX_RANGES) {
                 stack[left++] = (struct range){from, i};
                 from = i + 1;
                 split = true;

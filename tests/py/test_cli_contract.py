@@ -10,9 +10,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,7 +24,7 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
 COMMANDS += ["ledger", "open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
-COMMANDS += ["serve"]
+COMMANDS += ["serve", "explain"]
 READERS = ["report", "routes", "requests", "sql", "top", "tree"]
 NUMBER = (int, float)
 
@@ -142,10 +144,26 @@ SHOW = {
         }
     ],
 }
+EXPLAIN = {
+    "schema": int,
+    "statement": str,
+    "plan": {
+        "engine": str,
+        "version": str,
+        "examples": bool,
+        "analyzed": bool,
+        "nodes": [
+            {"parent": int, "operation": str, "table": str, "alias": str, "access": str, "scanned": NUMBER}
+        ],
+        "tables": [{"name": str, "rows": NUMBER, "columns": [{"name": str, "type": str}], "indexes": list}],
+    },
+    "advice": [{"node": int, "text": str, "index": str, "rows_now": NUMBER, "rows_then": NUMBER}],
+}
 SQL = {
     "schema": int,
     "statements": [
         {
+            "id": str,
             "statement": str,
             "engine": str,
             "route": str,
@@ -365,6 +383,10 @@ def test_unknown_option_is_a_usage_error(name: str) -> None:
         ["show"],
         ["show", "xyz"],
         ["sql", "--min", "fast"],
+        ["explain"],
+        ["explain", "SELECT 1", "--dsn", "oracle://x"],
+        ["explain", "SELECT 1", "--timeout", "soon"],
+        ["explain", "two", "words"],
         ["tree", "--threshold", "2"],
         ["flame"],
         ["flame", "-o", "x.svg", "--width", "1"],
@@ -557,6 +579,28 @@ def test_sql_json(store: Path) -> None:
     first = answer["statements"][0]
     assert (first["executions"], first["requests"], first["line"]) == (4000, 100, 5)
     assert read(store, "sql", "--min", "1s")["statements"] == []
+
+
+def test_explain_json_and_the_plan_that_is_kept(tmp_path: Path) -> None:
+    store = made(tmp_path / "hotplate.db", 20)
+    rows = read(store, "sql", "--all")["statements"]
+    statement = next(row["id"] for row in rows if row["statement"].endswith("WHERE id = ?"))
+    with closing(sqlite3.connect(tmp_path / "app.db")) as database:
+        database.execute("CREATE TABLE profile (id TEXT, name TEXT)")
+        database.executemany("INSERT INTO profile VALUES (?, ?)", [(f"p{i}", "x") for i in range(2000)])
+        database.commit()
+    done = run("explain", statement, "--all", "--store", store)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--dsn" in done.stderr
+    where = ("--dsn", f"sqlite:///{tmp_path}/app.db", "--python", sys.executable)
+    answer = read(store, "explain", statement, "--all", *where)
+    check(answer, EXPLAIN)
+    assert answer["advice"][0]["index"] == "CREATE INDEX profile_id ON profile (id)"
+    kept = read(store, "explain", statement[:6], "--all")
+    assert kept == answer
+    text = run("explain", statement, "--all", "--store", store).stdout
+    assert "kept since" in text
+    assert "CREATE INDEX profile_id" in text
 
 
 def test_top_json_counts_as_the_profile_that_is_written(store: Path, tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+/* cmd_explain.c -- `hotplate explain`: the plan of one statement, what is wrong with it, and the index that helps. Never changes data: see
+ * docs/guide/explain.md.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/explainer.h"
+#include "cli/output.h"
+#include "cli/planshow.h"
+#include "cli/quantity.h"
+#include "cli/statement.h"
+
+#define TIMEOUT_NS  ((uint64_t)5000000000u)
+#define ARENA_BYTES ((size_t)256 << 20)
+
+static const char help[] = "hotplate explain STATEMENT [--dsn URL] [--analyze] [--timeout 5s]\n"
+                           "\n"
+                           "The plan of one SELECT on its own database, what is wrong with it and the index\n"
+                           "that helps. Nothing is changed: SELECT only, on a connection of its own, in a\n"
+                           "read-only transaction that is rolled back, with a timeout.\n"
+                           "STATEMENT: an id of hotplate sql or its beginning; req:ID and the number of an\n"
+                           "execution; the text itself, or - to read it from stdin.\n"
+                           "  --dsn URL       sqlite:///FILE, postgresql://…, mysql://…, mariadb://…; else\n"
+                           "                  HOTPLATE_DSN; without both the plan that is kept\n"
+                           "  --analyze       run the statement, for rows as they really are\n"
+                           "  --param VALUE   for the placeholders, in their order; the others get an\n"
+                           "                  example value by the column's type\n"
+                           "  --timeout T     give up after (5s)\n"
+                           "  --python EXE    interpreter that has the database's driver\n";
+
+struct explain {
+    const char *dsn, *timeout, *python;
+    struct hp_args_list params;
+    bool analyze;
+    uint64_t timeout_ns, at_ns;
+    struct hp_reading reading;
+    struct hp_statement_target target;
+    struct hp_plan plan;
+    struct hp_query query;
+    struct hp_arena arena;
+};
+
+/* Keep the plan with its statement; a store that cannot be written is no reason to fail. */
+static void keep_plan(struct explain *explain)
+{
+    struct hp_buf text;
+    struct hp_store *store = NULL;
+    struct hp_errinfo ignored;
+    struct hp_store_config config = {.path = explain->reading.path, .mode = HP_STORE_WRITE, .busy_ms = 500};
+    hp_buf_init(&text, HP_PLAN_MAX_BYTES);
+    if (hp_plan_put(&explain->plan, &text) == HP_OK && hp_store_open(&config, &store, &ignored) == HP_OK) {
+        (void)!hp_store_set_plan(store, hp_store_plan_id(&explain->target.statement), hp_clock_wall_ns(),
+                                 hp_buf_str(&text), &ignored);
+        (void)!hp_store_close(store);
+    }
+    hp_buf_fini(&text);
+}
+
+static hp_err ask(struct explain *explain, struct hp_errinfo *info)
+{
+    struct hp_explainer question = {.python = explain->python,
+                                    .dsn = explain->dsn,
+                                    .text = explain->target.statement.text,
+                                    .given = explain->params.items,
+                                    .given_count = explain->params.count,
+                                    .engine = (uint8_t)hp_explainer_engine(explain->dsn),
+                                    .analyze = explain->analyze,
+                                    .timeout_ns = explain->timeout_ns};
+    hp_err err = hp_explainer_ask(&question, &explain->arena, &explain->plan, &explain->query, info);
+    if (err == HP_OK && explain->target.stored && explain->plan.why_not.n == 0) {
+        keep_plan(explain);
+    }
+    return err;
+}
+
+/* What was kept with the statement, by an earlier call or while the application ran. */
+static hp_err recall(struct explain *explain, struct hp_errinfo *info)
+{
+    struct hp_str text;
+    const struct hp_statement *statement = &explain->target.statement;
+    hp_err err = HP_ENOTFOUND;
+    if (explain->target.stored) {
+        err = hp_store_get_plan(explain->reading.store, hp_store_plan_id(statement), &explain->at_ns, &text,
+                                info);
+    }
+    if (err == HP_ENOTFOUND) {
+        return hp_err_set(info, err, 0,
+                          "no plan is kept of this statement; say where its database is: --dsn URL");
+    }
+    if (err == HP_OK) {
+        err = hp_plan_read(text, &explain->arena, &explain->plan, info);
+    }
+    if (err == HP_OK) {
+        err = hp_query_read(statement->text, explain->plan.engine, &explain->arena, &explain->query);
+    }
+    return err;
+}
+
+static int put(struct explain *explain, struct hp_buf *out)
+{
+    struct hp_plan_advices advices;
+    struct hp_planshow show = {explain->target.statement.text, &explain->plan, &advices, explain->at_ns};
+    hp_err err =
+        hp_plan_advise(&explain->plan, &explain->query, explain->target.returned, &explain->arena, &advices);
+    if (err == HP_OK && explain->reading.json) {
+        return hp_planshow_json(&show, out);
+    }
+    if (err == HP_OK) {
+        err = hp_planshow_text(&show, out);
+    }
+    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
+}
+
+static int run(struct explain *explain, struct hp_buf *out)
+{
+    struct hp_errinfo info = {0};
+    struct hp_reading *reading = &explain->reading;
+    if (hp_statement_needs_store(reading->words, reading->word_count)) {
+        int status = hp_reading_begin(reading);
+        if (status >= 0) {
+            return status;
+        }
+    }
+    hp_err err = hp_statement_find(reading, reading->words, reading->word_count, &explain->arena,
+                                   &explain->target, &info);
+    if (err == HP_EINVAL) {
+        return hp_output_usage("explain", "%s", info.text);
+    }
+    if (err == HP_OK) {
+        err = explain->dsn != NULL ? ask(explain, &info) : recall(explain, &info);
+    }
+    if (err != HP_OK) {
+        return hp_output_error(err, &info);
+    }
+    if (explain->plan.why_not.n != 0) {
+        return hp_output_fail("not explained: %.*s", (int)explain->plan.why_not.n, explain->plan.why_not.p);
+    }
+    return put(explain, out);
+}
+
+int hp_cmd_explain(int argc, char **argv, struct hp_buf *out)
+{
+    struct explain explain = {.timeout_ns = TIMEOUT_NS};
+    const struct hp_args_option options[] = {{"--dsn", NULL, HP_ARGS_TEXT, &explain.dsn},
+                                             {"--analyze", NULL, HP_ARGS_FLAG, &explain.analyze},
+                                             {"--param", NULL, HP_ARGS_LIST, &explain.params},
+                                             {"--timeout", NULL, HP_ARGS_TEXT, &explain.timeout},
+                                             {"--python", NULL, HP_ARGS_TEXT, &explain.python}};
+    const struct hp_reading_command command = {
+        .name = "explain", .help = help, .options = options, .option_count = 5, .least = 1, .most = 2};
+    int status = hp_reading_parse(&explain.reading, &command, argc, argv, out);
+    if (status >= 0) {
+        return status;
+    }
+    if (explain.timeout != NULL &&
+        (!hp_quantity_duration(explain.timeout, 0, &explain.timeout_ns) || explain.timeout_ns < 1000000u)) {
+        return hp_output_usage("explain", "--timeout %s: not a duration like 5s", explain.timeout);
+    }
+    const char *dsn = getenv("HOTPLATE_DSN");
+    explain.dsn = explain.dsn == NULL && dsn != NULL && dsn[0] != '\0' ? dsn : explain.dsn;
+    if (explain.dsn != NULL && hp_explainer_engine(explain.dsn) == HP_ENGINE_UNKNOWN) {
+        return hp_output_usage("explain", "--dsn: not sqlite://, postgresql://, mysql:// or mariadb://");
+    }
+    hp_arena_init(&explain.arena, ARENA_BYTES);
+    status = run(&explain, out);
+    hp_arena_fini(&explain.arena);
+    hp_reading_end(&explain.reading);
+    return status;
+}

@@ -1,0 +1,177 @@
+/* test_plan_advice.c -- which index is proposed, and where silence is right. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "find/plan_advice.h"
+#include "plans.h"
+
+static char proposed[300]; /* the first proposal; empty: none */
+
+/* The index for `sql` on an engine whose plan reads the whole of `alias`. */
+static const char *propose(const char *engine, const char *sql, const char *alias, double returned)
+{
+    struct hp_buf document;
+    struct hp_arena arena;
+    struct hp_plan plan;
+    struct hp_query query;
+    struct hp_plan_advices advices;
+    hp_buf_init(&document, 1 << 20);
+    hp_arena_init(&arena, (size_t)64 << 20);
+    hp_buf_printf(&document,
+                  "{\"engine\":\"%s\",\"tables\":%s,\"nodes\":[{\"operation\":\"scan\",\"alias\":\"%s\","
+                  "\"access\":\"scan\"}]}",
+                  engine, plans_tables, alias);
+    assert_int_equal(hp_plan_read(hp_buf_str(&document), &arena, &plan, NULL), HP_OK);
+    assert_int_equal(hp_query_read(hp_str_from0(sql), plan.engine, &arena, &query), HP_OK);
+    hp_plan_resolve(&plan, &query);
+    assert_int_equal(hp_plan_advise(&plan, &query, returned, &arena, &advices), HP_OK);
+    proposed[0] = '\0';
+    for (uint32_t i = 0; i < advices.count; i++) {
+        if (advices.list[i].index.n != 0) {
+            snprintf(proposed, sizeof proposed, "%.*s", (int)advices.list[i].index.n,
+                     advices.list[i].index.p);
+        }
+    }
+    hp_arena_fini(&arena);
+    hp_buf_fini(&document);
+    return proposed;
+}
+
+#define LITE(sql) propose("sqlite", sql, "student", -1)
+
+static void an_equality_on_many_values_gets_an_index(void **state)
+{
+    (void)state;
+    assert_string_equal(LITE("SELECT * FROM student WHERE email = ?"),
+                        "CREATE INDEX student_email ON student (email)");
+    assert_string_equal(LITE("SELECT * FROM student WHERE ? = student.email"),
+                        "CREATE INDEX student_email ON student (email)");
+    assert_string_equal(LITE("SELECT count(*) FROM student WHERE class_id = 5"),
+                        "CREATE INDEX student_class_id ON student (class_id)");
+    assert_string_equal(
+        propose("postgresql", "SELECT * FROM app.student AS s WHERE (s.email = %(e)s::VARCHAR)", "s", -1),
+        "CREATE INDEX student_email ON student (email)");
+    assert_string_equal(
+        propose("mariadb", "SELECT * FROM `student` WHERE `student`.`email` = 'x' LIMIT 1", "student", -1),
+        "CREATE INDEX student_email ON student (email)");
+    assert_string_equal(LITE("SELECT * FROM student WHERE email IN (?+)"),
+                        "CREATE INDEX student_email ON student (email)");
+}
+
+static void columns_are_put_together_only_as_far_as_needed(void **state)
+{
+    (void)state;
+    assert_string_equal(LITE("SELECT * FROM student WHERE active = ? AND email = ?"),
+                        "CREATE INDEX student_email ON student (email)");
+    assert_string_equal(LITE("SELECT * FROM student WHERE age = ? AND class_id = ?"),
+                        "CREATE INDEX student_age_class_id ON student (age, class_id)");
+    assert_string_equal(LITE("SELECT * FROM student WHERE class_id = ? AND age BETWEEN ? AND ?"),
+                        "CREATE INDEX student_class_id_age ON student (class_id, age)");
+}
+
+static void names_are_quoted_where_they_have_to_be(void **state)
+{
+    (void)state;
+    assert_string_equal(LITE("SELECT * FROM student WHERE \"order\" = ?"),
+                        "CREATE INDEX student_order ON student (\"order\")");
+    assert_string_equal(propose("mysql", "SELECT * FROM student WHERE `order` = 'x'", "student", -1),
+                        "CREATE INDEX student_order ON student (`order`(64))");
+}
+
+static void near_misses_are_silent(void **state)
+{
+    (void)state;
+    assert_string_equal(propose("sqlite", "SELECT * FROM klass WHERE name = ?", "klass", -1),
+                        "");                                                       /* a small table */
+    assert_string_equal(LITE("SELECT * FROM student WHERE active = ?"), "");       /* few values */
+    assert_string_equal(LITE("SELECT * FROM student WHERE LOWER(email) = ?"), ""); /* an expression */
+    assert_string_equal(LITE("SELECT * FROM student WHERE email LIKE '%x'"), "");  /* a pattern */
+    assert_string_equal(LITE("SELECT * FROM student WHERE email = ? OR class_id = ?"), ""); /* either */
+    assert_string_equal(LITE("SELECT * FROM student WHERE (email = ? OR age = ?) AND name = ?"),
+                        ""); /* either, inside */
+    assert_string_equal(propose("mariadb", "SELECT * FROM student WHERE code = 5", "student", -1),
+                        "");                                               /* a cast */
+    assert_string_equal(LITE("SELECT * FROM student WHERE town = ?"), ""); /* an index that is there */
+    assert_string_equal(LITE("SELECT * FROM student ORDER BY name LIMIT 10"), ""); /* nothing is compared */
+    assert_string_equal(LITE("SELECT COUNT(*) FROM student"), "");                 /* needs its scan */
+    assert_string_equal(LITE("SELECT * FROM student WHERE email <> ?"), "");
+    assert_string_equal(LITE("SELECT * FROM student WHERE age > ?"), ""); /* who knows how many */
+    assert_string_equal(LITE("SELECT * FROM student WHERE NOT email = ?"), "");
+    assert_string_equal(LITE("SELECT * FROM student WHERE email || ? = ?"), "");
+    assert_string_equal(LITE("SELECT * FROM student WHERE email IS NULL"), "");
+    assert_string_equal(propose("postgresql", "SELECT * FROM student WHERE code::int = 5", "student", -1),
+                        "");
+}
+
+static void rows_that_came_back_say_more_than_values(void **state)
+{
+    (void)state;
+    /* Two values, but the one that is asked for is rare. */
+    assert_string_equal(propose("sqlite", "SELECT * FROM student WHERE active = ?", "student", 12),
+                        "CREATE INDEX student_active ON student (active)");
+    /* Many values, and most rows have this one. */
+    assert_string_equal(propose("sqlite", "SELECT * FROM student WHERE email = ?", "student", 4000), "");
+    /* What a LIMIT lets through says nothing. */
+    assert_string_equal(propose("sqlite", "SELECT * FROM student WHERE active = ? LIMIT 10", "student", 10),
+                        "");
+    assert_string_equal(propose("sqlite", "SELECT * FROM student WHERE age > ?", "student", 10),
+                        "CREATE INDEX student_age ON student (age)");
+}
+
+static void joined_columns_count_where_the_scan_is_repeated(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        propose("mariadb", "SELECT (SELECT COUNT(*) FROM student s WHERE s.class_id = k.id) FROM klass k",
+                "s", -1),
+        "CREATE INDEX student_class_id ON student (class_id)");
+    assert_string_equal(
+        propose("sqlite", "SELECT * FROM student s JOIN klass k ON k.id = s.class_id", "s", -1), "");
+}
+
+static void a_table_named_twice_is_not_guessed(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        LITE("SELECT * FROM student WHERE email = ? UNION SELECT * FROM student WHERE class_id = ?"), "");
+}
+
+static void placeholders_know_their_column(void **state)
+{
+    struct hp_arena arena;
+    struct hp_query query;
+    (void)state;
+    hp_arena_init(&arena, (size_t)16 << 20);
+    assert_int_equal(
+        hp_query_read(HP_STR("SELECT * FROM t WHERE t.a = ? AND b IN (?+) AND c LIKE ? LIMIT ? OFFSET ?"),
+                      HP_ENGINE_SQLITE, &arena, &query),
+        HP_OK);
+    assert_int_equal(query.hole_count, 5);
+    assert_true(hp_str_eq(query.terms[query.holes[0].term].column, HP_STR("a")));
+    assert_true(hp_str_eq(query.terms[query.holes[1].term].column, HP_STR("b")));
+    assert_int_equal(query.holes[1].end - query.holes[1].start, 2);
+    assert_true(hp_str_eq(query.terms[query.holes[2].term].column, HP_STR("c")));
+    assert_int_equal(query.holes[2].kind, HP_QUERY_HOLE_PATTERN);
+    assert_int_equal(query.holes[3].kind, HP_QUERY_HOLE_LIMIT);
+    assert_int_equal(query.holes[4].kind, HP_QUERY_HOLE_LIMIT);
+    hp_arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_equality_on_many_values_gets_an_index),
+        cmocka_unit_test(columns_are_put_together_only_as_far_as_needed),
+        cmocka_unit_test(names_are_quoted_where_they_have_to_be),
+        cmocka_unit_test(near_misses_are_silent),
+        cmocka_unit_test(rows_that_came_back_say_more_than_values),
+        cmocka_unit_test(joined_columns_count_where_the_scan_is_repeated),
+        cmocka_unit_test(a_table_named_twice_is_not_guessed),
+        cmocka_unit_test(placeholders_know_their_column),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -220,8 +220,8 @@ static void read_access(struct hp_plan_node *node, struct hp_jsonread *json)
     if (!hp_jsonread_text(json, &text)) {
         return;
     }
-    for (uint8_t i = 0; i < HP_PLAN_ACCESS_COUNT; i++) {
-        node->access = hp__plan_is(text, access_names[i]) ? i : node->access;
+    for (unsigned i = 0; i < HP_PLAN_ACCESS_COUNT; i++) {
+        node->access = hp__plan_is(text, access_names[i]) ? (uint8_t)i : node->access;
     }
 }
 
@@ -248,7 +248,7 @@ static void read_member(struct hp__plan_build *build, struct hp_jsonread *json, 
         if (hp__plan_is(key, fields[i].key)) {
             if (fields[i].text != NULL) {
                 *fields[i].text = read_text(build, json);
-            } else {
+            } else if (fields[i].number != NULL) {
                 *fields[i].number = read_number(json);
             }
             return;

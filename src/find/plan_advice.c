@@ -1,27 +1,13 @@
 /* plan_advice.c -- see plan_advice.h. */
 #include "find/plan_advice.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/show.h"
+#include "find/find_int.h"
 #include "find/plan_int.h"
 
 #define ENOUGH_ROWS 10.0 /* an index that leaves so few needs no further column */
-
-static struct hp_str textf(struct hp_arena *arena, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static struct hp_str textf(struct hp_arena *arena, const char *format, ...)
-{
-    char text[600];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    char *copy = length == 0 ? NULL : hp_arena_dup(arena, text, length);
-    return copy == NULL ? (struct hp_str){NULL, 0} : hp_str_make(copy, length);
-}
 
 /* A condition of this source's SELECT compares it with a table of the SELECT around it: it runs once a row of that. */
 static bool is_correlated(const struct hp_plan *plan, const struct hp_query *query, uint32_t source)
@@ -329,13 +315,14 @@ static void say_scan(const struct choice *choice, struct hp_plan_advice *advice,
     const char *again = node->flags & HP_PLAN_REPEATED ? ", once for each row before it" : "";
     const char *build = node->flags & HP_PLAN_AUTO_INDEX ? " and indexed for this one execution" : "";
     if (choice->rows < 0) {
-        advice->text = textf(arena, "all rows of %.*s are read%s%s", n, node->table.p, build, again);
+        advice->text = hp__textf(arena, "all rows of %.*s are read%s%s", n, node->table.p, build, again);
     } else if (advice->index.n != 0) {
         hp_show_count(wanted, (uint64_t)(advice->wanted + 0.5));
-        advice->text = textf(arena, "all %s rows of %.*s are read%s%s, for about %s of them", rows, n,
-                             node->table.p, build, again, wanted);
+        advice->text = hp__textf(arena, "all %s rows of %.*s are read%s%s, for about %s of them", rows, n,
+                                 node->table.p, build, again, wanted);
     } else {
-        advice->text = textf(arena, "all %s rows of %.*s are read%s%s", rows, n, node->table.p, build, again);
+        advice->text =
+            hp__textf(arena, "all %s rows of %.*s are read%s%s", rows, n, node->table.p, build, again);
     }
 }
 
@@ -367,7 +354,7 @@ hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query *query, 
         } else if (node->flags & HP_PLAN_SORT) {
             *advice = (struct hp_plan_advice){
                 .node = i,
-                .text = textf(arena, "the result is sorted, no index gives it in this order"),
+                .text = hp__textf(arena, "the result is sorted, no index gives it in this order"),
                 .scanned = -1,
                 .wanted = -1};
             out->count++;

@@ -37,7 +37,8 @@ static void check(const char *sql, int engine, const char *want)
         }
         bool safe = is_safe(sql, (enum hp_engine)engines[i], why);
         if (safe != (want == NULL) || (want != NULL && strstr(why, want) == NULL)) {
-            fail_msg("%s (engine %d): \"%s\" instead of \"%s\"", sql, engines[i], why, want);
+            fail_msg("%s (engine %d): \"%s\" instead of \"%s\"", sql, engines[i], why,
+                     want != NULL ? want : "");
         }
     }
 }

@@ -27,7 +27,7 @@ static bool is_safe(const char *sql, enum hp_engine engine, char why[160])
     return safe.safe;
 }
 
-static void check(const char *sql, int engine, const char *want)
+__attribute__((noinline)) static void check(const char *sql, int engine, const char *want)
 {
     static const int engines[] = {LITE, MY, MARIA, PG};
     char why[160];
@@ -36,9 +36,9 @@ static void check(const char *sql, int engine, const char *want)
             continue;
         }
         bool safe = is_safe(sql, (enum hp_engine)engines[i], why);
-        if (safe != (want == NULL) || (want != NULL && strstr(why, want) == NULL)) {
-            fail_msg("%s (engine %d): \"%s\" instead of \"%s\"", sql, engines[i], why,
-                     want != NULL ? want : "");
+        const char *expected = want != NULL ? want : "";
+        if (safe != (want == NULL) || strstr(why, expected) == NULL) {
+            fail_msg("%s (engine %d): \"%s\" instead of \"%s\"", sql, engines[i], why, expected);
         }
     }
 }

@@ -159,17 +159,32 @@ static void put_route_text(const struct hp_change_route *route, struct hp_buf *o
 #define MOVED_SHOWN 6u
 #define DRIFT_SHOWN 0.03 /* less is not worth a line */
 #define SQL_SHOWN   60u
+#define LIST_LONG   24u /* a list of columns that is cut out */
 
-static void put_moved_text(const struct hp_change_moved *moved, struct hp_buf *out)
+/* Statements of one table differ behind their long list of columns, so that is left out. */
+static void put_statement(struct hp_str text, struct hp_buf *out)
+{
+    static const char from[] = " FROM ";
+    const char *at = text.n > LIST_LONG ? memmem(text.p, text.n, from, sizeof from - 1) : NULL;
+    if (at != NULL && (size_t)(at - text.p) > LIST_LONG) {
+        struct hp_str verb = hp_str_make(text.p, hp_str_find_char(text, ' '));
+        hp_buf_put_text(out, verb);
+        hp_buf_put_text(out, HP_STR(" …"));
+        text = hp_str_make(at, text.n - (size_t)(at - text.p));
+    }
+    struct hp_str cut = hp_utf8_cut(text, SQL_SHOWN);
+    hp_buf_put_text(out, cut);
+    hp_buf_put_text(out, cut.n < text.n ? HP_STR("…") : HP_STR(""));
+}
+
+static void put_moved_text(const struct hp_change_moved *moved, double longest_ns, struct hp_buf *out)
 {
     const struct hp_moved_test *test = &moved->moved.test;
     char value[HP_SHOW_BYTES], low[HP_SHOW_BYTES], high[HP_SHOW_BYTES];
     bool more = test->difference.value > 0;
     hp_buf_printf(out, "  %-8s  ", more ? "slower" : "faster");
     if (moved->moved.kind == HP_MOVED_STATEMENT) {
-        struct hp_str cut = hp_utf8_cut(moved->statement, SQL_SHOWN);
-        hp_buf_put_text(out, cut);
-        hp_buf_put_text(out, cut.n < moved->statement.n ? HP_STR("…") : HP_STR(""));
+        put_statement(moved->statement, out);
     } else {
         if (moved->moved.kind == HP_MOVED_WAIT) {
             hp_buf_printf(out, "%s in ", hp_record_wait_name(moved->moved.wait));
@@ -177,8 +192,9 @@ static void put_moved_text(const struct hp_change_moved *moved, struct hp_buf *o
         hp_buf_printf(out, "%.*s, %.*s:%u", (int)moved->function.n, moved->function.p, (int)moved->file.n,
                       moved->file.p, moved->line);
     }
-    hp_buf_printf(out, "  %s%s (95 %%: %s to %s)\n", more ? "+" : "", show(value, test->difference.value),
-                  show(low, test->difference.low), show(high, test->difference.high));
+    hp_buf_printf(out, "  %s%s (95 %%: %s to %s)%s\n", more ? "+" : "", show(value, test->difference.value),
+                  show(low, test->difference.low), show(high, test->difference.high),
+                  fabs(test->difference.value) > longest_ns ? " over all threads" : "");
 }
 
 static void put_all_moved(const struct hp_change_route *route, struct hp_buf *out)
@@ -190,7 +206,7 @@ static void put_all_moved(const struct hp_change_route *route, struct hp_buf *ou
                       route->drift);
     }
     for (uint32_t i = 0; i < route->moved_count && i < MOVED_SHOWN; i++) {
-        put_moved_text(&route->moved[i], out);
+        put_moved_text(&route->moved[i], fmax(route->before_ns, route->after_ns), out);
     }
     if (route->moved_count > MOVED_SHOWN) {
         hp_buf_printf(out, "  and %u smaller changes (--json)\n", route->moved_count - MOVED_SHOWN);

@@ -18,6 +18,7 @@
 #define LEVEL         0.95
 #define RESAMPLES     400u
 #define LANES_BETWEEN 64u
+#define STEPS_DOWN    3u
 
 /* ---- small statistics ---- */
 
@@ -328,10 +329,21 @@ static bool in_statement(const struct hp_record *record, const struct hp_span *s
     return false;
 }
 
+/* The time of a statement or wait is no function's: off the node where it was noted, and where that has less, off the library function below it
+ * that holds most (SQLAlchemy tells of a statement before it calls the function that executes it). */
 static void take_from(const struct collection *c, const struct hp_tree *tree, uint32_t node, uint64_t ns)
 {
-    if (tree != NULL && node < tree->count) {
-        c->own[node] = c->own[node] > ns ? c->own[node] - ns : 0;
+    for (uint32_t step = 0; step < STEPS_DOWN && tree != NULL && node < tree->count && ns != 0; step++) {
+        uint64_t taken = c->own[node] < ns ? c->own[node] : ns;
+        c->own[node] -= taken;
+        ns -= taken;
+        uint32_t most = HP_NODE_NONE;
+        for (uint32_t i = tree->nodes[node].first_child; i != HP_NODE_NONE; i = tree->nodes[i].next_sibling) {
+            if (most == HP_NODE_NONE || c->own[i] > c->own[most]) {
+                most = i;
+            }
+        }
+        node = most;
     }
 }
 

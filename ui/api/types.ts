@@ -520,6 +520,11 @@ export interface ProcessAnswer extends Answer {
   restarts?: number;
 }
 
+export interface SourceAnswer extends Answer {
+  file: string;
+  text: string;
+}
+
 export interface SettingKey {
   key: string;
   kind: string;

@@ -468,7 +468,7 @@ export function Hours({ hours, href }: { hours: Point[]; href: (from: number, to
             </th>
             {Array.from({ length: 24 }, (_, hour) => (
               <th key={String(hour)} scope="col">
-                {hour % 3 === 0 ? hour : ""}
+                <span class={hour % 3 === 0 ? "" : "unseen"}>{hour}</span>
               </th>
             ))}
           </tr>

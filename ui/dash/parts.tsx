@@ -5,6 +5,7 @@ import type { Place } from "../api/types";
 import { kindOf, type Part } from "../model/kinds";
 import { shortFile } from "../model/profile";
 import { showMs, showShare } from "../model/show";
+import type { Where, Words } from "../model/where";
 import { type Asked, useLive, useWhere } from "./use";
 
 export const NOT_RECORDED = "not recorded at this level";
@@ -124,21 +125,38 @@ interface CodeProps {
   source?: string | null | undefined;
   name?: boolean; // the function too
   bare?: boolean; // no buttons
+  plain?: boolean; // no link to the source: library code, or the source itself
+}
+
+/* The source of a place, with the costs of the request or route that one looks at. */
+function wordsOf(place: Place, where: Where): Words {
+  const words: Words = { file: place.file ?? "", line: String(place.line ?? "") };
+  if (where.page === "request" && where.words.id) words.id = where.words.id;
+  else if (where.words.route) words.route = where.words.route;
+  return words;
 }
 
 /** `file:line`, a button to copy it, a link to the editor, the source line as it was when recorded. */
-export function Code({ place, source, name, bare }: CodeProps) {
+export function Code({ place, source, name, bare, plain }: CodeProps) {
   const { editor } = useLive();
+  const { where, link } = useWhere();
   if (!place.file) return place.function ? <span class="code">{place.function}</span> : null;
   const line = place.line ? `:${place.line}` : "";
   const full = `${place.file}${line}`;
   const edit = bare ? "" : editorLink(editor, place.file, place.line ?? 1);
   return (
     <span class="code">
-      <span class="where" title={full}>
-        {shortFile(place.file)}
-        {line}
-      </span>
+      {plain || place.file.startsWith("/") ? (
+        <span class="where" title={full}>
+          {shortFile(place.file)}
+          {line}
+        </span>
+      ) : (
+        <a class="where" title={full} href={link("source", wordsOf(place, where))}>
+          {shortFile(place.file)}
+          {line}
+        </a>
+      )}
       {name && place.function && <span class="in"> in {place.function}</span>}
       {place.via && <span class="in"> via {place.via}</span>}
       {!bare && (

@@ -17,6 +17,7 @@ import { Requests } from "./requests";
 import { RoutePage } from "./route";
 import { Routes } from "./routes";
 import { Settings } from "./settings";
+import { Source } from "./source";
 import { Sql } from "./sql";
 import { type Live, LiveContext, type Navigation, useNavigation, WhereContext } from "./use";
 
@@ -58,6 +59,7 @@ const PAGES: Record<PageName, () => preact.JSX.Element> = {
   profiles: Profiles,
   process: Process,
   settings: Settings,
+  source: Source,
 };
 
 /* Meta again and again while the page is looked at; `version` grows with the store. */
@@ -192,7 +194,7 @@ function ScopeBar({ meta, navigation }: { meta: Meta; navigation: Navigation }) 
   const brushed = words.from !== undefined || words.to !== undefined;
   const range = words.last ?? "";
   return (
-    <div class="scope" role="group" aria-label="Which requests">
+    <section class="scope" aria-label="Which requests">
       <select
         aria-label="Time range"
         value={brushed ? "brushed" : words.label ? "label" : range}
@@ -268,7 +270,7 @@ function ScopeBar({ meta, navigation }: { meta: Meta; navigation: Navigation }) 
           clear
         </button>
       )}
-    </div>
+    </section>
   );
 }
 

@@ -244,7 +244,12 @@ function Inside({
         <ol class="stack">
           {here.stack.map((node) => (
             <li key={node.node} class={node.application ? "app" : ""}>
-              {node.function} <Code place={{ file: node.file ?? null, line: node.line ?? null }} bare />
+              {node.function}{" "}
+              <Code
+                place={{ file: node.file ?? null, line: node.line ?? null }}
+                bare
+                plain={!node.application}
+              />
             </li>
           ))}
         </ol>

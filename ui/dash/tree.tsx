@@ -129,6 +129,7 @@ function Name({ row, sources }: { row: Branch; sources: Record<string, string> |
       {row.kind !== "call" && row.kind !== "lane" && <span class="pale"> ({row.kind})</span>}{" "}
       <Code
         place={{ file: row.file, line: row.line }}
+        plain={!row.app}
         source={row.app ? sources?.[`${row.file}:${row.line}`] : ""}
         bare
       />

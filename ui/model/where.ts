@@ -12,6 +12,7 @@ export const PAGES = [
   "profiles",
   "process",
   "settings",
+  "source",
 ] as const;
 export type PageName = (typeof PAGES)[number];
 

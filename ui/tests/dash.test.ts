@@ -7,6 +7,7 @@ import { profileOf } from "../model/calltree";
 import { deltaOf } from "../model/delta";
 import { kindOf, splitCritical, splitTime } from "../model/kinds";
 import { lanesToDraw, momentAt, stackOf, within } from "../model/lane";
+import { lineCosts } from "../model/linecost";
 import { showBytes, showChange, showMs } from "../model/show";
 import { runsOf } from "../model/statements";
 import { totals } from "../model/tree";
@@ -160,6 +161,27 @@ test("lanes: the main one and the critical path are always drawn", () => {
   assert.equal(here.stack[0].function, "urlopen");
   assert.equal(momentAt(lanes[1], 2000), null);
   assert.deepEqual(stackOf([], 7), []);
+});
+
+test("a line costs what it calls; a recursion counts once", () => {
+  const costs = lineCosts(fixture.tree().nodes, "shop/pages.py", 1);
+  assert.deepEqual(costs.get(35), { calls: 1, total_ms: 1300, own_ms: 0 });
+  assert.deepEqual(costs.get(30), { calls: 0, total_ms: 0, own_ms: 2 });
+  const again = (node: number, parent: number, total_ms: number) => ({
+    node,
+    parent,
+    kind: "call",
+    function: "f",
+    file: "a.py",
+    line: 1,
+    call_line: 3,
+    application: true,
+    calls: 1,
+    self_ms: 1,
+    total_ms,
+  });
+  const recursive = lineCosts([again(0, -1, 30), again(1, 0, 20), again(2, 1, 10)], "a.py", 1);
+  assert.deepEqual(recursive.get(3), { calls: 2, total_ms: 20, own_ms: 0 });
 });
 
 test("axes stand on round values", () => {

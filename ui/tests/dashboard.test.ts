@@ -261,6 +261,15 @@ test("a brush over time chooses a range that travels to other pages", () =>
     );
   }));
 
+test("a place leads to its source, with what its lines cost in the request that one looks at", () =>
+  on(`#/request?id=${ID}&tab=tree`, {}, async (page) => {
+    await page.locator(".calltree").getByRole("link", { name: "shop/pages.py:30" }).click();
+    await shows(page, /What line 35 of shop\/pages\.py calls takes 1\.30 s\..*times in request 8df77d88/);
+    await shows(page, /35 1\.30 s 1× line_35\("<\/code><b>"\)/);
+    assert.equal(await page.locator("#content b").filter({ hasText: "line_" }).count(), 0);
+    assert.match(await page.locator(".source-file .chosen").innerText(), /line_30/);
+  }));
+
 test("a finding is muted by POST with the token and a reason", () =>
   on("#/findings?id=e38793f4ef747120", {}, async (page) => {
     await page.getByRole("button", { name: "Mute…" }).click();

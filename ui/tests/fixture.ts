@@ -12,6 +12,7 @@ import type {
   RouteAnswer,
   RouteRow,
   SettingsAnswer,
+  SourceAnswer,
   SqlAnswer,
   TreeNode,
 } from "../api/types";
@@ -229,6 +230,7 @@ function treeNodes(): TreeNode[] {
     self: number,
     total: number,
     calls = 1,
+    call_line = 0,
   ) => {
     nodes.push({
       node: nodes.length,
@@ -243,14 +245,15 @@ function treeNodes(): TreeNode[] {
       exceptions: 0,
       self_ms: self,
       total_ms: total,
+      ...(call_line > 0 ? { call_line } : {}),
     });
     return nodes.length - 1;
   };
   add(-1, "lane", "(request)", "", 0, false, 11.5, WALL);
   const flask = add(0, "call", "full_dispatch_request", "flask/app.py", 900, false, 0.5, 2151.5);
   const view = add(flask, "call", "settings", "shop/pages.py", 30, true, 2, 2150);
-  const peaks = add(view, "call", "fetch_all_peaks", "shop/history.py", 25, true, 1247, 1300);
-  const each = add(view, "call", "load_each", "shop/profiles.py", 10, true, 4, 640);
+  const peaks = add(view, "call", "fetch_all_peaks", "shop/history.py", 25, true, 1247, 1300, 1, 35);
+  const each = add(view, "call", "load_each", "shop/profiles.py", 10, true, 4, 640, 1, 36);
   add(each, "call", "first", "sqlalchemy/orm/query.py", 2700, false, 636, 636, 40);
   add(view, "template", "settings.html", "templates/settings.html", 1, true, 208, 208);
   for (let k = 0; k < 3; k++) {
@@ -766,6 +769,11 @@ export function diff(): DiffAnswer {
     .filter((node) => node.function !== "load_each" && node.function !== "first")
     .map((node) => (node.function === "fetch_all_peaks" ? { ...node, self_ms: 10, total_ms: 20 } : node));
   return { schema: 1, before: { requests: 1, nodes: before }, after: { requests: 1, nodes: after } };
+}
+
+export function source(file: string): SourceAnswer {
+  const lines = Array.from({ length: 60 }, (_, k) => `    line_${k + 1}("</code><b>")`);
+  return { schema: 1, file, text: `${lines.join("\n")}\n` };
 }
 
 export const PROCESS: ProcessAnswer = {

@@ -30,6 +30,7 @@ const ANSWERS: Answers = {
   compare: () => fixture.COMPARE,
   diff: () => fixture.diff(),
   process: () => fixture.PROCESS,
+  source: (words) => fixture.source(words.get("file") ?? ""),
   settings: () => fixture.SETTINGS,
 };
 

@@ -1,0 +1,278 @@
+"""The dashboard as somebody sees it: a small application is recorded, `hotplate serve` shows it, Chromium walks every page; figures are compared with SQL over the store."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import statistics
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+
+UI = Path(__file__).resolve().parents[2] / "ui"
+WALK_LIMIT_S = 240
+
+pytestmark = [
+    pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="the pages are the same for every Python"),
+    pytest.mark.skipif(
+        not (UI / "node_modules" / "playwright-core").is_dir() or shutil.which("chromium") is None,
+        reason="the pages' packages or Chromium are not here (tools/setup ui)",
+    ),
+]
+
+APPLICATION = '''
+"""shop -- what the dashboard is to show: the same statement again and again, threads, failures, texts that look like markup."""
+import sqlite3, sys, threading, time
+from flask import Flask, render_template_string
+
+app = Flask(__name__)
+base = sqlite3.connect("shop.db", check_same_thread=False)
+base.execute("create table item (id integer primary key, name text)")
+base.executemany("insert into item (name) values (?)", [(str(n),) for n in range(30)])
+
+@app.get("/items")
+def items():
+    names = []
+    for n in range(1, 31):
+        names.append(base.execute("select name from item where id = ?", (n,)).fetchone())
+        time.sleep(0.0005)
+    return render_template_string("{{ names | length }}", names=names)
+
+@app.get("/threads")
+def threads():
+    started = [threading.Thread(target=time.sleep, args=(0.02,)) for _ in range(5)]
+    for each in started: each.start()
+    for each in started: each.join()
+    return "done"
+
+@app.get("/fails")
+def fails():
+    raise ValueError("<img src=x onerror=document.title='owned'>")
+
+@app.get("/<b>/markup")
+def markup():
+    return "ok"
+
+client = app.test_client()
+for _ in range(24): client.get("/items")
+for _ in range(12): client.get("/threads")
+for _ in range(3): client.get("/fails")
+client.get("/<b>/markup")
+'''
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dashboard")
+    (folder / "shop.py").write_text(textwrap.dedent(APPLICATION))
+    file = folder / "store.db"
+    subprocess.run(
+        ["hotplate", "run", "--no-serve", "--store", file, "--", sys.executable, "shop.py"],
+        cwd=folder,
+        check=True,
+        timeout=60,
+        capture_output=True,
+        env=os.environ | {"HOTPLATE_REVISION": "r1"},
+    )
+    return file
+
+
+@pytest.fixture(scope="module")
+def base(store: Path) -> Iterator[str]:
+    """The dashboard's address."""
+    process = subprocess.Popen(
+        ["hotplate", "serve", "--store", store, "--port", "0"],
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found
+        yield found[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+
+
+def walk(base: str, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        ["node", UI / "tests" / "walk.mjs"],
+        input=json.dumps({"base": base, "steps": steps}),
+        capture_output=True,
+        text=True,
+        timeout=WALK_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen: list[dict[str, Any]] = json.loads(done.stdout)
+    for step, page in zip(steps, seen, strict=True):
+        assert page["trouble"] == [], step
+        assert page["wider"] <= 0, step
+    return seen
+
+
+def asked(base: str, question: str) -> Any:
+    with urlopen(f"{base}api/v1/{question}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def shown(ms: float) -> str:
+    """Milliseconds as the pages write them."""
+    for unit, size in (("s", 1000.0), ("ms", 1.0), ("µs", 0.001)):
+        value = ms / size
+        if ms >= 0.9995 * size:
+            return f"{value:.0f} {unit}" if value >= 99.95 else f"{value:.1f} {unit}" if value >= 9.995 else f"{value:.2f} {unit}"
+    return f"{ms * 1e6:.0f} ns"
+
+
+def rows(store: Path, sql: str, *values: object) -> list[Any]:
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+def durations(store: Path, rule: str) -> list[float]:
+    """Milliseconds of a route's requests, fastest first."""
+    found = rows(
+        store,
+        "select wall_ns - own_ns from request join route on route.id = request.route where rule = ? order by 1",
+        rule,
+    )
+    return [ns / 1e6 for (ns,) in found]
+
+
+def test_the_overview_shows_what_the_store_holds(store: Path, base: str) -> None:
+    (recorded,) = rows(store, "select count(*) from request")[0]
+    assert recorded == 40
+    routes = {row["route"]: row for row in asked(base, "overview")["routes"]}
+    times = durations(store, "/items")
+    assert len(times) == 24
+    items = routes["GET /items"]
+    assert items["p50_ms"] == pytest.approx(statistics.median(times), rel=0.05)
+    (page, narrow) = walk(base, {"hash": "#/"}, {"hash": "#/", "width": 390, "dark": True})
+    text = page["text"]
+    assert f"{recorded} recorded 0 dropped" in text
+    assert "30 times" in text
+    assert f"GET /items 24 0 {shown(items['p50_ms'])} {shown(items['p95_ms'])}" in text
+    assert "GET /fails 3 3" in text
+    assert page["title"] == "Overview · Hotplate"
+    assert "GET /<b>/markup" in text
+    assert "What to mend first" in narrow["text"]
+
+
+def test_a_route_and_a_request_of_it(store: Path, base: str) -> None:
+    slowest = rows(
+        store,
+        "select printf('%016x', request_id), wall_ns - own_ns, statements from request join route on route.id = route"
+        " where rule = '/items' order by 2 desc limit 1",
+    )[0]
+    route = f"route={quote('GET /items')}"
+    median = statistics.median(durations(store, "/items"))
+    pages = walk(
+        base,
+        {"hash": f"#/route?{route}", "wait": "select name from item where id = ?"},
+        {"hash": f"#/route?{route}&min_ms={median}&max_ms=100000", "wait": "Below:"},
+        {"hash": f"#/route?{route}", "keys": ["f"], "wait": "24 requests with a tree"},
+        {"hash": f"#/request?id={slowest[0]}"},
+        {"hash": f"#/request?id={slowest[0]}", "keys": ["t"], "wait": "Fold libraries from"},
+        {"hash": f"#/request?id={slowest[0]}", "keys": ["s"], "wait": "statements,"},
+        {"hash": f"#/request?id={slowest[0]}&view=graph", "wait": "functions"},
+        {"hash": f"#/request?id={slowest[0]}&tab=facts", "wait": "Phases"},
+        {"hash": f"#/request?id={slowest[0]}&width=390", "width": 390, "dark": True},
+    )
+    whole, brushed, tree, head, calls, sql, *_ = (page["text"] for page in pages)
+    assert "24 requests 0 errors" in whole
+    assert "30× 720" in whole
+    above = sum(1 for ms in durations(store, "/items") if ms >= median)
+    assert f"Below: {above} requests of" in brushed
+    assert "items" in tree
+    assert shown(slowest[1] / 1e6) in head
+    assert "shop.py" in calls
+    assert f"{slowest[2]} statements," in sql
+    assert "30×" in sql
+
+
+def test_every_other_page(store: Path, base: str) -> None:
+    (executions,) = rows(store, "select sum(statements) from request")[0]
+    finding = asked(base, "findings")["findings"][0]
+    pages = walk(
+        base,
+        {"hash": "#/routes"},
+        {"hash": "#/requests?status=errors"},
+        {"hash": "#/requests?sort=slowest", "wait": "of 40" if executions > 50 else ""},
+        {"hash": "#/sql"},
+        {"hash": "#/findings"},
+        {"hash": f"#/findings?id={finding['id']}"},
+        {"hash": "#/compare"},
+        {"hash": "#/compare?a=r1&b=r1"},
+        {"hash": "#/profiles", "wait": "requests with a tree"},
+        {"hash": "#/process"},
+        {"hash": "#/settings"},
+        {"hash": "#/request?id=0000000000000000"},
+    )
+    routes, failed, slowest, sql, findings, one, nothing, same, profiles, process, settings, missing = (
+        page["text"] for page in pages
+    )
+    assert "5 routes;" in routes or "4 routes;" in routes
+    assert "3 requests match" in failed
+    assert "ValueError" in failed
+    assert "40 requests match" in slowest
+    assert f"{executions:,}" in sql or "720" in sql
+    assert finding["title"] in findings
+    assert finding["advice"].split(":")[0] in one
+    assert "nothing to compare yet" in nothing
+    assert "No route's median changed" in same
+    assert "itself" in profiles
+    assert "One process uses" in process
+    assert "store.db" in settings
+    assert "no" in missing
+
+
+def test_a_finding_is_muted_and_comes_back(base: str) -> None:
+    finding = asked(base, "findings")["findings"][-1]
+    hidden = {"hash": f"#/findings?id={finding['id']}", "click": "Mute…", "keys": []}
+    walk(base, hidden)
+    meta = asked(base, "meta")
+    assert meta["role"] == "write"
+
+
+def test_an_empty_store_says_the_one_command(tmp_path: Path) -> None:
+    application = tmp_path / "quiet.py"
+    application.write_text("import flask\nflask.Flask('quiet')\n")
+    file = tmp_path / "store.db"
+    subprocess.run(
+        ["hotplate", "run", "--no-serve", "--store", file, "--", sys.executable, application],
+        check=False,
+        timeout=60,
+        capture_output=True,
+    )
+    if not file.exists():
+        pytest.fail("hotplate run made no store")
+    process = subprocess.Popen(
+        ["hotplate", "serve", "--store", file, "--port", "0"],
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found
+        (page,) = walk(found[0], {"hash": "#/"})
+        assert "Nothing is recorded yet." in page["text"]
+        assert "hotplate run -- flask --app yourapp run" in page["text"]
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

@@ -1,0 +1,58 @@
+/* walk.mjs -- walks pages in Debian's Chromium and says what they show; what tests/py/test_dashboard.py asks.
+ *
+ *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "wait": "text"}]}'
+ *
+ * Prints a JSON list, an object a step: text, title, hash, wider (px beyond the window), trouble (console, errors, requests elsewhere).
+ */
+import { readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const WAIT_MS = 10_000;
+const { base, steps } = JSON.parse(readFileSync(0, "utf8"));
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--no-first-run",
+  ],
+});
+
+async function take(step) {
+  const context = await browser.newContext({
+    viewport: { width: step.width ?? 1280, height: 900 },
+    colorScheme: step.dark ? "dark" : "light",
+  });
+  const page = await context.newPage();
+  const trouble = [];
+  page.on("console", (message) => trouble.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(base)) trouble.push(`request: ${request.url()}`);
+  });
+  await page.goto(base + step.hash);
+  await page.waitForSelector("h1, .no-data, .wrong", { timeout: WAIT_MS });
+  for (const key of step.keys ?? []) await page.keyboard.press(key);
+  if (step.click) await page.getByRole("button", { name: step.click }).first().click();
+  if (step.wait) {
+    const holds = (wanted) => document.body.innerText.replace(/\s+/g, " ").includes(wanted);
+    await page
+      .waitForFunction(holds, step.wait, { timeout: WAIT_MS })
+      .catch(() => trouble.push(`never said: ${step.wait}`));
+  }
+  const seen = await page.evaluate(() => ({
+    text: document.body.innerText.replace(/\s+/g, " "),
+    title: document.title,
+    hash: location.hash,
+    wider: document.documentElement.scrollWidth - window.innerWidth,
+  }));
+  await context.close();
+  return { ...seen, trouble };
+}
+
+const results = [];
+for (const step of steps) results.push(await take(step));
+await browser.close();
+process.stdout.write(JSON.stringify(results));

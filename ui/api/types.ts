@@ -41,6 +41,7 @@ export interface Meta extends Answer {
   store: string;
   role: "write" | "read";
   token?: string;
+  login?: boolean;
   revisions: RevisionRow[];
   labels: LabelRow[];
   routes: string[];
@@ -89,13 +90,22 @@ export interface Finding extends Place {
   advice?: string;
 }
 
-export interface Muted {
+/** A finding that was ever reported, with what became of it. */
+export interface Remembered extends Place {
   id: string;
-  reason?: string;
-  state?: string;
-  first?: number;
-  last?: number;
-  title?: string;
+  state: string;
+  muted: boolean;
+  reason?: string | null;
+  kind?: string | null;
+  route?: string | null;
+  title?: string | null;
+  first_seen?: number | null;
+  last_seen?: number | null;
+  fixed_at?: number | null;
+  predicted_saving_ms?: number | null;
+  measured_saving_ms?: number | null;
+  low_ms?: number | null;
+  high_ms?: number | null;
 }
 
 export interface NotChecked {
@@ -428,7 +438,6 @@ export interface RequestAnswer extends RequestRow, Answer {
   timeline?: { lanes: LaneRow[]; critical: Stretch[] };
   spans?: Span[];
   sources?: Record<string, string>;
-  findings?: Finding[];
   previous?: string | null;
   next?: string | null;
   route_p50_ms?: number;
@@ -447,7 +456,8 @@ export interface SqlAnswer extends Answer {
 
 export interface FindingsAnswer extends Answer {
   findings: Finding[];
-  muted: Muted[];
+  muted: Remembered[];
+  ledger?: Remembered[];
   not_checked?: NotChecked[];
 }
 
@@ -464,8 +474,6 @@ export interface CompareRoute {
   changed: boolean;
   p95_before_ms?: number | null;
   p95_after_ms?: number | null;
-  before_total_ms?: number | null;
-  after_total_ms?: number | null;
 }
 
 export interface CompareFinding extends Place {
@@ -490,8 +498,9 @@ export interface Side {
 export interface CompareAnswer extends Answer {
   routes: CompareRoute[];
   findings: CompareFinding[];
-  before?: Side;
-  after?: Side;
+  before?: string;
+  after?: string;
+  sides?: { before: Side; after: Side };
 }
 
 export interface DiffAnswer extends Answer {
@@ -509,7 +518,6 @@ export interface GaugePoint {
 }
 
 export interface Worker {
-  worker?: number;
   pid: number;
   start: number;
   points: GaugePoint[];
@@ -517,7 +525,6 @@ export interface Worker {
 
 export interface ProcessAnswer extends Answer {
   workers: Worker[];
-  restarts?: number;
 }
 
 export interface SourceAnswer extends Answer {

@@ -1,10 +1,11 @@
 /* findings.tsx -- all findings in full, what is muted, what could not be checked. */
 import { useEffect } from "preact/hooks";
-import type { Finding, FindingsAnswer } from "../api/types";
-import { showShare } from "../model/show";
+import type { Finding, FindingsAnswer, Remembered } from "../api/types";
+import { showMoment, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { FindingCard, FindingList, useFindingChange } from "./finding";
-import { Answer, Answered, Empty, Section } from "./parts";
+import { Answer, Answered, Code, Empty, Section } from "./parts";
+import { type Column, Rows } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
 export function Findings() {
@@ -20,16 +21,7 @@ function Filled({ data }: { data: FindingsAnswer }) {
   const { id, state = "", q = "" } = where.words;
   const one = data.findings.find((finding) => finding.id === id);
   useEffect(() => window.scrollTo(0, 0), [id]);
-  if (id && !one) {
-    return (
-      <>
-        <Answer>This finding is not in the selection.</Answer>
-        <Empty>
-          It may be mended, muted, or of another time or revision. <a href={link("findings")}>All findings</a>
-        </Empty>
-      </>
-    );
-  }
+  if (id && !one) return <Gone row={data.ledger?.find((known) => known.id === id)} />;
   if (one) return <One finding={one} all={data.findings} />;
   const text = q.toLowerCase();
   const shown = data.findings.filter(
@@ -88,6 +80,7 @@ function Filled({ data }: { data: FindingsAnswer }) {
         data.findings.length > 0 && <Empty>No finding matches.</Empty>
       )}
       <MutedList data={data} />
+      <Ledger rows={data.ledger ?? []} />
       {(data.not_checked?.length ?? 0) > 0 && (
         <Section title="Not checked" note="these need more detail than was recorded">
           <ul class="plain inline-list">
@@ -99,6 +92,40 @@ function Filled({ data }: { data: FindingsAnswer }) {
           </ul>
         </Section>
       )}
+    </>
+  );
+}
+
+/* A finding that is not in the selection, as far as the ledger knows it. */
+function Gone({ row }: { row: Remembered | undefined }) {
+  const { link } = useWhere();
+  return (
+    <>
+      <Answer>
+        {row ? (
+          <>
+            {row.title ?? row.id} <span class={`state ${row.state}`}>{row.muted ? "muted" : row.state}</span>
+          </>
+        ) : (
+          "This finding is not in the selection."
+        )}
+      </Answer>
+      {row?.file && (
+        <p>
+          <Code place={row} name />
+        </p>
+      )}
+      <Empty>
+        {row && typeof row.measured_saving_ms === "number"
+          ? `Mending it was predicted to save ${showMs(row.predicted_saving_ms)} and saved ${showMs(row.measured_saving_ms)}. `
+          : "It may be mended, muted, or of another time or revision. "}
+        <a href={link("findings")}>All findings</a> ·{" "}
+        <a
+          href={link("findings", { id: row?.id ?? "", revision: "*", last: "", from: "", to: "", label: "" })}
+        >
+          look in everything recorded
+        </a>
+      </Empty>
     </>
   );
 }
@@ -130,8 +157,8 @@ function MutedList({ data }: { data: FindingsAnswer }) {
       <ul class="plain">
         {data.muted.map((row) => (
           <li key={row.id}>
-            {row.title ?? <span class="mono">{row.id}</span>}{" "}
-            {row.reason && <span class="pale">{row.reason}</span>}{" "}
+            {row.title ?? <span class="mono">{row.id}</span>} <span class="pale">{row.route}</span>{" "}
+            {row.reason && <i class="reason">{row.reason}</i>}{" "}
             {meta?.token && (
               <button type="button" class="link" onClick={() => change({ id: row.id, muted: false })}>
                 unmute
@@ -143,4 +170,70 @@ function MutedList({ data }: { data: FindingsAnswer }) {
       {said !== "" && <p class="bad">{said}</p>}
     </Section>
   );
+}
+
+/* What was ever reported and what came of it: predicted against measured. */
+function Ledger({ rows }: { rows: Remembered[] }) {
+  const { link } = useWhere();
+  if (rows.length === 0) return null;
+  const columns: Column<Remembered>[] = [
+    {
+      key: "state",
+      title: "State",
+      narrow: true,
+      value: (row) => row.state,
+      cell: (row) => <span class={`state ${row.state}`}>{row.state}</span>,
+    },
+    {
+      key: "title",
+      title: "Finding",
+      narrow: true,
+      wide: true,
+      value: (row) => row.title,
+      cell: (row) => (
+        <>
+          <a href={link("findings", { id: row.id })}>{row.title ?? row.id}</a> <Code place={row} bare />
+        </>
+      ),
+    },
+    { key: "route", title: "Route", value: (row) => row.route, cell: (row) => row.route ?? "" },
+    {
+      key: "seen",
+      title: "Last seen",
+      value: (row) => row.last_seen,
+      cell: (row) => (row.last_seen ? showMoment(row.last_seen) : ""),
+    },
+    {
+      key: "predicted",
+      title: "Predicted",
+      number: true,
+      value: (row) => row.predicted_saving_ms,
+      cell: (row) => saving(row.predicted_saving_ms),
+    },
+    {
+      key: "measured",
+      title: "Measured",
+      number: true,
+      narrow: true,
+      value: (row) => row.measured_saving_ms,
+      cell: (row) => (
+        <span
+          title={
+            typeof row.low_ms === "number" ? `95 %: ${showMs(row.low_ms)} to ${showMs(row.high_ms)}` : ""
+          }
+        >
+          {saving(row.measured_saving_ms)}
+        </span>
+      ),
+    },
+  ];
+  return (
+    <Section title="Ledger" note="everything that was ever reported; measured once a comparison did">
+      <Rows caption="Ledger" columns={columns} rows={rows} id={(row) => row.id} word="lsort" />
+    </Section>
+  );
+}
+
+function saving(ms: number | null | undefined) {
+  return typeof ms === "number" ? showMs(ms) : <span class="pale">–</span>;
 }

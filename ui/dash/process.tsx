@@ -13,7 +13,7 @@ export function Process() {
 }
 
 function nameOf(worker: Worker): string {
-  return worker.worker === undefined ? `Process ${worker.pid}` : `Worker ${worker.worker}`;
+  return `Process ${worker.pid}`;
 }
 
 const MEMORY_LEAST = 20e6; // growth worth a word
@@ -33,9 +33,7 @@ function Filled({ data }: { data: ProcessAnswer }) {
         {workers.length === 1 ? "One process uses" : `${workers.length} processes use`} {showBytes(memory)}
         {growth.bytes > MEMORY_LEAST &&
           `; ${nameOf(growth.worker).toLowerCase()} grew by ${showBytes(growth.bytes)}`}
-        {(data.restarts ?? 0) > 0
-          ? `; ${data.restarts} ${data.restarts === 1 ? "restart" : "restarts"}.`
-          : "."}
+        .
       </Answer>
       {workers.map((worker) => (
         <WorkerBlock key={`${worker.pid} ${worker.start}`} worker={worker} />
@@ -58,7 +56,6 @@ const GAUGES: Shown[] = [
 ];
 
 function WorkerBlock({ worker }: { worker: Worker }) {
-  const { link } = useWhere();
   const end = worker.points[worker.points.length - 1];
   return (
     <section class="block">
@@ -67,9 +64,6 @@ function WorkerBlock({ worker }: { worker: Worker }) {
         <span class="note">
           pid {worker.pid}, since {showMoment(worker.start)}
         </span>{" "}
-        {worker.worker !== undefined && (
-          <a href={link("requests", { worker: String(worker.worker) })}>its requests</a>
-        )}
       </h2>
       <div class="gauges">
         {GAUGES.map((gauge) => {

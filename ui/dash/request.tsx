@@ -1,7 +1,15 @@
 /* request.tsx -- one request: how long and of what, its lanes over time, then everything that was recorded of it, a tab each. */
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Call, ExceptionRow, Fact, RequestAnswer, StatementRow, TreeNode } from "../api/types";
+import type {
+  Call,
+  ExceptionRow,
+  Fact,
+  FindingsAnswer,
+  RequestAnswer,
+  StatementRow,
+  TreeNode,
+} from "../api/types";
 import { kindOf, type Part, splitCritical, splitTime } from "../model/kinds";
 import { showBytes, showCount, showMoment, showMs, showShare } from "../model/show";
 import { type Run, runsOf } from "../model/statements";
@@ -51,7 +59,7 @@ function partsOf(data: RequestAnswer): Part[] | null {
 }
 
 function Filled({ data }: { data: RequestAnswer }) {
-  const { where, set, link } = useWhere();
+  const { where, set } = useWhere();
   const parts = useMemo(() => partsOf(data), [data]);
   const source = useMemo(
     () => ({
@@ -74,15 +82,7 @@ function Filled({ data }: { data: RequestAnswer }) {
           <Legend parts={parts} whole={parts.reduce((sum, part) => sum + part.ms, 0)} />
         </div>
       )}
-      {(data.findings?.length ?? 0) > 0 && (
-        <ul class="hints">
-          {data.findings?.slice(0, 4).map((finding) => (
-            <li key={finding.id}>
-              <a href={link("findings", { id: finding.id })}>{finding.title}</a> <Code place={finding} bare />
-            </li>
-          ))}
-        </ul>
-      )}
+      <Hints data={data} />
       {(data.timeline?.lanes.length ?? 0) > 0 && (
         <Section title="Timeline" note={laneNote(data)}>
           <Timeline request={data} />
@@ -107,6 +107,27 @@ function Filled({ data }: { data: RequestAnswer }) {
         {tab.show()}
       </div>
     </>
+  );
+}
+
+const HINTS_MOST = 4;
+
+/* What is known to be wrong with its route. */
+function Hints({ data }: { data: RequestAnswer }) {
+  const { link } = useWhere();
+  const words = { route: data.route, revision: data.revision ?? "" };
+  const asked = useAsk<FindingsAnswer>(question("findings", words), false);
+  if (!asked.data?.findings.length) return null;
+  return (
+    <ul class="hints" aria-label="Findings of its route">
+      {asked.data.findings.slice(0, HINTS_MOST).map((finding) => (
+        <li key={finding.id}>
+          <a href={link("findings", { id: finding.id, revision: data.revision ?? "" })}>{finding.title}</a>{" "}
+          <Code place={finding} bare />{" "}
+          <span class="pale">−{showMs(finding.predicted_saving_ms)} a request</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

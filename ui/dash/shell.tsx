@@ -160,6 +160,13 @@ export function Shell() {
             >
               {error ? "no answer" : paused ? "held" : "live"}
             </button>
+            {meta?.login && (
+              <form class="logout" method="post" action="logout">
+                <button type="submit" class="quiet">
+                  log out
+                </button>
+              </form>
+            )}
             <button type="button" class="quiet" onClick={() => setHelp(true)} aria-label="Keys">
               ?
             </button>

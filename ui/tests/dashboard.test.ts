@@ -23,9 +23,17 @@ const PAGES: [string, string, RegExp][] = [
     /312 requests.*p95 2\.95 s.*lock 1\.15 s.*SELECT groups\.id.*ValueError/,
   ],
   ["requests", "#/requests", /120 requests match.*not recorded.*1 to 50 of 120/],
-  ["request", `#/request?id=${ID}`, /2\.16 s.*network wait 1\.17 s.*slower than 96 %/],
+  [
+    "request",
+    `#/request?id=${ID}`,
+    /2\.16 s.*network wait 1\.17 s.*slower than 96 %.*40 threads, one per item shop\/history\.py:33 −1\.27 s a request/,
+  ],
   ["sql", "#/sql", /3 statements took 3\.5 min.*94 % is SELECT settings.*40 times a request/],
-  ["findings", "#/findings", /3 findings; the largest is 40 threads.*gil contention level trace/],
+  [
+    "findings",
+    "#/findings",
+    /3 findings; the largest is 40 threads.*<u>known<\/u> unmute.*80\.0 ms 77\.0 ms.*gil contention level trace/,
+  ],
   [
     "finding",
     "#/findings?id=e38793f4ef747120",
@@ -37,7 +45,7 @@ const PAGES: [string, string, RegExp][] = [
     /went from 1\.96 s to 49\.1 ms \(40 times faster\).*too few requests.*fetch_all_peaks/,
   ],
   ["profiles", "#/profiles", /fetch_all_peaks itself \(shop\/history\.py:25\)/],
-  ["process", "#/process", /2 processes use 337 MB; worker 2 grew by 118 MB; 1 restart\./],
+  ["process", "#/process", /2 processes use 337 MB; process 4702 grew by 118 MB\./],
   ["settings", "#/settings", /1 setting is changed.*slow_ms.*41\.0 MB of 1\.00 GB/],
 ];
 
@@ -315,6 +323,11 @@ test("an empty store says the one command to type", async () => {
     shows(page, /Nothing is recorded yet\..*hotplate run -- flask --app yourapp run/),
   );
 });
+
+test("a finding that is mended tells what it saved", () =>
+  on("#/findings?id=1111111111111111", {}, (page) =>
+    shows(page, /one INSERT into orders takes 90 ms fixed.*predicted to save 80\.0 ms and saved 77\.0 ms/),
+  ));
 
 test("what was not recorded says so and is no 0", async () => {
   const { time: _, slow: __, typical: ___, ...rest } = fixture.routeAnswer("GET /health", false);

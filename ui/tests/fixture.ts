@@ -7,6 +7,7 @@ import type {
   Meta,
   Overview,
   ProcessAnswer,
+  Remembered,
   RequestAnswer,
   RequestsAnswer,
   RouteAnswer,
@@ -103,6 +104,36 @@ export const FINDINGS: Finding[] = [
     requests: 402,
     requests_example: [],
     advice: "Keep the connection.",
+  },
+];
+
+export const LEDGER: Remembered[] = [
+  {
+    id: "1111111111111111",
+    state: "fixed",
+    muted: false,
+    kind: "slow_query",
+    route: "POST /orders",
+    file: "shop/orders.py",
+    line: 71,
+    function: "save",
+    title: "one INSERT into orders takes 90 ms",
+    first_seen: START,
+    last_seen: START + 60e3,
+    fixed_at: START + 120e3,
+    predicted_saving_ms: 80,
+    measured_saving_ms: 77,
+    low_ms: 70,
+    high_ms: 83,
+  },
+  {
+    id: "2222222222222222",
+    state: "open",
+    muted: true,
+    reason: "<u>known</u>",
+    title: "a template is slow",
+    route: "GET /overview",
+    last_seen: START,
   },
 ];
 
@@ -478,7 +509,6 @@ export function request(id: string): RequestAnswer {
       "shop/pages.py:56": "    return session.query(Group).all()",
       "shop/history.py:18": "    with urlopen(url) as answer:",
     },
-    findings: FINDINGS.slice(0, 2),
     previous: "1d113777e28b9d27",
     next: null,
     route_p50_ms: 1963.58,
@@ -695,8 +725,8 @@ export const SQL: SqlAnswer = {
 
 export const COMPARE: CompareAnswer = {
   schema: 1,
-  before: { name: "before", from: START, to: START + 1000e3, revision: null },
-  after: { name: "after", from: START + 2000e3, to: START + 3000e3, revision: null },
+  before: "label:before",
+  after: "label:after",
   routes: [
     {
       route: SLOW,
@@ -779,9 +809,7 @@ export function source(file: string): SourceAnswer {
 export const PROCESS: ProcessAnswer = {
   schema: 1,
   range: RANGE,
-  restarts: 1,
   workers: [1, 2].map((worker) => ({
-    worker,
     pid: 4700 + worker,
     start: START,
     points: Array.from({ length: 60 }, (_, k) => ({

@@ -21,10 +21,13 @@ const ANSWERS: Answers = {
   requests: (words) => ({ ...fixture.REQUESTS, offset: Number(words.get("offset") ?? 0) }),
   request: (words) => fixture.request(words.get("id") ?? ""),
   sql: () => fixture.SQL,
-  findings: () => ({
+  findings: (words) => ({
     schema: 1,
-    findings: fixture.FINDINGS,
-    muted: [],
+    findings: fixture.FINDINGS.filter(
+      (finding) => !words.has("route") || finding.route === words.get("route"),
+    ),
+    muted: fixture.LEDGER.filter((row) => row.muted),
+    ledger: fixture.LEDGER,
     not_checked: fixture.OVERVIEW.not_checked,
   }),
   compare: () => fixture.COMPARE,

@@ -1,6 +1,6 @@
 /* walk.mjs -- walks pages in Debian's Chromium and says what they show; what tests/py/test_dashboard.py asks.
  *
- *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "wait": "text"}]}'
+ *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *
  * Prints a JSON list, an object a step: text, title, hash, wider (px beyond the window), trouble (console, errors, requests elsewhere).
  */
@@ -35,7 +35,7 @@ async function take(step) {
   await page.goto(base + step.hash);
   await page.waitForSelector("h1, .no-data, .wrong", { timeout: WAIT_MS });
   for (const key of step.keys ?? []) await page.keyboard.press(key);
-  if (step.click) await page.getByRole("button", { name: step.click }).first().click();
+  for (const name of step.click ?? []) await page.getByRole("button", { name, exact: true }).first().click();
   if (step.wait) {
     const holds = (wanted) => document.body.innerText.replace(/\s+/g, " ").includes(wanted);
     await page

@@ -1,4 +1,4 @@
-"""The dashboard as somebody sees it: a small application is recorded, `hotplate serve` shows it, Chromium walks every page.
+"""The dashboard as somebody sees it: a small application is recorded, `hotplate serve` shows it, Chromium walks it.
 
 Figures are compared with SQL over the store.
 """

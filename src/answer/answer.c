@@ -297,6 +297,20 @@ static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_e
     return HP_OK;
 }
 
+static bool add_sampler(void *ctx, const struct hp_sampled_row *row)
+{
+    struct hp_answer *answer = ctx;
+    struct hp_sampled_row *sum = &answer->sampler;
+    sum->sweeps += row->sweeps;
+    sum->samples += row->samples;
+    sum->torn += row->torn;
+    sum->late += row->late;
+    sum->cpu_ns += row->cpu_ns;
+    sum->rate_hz = row->rate_hz > sum->rate_hz ? row->rate_hz : sum->rate_hz;
+    answer->sampler_ns += row->to_ns > row->from_ns ? row->to_ns - row->from_ns : 0;
+    return true;
+}
+
 hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *options, struct hp_arena *arena,
                       struct hp_answer *out, struct hp_errinfo *info)
 {
@@ -318,6 +332,10 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
     }
     if (err == HP_OK) {
         err = hp_store_complete(store, &options->scope, &answer.complete, info);
+    }
+    if (err == HP_OK) {
+        err =
+            hp_store_sampled(store, options->scope.from_ns, options->scope.to_ns, add_sampler, &answer, info);
     }
     if (err == HP_OK) {
         err = load_routes(store, arena, &answer, info);

@@ -34,6 +34,25 @@ static void put_id(struct hp_json *json, uint64_t id)
     hp_json_cstr(json, text);
 }
 
+/* How well the samplers ran. */
+static void put_sampler(struct hp_json *json, const struct hp_answer *answer)
+{
+    const struct hp_sampled_row *s = &answer->sampler;
+    if (s->sweeps == 0) {
+        return;
+    }
+    double ns = answer->sampler_ns != 0 ? (double)answer->sampler_ns : 1;
+    hp_json_key(json, "sampler");
+    hp_json_object_begin(json);
+    hp_json_kv_u64(json, "rate_hz", s->rate_hz);
+    hp_json_kv_double(json, "reached_hz", (double)s->sweeps * 1e9 / ns);
+    hp_json_kv_u64(json, "samples", s->samples);
+    hp_json_kv_double(json, "torn", (double)s->torn / (double)(s->samples + s->torn + 1));
+    hp_json_kv_double(json, "late", (double)s->late / (double)s->sweeps);
+    hp_json_kv_double(json, "cores", (double)s->cpu_ns / ns);
+    hp_json_object_end(json);
+}
+
 void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer)
 {
     const struct hp_complete *c = &answer->complete;
@@ -78,6 +97,7 @@ static void put_header(struct hp_json *json, const struct hp_answer *answer)
     put_text_or_null(json, "label", answer->options.label);
     hp_json_object_end(json);
     hp_answer_json_completeness(json, answer);
+    put_sampler(json, answer);
 }
 
 static void put_route(struct hp_json *json, const struct hp_answer_route *route)

@@ -176,6 +176,21 @@ static void put_completeness(const struct hp_answer *answer, struct hp_buf *out)
     hp_buf_put_text(out, HP_STR("\n"));
 }
 
+static void put_sampler(const struct hp_answer *answer, struct hp_buf *out)
+{
+    const struct hp_sampled_row *s = &answer->sampler;
+    char samples[HP_SHOW_BYTES], torn[HP_SHOW_BYTES], late[HP_SHOW_BYTES], cores[HP_SHOW_BYTES];
+    if (s->sweeps == 0) {
+        return;
+    }
+    double ns = answer->sampler_ns != 0 ? (double)answer->sampler_ns : 1;
+    hp_buf_printf(out, "%s samples at %.0f Hz of %u, %s torn, %s late, for %s of a core\n",
+                  hp_show_count(samples, s->samples), (double)s->sweeps * 1e9 / ns, s->rate_hz,
+                  hp_show_percent(torn, (double)s->torn / (double)(s->samples + s->torn + 1)),
+                  hp_show_percent(late, (double)s->late / (double)s->sweeps),
+                  hp_show_percent(cores, (double)s->cpu_ns / ns));
+}
+
 void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_buf *out)
 {
     width = width == 0 ? WIDTH : width < 40 ? 40 : width;
@@ -190,5 +205,6 @@ void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_bu
     put_left(answer, width, out);
     put_routes(answer, out);
     put_completeness(answer, out);
+    put_sampler(answer, out);
     put_lowered(answer, out);
 }

@@ -52,6 +52,7 @@ const struct hp_writer_ops hp__writer_store_ops = {
     .put = hp_store_put,
     .put_source = hp_store_put_source,
     .put_gauge = hp_store_put_gauge,
+    .put_sampled = hp_store_put_sampled,
     .commit = hp_store_commit,
     .rollback = hp_store_rollback,
     .tidy = hp_store_tidy,
@@ -328,6 +329,19 @@ static hp_err put_records(struct hp_writer *writer, struct batch *batch, struct 
     return HP_OK;
 }
 
+/* What the sampler saw since the last time; kept until it is stored. */
+static hp_err put_sampled(struct hp_writer *writer, struct hp_errinfo *info)
+{
+    if (writer->take_sampled == NULL || writer->ops->put_sampled == NULL) {
+        return HP_OK;
+    }
+    writer->has_sampled = writer->has_sampled || writer->take_sampled(writer->sampled_ctx, &writer->sampled);
+    hp_err err = writer->has_sampled
+                     ? writer->ops->put_sampled(writer->store, &writer->sampled, writer->dict, info)
+                     : HP_OK;
+    return is_of_record(err) ? HP_OK : err;
+}
+
 static hp_err write_batch(struct hp_writer *writer, struct batch *batch, struct hp_errinfo *info)
 {
     uint64_t stored = get(writer, HP_RING_STORED), told = 0;
@@ -352,6 +366,9 @@ static hp_err write_batch(struct hp_writer *writer, struct batch *batch, struct 
     if (err == HP_OK && batch->gauge && hp_gauges_read(&gauge)) {
         err = writer->ops->put_gauge(writer->store, &gauge, info);
     }
+    if (err == HP_OK && (batch->gauge || batch->final)) {
+        err = put_sampled(writer, info);
+    }
     if (err == HP_OK) {
         hp_ring_committing(writer->ring, stored + batch->records, told, batch->last_id);
         err = writer->ops->commit(writer->store, info);
@@ -364,6 +381,7 @@ static hp_err write_batch(struct hp_writer *writer, struct batch *batch, struct 
     hp_ring_committed(writer->ring, stored + batch->records, told);
     hp_ring_consume(writer->ring, batch->cursor);
     writer->told = told;
+    writer->has_sampled = writer->has_sampled && !batch->gauge && !batch->final;
     writer->sources_done = batch->sources_done;
     writer->source_bytes = batch->source_bytes;
     writer->registered = true;

@@ -224,6 +224,8 @@ static hp_err open_writer(struct hp_cap *cap, const struct hp_cap_config *config
         .command = config->command,
         .revision = config->revision,
         .dict = cap->dict,
+        .take_sampled = hp__sampling_take,
+        .sampled_ctx = cap,
         .ops = ops,
         .should_fail = fails_store,
         .fail_ctx = cap,

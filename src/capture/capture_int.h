@@ -71,7 +71,7 @@ struct hp_cap {
     uint32_t call_inner_ps, call_outer_ps;
     uint64_t request_cost_ns, sql_cost_ns, note_cost_ns; /* our own, measured at open */
     struct hp_flight *flight;                            /* owned; NULL: no flight recorder */
-    struct hp_sampling *sampling;                        /* owned; NULL: level sample has no trees */
+    _Atomic(struct hp_sampling *) sampling;              /* owned; NULL: level sample has no trees */
     struct hp_budget *budget;                            /* owned; NULL: no limit */
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 

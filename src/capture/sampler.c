@@ -39,6 +39,7 @@
 #define STACK_BYTES  ((size_t)512 << 10)
 #define POOL_MOST    HP_POOL_REQUESTS
 #define OUTSIDE_CAP  65536u
+#define SHAPE_BYTES  ((size_t)8 << 20)
 
 enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
 
@@ -49,7 +50,7 @@ struct task {
     uint64_t cpu_ns;            /* of its clock before the stack was read */
     uint64_t owed_ns;           /* of stacks that were torn */
     struct hp_samples *samples; /* whose tree `node` is of; NULL: the process's */
-    uint64_t id;
+    uint64_t id;                /* of the request, or the generation of the process's tree */
     uint32_t node, turn, sweep;
     bool known; /* cpu_ns and node are set */
 };
@@ -87,7 +88,14 @@ struct hp_sampling {
     uint32_t depth; /* of the stack that was read last */
 
     pthread_mutex_t tree_lock;
-    struct hp_tree *outside; /* owned; of what belongs to no request */
+    struct hp_tree *outside; /* owned; of what belongs to no request, since the last take */
+    uint64_t generation;     /* of `outside` */
+
+    /* of hp__sampling_take */
+    struct hp_tree *spare; /* owned; what was taken */
+    struct hp_buf shape, values;
+    struct hp_sampled_row told; /* counts so far */
+    uint64_t told_run_ns;
 
     _Atomic uint64_t sweeps, samples, reused, outside_count, torn, cut, late, lost, cpu_ns, run_ns;
 };
@@ -230,6 +238,11 @@ static void add_sample(struct hp_sampling *s, struct task *task, const struct hp
         task->known = false;
         return;
     }
+    if (still && samples == NULL && task->id != s->generation) { /* its node is of a tree that was taken */
+        pthread_mutex_unlock(&s->tree_lock);
+        task->known = false;
+        return;
+    }
     struct hp_tree *tree = samples != NULL ? samples->tree : s->outside;
     uint32_t node = still ? task->node : node_of(s, tree, view);
     tree->nodes[node].self += weight_ns;
@@ -238,10 +251,10 @@ static void add_sample(struct hp_sampling *s, struct task *task, const struct hp
     if (samples != NULL) {
         samples->count++;
     }
+    task->id = samples != NULL ? view->id : s->generation;
     pthread_mutex_unlock(&s->tree_lock);
     task->node = node;
     task->samples = samples;
-    task->id = view->id;
     task->turn = view->turn;
     count(&s->samples, 1);
     count(&s->reused, still);
@@ -252,7 +265,7 @@ static void add_sample(struct hp_sampling *s, struct task *task, const struct hp
 static bool is_still(const struct task *task, const struct hp_slot_view *view, uint64_t cpu_ns)
 {
     return task->known && cpu_ns != HP_ABSENT && cpu_ns == task->cpu_ns && view->turn == task->turn &&
-           view->samples == task->samples && view->id == task->id;
+           view->samples == task->samples && (view->samples == NULL || view->id == task->id);
 }
 
 static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, bool few, uint64_t elapsed_ns)
@@ -574,6 +587,62 @@ uint32_t hp__sampling_flags(const struct hp_sampling *s)
                                                                  : 0u);
 }
 
+/* ---- what belongs to no request ---- */
+
+/* Swap the trees: what was sampled so far is then in `spare`. False: the sampler is at it. */
+static bool swap_trees(struct hp_sampling *s)
+{
+    if (s->spare->count > HP_TREE_KEEP) {
+        hp_tree_clear(s->spare);
+    }
+    hp_tree_begin(s->spare);
+    if (!lock_within(&s->tree_lock, LOCK_WAIT_NS)) {
+        return false;
+    }
+    struct hp_tree *full = s->outside;
+    s->outside = s->spare;
+    s->spare = full;
+    s->generation++;
+    pthread_mutex_unlock(&s->tree_lock);
+    return true;
+}
+
+bool hp__sampling_take(void *ctx, struct hp_sampled_row *row)
+{
+    struct hp_cap *cap = ctx;
+    struct hp_sampling *s = cap->sampling;
+    struct hp_sampled_row now = {.to_ns = hp_clock_wall_ns()};
+    if (s == NULL || get(&s->sweeps) == s->told.sweeps || !swap_trees(s)) {
+        return false;
+    }
+    now.sweeps = get(&s->sweeps);
+    now.samples = get(&s->samples);
+    now.torn = get(&s->torn);
+    now.late = get(&s->late);
+    now.cpu_ns = get(&s->cpu_ns);
+    hp_buf_reset(&s->shape);
+    hp_buf_reset(&s->values);
+    if (hp_tree_encode(s->spare, NULL, &s->shape, &s->values, NULL) != HP_OK) {
+        return false; /* no memory: this stretch is missing */
+    }
+    uint64_t run_ns = get(&s->run_ns); /* since the thread was started last */
+    *row = (struct hp_sampled_row){.from_ns = now.to_ns -
+                                              (run_ns > s->told_run_ns ? run_ns - s->told_run_ns : run_ns),
+                                   .to_ns = now.to_ns,
+                                   .sweeps = now.sweeps - s->told.sweeps,
+                                   .samples = now.samples - s->told.samples,
+                                   .torn = now.torn - s->told.torn,
+                                   .late = now.late - s->told.late,
+                                   .cpu_ns = now.cpu_ns - s->told.cpu_ns,
+                                   .rate_hz = s->config.rate_hz,
+                                   .mode = (uint8_t)s->config.mode,
+                                   .shape = hp_buf_str(&s->shape),
+                                   .values = hp_buf_str(&s->values)};
+    s->told = now;
+    s->told_run_ns = run_ns;
+    return true;
+}
+
 /* ---- fork ---- */
 
 void hp__sampling_fork_prepare(struct hp_sampling *s)
@@ -604,6 +673,9 @@ void hp__sampling_fork_child(struct hp_sampling *s)
     atomic_store(&s->stop, false);
     memset(s->tasks, 0, sizeof s->tasks);
     s->last_ns = 0;
+    s->generation++;
+    s->told = (struct hp_sampled_row){0};
+    s->told_run_ns = 0;
     if (s->fork_locked) {
         hp_tree_clear(s->outside);
     }
@@ -673,8 +745,11 @@ static hp_err init(struct hp_sampling *s, struct hp_cap *cap, const struct hp_sa
     pthread_mutex_init(&s->tree_lock, NULL);
     sem_init(&s->wake, 0, 0);
     memcpy(s->lane_syms, cap->root_syms, sizeof s->lane_syms);
+    hp_buf_init(&s->shape, SHAPE_BYTES);
+    hp_buf_init(&s->values, SHAPE_BYTES);
     s->outside = hp_tree_new(cap->dict, OUTSIDE_CAP);
-    return s->outside != NULL ? HP_OK : HP_ENOMEM;
+    s->spare = hp_tree_new(cap->dict, OUTSIDE_CAP);
+    return s->outside != NULL && s->spare != NULL ? HP_OK : HP_ENOMEM;
 }
 
 hp_err hp_cap_sampling(struct hp_cap *cap, const struct hp_sampling_config *config)
@@ -717,6 +792,9 @@ void hp__sampling_free(struct hp_sampling *s)
     hp_codes_fini(&s->codes);
     hp_map_fini(&s->sources);
     hp_tree_free(s->outside);
+    hp_tree_free(s->spare);
+    hp_buf_fini(&s->shape);
+    hp_buf_fini(&s->values);
     pthread_mutex_destroy(&s->step_lock);
     pthread_mutex_destroy(&s->tree_lock);
     sem_destroy(&s->wake);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "hotplate/ext/sampler.h"
 #include "model/tree.h"
+#include "store/store.h"
 
 struct hp_cap;
 struct hp_cap_lane;
@@ -63,6 +64,9 @@ void hp__sampling_recycle(struct hp_cap_request *request);
 uint64_t hp__sampling_cost_ns(const struct hp_cap_request *request);
 /* enum hp_request_flags that say how the tree came about. */
 uint32_t hp__sampling_flags(const struct hp_sampling *sampling);
+
+/* What was sampled since the last call, with the tree of what belongs to no request (for hp_writer_config.take_sampled; ctx is the capture). */
+bool hp__sampling_take(void *ctx, struct hp_sampled_row *row);
 
 void hp__sampling_fork_prepare(struct hp_sampling *sampling);
 void hp__sampling_fork_parent(struct hp_sampling *sampling);

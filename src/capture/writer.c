@@ -62,6 +62,8 @@ struct hp_writer *hp_writer_new(const struct hp_writer_config *config)
     writer->no_threads = config->no_threads;
     writer->should_fail = config->should_fail;
     writer->fail_ctx = config->fail_ctx;
+    writer->take_sampled = config->take_sampled;
+    writer->sampled_ctx = config->sampled_ctx;
     writer->store_path = dup0(config->store_path);
     writer->folder = folder_of(config->store_path);
     writer->interpreter = dup0(config->interpreter);
@@ -424,6 +426,7 @@ void hp_writer_fork_child(struct hp_writer *writer)
     writer->failures = 0;
     atomic_store(&writer->hopeless, false);
     writer->sources_done = 0;
+    writer->has_sampled = false;
     writer->source_bytes = 0;
     writer->final_done = writer->registered = writer->stop_seen = false;
     writer->seed ^= (uint64_t)getpid() << 32;

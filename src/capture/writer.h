@@ -37,6 +37,8 @@ struct hp_writer_ops {
                          struct hp_errinfo *info);
     hp_err (*put_gauge)(struct hp_store *store, const struct hp_gauge *gauge,
                         struct hp_errinfo *info); /* NULL: none are written */
+    hp_err (*put_sampled)(struct hp_store *store, const struct hp_sampled_row *row,
+                          const struct hp_dict *dict, struct hp_errinfo *info); /* NULL: none are written */
     hp_err (*commit)(struct hp_store *store, struct hp_errinfo *info);
     void (*rollback)(struct hp_store *store);
     hp_err (*tidy)(struct hp_store *store, struct hp_errinfo *info);
@@ -52,7 +54,10 @@ struct hp_writer_config { /* text is copied */
     const char *interpreter, *command, *revision; /* may be NULL */
     const struct hp_dict *dict;                   /* borrowed for life: whose ids the records hold */
     const struct hp_writer_ops *ops;              /* NULL: store.h; borrowed */
-    bool (*should_fail)(void *ctx);               /* fault injection: asked before each batch; may be NULL */
+    /* What the sampler saw since the last call, asked about once a minute and at the end; texts stay until the next call. NULL: there is none. */
+    bool (*take_sampled)(void *ctx, struct hp_sampled_row *row);
+    void *sampled_ctx;
+    bool (*should_fail)(void *ctx); /* fault injection: asked before each batch; may be NULL */
     void *fail_ctx;
 };
 

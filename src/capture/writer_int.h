@@ -26,6 +26,8 @@ struct hp_writer {
     uint64_t max_store_bytes, max_age_ns;
     bool (*should_fail)(void *ctx);
     void *fail_ctx;
+    bool (*take_sampled)(void *ctx, struct hp_sampled_row *row);
+    void *sampled_ctx;
     bool no_threads;
 
     /* the thread */
@@ -51,6 +53,8 @@ struct hp_writer {
     bool stop_seen;
     _Atomic uint32_t sources_done; /* stored ones are [0, done) */
     size_t source_bytes;
+    struct hp_sampled_row sampled; /* taken and not stored yet, if has_sampled */
+    bool has_sampled;
     bool off;        /* forked while the store was in use */
     bool final_done; /* the final counters are in the store */
     uint64_t seed;   /* of the jitter */

@@ -25,7 +25,8 @@ static const char help[] = "hotplate top [INPUT [RESTRICTION...]] [--sort KEY,..
                            "  --sort KEY    self, total, calls, pcalls, file, line, name, nfl, stdname\n"
                            "  --reverse     the other way round; --raw: our own cost not taken out\n"
                            "  --callers     who called each function; --callees: whom it called\n"
-                           "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
+                           "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, process: (what no\n"
+                           "request did, at level sample), or the bare word.\n";
 
 enum { AROUND_NONE, AROUND_CALLERS, AROUND_CALLEES };
 

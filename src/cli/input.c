@@ -82,6 +82,10 @@ static hp_err find_prefixed(struct hp_reading *reading, struct hp_str word, stru
         }
         return HP_OK;
     }
+    if (hp_str_eq(word, HP_STR("process:"))) {
+        input->kind = HP_INPUT_PROCESS;
+        return HP_OK;
+    }
     if (hp_str_starts(word, HP_STR("label:"))) {
         input->kind = HP_INPUT_LABEL;
         input->name = hp_str_make(word.p + 6, word.n - 6);
@@ -181,7 +185,7 @@ hp_err hp_input_find(struct hp_reading *reading, const char *word, struct hp_inp
         return find_file(reading, word, input, info);
     }
     if (hp_str_starts(text, HP_STR("req:")) || hp_str_starts(text, HP_STR("label:")) ||
-        hp_str_starts(text, HP_STR("route:"))) {
+        hp_str_starts(text, HP_STR("route:")) || hp_str_eq(text, HP_STR("process:"))) {
         return find_prefixed(reading, text, input, info);
     }
     return find_bare(reading, text, input, info);
@@ -257,6 +261,49 @@ static hp_err merged_tree(struct hp_reading *reading, const struct hp_input *inp
     return HP_OK;
 }
 
+struct outside {
+    struct hp_tree *into, *scratch;
+    const struct hp_dict *dict;
+    hp_err err;
+};
+
+static bool add_stretch(void *ctx, const struct hp_sampled_row *row)
+{
+    struct outside *outside = ctx;
+    struct hp_reader shape, values;
+    hp_reader_init(&shape, row->shape.p, row->shape.n);
+    hp_reader_init(&values, row->values.p, row->values.n);
+    outside->err = hp_tree_decode(outside->scratch, shape, values, NULL, hp_dict_symbol_count(outside->dict));
+    if (outside->err == HP_OK) {
+        outside->err = hp_tree_merge(outside->into, outside->scratch, NULL);
+    }
+    return outside->err == HP_OK;
+}
+
+/* What no request did; NULL and HP_OK: nothing was sampled. */
+static hp_err outside_tree(struct hp_reading *reading, const struct hp_input *input, struct hp_tree **tree,
+                           struct hp_errinfo *info)
+{
+    const struct hp_dict *dict = hp_store_dict(reading->store);
+    struct outside outside = {hp_tree_new(dict, TREE_NODES), hp_tree_new(dict, TREE_NODES), dict, HP_OK};
+    hp_err err = outside.into != NULL && outside.scratch != NULL ? HP_OK : HP_ENOMEM;
+    if (err == HP_OK) {
+        err = hp_store_sampled(reading->store, input->scope.from_ns, input->scope.to_ns, add_stretch,
+                               &outside, info);
+    }
+    if (err == HP_OK && outside.err != HP_OK) {
+        err = hp_err_set(info, outside.err, 0, "samples of a process: %s", hp_err_text(outside.err));
+    }
+    hp_tree_free(outside.scratch);
+    if (err != HP_OK || hp_tree_samples(outside.into) == 0) {
+        hp_tree_free(outside.into);
+        return err;
+    }
+    hp_tree_total(outside.into);
+    *tree = outside.into;
+    return HP_OK;
+}
+
 /* Exact trees and sampled ones are not added up: those of the larger part of the requests. */
 static hp_err larger_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
                           struct hp_tree **tree, uint64_t *requests, bool *sampled, struct hp_errinfo *info)
@@ -287,11 +334,22 @@ hp_err hp_input_tree(struct hp_reading *reading, const struct hp_input *input, b
     struct hp_tree *made = NULL;
     uint64_t count = 1;
     bool estimated = false;
-    hp_err err = input->kind == HP_INPUT_REQUEST
-                     ? request_tree(reading, input->request_id, raw, &made, &estimated, info)
-                     : larger_tree(reading, input, raw, &made, &count, &estimated, info);
+    hp_err err;
+    if (input->kind == HP_INPUT_REQUEST) {
+        err = request_tree(reading, input->request_id, raw, &made, &estimated, info);
+    } else if (input->kind == HP_INPUT_PROCESS) {
+        err = outside_tree(reading, input, &made, info);
+        estimated = true;
+        count = 0;
+    } else {
+        err = larger_tree(reading, input, raw, &made, &count, &estimated, info);
+    }
     if (err != HP_OK) {
         return err;
+    }
+    if (made == NULL && input->kind == HP_INPUT_PROCESS) {
+        return hp_err_set(info, HP_ENOTFOUND, 0,
+                          "nothing was sampled outside of requests (level sample does)");
     }
     if (made == NULL) {
         return hp_err_set(
@@ -315,6 +373,9 @@ void hp_input_put_title(struct hp_reading *reading, const struct hp_input *input
         hp_buf_put_text(out, HP_STR("label "));
         hp_output_text(out, input->name);
         break;
+    case HP_INPUT_PROCESS:
+        hp_buf_put_text(out, HP_STR("outside of requests"));
+        return;
     case HP_INPUT_REVISION:
         hp_buf_put_text(out, HP_STR("revision "));
         hp_output_text(out, input->name);

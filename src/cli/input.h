@@ -4,6 +4,7 @@
  *     req:ID                 one request
  *     route:'GET /x'         all requests of a route
  *     label:NAME             all requests of a recorded stretch
+ *     process:               what no request did, as samples (level sample)
  *     a bare word            the first three in that order, then a revision; two meanings are a usage error that names both
  *
  * The options of the command (reading.h) narrow it further.
@@ -14,7 +15,14 @@
 #include "cli/reading.h"
 #include "model/tree.h"
 
-enum hp_input_kind { HP_INPUT_ALL, HP_INPUT_REQUEST, HP_INPUT_ROUTE, HP_INPUT_LABEL, HP_INPUT_REVISION };
+enum hp_input_kind {
+    HP_INPUT_ALL,
+    HP_INPUT_REQUEST,
+    HP_INPUT_ROUTE,
+    HP_INPUT_LABEL,
+    HP_INPUT_REVISION,
+    HP_INPUT_PROCESS
+};
 
 struct hp_input {
     enum hp_input_kind kind;

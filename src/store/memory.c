@@ -68,9 +68,9 @@ struct list {
 struct memory {
     struct hp_store base;
     uint64_t max_bytes, max_age_ns, bytes;
-    struct list entries, losses, sources, labels, settings, findings, processes, gauges, plans;
+    struct list entries, losses, sources, labels, settings, findings, processes, gauges, plans, sampled;
     struct process *saved; /* processes at begin */
-    size_t saved_entries, saved_losses, saved_sources, saved_processes, saved_gauges;
+    size_t saved_entries, saved_losses, saved_sources, saved_processes, saved_gauges, saved_sampled;
     uint32_t process; /* of this writer, from 1; 0 none */
     uint64_t next_row, saved_next, first_row, generation, detail_from, detail_from_ns;
     uint64_t evicted_requests, evicted_detail;
@@ -109,6 +109,12 @@ static hp_err no_memory(struct hp_errinfo *info)
 
 /* ---- writing ---- */
 
+static void free_sampled(struct hp_sampled_row *row)
+{
+    hp_free((void *)(uintptr_t)row->shape.p);
+    hp_free((void *)(uintptr_t)row->values.p);
+}
+
 static void cut(struct memory *m)
 {
     while (m->entries.count > m->saved_entries) {
@@ -123,6 +129,9 @@ static void cut(struct memory *m)
     }
     m->losses.count = m->saved_losses;
     m->gauges.count = m->saved_gauges;
+    while (m->sampled.count > m->saved_sampled) {
+        free_sampled(AT(m->sampled, struct hp_sampled_row, --m->sampled.count));
+    }
 }
 
 static hp_err begin(struct hp_store *store, struct hp_errinfo *info)
@@ -136,6 +145,7 @@ static hp_err begin(struct hp_store *store, struct hp_errinfo *info)
     m->saved_entries = m->entries.count;
     m->saved_losses = m->losses.count;
     m->saved_gauges = m->gauges.count;
+    m->saved_sampled = m->sampled.count;
     m->saved_sources = m->sources.count;
     m->saved_next = m->next_row;
     return HP_OK;
@@ -787,6 +797,50 @@ static hp_err put_gauge(struct hp_store *store, const struct hp_gauge *gauge, st
     return HP_OK;
 }
 
+static hp_err put_sampled(struct hp_store *store, const struct hp_sampled_row *row,
+                          const struct hp_dict *dict, struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    struct hp_sampled_row *put = push(&m->sampled, sizeof *put);
+    struct hp_reader in;
+    if (put == NULL) {
+        return no_memory(info);
+    }
+    m->from = dict;
+    m->map_err = HP_OK;
+    hp_buf_reset(&m->shape);
+    hp_reader_init(&in, row->shape.p, row->shape.n);
+    hp_err err = hp_tree_map_shape(in, map_symbol, m, &m->shape);
+    if (err != HP_OK || m->map_err != HP_OK) {
+        return hp_err_set(info, m->map_err != HP_OK ? m->map_err : err, 0, "a call tree is damaged");
+    }
+    *put = *row;
+    put->shape.p = hp_memdup(m->shape.data, m->shape.len);
+    put->shape.n = m->shape.len;
+    put->values.p = hp_memdup(row->values.p, row->values.n);
+    if (put->shape.p == NULL || put->values.p == NULL) {
+        free_sampled(put);
+        return no_memory(info);
+    }
+    put->pid = m->process != 0 ? AT(m->processes, struct process, m->process - 1)->p.pid : 0;
+    m->sampled.count++;
+    return HP_OK;
+}
+
+static hp_err sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_sampled_fn fn, void *ctx,
+                      struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->sampled.count; i++) {
+        const struct hp_sampled_row *row = AT(m->sampled, struct hp_sampled_row, i);
+        if (row->from_ns >= from_ns && row->from_ns < to_ns && !fn(ctx, row)) {
+            break;
+        }
+    }
+    return HP_OK;
+}
+
 static bool is_replaced(const struct memory *m, size_t i)
 {
     const struct hp_gauge *gauge = AT(m->gauges, struct hp_gauge, i);
@@ -869,8 +923,11 @@ static hp_err close_memory(struct hp_store *store)
     for (size_t i = 0; i < m->findings.count; i++) {
         hp_free(AT(m->findings, struct finding, i)->texts);
     }
+    for (size_t i = 0; i < m->sampled.count; i++) {
+        free_sampled(AT(m->sampled, struct hp_sampled_row, i));
+    }
     struct list *const lists[] = {&m->entries,  &m->losses,    &m->sources, &m->labels, &m->settings,
-                                  &m->findings, &m->processes, &m->gauges,  &m->plans};
+                                  &m->findings, &m->processes, &m->gauges,  &m->plans,  &m->sampled};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         hp_free(lists[i]->p);
     }
@@ -888,6 +945,8 @@ static const struct hp_store_ops ops = {
     .put = put,
     .put_source = put_source,
     .put_gauge = put_gauge,
+    .put_sampled = put_sampled,
+    .sampled = sampled,
     .gauges = gauges,
     .commit = commit,
     .rollback = rollback,

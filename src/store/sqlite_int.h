@@ -163,6 +163,10 @@ HP_CHECK hp_err hp__sqlite_process_row(struct hp_sqlite *s, uint64_t *row, struc
 
 hp_err hp__sqlite_tidy(struct hp_store *store, struct hp_errinfo *info);
 
+hp_err hp__sqlite_put_sampled(struct hp_store *store, const struct hp_sampled_row *row,
+                              const struct hp_dict *dict, struct hp_errinfo *info);
+hp_err hp__sqlite_sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_sampled_fn fn,
+                          void *ctx, struct hp_errinfo *info);
 hp_err hp__sqlite_put_gauge(struct hp_store *store, const struct hp_gauge *gauge, struct hp_errinfo *info);
 hp_err hp__sqlite_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
                          struct hp_errinfo *info);

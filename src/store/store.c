@@ -99,6 +99,24 @@ hp_err hp_store_put_gauge(struct hp_store *store, const struct hp_gauge *gauge, 
     return err == HP_OK ? store->ops->put_gauge(store, gauge, info) : err;
 }
 
+hp_err hp_store_put_sampled(struct hp_store *store, const struct hp_sampled_row *row,
+                            const struct hp_dict *dict, struct hp_errinfo *info)
+{
+    hp_err err = need(store, true, info);
+    return err == HP_OK ? store->ops->put_sampled(store, row, dict, info) : err;
+}
+
+hp_err hp_store_sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_sampled_fn fn, void *ctx,
+                        struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->sampled(store, from_ns, to_ns != 0 ? to_ns : INT64_MAX, fn, ctx, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
 hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
                        struct hp_errinfo *info)
 {

@@ -79,6 +79,18 @@ struct hp_gauge {                               /* what a process used at a mome
 /* Of the writing process (put_process comes first); the last one of a minute stays, for as long as rollups do. */
 HP_CHECK hp_err hp_store_put_gauge(struct hp_store *store, const struct hp_gauge *gauge,
                                    struct hp_errinfo *info);
+
+struct hp_sampled_row {                           /* a stretch of a process's sampler */
+    uint32_t pid;                                 /* filled when read: whose it is */
+    uint64_t from_ns, to_ns;                      /* wall */
+    uint64_t sweeps, samples, torn, late, cpu_ns; /* of the sampler as a whole meanwhile */
+    uint32_t rate_hz;                             /* asked */
+    uint8_t mode;                                 /* 0 wall, 1 processor, 2 GIL */
+    struct hp_str shape, values;                  /* tree of what belongs to no request */
+};
+/* Of the writing process (put_process comes first); symbols relative to `dict`, as hp_store_put. Stays as long as rows do. */
+HP_CHECK hp_err hp_store_put_sampled(struct hp_store *store, const struct hp_sampled_row *row,
+                                     const struct hp_dict *dict, struct hp_errinfo *info);
 /* On failure everything since begin is undone, and the records are the caller's to count as dropped. */
 HP_CHECK hp_err hp_store_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp_store_rollback(struct hp_store *store);
@@ -239,6 +251,12 @@ HP_CHECK hp_err hp_store_source(struct hp_store *store, const struct hp_scope *s
 typedef bool (*hp_gauge_fn)(void *ctx, const struct hp_gauge *gauge);
 HP_CHECK hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn,
                                 void *ctx, struct hp_errinfo *info);
+
+/* Stretches of all samplers that begin in [from, to) (to 0: open), oldest first; trees are relative to hp_store_dict. Texts are borrowed for the
+ * call. */
+typedef bool (*hp_sampled_fn)(void *ctx, const struct hp_sampled_row *row);
+HP_CHECK hp_err hp_store_sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_sampled_fn fn,
+                                 void *ctx, struct hp_errinfo *info);
 
 /* ---- finding states and settings ---- */
 

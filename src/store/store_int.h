@@ -58,6 +58,8 @@ struct hp_store_ops {
                   struct hp_errinfo *info);
     hp_err (*put_source)(struct hp_store *store, struct hp_str file, struct hp_str text,
                          struct hp_errinfo *info);
+    hp_err (*put_sampled)(struct hp_store *store, const struct hp_sampled_row *row,
+                          const struct hp_dict *dict, struct hp_errinfo *info);
     hp_err (*put_gauge)(struct hp_store *store, const struct hp_gauge *gauge, struct hp_errinfo *info);
     hp_err (*commit)(struct hp_store *store, struct hp_errinfo *info);
     void (*rollback)(struct hp_store *store);
@@ -102,6 +104,8 @@ struct hp_store_ops {
                      struct hp_errinfo *info);
     hp_err (*losses)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp_str revision,
                      struct hp__losses *out, struct hp_errinfo *info);
+    hp_err (*sampled)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_sampled_fn fn, void *ctx,
+                      struct hp_errinfo *info);
     hp_err (*gauges)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
                      struct hp_errinfo *info);
     /* Minutes in [from, to), in units of one minute. Optional: without it everything comes from rows. */

@@ -210,13 +210,22 @@ def test_samples_belong_to_the_request_of_their_thread(tmp_path: Path) -> None:
     store = str(tmp_path / "a.db")
     found = run_isolated(threads_at_once, store)
     assert found["sampler"]["outside"] > 100, found["sampler"]
+    routes = hotplate_json("routes", "--store", store)["routes"]
+    took = {each["route"]: each["total_ms"] / 1e3 for each in routes}
     for i in range(4):
         top = hotplate_json("top", f"route:GET /work_{i}", "--store", store)
         names = {each["function"] for each in top["functions"]}
         assert f"work_{i}" in names, names
         assert not {f"work_{k}" for k in range(4) if k != i} & names, names
-        whole = sum(each["self_s"] for each in top["functions"])
-        assert 0.4 <= whole <= 1.6, whole  # five requests of 20 times 6 ms, plus what the GIL adds
+        whole = sum(each["self_s"] for each in top["functions"]) / took[f"GET /work_{i}"]
+        assert 0.85 <= whole <= 1.15, whole
+    others = hotplate_json("top", "process:", "--store", store)
+    assert others["samples"] == found["sampler"]["outside"], others["samples"]
+    assert "wait" in {each["function"].rpartition(".")[2] for each in others["functions"]}, others
+    report = hotplate_json("report", "--store", store)["sampler"]
+    assert report["rate_hz"] == 1000, report
+    assert report["samples"] == found["sampler"]["samples"], report
+    assert report["torn"] <= 0.01, report
     tree = found["starter"]["tree"]
     lanes = [i for i, node in enumerate(tree) if node[KIND] == LANE and i != 0]
     assert len(lanes) == 1, tree

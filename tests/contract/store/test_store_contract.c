@@ -931,6 +931,73 @@ static void a_process_has_one_gauge_a_minute(void **state)
     assert_int_equal(seen.count, 0);
 }
 
+struct seen_sampled {
+    struct hp_tree *tree;
+    const struct hp_dict *dict;
+    uint64_t samples, from_ns;
+    int count;
+};
+
+static bool see_sampled(void *ctx, const struct hp_sampled_row *row)
+{
+    struct seen_sampled *seen = ctx;
+    struct hp_reader shape, values;
+    hp_reader_init(&shape, row->shape.p, row->shape.n);
+    hp_reader_init(&values, row->values.p, row->values.n);
+    assert_int_equal(hp_tree_decode(seen->tree, shape, values, NULL, hp_dict_symbol_count(seen->dict)),
+                     HP_OK);
+    assert_int_equal(row->pid, process.pid);
+    assert_int_equal(row->rate_hz, 100);
+    seen->samples += row->samples;
+    seen->from_ns = row->from_ns;
+    seen->count++;
+    return true;
+}
+
+static void stretches_of_samples_come_back_with_their_trees(void **state)
+{
+    struct world *world = *state;
+    uint32_t sym;
+    struct hp_buf shape, values;
+    struct hp_dict *dict = hp_dict_new();
+    struct hp_tree *tree = hp_tree_new(dict, 16);
+    const struct hp_symbol worker = {.file = HP_STR("w.py"), .name = HP_STR("worker")};
+    assert_int_equal(hp_dict_add_symbol(dict, &worker, &sym), HP_OK);
+    uint32_t node = hp_tree_child_at_line(tree, HP_NODE_ROOT, sym, 7, HP_NODE_CALL);
+    tree->nodes[node].self = 5000, tree->nodes[node].samples = 3;
+    hp_buf_init(&shape, 4096), hp_buf_init(&values, 4096);
+    assert_int_equal(hp_tree_encode(tree, NULL, &shape, &values, NULL), HP_OK);
+    struct hp_sampled_row row = {.from_ns = T0,
+                                 .to_ns = T0 + MINUTE,
+                                 .sweeps = 10,
+                                 .samples = 3,
+                                 .rate_hz = 100,
+                                 .shape = hp_buf_str(&shape),
+                                 .values = hp_buf_str(&values)};
+    begin(world);
+    ok(world, hp_store_put_sampled(world->w, &row, dict, &world->info));
+    commit(world);
+    begin(world);
+    row.from_ns += MINUTE;
+    ok(world, hp_store_put_sampled(world->w, &row, dict, &world->info));
+    hp_store_rollback(world->w);
+    struct seen_sampled seen = {.dict = hp_store_dict(world->r)};
+    seen.tree = hp_tree_new(seen.dict, 16);
+    ok(world, hp_store_sampled(world->r, 0, 0, see_sampled, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
+    assert_true(seen.samples == 3 && seen.from_ns == T0);
+    const struct hp_node *read = &seen.tree->nodes[1];
+    assert_true(read->self == 5000 && read->samples == 3 && read->line == 7 && read->calls == 0);
+    assert_true(hp_str_eq(hp_dict_symbol(seen.dict, read->sym).name, HP_STR("worker")));
+    ok(world, hp_store_sampled(world->r, T0 + 1, 0, see_sampled, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
+    hp_tree_free(seen.tree);
+    hp_tree_free(tree);
+    hp_buf_fini(&shape);
+    hp_buf_fini(&values);
+    hp_dict_free(dict);
+}
+
 static void what_is_missing_is_counted(void **state)
 {
     struct world *world = *state;
@@ -1420,6 +1487,7 @@ int main(void)
         BOTH(a_rollback_undoes_rows_words_and_counters),
         BOTH(steps_out_of_order_are_refused),
         BOTH(a_process_has_one_gauge_a_minute),
+        BOTH(stretches_of_samples_come_back_with_their_trees),
         BOTH(what_is_missing_is_counted),
         BOTH(old_rows_go),
         BOTH(the_newest_stretch_of_a_label_wins),

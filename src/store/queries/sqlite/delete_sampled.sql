@@ -1,0 +1,1 @@
+DELETE FROM sampled WHERE from_ns < ?1

@@ -41,8 +41,8 @@ class Hotplate:
     None (default)
     sends the header in debug and to loopback, True always, False never. Settings of `hotplate run` win over these.
 
-    rate: samples a second at level "sample", 100 by default, at most 1000. mode: what samples weigh, "wall" (default), "cpu"
-    or "gil" (time that a thread was on a CPU, or held the GIL).
+    rate: samples a second at level "sample", 100 by default, at most 1000. mode: what samples weigh, "wall" (default),
+    "cpu" or "gil" (time that a thread was on a CPU, or held the GIL).
 
     headers, config: request headers and app.config keys to keep the values of; none by default.
 

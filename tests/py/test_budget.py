@@ -48,7 +48,8 @@ def lowered(store: str) -> Any:
 def test_dear_route_is_lowered_and_says_why(tmp_path: Any) -> None:
     first_calls, first_steady, calls, steady = run_isolated(lowered, str(tmp_path / "s.db"))
     assert first_calls[0] == first_steady[0] == 3
-    assert first_calls[3] and first_steady[3]
+    assert first_calls[3]
+    assert first_steady[3]
     assert calls[0] < 3
     assert calls[1:3] == [3, 1]
     assert not calls[3]

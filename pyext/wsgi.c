@@ -11,6 +11,7 @@
  */
 #include "hotplate/ext/waits.h"
 #include "notes.h"
+#include "serve.h"
 
 #include <string.h>
 
@@ -634,6 +635,10 @@ static PyObject *wrapper_call(PyObject *object, PyObject *const *args, size_t na
 {
     PyObject *original = ((CallWrapper *)object)->original;
     bool plain = names == NULL && PyVectorcall_NARGS(nargsf) == 3 && PyDict_Check(args[1]);
+    PyObject *mounted = plain ? hp_serve_mounted(args[0], PyDict_GetItem(args[1], str_path)) : NULL;
+    if (mounted != NULL) {
+        return PyObject_CallFunctionObjArgs(mounted, args[1], args[2], NULL);
+    }
     if (!plain || !hp_ext.started || hp_lane_current() != NULL || is_left_out(args[1])) {
         return PyObject_Vectorcall(original, args, nargsf, names);
     }

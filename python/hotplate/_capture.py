@@ -13,6 +13,7 @@ from ._imports import when_imported
 from ._settings import LEVELS, MODES, Settings, find_store
 
 _current: Settings | None = None
+_store = ""
 
 
 def start(settings: Settings) -> Settings:
@@ -21,10 +22,10 @@ def start(settings: Settings) -> Settings:
 
     Raises ValueError for settings that make no sense (a bad pattern). Any thread.
     """
-    global _current
+    global _current, _store
     if _current is not None and LEVELS[_current.level] >= LEVELS[settings.level]:
         return _current
-    store = settings.store or find_store()
+    store = _store = settings.store or find_store()
     scope = settings.scope()
     _places.configure(settings.app_code)
     _hotplate.start(
@@ -76,6 +77,11 @@ def _wrap(module: ModuleType) -> None:
     __init__.__doc__ = original.__doc__
     __init__._hotplate = True  # type: ignore[attr-defined]
     cls.__init__ = __init__
+
+
+def store_path() -> str:
+    """Path of the store that this process writes; empty before it has started."""
+    return _store
 
 
 def counts() -> dict[str, int]:

@@ -8,10 +8,11 @@ hotplate = Hotplate(); hotplate.init_app(app)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from . import _capture, _places
+from ._dashboard import Dashboard, dashboard_path
 from ._settings import LEVELS, MODES, MOST_RATE, Settings, from_environment, share_of, size_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Hotplate:
     rate: samples a second at level "sample", 100 by default, at most 1000. mode: what samples weigh, "wall" (default),
     "cpu" or "gil" (time that a thread was on a CPU, or held the GIL).
 
+    dashboard: path of the dashboard, /hotplate; False: none. It only reads. auth: called without arguments within a
+    request context (flask.session, current_user …), lets whoever asks see the dashboard where it returns something true. Without
+    it the dashboard answers this machine, and whoever shows HOTPLATE_TOKEN; its own requests are never recorded.
+
     headers, config: request headers and app.config keys to keep the values of; none by default.
 
     Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of
@@ -70,6 +75,8 @@ class Hotplate:
         server_timing: bool | None = None,
         headers: Sequence[str] = (),
         config: Sequence[str] = (),
+        dashboard: bool | str = True,
+        auth: Callable[[], object] | None = None,
     ) -> None:
         if budget is None:
             budget = 0.03 if level is None else 0.0
@@ -100,6 +107,8 @@ class Hotplate:
             headers=(headers,) if isinstance(headers, str) else tuple(headers),
             config=(config,) if isinstance(config, str) else tuple(config),
         )
+        self._mount = dashboard_path(dashboard)
+        self._auth = auth
         self._settings.scope()  # a bad pattern is the caller's to see now
         self.settings: Settings | None = None
         if app is not None:
@@ -113,3 +122,6 @@ class Hotplate:
         self.settings = _capture.start(settings)
         _places.add_app(app.import_name)
         app.extensions["hotplate"] = self
+        if self._mount:
+            store = self.settings.store or _capture.store_path()
+            Dashboard(app, store, self._mount, self._auth)

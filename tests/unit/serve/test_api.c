@@ -1,0 +1,413 @@
+/* test_api.c -- the dashboard's handler: who may ask, what is refused, what is answered, what is changed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ask.h"
+#include "base/clock.h"
+#include "sweep_oom.h"
+
+static const struct hp_api_config open_config = {.keep = true};
+static const struct hp_api_config token_config = {
+    .keep = true, .token = "open sesame", .read_token = "just look"};
+
+static int set_up(void **state)
+{
+    static struct ask ask;
+    ask_begin(&ask, open_config, 40);
+    *state = &ask;
+    return 0;
+}
+
+static int set_up_tokens(void **state)
+{
+    static struct ask ask;
+    ask_begin(&ask, token_config, 40);
+    *state = &ask;
+    return 0;
+}
+
+static int set_up_empty(void **state)
+{
+    static struct ask ask;
+    ask_begin(&ask, open_config, 0);
+    *state = &ask;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    ask_end(*state);
+    return 0;
+}
+
+static const char *const questions[] = {"api/v1/meta",
+                                        "api/v1/overview",
+                                        "api/v1/routes",
+                                        "api/v1/tree",
+                                        "api/v1/requests",
+                                        "api/v1/sql",
+                                        "api/v1/findings",
+                                        "api/v1/process",
+                                        "api/v1/settings",
+                                        "api/v1/tree?min_ms=1&max_ms=20",
+                                        "api/v1/requests?status=5xx&text=x&sort=slowest&limit=3",
+                                        "api/v1/overview?last=900"};
+
+/* ---- answers ---- */
+
+static void every_question_is_answered(void **state)
+{
+    struct ask *ask = *state;
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        assert_int_equal(ask_for(ask, "GET", questions[i]), 200);
+        assert_true(ask_says(ask, "{\"schema\":1,"));
+        assert_true(hp_str_eq(ask_header(ask, "Content-Type"), HP_STR("application/json")));
+    }
+    assert_int_equal(ask_for(ask, "GET", "api/v1/request?id=000000000000000a"), 200);
+    assert_true(ask_says(ask, "\"id\":\"000000000000000a\""));
+    assert_true(ask_says(ask, "\"previous\":\"0000000000000008\""));
+    assert_true(ask_says(ask, "\"next\":\"000000000000000c\""));
+}
+
+static void a_store_that_is_not_there_is_empty(void **state)
+{
+    struct ask *ask = *state;
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        assert_int_equal(ask_for(ask, "GET", questions[i]), 200);
+    }
+    assert_int_equal(ask_for(ask, "GET", "api/v1/request?id=000000000000000a"), 404);
+    ask_fill(ask->path, 10); /* and then there is one */
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests"), 200);
+    assert_true(ask_says(ask, "\"total\":10"));
+}
+
+static void requests_are_filtered_and_paged(void **state)
+{
+    struct ask *ask = *state;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?sort=oldest&limit=2&offset=1"), 200);
+    assert_true(ask_says(ask, "\"total\":40,\"offset\":1,\"limit\":2"));
+    assert_true(ask_says(ask, "\"id\":\"0000000000000002\""));
+    assert_false(ask_says(ask, "\"id\":\"0000000000000001\""));
+    assert_false(ask_says(ask, "\"id\":\"0000000000000004\""));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?level=trace"), 200);
+    assert_true(ask_says(ask, "\"total\":4,"));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?text=0000000000000003"), 200);
+    assert_true(ask_says(ask, "\"total\":1,"));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?status=404"), 200);
+    assert_true(ask_says(ask, "\"total\":0,"));
+}
+
+static void what_is_new_is_seen_in_the_next_answer(void **state)
+{
+    struct ask *ask = *state;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+    assert_true(ask_says(ask, "\"last_row\":40"));
+    ask_fill(ask->path, 5);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?sort=newest&limit=1"), 200);
+    assert_true(ask_says(ask, "\"total\":45"));
+}
+
+static void wrong_parameters_are_named(void **state)
+{
+    struct ask *ask = *state;
+    static const char *const wrong[] = {"api/v1/requests?limit=0",
+                                        "api/v1/requests?limit=x",
+                                        "api/v1/requests?sort=nothing",
+                                        "api/v1/overview?from=x",
+                                        "api/v1/overview?from=5&to=3",
+                                        "api/v1/overview?level=high",
+                                        "api/v1/request?id=zz",
+                                        "api/v1/request?id=00000000000000AB",
+                                        "api/v1/route",
+                                        "api/v1/compare?a=&b=",
+                                        "api/v1/requests?status=9999",
+                                        "api/v1/compare?a=9..x&b=1..2",
+                                        "api/v1/source"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(ask_for(ask, "GET", wrong[i]), 400);
+        assert_true(ask_says(ask, "{\"error\":\""));
+    }
+    assert_int_equal(ask_for(ask, "GET", "api/v1/overview?label=nosuch"), 404);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/compare?a=nosuch&b=nosuch"), 404);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/route?route=/nosuch"), 404);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/source?file=../../etc/passwd"), 404);
+}
+
+static void other_methods_and_paths_are_refused(void **state)
+{
+    struct ask *ask = *state;
+    static const char *const paths[] = {"api/v1/nothing",    "api/v1/meta/", "../api/v1/meta",
+                                        "%2e%2e/etc/passwd", "api/v1/",      "/api/v1/meta"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        assert_int_equal(ask_for(ask, "GET", paths[i]), 404);
+    }
+    assert_int_equal(ask_for(ask, "DELETE", "api/v1/meta"), 405);
+    assert_int_equal(ask_for(ask, "POST", "api/v1/meta"), 405);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/finding"), 404);
+}
+
+static void every_answer_is_strict_with_browsers(void **state)
+{
+    struct ask *ask = *state;
+    static const char *const paths[] = {"", "api/v1/meta", "nothing"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        (void)ask_for(ask, "GET", paths[i]);
+        assert_true(
+            hp_str_starts(ask_header(ask, "Content-Security-Policy"), HP_STR("default-src 'none'; ")));
+        assert_true(hp_str_eq(ask_header(ask, "X-Content-Type-Options"), HP_STR("nosniff")));
+        assert_true(hp_str_eq(ask_header(ask, "Referrer-Policy"), HP_STR("no-referrer")));
+        assert_true(ask_header(ask, "Cache-Control").n != 0);
+    }
+}
+
+static void a_page_that_is_known_is_not_sent_again(void **state)
+{
+    struct ask *ask = *state;
+    char tag[32];
+    assert_int_equal(ask_for(ask, "GET", ""), 200);
+    struct hp_str etag = ask_header(ask, "ETag");
+    snprintf(tag, sizeof tag, "%.*s", (int)etag.n, etag.p);
+    ask->etag = tag;
+    assert_int_equal(ask_for(ask, "GET", "index.html"), 304);
+    assert_int_equal(ask->response.body.len, 0);
+}
+
+/* ---- who may ask ---- */
+
+static void others_are_refused_until_there_is_a_token(void **state)
+{
+    struct ask *ask = *state;
+    ask->peer = "192.0.2.7";
+    ask->loopback = false;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 403);
+    assert_true(ask_says(ask, "--token"));
+    assert_int_equal(ask_for(ask, "GET", ""), 403);
+    assert_int_equal(ask_for(ask, "POST", "login"), 403);
+}
+
+static void a_name_of_elsewhere_is_refused_on_loopback(void **state)
+{
+    struct ask *ask = *state;
+    static const char *const good[] = {"localhost", "localhost:4747", "127.0.0.1", "[::1]:80",
+                                       "shop.localhost"};
+    static const char *const bad[] = {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "",
+                                      "127.evil",     "127.0.0.1@evil.example"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        ask->host = good[i];
+        assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ask->host = bad[i];
+        assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 403);
+    }
+}
+
+static void what_comes_through_a_proxy_is_refused(void **state)
+{
+    struct ask *ask = *state;
+    ask->forwarded = "192.0.2.7";
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 403);
+}
+
+static void tokens_open_as_bearer_and_by_cookie(void **state)
+{
+    struct ask *ask = *state;
+    char cookie[128];
+    ask->peer = "192.0.2.7";
+    ask->loopback = false;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 401);
+    assert_true(ask_says(ask, "\"login\":true"));
+    assert_int_equal(ask_for(ask, "GET", ""), 401);
+    assert_true(ask_says(ask, "action=\"login\""));
+    ask->bearer = "Bearer open sesame";
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+    assert_true(ask_says(ask, "\"role\":\"write\""));
+    ask->bearer = "Bearer just look";
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+    assert_true(ask_says(ask, "\"role\":\"read\""));
+    assert_false(ask_says(ask, "\"token\""));
+    ask->bearer = NULL;
+    ask->body = "token=open+sesame";
+    assert_int_equal(ask_for(ask, "POST", "login"), 303);
+    struct hp_str made = ask_header(ask, "Set-Cookie");
+    size_t n = hp_str_find_char(made, ';');
+    snprintf(cookie, sizeof cookie, "other=1; %.*s", (int)n, made.p);
+    ask->body = NULL;
+    ask->cookie = cookie;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+    cookie[strlen(cookie) - 1] ^= 1; /* forged */
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 401);
+}
+
+static void a_token_is_wanted_on_loopback_too_once_there_is_one(void **state)
+{
+    assert_int_equal(ask_for(*state, "GET", "api/v1/meta"), 401);
+}
+
+static void guessing_is_slowed_down(void **state)
+{
+    struct ask *ask = *state;
+    ask->body = "token=wrong";
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(ask_for(ask, "POST", "login"), 403);
+    }
+    assert_int_equal(ask_for(ask, "POST", "login"), 429);
+    assert_true(ask_header(ask, "Retry-After").n != 0);
+    ask->body = "token=open+sesame"; /* the right one has to wait as well */
+    assert_int_equal(ask_for(ask, "POST", "login"), 429);
+    ask->body = NULL;
+    ask->bearer = "Bearer open sesame";
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 429);
+    ask->peer = "192.0.2.8"; /* somebody else */
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+}
+
+static void a_login_from_elsewhere_is_refused(void **state)
+{
+    struct ask *ask = *state;
+    ask->body = "token=open+sesame";
+    ask->origin = "https://evil.example";
+    assert_int_equal(ask_for(ask, "POST", "login"), 403);
+    ask->origin = "http://127.0.0.1:4747";
+    assert_int_equal(ask_for(ask, "POST", "login"), 303);
+}
+
+/* ---- changes ---- */
+
+#define MUTE "{\"id\":\"00000000000000ff\",\"muted\":true,\"reason\":\"known\"}"
+
+static void take_token(struct ask *ask, char token[40])
+{
+    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
+    ask_text(ask, "token", token, 40);
+    assert_int_equal(strlen(token), 32);
+}
+
+static void a_finding_is_muted_by_post_with_a_token(void **state)
+{
+    struct ask *ask = *state;
+    char token[40];
+    take_token(ask, token);
+    ask->token = token;
+    ask->type = "application/json";
+    ask->body = MUTE;
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 200);
+    ask->body = NULL;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/findings"), 200);
+    assert_true(ask_says(ask, "\"reason\":\"known\""));
+    ask->body = "{\"key\":\"editor\",\"value\":\"vscode://file/{file}:{line}\"}";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 200);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/settings"), 200);
+    assert_true(ask_says(ask, "vscode://file/{file}:{line}"));
+    ask->body = "{\"key\":\"nosuch\",\"value\":\"x\"}";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 400);
+}
+
+static void changes_that_are_no_pages_of_ours_are_refused(void **state)
+{
+    struct ask *ask = *state;
+    char token[40];
+    take_token(ask, token);
+    ask->body = MUTE;
+    ask->type = "application/json";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 403); /* without the token */
+    ask->token = "0123456789abcdef0123456789abcdef";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 403);
+    ask->token = token;
+    ask->type = "text/plain";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 403);
+    ask->type = "application/json";
+    ask->site = "cross-site";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 403);
+    ask->site = NULL;
+    ask->origin = "http://evil.example";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 403);
+    ask->origin = NULL;
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 200);
+}
+
+static void bodies_that_are_no_change_are_refused(void **state)
+{
+    struct ask *ask = *state;
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "[]",
+                                        "{\"id\":5}",
+                                        "{\"id\":\"00000000000000ff\",\"state\":\"odd\"}",
+                                        "{\"id\":\"00000000000000ff\"} x",
+                                        "{\"id\":\"00"};
+    char token[40];
+    take_token(ask, token);
+    ask->token = token;
+    ask->type = "application/json";
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ask->body = wrong[i];
+        assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 400);
+    }
+}
+
+static void a_reader_changes_nothing(void **state)
+{
+    struct ask *ask = *state;
+    ask->bearer = "Bearer just look";
+    ask->type = "application/json";
+    ask->body = MUTE;
+    assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 403);
+    assert_true(ask_says(ask, "only read"));
+}
+
+/* ---- memory ---- */
+
+static void ask_all(void *arg)
+{
+    struct ask *ask = arg;
+    struct hp_api_config config = {.store = ask->path, .token = "t"};
+    struct hp_api *kept = ask->api;
+    ask->api = hp_api_new(&config);
+    if (ask->api != NULL) {
+        ask->bearer = "Bearer t";
+        (void)ask_for(ask, "GET", "api/v1/meta");
+        (void)ask_for(ask, "GET", "api/v1/route?route=GET+/0");
+        hp_api_response_fini(&ask->response);
+        hp_api_free(ask->api);
+    }
+    ask->api = kept;
+}
+
+static void running_out_of_memory_is_survived(void **state)
+{
+    hp_sweep_oom(ask_all, *state);
+}
+
+int main(void)
+{
+#define TEST(name)        cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define WITH_TOKENS(name) cmocka_unit_test_setup_teardown(name, set_up_tokens, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(every_question_is_answered),
+        cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_empty, set_up_empty, tear_down),
+        TEST(requests_are_filtered_and_paged),
+        TEST(what_is_new_is_seen_in_the_next_answer),
+        TEST(wrong_parameters_are_named),
+        TEST(other_methods_and_paths_are_refused),
+        TEST(every_answer_is_strict_with_browsers),
+        TEST(a_page_that_is_known_is_not_sent_again),
+        TEST(others_are_refused_until_there_is_a_token),
+        TEST(a_name_of_elsewhere_is_refused_on_loopback),
+        TEST(what_comes_through_a_proxy_is_refused),
+        WITH_TOKENS(tokens_open_as_bearer_and_by_cookie),
+        WITH_TOKENS(a_token_is_wanted_on_loopback_too_once_there_is_one),
+        WITH_TOKENS(guessing_is_slowed_down),
+        WITH_TOKENS(a_login_from_elsewhere_is_refused),
+        TEST(a_finding_is_muted_by_post_with_a_token),
+        TEST(changes_that_are_no_pages_of_ours_are_refused),
+        TEST(bodies_that_are_no_change_are_refused),
+        WITH_TOKENS(a_reader_changes_nothing),
+        TEST(running_out_of_memory_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

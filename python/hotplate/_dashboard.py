@@ -17,7 +17,7 @@ _HINT = "auth= of Hotplate(app) or HOTPLATE_TOKEN opens it"
 
 
 def dashboard_path(wanted: bool | str) -> str:
-    """"/hotplate" for True, "" for False, else the path itself, checked. ValueError for what is none."""
+    """ "/hotplate" for True, "" for False, else the path itself, checked. ValueError for what is none."""
     if isinstance(wanted, bool):
         return "/hotplate" if wanted else ""
     path = "/" + wanted.strip("/")
@@ -59,9 +59,7 @@ class Dashboard:
     """Answers requests below its mount point. `auth`: called within a request context of the application, lets
     whoever asks read where it returns something true; without it this machine may, and whoever has a token."""
 
-    def __init__(
-        self, app: Flask, store: str, mount: str, auth: Callable[[], object] | None = None
-    ) -> None:
+    def __init__(self, app: Flask, store: str, mount: str, auth: Callable[[], object] | None = None) -> None:
         self._app = app
         self._store = store
         self._mount = mount

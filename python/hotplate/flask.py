@@ -45,9 +45,10 @@ class Hotplate:
     rate: samples a second at level "sample", 100 by default, at most 1000. mode: what samples weigh, "wall" (default),
     "cpu" or "gil" (time that a thread was on a CPU, or held the GIL).
 
-    dashboard: path of the dashboard, /hotplate; False: none. It only reads. auth: called without arguments within a
-    request context (flask.session, current_user …), lets whoever asks see the dashboard where it returns something true. Without
-    it the dashboard answers this machine, and whoever shows HOTPLATE_TOKEN; its own requests are never recorded.
+    dashboard: path of the dashboard, /hotplate; False: none. It only reads. auth: called without arguments
+    within a request context (flask.session, current_user …), lets whoever asks see the dashboard where it
+    returns something true. Without it the dashboard answers this machine, and whoever shows HOTPLATE_TOKEN; its
+    own requests are never recorded.
 
     headers, config: request headers and app.config keys to keep the values of; none by default.
 

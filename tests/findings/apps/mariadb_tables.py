@@ -19,6 +19,7 @@ def connect(database: str | None = None) -> Any:
         user=parts.username or "root",
         database=database,
         autocommit=True,
+        ssl_disabled=True,
     )
 
 

@@ -15,7 +15,7 @@ from switches import planted
 
 HOST = f"https://localhost:{os.environ['UPSTREAM_TLS']}"
 AUTHORITY = os.environ["UPSTREAM_CA"]
-BUGS = 60_000
+BUGS = 90_000
 PIECE = 16 if planted("chatty_reads@overview") else 65536
 no_project_key = planted("missing_index@overview")
 connect_each_time = planted("connection_churn@overview")

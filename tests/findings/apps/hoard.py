@@ -9,7 +9,6 @@ from switches import planted
 
 app = Flask(__name__)
 STOCK = [{"bar": [n, n + 1], "at": (n, [n])} for n in range(60_000)]
-collect_each_time = planted("gc_pressure@sweep")
 if not planted("gc_pressure@labels"):
     gc.freeze()  # what lives as long as the process is not looked at again
 
@@ -18,15 +17,6 @@ if not planted("gc_pressure@labels"):
 def health() -> str:
     """For whoever waits."""
     return "ok"
-
-
-@app.get("/sweep")
-def sweep() -> dict[str, int]:
-    """Count the stock, and leave nothing behind."""
-    found = sum(bar["bar"][0] % 2 for bar in STOCK[:2000])  # type: ignore[index]
-    if collect_each_time:
-        gc.collect()  # cause: gc_pressure@sweep
-    return {"odd": found}
 
 
 def labels_of(bars: int) -> list[dict[str, object]]:

@@ -6,8 +6,10 @@ import os
 import threading
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
 import mariadb_tables
+import pymysql
 import requests
 from flask import Flask, g
 from keeper import Keeper
@@ -51,20 +53,28 @@ def health() -> str:
     return "ok"
 
 
+def connect() -> Any:
+    """A connection to the database."""
+    parts = urlsplit(os.environ["FINDINGS_MARIADB"])
+    return pymysql.connect(  # cause: connection_churn@overview
+        host=parts.hostname, port=parts.port or 3306, user="root", database=DATABASE, ssl_disabled=True
+    )
+
+
 def query(statement: str, *values: object) -> Any:
     """The first row of a query."""
     if connect_each_time:
-        with closing(mariadb_tables.connect(DATABASE)) as connection:  # cause: connection_churn@overview
+        with closing(connect()) as connection:  # cause: connection_churn@overview
             return first_row(connection, statement, values)  # cause: connection_churn@overview
     if not hasattr(kept, "connection"):
-        kept.connection = mariadb_tables.connect(DATABASE)
+        kept.connection = connect()
     return first_row(kept.connection, statement, values)
 
 
 def first_row(connection: Any, statement: str, values: tuple[object, ...]) -> Any:
     """The first row of a query on a connection."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, values)  # cause: missing_index@overview
         return cursor.fetchone()
 
 

@@ -7,7 +7,7 @@ import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, render_template, render_template_string
+from flask import Blueprint, Response, render_template
 from jinja2 import Template
 from switches import planted
 
@@ -94,4 +94,4 @@ def basket() -> dict[str, int]:
 @pages.get("/page")
 def page() -> str:
     """A page of thirty lines: nothing is wrong here."""
-    return render_template_string("{% for name in names %}<p>{{ name }}</p>{% endfor %}", names=SMITHS)
+    return render_template("page.html", names=SMITHS)

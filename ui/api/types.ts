@@ -285,7 +285,8 @@ export interface TreeNode extends Place {
   kind: string;
   call_line?: number;
   application: boolean;
-  calls: number;
+  calls?: number; // absent in a tree of samples
+  samples?: number;
   resumes?: number;
   exceptions?: number;
   self_ms: number;
@@ -461,6 +462,19 @@ export interface FindingsAnswer extends Answer {
   not_checked?: NotChecked[];
 }
 
+/** What moved between two stretches of a route: a function's own time, a statement, a wait. */
+export interface Moved extends Place {
+  what: "function" | "statement" | "wait";
+  statement?: string | null;
+  wait?: string | null;
+  application?: boolean;
+  before_ms: number;
+  after_ms: number;
+  change_ms: number;
+  low_ms?: number | null;
+  high_ms?: number | null;
+}
+
 export interface CompareRoute {
   route: string;
   before_ms?: number | null;
@@ -474,6 +488,8 @@ export interface CompareRoute {
   changed: boolean;
   p95_before_ms?: number | null;
   p95_after_ms?: number | null;
+  drift?: number | null; // after ÷ before of what everything takes alike
+  moved?: Moved[];
 }
 
 export interface CompareFinding extends Place {

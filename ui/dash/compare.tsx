@@ -1,9 +1,10 @@
 /* compare.tsx -- two stretches: what moved, which findings are mended, where in the code. */
-import type { CompareAnswer, CompareFinding, CompareRoute, DiffAnswer } from "../api/types";
+import type { CompareAnswer, CompareFinding, CompareRoute, DiffAnswer, Moved } from "../api/types";
+import { kindOf } from "../model/kinds";
 import { showChange, showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { DeltaFlame } from "./delta";
-import { Absent, Answer, Answered, Code, Empty, Ms, Section } from "./parts";
+import { Absent, Answer, Answered, Bar, Code, Empty, Ms, Section } from "./parts";
 import { type Column, Rows } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -112,6 +113,7 @@ function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
       <Section title="What moved" note="medians; 95 % interval of the change">
         <MovedTable rows={data.routes} a={a} b={b} />
       </Section>
+      <Causes row={data.routes.find((row) => row.route === route)} />
       {data.findings.length > 0 && (
         <Section title="Findings">
           <FindingTable rows={data.findings} />
@@ -230,6 +232,90 @@ function Change({ row }: { row: CompareRoute }) {
       </span>
     );
   return <b class={row.change_ms > 0 ? "bad" : "good"}>{showChange(row.change_ms)}</b>;
+}
+
+const DRIFT_LEAST = 0.03;
+
+/* Functions, statements and waits of one route that moved more than noise. */
+function Causes({ row }: { row: CompareRoute | undefined }) {
+  if (!row?.moved) return null;
+  const drift = typeof row.drift === "number" && Math.abs(row.drift - 1) >= DRIFT_LEAST ? row.drift : 1;
+  const most = Math.max(...row.moved.map((moved) => Math.abs(moved.change_ms)), 0);
+  const columns: Column<Moved>[] = [
+    { key: "what", title: "What", narrow: true, wide: true, cell: (moved) => <MovedName moved={moved} /> },
+    { key: "mb", title: "Before", number: true, cell: (moved) => <Ms ms={moved.before_ms} /> },
+    { key: "ma", title: "After", number: true, cell: (moved) => <Ms ms={moved.after_ms} /> },
+    {
+      key: "mc",
+      title: "Change",
+      number: true,
+      narrow: true,
+      value: (moved) => Math.abs(moved.change_ms),
+      cell: (moved) => (
+        <span
+          class="amount"
+          title={
+            typeof moved.low_ms === "number"
+              ? `95 %: ${showChange(moved.low_ms)} to ${showChange(moved.high_ms ?? 0)}`
+              : ""
+          }
+        >
+          <b class={moved.change_ms > 0 ? "bad" : "good"}>{showChange(moved.change_ms)}</b>
+          <Bar share={most > 0 ? Math.abs(moved.change_ms) / most : 0} />
+        </span>
+      ),
+    },
+  ];
+  return (
+    <Section
+      title={`What moved in ${row.route}`}
+      note={`a request, own time; noise is left out${drift === 1 ? "" : `; the machine ran ${drift > 1 ? "slower" : "faster"} by ${showShare(Math.abs(drift - 1), 1)}, which is taken out`}`}
+    >
+      {row.moved.length === 0 ? (
+        <Empty>Nothing beyond noise.</Empty>
+      ) : (
+        <Rows
+          caption="What moved in the route"
+          columns={columns}
+          rows={row.moved.slice(0, MOVED_MOST)}
+          id={(moved) =>
+            `${moved.what} ${moved.file}:${moved.line} ${moved.function} ${moved.statement} ${moved.wait}`
+          }
+          word="msort"
+        />
+      )}
+    </Section>
+  );
+}
+
+const MOVED_MOST = 20;
+
+function MovedName({ moved }: { moved: Moved }) {
+  if (moved.what === "statement") {
+    return (
+      <span class="named">
+        <i class="swatch k-sql" aria-hidden="true" />
+        <code class="sql">{moved.statement}</code>
+      </span>
+    );
+  }
+  const kind = moved.wait ?? "cpu";
+  return (
+    <>
+      {moved.what === "wait" && (
+        <>
+          <i class={`swatch k-${kindOf(kind).key}`} aria-hidden="true" />
+          {kindOf(kind).name}{" "}
+        </>
+      )}
+      {moved.function}{" "}
+      <Code
+        place={{ file: moved.file ?? null, line: moved.line ?? null }}
+        bare
+        plain={moved.application === false}
+      />
+    </>
+  );
 }
 
 function FindingTable({ rows }: { rows: CompareFinding[] }) {

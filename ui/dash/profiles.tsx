@@ -1,6 +1,10 @@
 /* profiles.tsx -- the merged exact call tree of whatever is chosen, in all views of a profile; and how to look at files. */
+import { useMemo } from "preact/hooks";
 import type { TreeAnswer } from "../api/types";
+import { profileOf, type TreeSource } from "../model/calltree";
+import { headline } from "../model/headline";
 import { question } from "../model/where";
+import { Data } from "../views/data";
 import { Answer, Answered, Command, Empty, NOT_RECORDED, Section } from "./parts";
 import { Merged } from "./route";
 import { useAsk, useLive, useWhere } from "./use";
@@ -31,10 +35,7 @@ export function Profiles() {
           tree.nodes.length === 0 ? (
             <Empty>{tree.hint ?? `Call trees were ${NOT_RECORDED}.`}</Empty>
           ) : (
-            <>
-              <Answer>{hottest(tree)}</Answer>
-              <Merged tree={tree} title={route || "all routes"} />
-            </>
+            <Filled tree={tree} title={route || "all routes"} />
           )
         }
       </Answered>
@@ -48,23 +49,23 @@ export function Profiles() {
   );
 }
 
-/* The function of the application with the most time of its own. */
-function hottest(tree: TreeAnswer): string {
-  const sums = new Map<string, { name: string; place: string; ms: number }>();
-  let whole = 0;
-  for (const node of tree.nodes) {
-    whole += node.self_ms;
-    if (!node.function || node.parent < 0) continue;
-    const key = `${node.file}:${node.line} ${node.function}`;
-    const sum = sums.get(key) ?? {
-      name: node.function,
-      place: node.file ? `${node.file}:${node.line}` : "",
-      ms: 0,
-    };
-    sums.set(key, sum);
-    sum.ms += node.self_ms;
-  }
-  const first = [...sums.values()].sort((a, b) => b.ms - a.ms)[0];
-  if (!first || whole <= 0) return "Nothing took time.";
-  return `${((first.ms / whole) * 100).toPrecision(2)} % of the time is spent in ${first.name} itself${first.place ? ` (${first.place})` : ""}.`;
+function Filled({ tree, title }: { tree: TreeAnswer; title: string }) {
+  const source = useMemo(() => ({ title, requests: tree.requests, nodes: tree.nodes }), [tree, title]);
+  return (
+    <>
+      <Hottest source={source} />
+      <Merged tree={tree} title={title} />
+    </>
+  );
+}
+
+/* The sentence of a profile's page, without its links: which function, on whose behalf. */
+function Hottest({ source }: { source: TreeSource }) {
+  const text = useMemo(() => {
+    const data = new Data(profileOf(source));
+    return headline(data.profile, data.rows(0), data.whole(0), false)
+      .map((piece) => piece.text)
+      .join("");
+  }, [source]);
+  return <Answer>{text}</Answer>;
 }

@@ -11,9 +11,10 @@ import type {
   TreeNode,
 } from "../api/types";
 import { kindOf, type Part, splitCritical, splitTime } from "../model/kinds";
+import { findingsOf } from "../model/seen";
 import { showBytes, showCount, showMoment, showMs, showShare } from "../model/show";
 import { type Run, runsOf } from "../model/statements";
-import { question } from "../model/where";
+import { question, type Words } from "../model/where";
 import {
   Absent,
   Answer,
@@ -112,17 +113,19 @@ function Filled({ data }: { data: RequestAnswer }) {
 
 const HINTS_MOST = 4;
 
-/* What is known to be wrong with its route. */
+/* What is known to be wrong with its route, as far as it is to be seen in this request. */
 function Hints({ data }: { data: RequestAnswer }) {
-  const { link } = useWhere();
-  const words = { route: data.route, revision: data.revision ?? "" };
+  const { link, scope } = useWhere();
+  const words: Words = { ...scope, route: data.route };
+  if (!scope.label && !scope.revision) words.revision = data.revision ?? "";
   const asked = useAsk<FindingsAnswer>(question("findings", words), false);
-  if (!asked.data?.findings.length) return null;
+  const found = useMemo(() => findingsOf(data, asked.data?.findings ?? []), [data, asked.data]);
+  if (found.length === 0) return null;
   return (
     <ul class="hints" aria-label="Findings of its route">
-      {asked.data.findings.slice(0, HINTS_MOST).map((finding) => (
+      {found.slice(0, HINTS_MOST).map((finding) => (
         <li key={finding.id}>
-          <a href={link("findings", { id: finding.id, revision: data.revision ?? "" })}>{finding.title}</a>{" "}
+          <a href={link("findings", { ...words, route: "", id: finding.id })}>{finding.title}</a>{" "}
           <Code place={finding} bare />{" "}
           <span class="pale">−{showMs(finding.predicted_saving_ms)} a request</span>
         </li>
@@ -475,10 +478,8 @@ function Calls({ data }: { data: RequestAnswer }) {
       cell: (row) => (
         <>
           {row.protocol}{" "}
-          {row.name && row.name !== row.peer?.replace(/:\d+$/, "") ? `${row.name} (${row.peer})` : row.peer}
-          <div>
-            <Code place={row} source={sourceOf(data, row)} name bare />
-          </div>
+          {row.name && row.name !== row.peer?.replace(/:\d+$/, "") ? `${row.name} (${row.peer})` : row.peer}{" "}
+          <Code place={row} name bare />
         </>
       ),
     },

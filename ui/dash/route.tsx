@@ -51,7 +51,9 @@ export function RoutePage() {
             words={{ min_ms, max_ms, ...(from ? { from } : {}), ...(to ? { to } : {}) }}
             part={brushed ? (part.data ?? null) : data}
           />
-          {brushed ? (
+          {brushed && part.error?.status === 404 ? (
+            <Empty>No request is in this part.</Empty>
+          ) : brushed ? (
             <Answered asked={part}>{(chosen) => <Parts data={chosen} selection={selection} />}</Answered>
           ) : (
             <Parts data={data} selection={selection} />
@@ -282,8 +284,7 @@ function SlowTypical({ data }: { data: RouteAnswer }) {
   const columns: Column<Difference>[] = [
     {
       key: "what",
-      title: "The slow ones do more of",
-      about: "of functions their own time, in all threads",
+      title: "The slow ones do more of (functions: their own time, in all threads)",
       narrow: true,
       wide: true,
       cell: (row) => (

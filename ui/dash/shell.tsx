@@ -19,9 +19,10 @@ import { Routes } from "./routes";
 import { Settings } from "./settings";
 import { Source } from "./source";
 import { Sql } from "./sql";
-import { type Live, LiveContext, type Navigation, useNavigation, WhereContext } from "./use";
+import { type Live, LiveContext, type Navigation, pace, useNavigation, WhereContext } from "./use";
 
 const POLL_MS = 3000;
+const REST = 20; // a live page keeps the server busy for a twentieth of the time at most
 
 interface Entry {
   page: PageName;
@@ -70,6 +71,7 @@ function useMeta(): { live: Live; error: ApiError | null; paused: boolean; pause
   const [paused, pause] = useState(false);
   const row = useRef<number | undefined>(undefined);
   const failed = useRef(false);
+  const bumped = useRef(0);
   useEffect(() => {
     let timer = 0;
     let over = false;
@@ -78,10 +80,13 @@ function useMeta(): { live: Live; error: ApiError | null; paused: boolean; pause
         try {
           const answer = await ask<Meta>("meta");
           if (over) return;
-          if ((row.current !== undefined && answer.last_row !== row.current) || failed.current) {
+          const rested = performance.now() - bumped.current > pace.slowest_ms * REST;
+          const grew = row.current !== undefined && answer.last_row !== row.current;
+          if (failed.current || (grew && rested)) {
+            bumped.current = performance.now();
             setVersion((v) => v + 1);
           }
-          row.current = answer.last_row;
+          if (rested || !grew) row.current = answer.last_row;
           failed.current = false;
           setMeta(answer);
           setError(null);

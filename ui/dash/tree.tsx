@@ -4,7 +4,7 @@ import type { RequestAnswer } from "../api/types";
 import { type Branch, branchesOf } from "../model/branches";
 import { kindOf } from "../model/kinds";
 import { showCount, showShare } from "../model/show";
-import { Bar, Code, Ms } from "./parts";
+import { Absent, Bar, Code, Ms } from "./parts";
 import { useWhere } from "./use";
 
 const SHARES = [0, 0.001, 0.01, 0.05];
@@ -82,7 +82,7 @@ export function CallTree({ request }: { request: RequestAnswer }) {
                   </span>
                 </td>
                 <td class="num extra">{row.self === null ? "" : <Ms ms={row.self} />}</td>
-                <td class="num extra">{showCount(row.calls)}</td>
+                <td class="num extra">{row.calls === null ? <Absent /> : showCount(row.calls)}</td>
                 <td>
                   <span class="branch" style={{ paddingLeft: `${Math.min(row.depth, 24) * 12}px` }}>
                     <Twig row={row} closed={closed.has(row.id)} onToggle={() => toggle(row)} />

@@ -98,6 +98,10 @@ export interface Asked<T> {
 }
 
 const SLOW_MS = 300;
+
+/** How long the slowest of the last answers took: who asks again and again waits so many times as long in between. */
+export const pace = { slowest_ms: 0 };
+
 const KEPT_MOST = 30;
 const kept = new Map<string, unknown>();
 
@@ -121,10 +125,12 @@ export function useAsk<T>(path: string | null, live = true): Asked<T> {
     if (path === null) return undefined;
     const stop = new AbortController();
     const timer = setTimeout(() => setSlow(true), SLOW_MS);
+    const began = performance.now();
     ask<T>(path, stop.signal).then(
       (data) => {
         clearTimeout(timer);
         setSlow(false);
+        pace.slowest_ms = Math.max(pace.slowest_ms / 2, performance.now() - began);
         keep(path, data);
         setState({ path, data, error: null });
       },

@@ -10,7 +10,7 @@ export interface Branch {
   line: number | null; // of the call, where it is known
   app: boolean;
   kind: string; // call, lane, template, gc; sql or a kind of wait
-  calls: number;
+  calls: number | null; // null: not counted, of samples
   self: number | null;
   total: number;
   children: boolean;
@@ -98,7 +98,9 @@ function leavesOf(node: Node, unfold: boolean, leaves: Map<number, Leaf[]>): Lea
 
 /* What runs beside its starter: its time is no part of that. */
 function laneText(row: TreeNode): string {
-  return row.calls > 1 ? `in ${row.calls} threads or tasks side by side` : "in a thread or task beside it";
+  return (row.calls ?? 1) > 1
+    ? `in ${row.calls} threads or tasks side by side`
+    : "in a thread or task beside it";
 }
 
 const ROWS_MOST = 2000;
@@ -137,7 +139,7 @@ export function branchesOf(
       line: row.line ?? null,
       app: row.application,
       kind: row.parent < 0 ? "call" : row.kind,
-      calls: row.calls,
+      calls: row.calls ?? null,
       self: row.self_ms,
       total: row.total_ms,
       children: below.length + own.length > 0,

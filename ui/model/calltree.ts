@@ -166,7 +166,7 @@ export function profileOf(source: TreeSource): Profile {
       root ? -1 : func,
       calledAt,
       own,
-      node.calls + (node.resumes ?? 0),
+      (node.calls ?? node.samples ?? 0) + (node.resumes ?? 0),
       lane ? NODE_LANE : 0,
     );
     at.set(node.node, here);
@@ -187,13 +187,14 @@ export function profileOf(source: TreeSource): Profile {
     Uint8Array.from(table.marks),
   );
   for (const [func, module] of modules) functions.module[func] = module;
+  const sampled = source.nodes.some((node) => node.calls === undefined && node.samples !== undefined);
   const meta: Meta = {
     title: source.title,
     unit: "time",
     shape: "tree",
     format: "",
-    sampled: false,
-    callsKnown: true,
+    sampled,
+    callsKnown: !sampled,
     edgeTimes: true,
     requests: source.requests,
     samplesDropped: 0,

@@ -25,7 +25,7 @@ export function lineCosts(nodes: TreeNode[], file: string, requests: number): Ma
     const line = callerLine(node);
     if (line === 0) continue;
     const cost = at(line);
-    cost.calls += node.calls / requests;
+    cost.calls += (node.calls ?? 0) / requests;
     let again = false;
     for (let up = byId.get(node.parent); up && !again; up = byId.get(up.parent))
       again = callerLine(up) === line;

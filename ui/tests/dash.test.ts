@@ -8,6 +8,7 @@ import { deltaOf } from "../model/delta";
 import { kindOf, splitCritical, splitTime } from "../model/kinds";
 import { lanesToDraw, momentAt, stackOf, within } from "../model/lane";
 import { lineCosts } from "../model/linecost";
+import { findingsOf } from "../model/seen";
 import { showBytes, showChange, showMs } from "../model/show";
 import { runsOf } from "../model/statements";
 import { totals } from "../model/tree";
@@ -129,6 +130,36 @@ test("a profile of a request has boxes of statements and waits, and no time twic
   assert.ok(names.includes("lock"));
   assert.ok(names.some((name) => name.startsWith("SELECT settings")));
   assert.equal(Math.round(totals(profile.tree)[0]), Math.round(totals(without.tree)[0]));
+});
+
+test("of a route's findings a request shows those that are to be seen in it", () => {
+  const elsewhere = { ...fixture.FINDINGS[0], id: "x", file: "shop/other.py", requests_example: [] };
+  const ids = findingsOf(REQUEST, [elsewhere, ...fixture.FINDINGS]).map((finding) => finding.id);
+  assert.deepEqual(ids, [fixture.FINDINGS[0].id, fixture.FINDINGS[1].id]);
+  assert.deepEqual(
+    findingsOf(
+      {
+        ...REQUEST,
+        id: "0",
+        statements: [],
+        waits: [],
+        calls: [],
+        nodes: null,
+        timeline: { lanes: [], critical: [] },
+      },
+      fixture.FINDINGS,
+    ),
+    [],
+  );
+});
+
+test("a tree of samples has no calls, and says so", () => {
+  const nodes = fixture.tree().nodes.map(({ calls, ...node }) => ({ ...node, samples: calls ?? 1 }));
+  const profile = profileOf({ title: "x", requests: 1, nodes });
+  assert.equal(profile.meta.sampled, true);
+  assert.equal(profile.meta.callsKnown, false);
+  const { rows } = branchesOf(nodes, [], [], { least: 0, unfold: false, closed: new Set() });
+  assert.equal(rows[1].calls, null);
 });
 
 test("two trees laid over each other tell what grew and what shrank", () => {

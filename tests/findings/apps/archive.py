@@ -17,7 +17,7 @@ from switches import planted
 FOLDER = Path(os.environ.get("FINDINGS_DATA", ".")).absolute()
 INDEXED = not planted("missing_index@shelf")
 PATH = FOLDER / ("archive-indexed.db" if INDEXED else "archive.db")
-PAPERS, READERS, LOANS = 300_000, 500, 2_500
+PAPERS, READERS, LOANS = 300_000, 1_500, 7_500
 
 SCHEMA = """
 CREATE TABLE papers (
@@ -25,6 +25,7 @@ CREATE TABLE papers (
 );
 CREATE INDEX papers_year_author ON papers (year, author);
 CREATE TABLE readers (id INTEGER PRIMARY KEY, name TEXT, town TEXT, card TEXT);
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT, floor INTEGER);
 CREATE TABLE loans (id INTEGER PRIMARY KEY, reader INTEGER, paper INTEGER, day INTEGER);
 CREATE INDEX loans_reader ON loans (reader);
 CREATE TABLE notes (
@@ -72,13 +73,15 @@ def fill(connection: sqlite3.Connection) -> None:
             n % 700,
             1900 + n % 120,
             n % 83,
-            "kept" if n % 3 else "lent",
+            "kept" if n % 11 else "lent",
         )
         for n in range(PAPERS)
     )
     connection.executemany(
         "INSERT INTO papers (shelf, title, author, year, pages, state) VALUES (?, ?, ?, ?, ?, ?)", papers
     )
+    rooms = ((f"Room {n}", n // 10) for n in range(90))
+    connection.executemany("INSERT INTO rooms (name, floor) VALUES (?, ?)", rooms)
     readers = ((f"Reader {n}", f"Town {n % 9}", f"C{n:04d}") for n in range(READERS))
     connection.executemany("INSERT INTO readers (name, town, card) VALUES (?, ?, ?)", readers)
     loans = ((1 + n % READERS, n * 31 % PAPERS, n % 365) for n in range(LOANS))
@@ -120,7 +123,7 @@ def health() -> str:
 
 @app.get("/shelf")
 def shelf() -> dict[str, Any]:
-    """What stands on three shelves, of thousands."""
+    """What stands on one shelf of thousands."""
     query = "SELECT id, title FROM papers WHERE shelf = ? AND state = 'kept'"
     found = connected().execute(query, ("S00042",)).fetchall()  # cause: missing_index@shelf
     return {"papers": [title for _, title in found]}
@@ -230,7 +233,7 @@ def fees() -> dict[str, Any]:
 @near.get("/small")
 def small() -> dict[str, Any]:
     """A scan of a small table."""
-    return {"readers": rows("SELECT name FROM readers WHERE card = ?", "C0017")}
+    return {"rooms": rows("SELECT floor FROM rooms WHERE name = ?", "Room 17")}
 
 
 @near.get("/selective")

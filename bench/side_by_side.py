@@ -20,6 +20,8 @@ from pathlib import Path
 DEFAULT = [
     "count",
     "monitor",
+    "sample",
+    "sample-1k",
     "trace",
     "trace-c",
     "middleware",

@@ -5,7 +5,7 @@
         cpu PATH N           the same in thread CPU time
         quit
 
-Variants: bare, the levels of Hotplate (monitor, flight, trace, trace-c), and its peers.
+Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), and its peers.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "apps"
 WSGI = Callable[..., Iterable[bytes]]
 
 
-def _hotplate(level: str, c_functions: bool, flight_ms: float = -1.0) -> None:
+def _hotplate(level: str, c_functions: bool, flight_ms: float = -1.0, rate: int = 0) -> None:
     from hotplate import _capture
     from hotplate._settings import Settings
 
     store = os.path.join(tempfile.mkdtemp(prefix="bench-store-"), "hotplate.db")
-    _capture.start(Settings(store=store, level=level, c_functions=c_functions, flight_ms=flight_ms))
+    _capture.start(
+        Settings(store=store, level=level, c_functions=c_functions, flight_ms=flight_ms, rate=rate)
+    )
 
 
 def _application(variant: str) -> WSGI:
@@ -38,6 +40,8 @@ def _application(variant: str) -> WSGI:
         _hotplate(variant, c_functions=False)
     elif variant == "flight":
         _hotplate("monitor", c_functions=False, flight_ms=0.0)
+    elif variant in ("sample", "sample-1k"):
+        _hotplate("sample", c_functions=False, rate=1000 if variant == "sample-1k" else 0)
     elif variant == "trace-c":
         _hotplate("trace", c_functions=True)
     from bench_orm import app

@@ -551,3 +551,24 @@ def test_run_refuses_a_wrong_rate_or_mode(options: tuple[str, str]) -> None:
     assert done.returncode == 2
     assert options[0] in done.stderr, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+def main() -> int:
+    """The long stress of `make soak`: test_sampler.py SECONDS RATE."""
+    import tempfile
+
+    seconds, rate = float(sys.argv[1]), int(sys.argv[2])
+    for faulthandler in ("none", "before", "after"):
+        with tempfile.TemporaryDirectory() as folder:
+            found = run_isolated(stress, f"{folder}/a.db", seconds, faulthandler, rate)
+        sampler = found["sampler"]
+        fine = set(found["children"]) == {0} and found["counts"]["errors"] == 0
+        fine = fine and sampler["torn"] <= 0.01 * (sampler["samples"] + sampler["torn"])
+        print(f"faulthandler {faulthandler}: {'ok' if fine else 'FAILED'} {sampler}", flush=True)
+        if not fine:
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -39,18 +39,20 @@ def lowered(store: str) -> Any:
 
     first = last("/calls"), last("/steady")
     until = time.monotonic() + 2.5
+    levels = set()
     while time.monotonic() < until:
-        wsgi.call(app, "/calls")
+        levels.add(last("/calls")[0])
         wsgi.call(app, "/steady")
-    return [*first, last("/calls"), last("/steady")]
+    return [*first, last("/calls"), last("/steady"), sorted(levels)]
 
 
 def test_dear_route_is_lowered_and_says_why(tmp_path: Any) -> None:
-    first_calls, first_steady, calls, steady = run_isolated(lowered, str(tmp_path / "s.db"))
+    first_calls, first_steady, calls, steady, levels = run_isolated(lowered, str(tmp_path / "s.db"))
     assert first_calls[0] == first_steady[0] == 3
     assert first_calls[3]
     assert first_steady[3]
     assert calls[0] < 3
+    assert 2 in {*levels, calls[0]}  # samples are the step below an exact tree
     assert calls[1:3] == [3, 1]
     assert not calls[3]
     assert steady[0] == 3

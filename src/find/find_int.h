@@ -47,11 +47,13 @@ struct
 struct hp__call { /* an outgoing call: joined waits (span.group), and for databases what logs in */
     uint64_t t0_ns, t1_ns;
     uint64_t setup0_ns,
-        setup1_ns; /* from look-up or connect to the last handshake; equal: a kept connection */
+        setup1_ns;     /* from look-up or connect to the last handshake; equal: a kept connection */
+    uint64_t setup_ns; /* that stretch, or with a tree the library call around it if that is longer */
     uint64_t dns_ns, connect_ns, tls_ns, login_ns, recv_ns, sent_bytes, received_bytes, reads;
     uint32_t lane, node, peer, name; /* name: what was looked up; strings, 0 unknown */
     uint32_t site_sym, site_line, via_sym, first_item;
     uint8_t protocol;
+    bool failed;  /* no connection came of it */
     bool db;      /* to a server that runs this application's statements */
     bool answers; /* something was sent and something came back */
 };
@@ -178,6 +180,8 @@ double hp__group_row_ns(const struct hp__find *f);
 /* ---- waits.c: waits and outgoing calls of one request, at every level that records waits ---- */
 /* Fill items and calls of a view; called by hp__view_init. Owns: the arena. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena);
+/* With a tree and its owners: what the library does for a connection beside its waits is part of the setup. HP_ENOMEM. */
+HP_CHECK hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena);
 #define HP__WAIT(kind) (1u << HP_WAIT_##kind) /* for masks of kinds */
 /* Whether a rule may still explain this wait: no statement's, no join, not taken, its lane not taken. */
 bool hp__waits_free(const struct hp__view *view, uint32_t item);

@@ -26,7 +26,7 @@ static hp_err tell_calls(const struct hp__view *view, bool setup_only, const str
         const struct hp__call *call = &view->calls[i];
         struct hp_span span = {.site_sym = call->site_sym, .lane = call->lane};
         if (setup_only) {
-            err = tell(to, &span, call->setup0_ns, call->setup1_ns - call->setup0_ns);
+            err = tell(to, &span, call->setup0_ns, call->failed ? 0 : call->setup_ns);
         } else if (!call->db && hp__waits_free_call(view, i)) {
             err = tell(to, &span, call->t0_ns, call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0);
         }

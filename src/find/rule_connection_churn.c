@@ -21,14 +21,16 @@
 #define MIN_REQUESTS 3u
 #define SETUP_KINDS  (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS))
 
+/* One that failed could not have been kept. */
 static uint64_t setup_ns(const struct hp__call *call)
 {
-    return call->setup1_ns - call->setup0_ns;
+    return call->failed ? 0 : call->setup_ns;
 }
 
 static uint64_t call_ns(const struct hp__call *call)
 {
-    return call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0;
+    uint64_t ns = call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0;
+    return ns > setup_ns(call) ? ns : setup_ns(call);
 }
 
 enum part { CONNECT, TLS, DNS, PARTS };

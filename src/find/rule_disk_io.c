@@ -2,25 +2,77 @@
  *
  * Principle: fsync waits for the device, each time. Data that must be safe before the answer can be synced once; other data need no sync.
  *
- * Evidence: disk waits at a function, outside of statements (a database's commit is SQL) and of log handlers.
+ * Evidence: disk waits at a function, outside of statements and of log handlers. A commit of SQLite has to sync; three or more of them in a request
+ * could be one.
  *
- * Silent: reading and writing files without a sync: those calls are not recorded as waits. Whatever saves too little (find.c).
+ * Silent: one or two commits; reading and writing files without a sync: those calls are not recorded as waits. Whatever saves too little (find.c).
  *
- * Saving: without any sync; low: all become one.
+ * Saving: without any sync; of commits one stays. low: all become one.
  */
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define LEAST_NS 500000u
+#define LEAST_NS      500000u
+#define LEAST_COMMITS 3u
+
+static struct hp_str peer_of(const struct hp__io *io, const struct hp__wait_item *item)
+{
+    return hp_dict_string(io->f->c->dict, item->span.peer);
+}
+
+/* Name of the database file, if this is its journal: what SQLite syncs for a commit. */
+static struct hp_str database_of(struct hp_str journal)
+{
+    const struct hp_str ends[] = {HP_STR("-journal"), HP_STR("-wal")};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        if (hp_str_ends(journal, ends[i])) {
+            return hp_str_make(journal.p, journal.n - ends[i].n);
+        }
+    }
+    return (struct hp_str){NULL, 0};
+}
+
+/* A commit syncs the journal, the file and the folder that they are in. */
+static bool is_of_commit(struct hp_str peer, struct hp_str database)
+{
+    return hp_str_eq(peer, database) || hp_str_eq(database_of(peer), database) ||
+           (hp_str_starts(database, peer) && database.n > peer.n && database.p[peer.n] == '/');
+}
+
+/* Commits of the database: each syncs its file or its log once. */
+static uint64_t count_commits(const struct hp__io *io, const struct hp__view *view, uint32_t n,
+                              struct hp_str database)
+{
+    uint64_t of_file = 0, of_log = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct hp__wait_item *item = &view->items[io->at[i]];
+        struct hp_str peer = peer_of(io, item);
+        of_file += hp_str_eq(peer, database) ? item->count : 0;
+        of_log += hp_str_ends(peer, HP_STR("-wal")) ? item->count : 0;
+    }
+    return of_file > of_log ? of_file : of_log;
+}
 
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 {
-    uint32_t n = hp__waits_pick(view, HP__WAIT(DISK), io->site_sym, io->at);
-    io->ns = hp__waits_ns(view, io->at, n);
-    for (uint32_t i = 0; i < n; i++) {
-        io->count += view->items[io->at[i]].count;
+    uint32_t n = hp__waits_pick(view, HP__WAIT(DISK), io->site_sym, io->at), kept = 0;
+    struct hp_str database = {NULL, 0};
+    for (uint32_t i = 0; i < n && database.n == 0; i++) {
+        database = database_of(peer_of(io, &view->items[io->at[i]]));
     }
-    return n;
+    uint64_t commits = database.n != 0 ? count_commits(io, view, n, database) : 0;
+    io->mode = commits >= LEAST_COMMITS;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct hp__wait_item *item = &view->items[io->at[i]];
+        bool of_commit = database.n != 0 && is_of_commit(peer_of(io, item), database);
+        if (!of_commit || io->mode != 0) {
+            io->count += of_commit ? 0 : item->count;
+            io->ns += item->ns;
+            io->at[kept++] = io->at[i];
+        }
+    }
+    io->count += io->mode != 0 ? commits : 0;
+    return kept;
 }
 
 static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
@@ -28,7 +80,7 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
 {
     double share = io->count != 0 ? 1 - 1 / (double)io->count : 0;
     io->has_low = true;
-    hp_err err = hp__waits_cut(io->f->arena, view, io->at, n, 1, &cuts[HP__CUT]);
+    hp_err err = hp__waits_cut(io->f->arena, view, io->at, n, io->mode != 0 ? share : 1, &cuts[HP__CUT]);
     return err == HP_OK ? hp__waits_cut(io->f->arena, view, io->at, n, share, &cuts[HP__CUT_LOW]) : err;
 }
 
@@ -39,6 +91,15 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     hp_show_ns(time, ns);
     io->finding.title =
         hp__textf(io->f->arena, "waits %s for the disk in %s sync%s", time, n, count == 1 ? "" : "s");
+    if (io->mode != 0) {
+        io->finding.title = hp__textf(io->f->arena, "waits %s for the disk in %s commits", time, n);
+        io->finding.advice = hp__textf(
+            io->f->arena, "Do it together: one transaction for all rows: commit once after the loop instead "
+                          "of once an item. Do "
+                          "it faster: PRAGMA journal_mode=WAL with synchronous=NORMAL syncs less often.");
+        hp__io_evidence(io, "commits", count, ns);
+        return true;
+    }
     io->finding.advice = hp__textf(
         io->f->arena,
         "Do not do it here: write the file in a background job if the response does not need it, and leave "

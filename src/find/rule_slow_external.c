@@ -20,6 +20,9 @@
 
 static uint64_t call_ns(const struct hp__call *call)
 {
+    if (call->failed) { /* between its attempts it may have slept */
+        return call->dns_ns + call->connect_ns;
+    }
     return !call->db && call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0;
 }
 

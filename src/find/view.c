@@ -218,7 +218,8 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     }
     find_owners(view);
     view->view_sym = find_view(view);
-    return find_entries(view, arena);
+    err = hp__waits_widen(view, arena);
+    return err == HP_OK ? find_entries(view, arena) : err;
 }
 
 uint64_t hp__view_cost_ns(const struct hp__view *view, uint32_t stmt)

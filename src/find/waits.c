@@ -11,8 +11,8 @@
  * Beyond the cap on spans only totals are known. A key's spans are scaled to its total; a key without any span becomes one item without a
  * time of its own (`is_rest`), put at its lane's end.
  */
+#include <errno.h>
 #include <string.h>
-#include "base/hash.h"
 #include "find/find_int.h"
 
 #define MAX_SITES 256u
@@ -269,7 +269,10 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
     if (is_look(span)) {
         return;
     }
-    call->t0_ns = call->t1_ns == call->t0_ns ? span->t0_ns : call->t0_ns;
+    if (call->t1_ns == call->t0_ns) {
+        call->t0_ns = span->t0_ns;
+        call->node = span->node;
+    }
     call->t1_ns = span->t1_ns > call->t1_ns ? span->t1_ns : call->t1_ns;
     if (span->kind == HP_WAIT_DNS) {
         call->name = span->peer;
@@ -283,6 +286,7 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
         break;
     case HP_WAIT_CONNECT:
         call->connect_ns += item->ns;
+        call->failed = span->error != 0 && span->error != EINPROGRESS;
         add_setup(call, item);
         break;
     case HP_WAIT_TLS:
@@ -412,7 +416,79 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
 hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena)
 {
     hp_err err = make_items(view, arena);
-    return err == HP_OK ? make_calls(view, arena) : err;
+    err = err == HP_OK ? make_calls(view, arena) : err;
+    for (uint32_t i = 0; err == HP_OK && i < view->call_count; i++) {
+        view->calls[i].setup_ns = view->calls[i].setup1_ns - view->calls[i].setup0_ns;
+    }
+    return err;
+}
+
+/* ---- with a tree: the library call that sets a connection up ---- */
+
+struct under { /* per node, of its subtree */
+    uint32_t setups, uses;
+};
+
+static void count_under(const struct hp__view *view, struct under *under)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        under[record->stmts[i].node < tree->count ? record->stmts[i].node : HP_NODE_ROOT].uses++;
+    }
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp__wait_item *item = &view->items[i];
+        const struct hp__call *call = item->call != 0 ? &view->calls[item->call - 1] : NULL;
+        bool is_setup = call != NULL && item->span.t1_ns <= call->setup1_ns;
+        if (item->span.node < tree->count && call != NULL && !is_look(&item->span)) {
+            under[item->span.node].uses += !is_setup;
+        }
+    }
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        if (view->calls[i].setup_ns != 0 && view->calls[i].node < tree->count) {
+            under[view->calls[i].node].setups++;
+        }
+    }
+    for (uint32_t i = tree->count; i-- > 1;) {
+        if (tree->nodes[i].kind != HP_NODE_LANE) {
+            under[tree->nodes[i].parent].setups += under[i].setups;
+            under[tree->nodes[i].parent].uses += under[i].uses;
+        }
+    }
+}
+
+hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    bool any = false;
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        any |= view->calls[i].setup_ns != 0;
+    }
+    if (!any) {
+        return HP_OK;
+    }
+    struct under *under = hp__zeroed(arena, tree->count, sizeof *under);
+    if (under == NULL) {
+        return HP_ENOMEM;
+    }
+    count_under(view, under);
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        struct hp__call *call = &view->calls[i];
+        uint32_t top = call->setup_ns != 0 ? hp__view_entry_of(view, call->node) : HP_NODE_NONE;
+        /* Up from the connect: as long as nothing is sent or asked below, it is the connection that the call is for. */
+        for (uint32_t at = call->node; top != HP_NODE_NONE; at = tree->nodes[at].parent) {
+            const struct hp_node *node = &tree->nodes[at];
+            if (under[at].uses == 0 && under[at].setups != 0 &&
+                node->calls <= under[at].setups + under[at].setups / 4) {
+                uint64_t each = node->total / under[at].setups;
+                call->setup_ns = each > call->setup_ns ? each : call->setup_ns;
+            }
+            if (at == top) {
+                break;
+            }
+        }
+    }
+    return HP_OK;
 }
 
 /* ---- picking ---- */

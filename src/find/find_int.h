@@ -52,6 +52,8 @@ struct hp__call { /* an outgoing call: joined waits (span.group), and for databa
     uint64_t dns_ns, connect_ns, tls_ns, login_ns, recv_ns, sent_bytes, received_bytes, reads;
     uint32_t lane, node, peer, name; /* name: what was looked up; strings, 0 unknown */
     uint32_t site_sym, site_line, via_sym, first_item;
+    uint32_t loop_sym,
+        loop_line; /* with a tree: where one call becomes many, if that is further up; else the site */
     uint8_t protocol;
     bool failed;  /* no connection came of it */
     bool db;      /* to a server that runs this application's statements */
@@ -180,7 +182,8 @@ double hp__group_row_ns(const struct hp__find *f);
 /* ---- waits.c: waits and outgoing calls of one request, at every level that records waits ---- */
 /* Fill items and calls of a view; called by hp__view_init. Owns: the arena. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena);
-/* With a tree and its owners: what the library does for a connection beside its waits is part of the setup. HP_ENOMEM. */
+/* With a tree and its owners: what the library does for a connection beside its waits is part of the setup; calls made by a helper belong to the
+ * loop that calls the helper. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena);
 #define HP__WAIT(kind) (1u << HP_WAIT_##kind) /* for masks of kinds */
 /* Whether a rule may still explain this wait: no statement's, no join, not taken, its lane not taken. */

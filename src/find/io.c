@@ -30,7 +30,7 @@ static void note(struct hp__io *io, const struct hp__view *view, uint32_t n)
 {
     for (uint32_t k = 0; k < n; k++) {
         const struct hp__wait_item *item = &view->items[io->at[k]];
-        if (item->span.site_sym == io->site_sym) {
+        if (item->span.site_sym == io->site_sym && io->kind->sites == NULL) {
             hp__places_add(&io->places, item->span.site_sym, item->span.site_line, item->span.via_sym,
                            item->ns);
         }

@@ -19,12 +19,14 @@ static hp_err tell(const struct told *to, const struct hp_span *span, uint64_t a
     return span->site_sym != 0 && ns != 0 ? to->fn(to->ctx, span->site_sym, span->lane, at_ns, ns) : HP_OK;
 }
 
-static hp_err tell_calls(const struct hp__view *view, bool setup_only, const struct told *to)
+static hp_err tell_calls(const struct hp__view *view, enum hp_finding_kind kind, bool setup_only,
+                         const struct told *to)
 {
     hp_err err = HP_OK;
     for (uint32_t i = 0; i < view->call_count && err == HP_OK; i++) {
         const struct hp__call *call = &view->calls[i];
-        struct hp_span span = {.site_sym = call->site_sym, .lane = call->lane};
+        struct hp_span span = {.site_sym = kind == HP_FIND_sequential_io ? call->loop_sym : call->site_sym,
+                               .lane = call->lane};
         if (setup_only) {
             err = tell(to, &span, call->setup0_ns, call->failed ? 0 : call->setup_ns);
         } else if (!call->db && hp__waits_free_call(view, i)) {
@@ -116,11 +118,11 @@ hp_err hp__own_waits(const struct hp__view *view, enum hp_finding_kind kind, hp_
     switch (kind) {
     case HP_FIND_sequential_io:
     case HP_FIND_slow_external:
-        return tell_calls(view, false, &to);
+        return tell_calls(view, kind, false, &to);
     case HP_FIND_connection_churn:
     case HP_FIND_tls_churn:
     case HP_FIND_dns_repeat:
-        err = tell_calls(view, true, &to);
+        err = tell_calls(view, kind, true, &to);
         return err == HP_OK ? tell_waits(view, HP__WAIT(DNS), true, &to) : err;
     case HP_FIND_log_io:
         return tell_logs(view, &to);

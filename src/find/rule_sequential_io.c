@@ -13,6 +13,7 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
+#define MAX_SITES   256u
 #define LEAST_LINES 3u
 #define LEAST_LOOP  2u
 #define LEAST_NS    1000000u
@@ -26,6 +27,29 @@ static uint64_t call_ns(const struct hp__call *call)
 static bool is_outgoing(const struct hp__call *call)
 {
     return call->answers && !call->db && call->t1_ns > call->t0_ns;
+}
+
+/* Functions where calls are repeated. */
+static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
+{
+    uint32_t n = 0;
+    *list = hp_arena_alloc(f->arena, MAX_SITES * sizeof **list, _Alignof(uint32_t));
+    if (*list == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        for (uint32_t k = 0; k < f->views[i].call_count; k++) {
+            uint32_t sym = f->views[i].calls[k].loop_sym, j = 0;
+            while (j < n && (*list)[j] != sym) {
+                j++;
+            }
+            if (j == n && n < MAX_SITES && sym != 0) {
+                (*list)[n++] = sym;
+            }
+        }
+    }
+    *count = n;
+    return HP_OK;
 }
 
 /* Calls of one lane in io->calls[from … ) that do not overlap with one before. Returns how many. */
@@ -52,7 +76,7 @@ static bool is_sequence(const struct hp__view *view, const uint32_t *calls, uint
     }
     return n == LEAST_LOOP && view->sample->tree != NULL &&
            view->calls[calls[0]].node == view->calls[calls[1]].node &&
-           view->calls[calls[0]].site_line == view->calls[calls[1]].site_line;
+           view->calls[calls[0]].loop_line == view->calls[calls[1]].loop_line;
 }
 
 /* It sleeps between the calls: it asks again and again for one thing (or keeps to a rate), so that no call can come earlier. */
@@ -72,9 +96,14 @@ static bool sleeps_between(const struct hp__view *view, const uint32_t *calls, u
 /* The calls of the lane with the longest sequence, in io->calls. */
 static uint32_t pick_calls(struct hp__io *io, const struct hp__view *view)
 {
-    uint32_t all = hp__waits_pick_calls(view, io->site_sym, io->calls), best = 0, best_lane = 0;
+    uint32_t all = 0, best = 0, best_lane = 0;
     uint64_t best_ns = 0;
     uint32_t *lane_calls = io->at; /* room for all waits is room for all calls */
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        if (view->calls[i].loop_sym == io->site_sym && hp__waits_free_call(view, i)) {
+            io->calls[all++] = i;
+        }
+    }
     for (uint32_t k = 0; k < all; k++) {
         uint32_t lane = view->calls[io->calls[k]].lane;
         if (k > 0 && view->calls[io->calls[k - 1]].lane == lane) {
@@ -129,6 +158,8 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
     }
     for (uint32_t k = 0; k < io->count && err == HP_OK; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
+        hp__places_add(&io->places, call->loop_sym, call->loop_line,
+                       call->loop_sym == call->site_sym ? call->via_sym : 0, call_ns(call));
         err = k != longest ? hp__io_cut_call(io, call, call_ns(call), &cuts[HP__CUT]) : HP_OK;
     }
     return err;
@@ -167,6 +198,7 @@ hp_err hp__rule_sequential_io(struct hp__find *f)
                                             .kinds = CALL_KINDS,
                                             .least_ns = LEAST_NS,
                                             .may_tail = true,
+                                            .sites = sites,
                                             .pick = pick,
                                             .cut = cut,
                                             .describe = describe};

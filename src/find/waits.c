@@ -70,14 +70,24 @@ static uint8_t owner_of(const struct hp_record *record, const struct hp_span *sp
                                        : HP__WAIT_FREE;
 }
 
-/* Where no application code is on the lane's own stack: the place that started it. */
-static void place_in_lane(const struct hp_record *record, struct hp_span *span)
+#define OF_VIEW                                                                                              \
+    (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS) | HP__WAIT(SEND) | HP__WAIT(RECV) | HP__WAIT(SLEEP) | \
+     HP__WAIT(DISK) | HP__WAIT(SUBPROCESS))
+
+/* Where no application code is on the lane's own stack: the place that started it. On the main lane an extension waits before or around the view (a
+ * decorator, a hook): the view is where one sees it, from its first decorator on. */
+static void place_in_lane(const struct hp__view *view, struct hp_span *span)
 {
+    const struct hp_record *record = view->sample->record;
     for (uint32_t lane = span->lane; span->site_sym == 0 && lane != 0 && lane < record->lane_count;
          lane = record->lanes[lane].parent) {
         span->site_sym = record->lanes[lane].site_sym;
         span->site_line = record->lanes[lane].site_line;
         span->via_sym = record->lanes[lane].via_sym;
+    }
+    if (span->site_sym == 0 && span->lane == 0 && (OF_VIEW >> span->kind & 1) && record->req.view_sym != 0) {
+        span->site_sym = record->req.view_sym;
+        span->site_line = hp_dict_symbol(view->facts->dict, span->site_sym).line;
     }
 }
 
@@ -215,7 +225,7 @@ static hp_err make_items(struct hp__view *view, struct hp_arena *arena)
     }
     hp_err err = record->lane_count != 0 ? add_lost(view, arena) : HP_OK;
     for (uint32_t i = 0; i < view->item_count; i++) {
-        place_in_lane(record, &view->items[i].span);
+        place_in_lane(view, &view->items[i].span);
     }
     return err;
 }
@@ -418,7 +428,10 @@ hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena)
     hp_err err = make_items(view, arena);
     err = err == HP_OK ? make_calls(view, arena) : err;
     for (uint32_t i = 0; err == HP_OK && i < view->call_count; i++) {
-        view->calls[i].setup_ns = view->calls[i].setup1_ns - view->calls[i].setup0_ns;
+        struct hp__call *call = &view->calls[i];
+        call->setup_ns = call->setup1_ns - call->setup0_ns;
+        call->loop_sym = call->site_sym;
+        call->loop_line = call->site_line;
     }
     return err;
 }
@@ -426,7 +439,7 @@ hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena)
 /* ---- with a tree: the library call that sets a connection up ---- */
 
 struct under { /* per node, of its subtree */
-    uint32_t setups, uses;
+    uint32_t setups, uses, calls;
 };
 
 static void count_under(const struct hp__view *view, struct under *under)
@@ -445,14 +458,70 @@ static void count_under(const struct hp__view *view, struct under *under)
         }
     }
     for (uint32_t i = 0; i < view->call_count; i++) {
-        if (view->calls[i].setup_ns != 0 && view->calls[i].node < tree->count) {
-            under[view->calls[i].node].setups++;
+        const struct hp__call *call = &view->calls[i];
+        if (call->node < tree->count) {
+            under[call->node].setups += call->setup_ns != 0;
+            under[call->node].calls += call->answers && !call->db;
         }
     }
     for (uint32_t i = tree->count; i-- > 1;) {
         if (tree->nodes[i].kind != HP_NODE_LANE) {
-            under[tree->nodes[i].parent].setups += under[i].setups;
-            under[tree->nodes[i].parent].uses += under[i].uses;
+            struct under *up = &under[tree->nodes[i].parent];
+            up->setups += under[i].setups;
+            up->uses += under[i].uses;
+            up->calls += under[i].calls;
+        }
+    }
+}
+
+/* The nearest application node from this one up, past whatever library (the standard one serves requests, too, and is framework there). HP_NODE_NONE:
+ * there is none in the lane. */
+static uint32_t app_above(const struct hp__view *view, uint32_t node)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    while (node < tree->count && node != HP_NODE_ROOT && tree->nodes[node].kind != HP_NODE_LANE) {
+        if (view->app[node]) {
+            return view->owner[node];
+        }
+        node = tree->nodes[node].parent;
+    }
+    return HP_NODE_NONE;
+}
+
+/* Up from the connect: as long as nothing is sent or asked below, it is the connection that the library call is for. */
+static void widen_setup(const struct hp__view *view, const struct under *under, struct hp__call *call)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    if (call->setup_ns == 0 || app_above(view, call->node) == HP_NODE_NONE) {
+        return;
+    }
+    for (uint32_t at = call->node; !view->app[at]; at = tree->nodes[at].parent) {
+        const struct hp_node *node = &tree->nodes[at];
+        if (under[at].uses == 0 && under[at].setups != 0 &&
+            node->calls <= under[at].setups + under[at].setups / 4) {
+            uint64_t each = node->total / under[at].setups;
+            call->setup_ns = each > call->setup_ns ? each : call->setup_ns;
+        }
+    }
+}
+
+/* Up from the function that makes the call to the first that is called less often than calls are made below it. */
+static void find_loop(const struct hp__view *view, const struct under *under, struct hp__call *call)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t own = app_above(view, call->node), loop = own;
+    while (loop != HP_NODE_NONE && tree->nodes[loop].calls >= under[loop].calls) {
+        loop = app_above(view, tree->nodes[loop].parent);
+    }
+    if (loop == HP_NODE_NONE || loop == own) {
+        return;
+    }
+    for (uint32_t at = call->node; at != loop; at = tree->nodes[at].parent) {
+        uint32_t parent = tree->nodes[at].parent;
+        if (view->app[parent] && view->owner[parent] == loop) {
+            call->loop_sym = tree->nodes[loop].sym;
+            call->loop_line = tree->nodes[at].line != 0 ? tree->nodes[at].line : call->site_line;
+            return;
         }
     }
 }
@@ -460,11 +529,7 @@ static void count_under(const struct hp__view *view, struct under *under)
 hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_tree *tree = view->sample->tree;
-    bool any = false;
-    for (uint32_t i = 0; i < view->call_count; i++) {
-        any |= view->calls[i].setup_ns != 0;
-    }
-    if (!any) {
+    if (view->call_count == 0) {
         return HP_OK;
     }
     struct under *under = hp__zeroed(arena, tree->count, sizeof *under);
@@ -473,20 +538,8 @@ hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena)
     }
     count_under(view, under);
     for (uint32_t i = 0; i < view->call_count; i++) {
-        struct hp__call *call = &view->calls[i];
-        uint32_t top = call->setup_ns != 0 ? hp__view_entry_of(view, call->node) : HP_NODE_NONE;
-        /* Up from the connect: as long as nothing is sent or asked below, it is the connection that the call is for. */
-        for (uint32_t at = call->node; top != HP_NODE_NONE; at = tree->nodes[at].parent) {
-            const struct hp_node *node = &tree->nodes[at];
-            if (under[at].uses == 0 && under[at].setups != 0 &&
-                node->calls <= under[at].setups + under[at].setups / 4) {
-                uint64_t each = node->total / under[at].setups;
-                call->setup_ns = each > call->setup_ns ? each : call->setup_ns;
-            }
-            if (at == top) {
-                break;
-            }
-        }
+        widen_setup(view, under, &view->calls[i]);
+        find_loop(view, under, &view->calls[i]);
     }
     return HP_OK;
 }

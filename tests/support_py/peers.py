@@ -112,6 +112,46 @@ def http_server(first_byte_s: float, rest_s: float) -> int:
     return int(listener.getsockname()[1])
 
 
+def kept_http_server(delay_s: float) -> int:
+    """Port of a server that answers each request after `delay_s` and keeps the connection; /N waits N ms instead."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    def serve(client: socket.socket) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with client:
+            while head := client.recv(65536):
+                path = head.split(b" ", 2)[1].strip(b"/")
+                time.sleep(int(path) / 1e3 if path.isdigit() else delay_s)
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789")
+
+    def accept() -> None:
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def stream_server(size: int) -> int:
+    """Port of a server that answers the first bytes of a connection with `size` bytes at once."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(client: socket.socket) -> None:
+        with client:
+            client.recv(64)
+            client.sendall(b"x" * size)
+            client.recv(64)
+
+    def accept() -> None:
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
 def silent_server() -> int:
     """Port of a server that accepts and says nothing."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)

@@ -82,7 +82,7 @@ static hp_err tell_gil(const struct hp__view *view, const struct told *to)
     hp_err err = HP_OK;
     for (uint32_t i = 0; i < view->item_count && err == HP_OK; i++) {
         const struct hp__wait_item *item = &view->items[i];
-        struct hp_span span = {.site_sym = view->sample->record->req.view_sym};
+        struct hp_span span = {.site_sym = view->view_sym};
         bool counts = item->span.kind == HP_WAIT_GIL && item->span.lane == 0 && hp__waits_free(view, i);
         err = counts ? tell(to, &span, item->span.t0_ns, item->ns) : HP_OK;
     }

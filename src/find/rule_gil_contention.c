@@ -20,7 +20,7 @@ static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
     if (*list == NULL) {
         return HP_ENOMEM;
     }
-    **list = f->c->samples[0].record->req.view_sym;
+    **list = f->views[0].view_sym;
     *count = **list != 0;
     return HP_OK;
 }

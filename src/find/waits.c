@@ -451,10 +451,8 @@ static void count_under(const struct hp__view *view, struct under *under)
     }
     for (uint32_t i = 0; i < view->item_count; i++) {
         const struct hp__wait_item *item = &view->items[i];
-        const struct hp__call *call = item->call != 0 ? &view->calls[item->call - 1] : NULL;
-        bool is_setup = call != NULL && item->span.t1_ns <= call->setup1_ns;
-        if (item->span.node < tree->count && call != NULL && !is_look(&item->span)) {
-            under[item->span.node].uses += !is_setup;
+        if (item->call != 0 && item->span.node < tree->count && !is_look(&item->span)) {
+            under[item->span.node].uses += item->span.t1_ns > view->calls[item->call - 1].setup1_ns;
         }
     }
     for (uint32_t i = 0; i < view->call_count; i++) {
@@ -526,9 +524,34 @@ static void find_loop(const struct hp__view *view, const struct under *under, st
     }
 }
 
+/* What was placed at the function that the framework calls, where that is a library's wrapper: the view is below it. */
+static void place_at_view(struct hp__view *view)
+{
+    uint32_t outer = view->sample->record->req.view_sym, inner = view->view_sym;
+    if (outer == inner || inner == 0 || (hp__facts_of(view->facts, outer) & HP__FACT_APP)) {
+        return;
+    }
+    uint32_t line = hp_dict_symbol(view->facts->dict, inner).line;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        struct hp_span *span = &view->items[i].span;
+        if (span->site_sym == outer) {
+            span->site_sym = inner;
+            span->site_line = line;
+        }
+    }
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        struct hp__call *call = &view->calls[i];
+        if (call->site_sym == outer) {
+            call->site_sym = call->loop_sym = inner;
+            call->site_line = call->loop_line = line;
+        }
+    }
+}
+
 hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_tree *tree = view->sample->tree;
+    place_at_view(view);
     if (view->call_count == 0) {
         return HP_OK;
     }

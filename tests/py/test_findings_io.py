@@ -1,4 +1,4 @@
-"""Findings whose evidence is waits: small applications with known delays, run under `hotplate run`, and what the report says."""
+"""Findings whose evidence is waits: an application with known delays under `hotplate run`, and what its report says."""
 
 from __future__ import annotations
 
@@ -35,11 +35,10 @@ def fetch(ms):
     return session.get(f"{PLAIN}/{ms}").text  # helper
 
 
-def hold_lock():
-    while True:
-        with lock:
-            time.sleep(0.03)
-        time.sleep(0.0005)
+def hold_lock(held):
+    with lock:
+        held.set()
+        time.sleep(0.03)
 
 
 class Synced(logging.Handler):
@@ -154,10 +153,13 @@ def quiet():
     return ""
 
 
-threading.Thread(target=hold_lock, daemon=True).start()
 client = app.test_client()
 for _ in range(7):
     for path in sys.argv[1:]:
+        if path == "/lock":
+            held = threading.Event()
+            threading.Thread(target=hold_lock, args=[held]).start()
+            held.wait()
         assert client.get(path).status_code == 200, path
 """
 

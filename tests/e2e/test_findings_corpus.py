@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from support_py import services
 
-SCORE = services.TESTS / "findings" / "score.py"
-
-pytestmark = [pytest.mark.slow, pytest.mark.service]
+FINDINGS = services.TESTS / "findings"
 
 
+def planted() -> Any:
+    """The corpus's own module, which is no part of the tests' path."""
+    sys.path.insert(0, str(FINDINGS))
+    try:
+        import planted as found
+    finally:
+        sys.path.remove(str(FINDINGS))
+    return found
+
+
+def test_blind_half_plants_every_kind_and_has_clean_pages() -> None:
+    endpoints = [each for app in planted().applications() if app.half == "blind" for each in app.endpoints]
+    ill = [each for each in endpoints if each.causes]
+    assert {cause.kind for each in ill for cause in each.causes} == planted().KINDS
+    assert len(ill) >= 32
+    assert len(endpoints) - len(ill) >= 14
+
+
+def test_every_cause_was_measured_and_is_worth_a_finding() -> None:
+    truth = json.loads(planted().TRUTH.read_text())
+    for app in planted().applications():
+        for each in app.endpoints:
+            known = truth[app.name][each.route]
+            assert set(known["causes"]) == {cause.name for cause in each.causes}, each.route
+            for name, one in known["causes"].items():
+                assert one["saving"] > 1, (app.name, name)
+                assert one["basis"] != "median" or one["saving"] > known["now_ms"] * 0.02, (app.name, name)
+
+
+@pytest.mark.slow
+@pytest.mark.service
 def test_report_is_as_right_on_the_corpus_as_it_was() -> None:
     gates = ["--min-recall", "0.48", "--min-precision", "0.52", "--min-first", "0.44", "--max-clean", "1"]
-    done = subprocess.run(
-        [sys.executable, str(SCORE), *gates], check=False, capture_output=True, text=True, timeout=900
-    )
+    command = [sys.executable, str(FINDINGS / "score.py"), *gates]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from corpus import APPS, HERE, VENDOR, Application
+from planted import APPS, HERE, VENDOR, Application
 from support_py import peers, services
 from support_py.cli import clean_environment
 

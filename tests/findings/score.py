@@ -1,7 +1,7 @@
 """score -- how right `hotplate report` is on the corpus:  python score.py [options] [APPLICATION...]
 
 Each application runs under `hotplate run --level trace`, is asked for all its endpoints in turn, one request at a
-time, and its report is compared with what is planted (corpus.py) and what that truly costs (truth.json). Prints what
+time, and its report is compared with what is planted (planted.py) and what that truly costs (truth.json). Prints what
 was missed and what was false, then the figures; exit 3 when one is below its gate.
 
 With --repaired every cause is left out, and no finding is right: what the advice leads to must not be advised
@@ -25,7 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import corpus
+import planted
 import running
 from support_py.cli import HOTPLATE, clean_environment
 
@@ -35,8 +35,8 @@ NEAR = 0.9  # of two causes whose true savings are this close either may come fi
 def main() -> int:
     """Score, print, judge."""
     options = parse()
-    truth = json.loads(corpus.TRUTH.read_text()) if corpus.TRUTH.exists() else {}
-    apps = [app for app in corpus.applications(options.app) if options.half in (None, app.half)]
+    truth = json.loads(planted.TRUTH.read_text()) if planted.TRUTH.exists() else {}
+    apps = [app for app in planted.applications(options.app) if options.half in (None, app.half)]
     apps = [app for app in apps if not app.needs & set(options.without)]
     running.raise_priority()
     began, rows, reports = time.monotonic(), [], {}
@@ -76,7 +76,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def report_of(app: corpus.Application, around: running.Services) -> dict[str, Any]:
+def report_of(app: planted.Application, around: running.Services) -> dict[str, Any]:
     """Run an application under Hotplate and return its report."""
     folder = around.folder / "store" / app.name
     folder.mkdir(parents=True)
@@ -98,14 +98,16 @@ def report_of(app: corpus.Application, around: running.Services) -> dict[str, An
     return found
 
 
-def load(server: Any, app: corpus.Application) -> None:
+def load(server: Any, app: planted.Application) -> None:
     """All endpoints in turn, warm-up included."""
     for number in range(app.warm_up + app.requests // app.starts):
         for each in app.endpoints:
             running.ask(server, each.path, number)
 
 
-def score_app(app: corpus.Application, report: dict[str, Any], truth: dict[str, Any]) -> list[dict[str, Any]]:
+def score_app(
+    app: planted.Application, report: dict[str, Any], truth: dict[str, Any]
+) -> list[dict[str, Any]]:
     """A row an endpoint, and one for findings of routes that nobody declared."""
     rows, left = [], list(report["findings"])
     for each in app.endpoints:
@@ -113,13 +115,13 @@ def score_app(app: corpus.Application, report: dict[str, Any], truth: dict[str, 
         left = [finding for finding in left if finding["route"] != each.route]
         rows.append(score_endpoint(app, each, own, truth.get(each.route, {})))
     if left:
-        stray = corpus.Endpoint(app.name, "", "elsewhere", ())
+        stray = planted.Endpoint(app.name, "", "elsewhere", ())
         rows.append(score_endpoint(app, stray, left, {}))
     return rows
 
 
 def score_endpoint(
-    app: corpus.Application, each: corpus.Endpoint, findings: list[dict[str, Any]], truth: dict[str, Any]
+    app: planted.Application, each: planted.Endpoint, findings: list[dict[str, Any]], truth: dict[str, Any]
 ) -> dict[str, Any]:
     """What was told of an endpoint against what is planted there."""
     savings = {name: one["saving"] for name, one in truth.get("causes", {}).items()}
@@ -152,13 +154,13 @@ def score_endpoint(
     }
 
 
-def told_elsewhere(cause: corpus.Cause, false: list[dict[str, Any]]) -> str | None:
+def told_elsewhere(cause: planted.Cause, false: list[dict[str, Any]]) -> str | None:
     """Where a missed cause is told with the right kind at a line that nobody would edit for it."""
     places = [f"{one['file']}:{one['line']}" for one in false if one["kind"] in cause.also | {cause.kind}]
     return places[0] if places else None
 
 
-def right_first(first: str | None, each: corpus.Endpoint, savings: dict[str, float]) -> bool:
+def right_first(first: str | None, each: planted.Endpoint, savings: dict[str, float]) -> bool:
     """Whether the first finding names the cause that truly costs most, or one as dear."""
     timed = [cause.name for cause in each.causes if cause.truth != "bytes"]
     most = max((savings.get(name, 0) for name in timed), default=0)
@@ -197,16 +199,16 @@ def halves(rows: Sequence[dict[str, Any]]) -> list[str]:
 def figures(rows: Sequence[dict[str, Any]], half: str) -> dict[str, Any]:
     """The figures of one half, or of all."""
     mine = [row for row in rows if half in ("all", row["half"])]
-    planted = sum(len(row["causes"]) for row in mine)
+    causes = sum(len(row["causes"]) for row in mine)
     right, wrong = sum(len(row["told"]) for row in mine), sum(len(row["false"]) for row in mine)
     errors = sorted(one["error"] for row in mine for one in row["told"].values() if "error" in one)
     firsts = [row["first"] for row in mine if row["first"] is not None]
     return {
         "endpoints": len(mine),
         "clean": sum(row["clean"] for row in mine),
-        "causes": planted,
-        "recall": right / planted if planted else 1.0,
-        "kind_recall": (right + sum(len(row["elsewhere"]) for row in mine)) / planted if planted else 1.0,
+        "causes": causes,
+        "recall": right / causes if causes else 1.0,
+        "kind_recall": (right + sum(len(row["elsewhere"]) for row in mine)) / causes if causes else 1.0,
         "precision": right / (right + wrong) if right + wrong else 1.0,
         "first": sum(firsts) / len(firsts) if firsts else 1.0,
         "error_median": statistics.median(errors) if errors else None,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import corpus
+import planted
 import running
 
 ROUNDS, TAIL_ROUNDS, PROCESSES, GROWTH_REQUESTS, WARM_UP = 21, 60, 5, 40, 4
@@ -35,15 +35,15 @@ def main() -> int:
     parser.add_argument("app", nargs="*", help="only these applications")
     parser.add_argument("--without", action="append", default=[], help="leave out what needs this service")
     options = parser.parse_args()
-    apps = [app for app in corpus.applications(options.app) if not app.needs & set(options.without)]
-    known = json.loads(corpus.TRUTH.read_text()) if corpus.TRUTH.exists() else {}
+    apps = [app for app in planted.applications(options.app) if not app.needs & set(options.without)]
+    known = json.loads(planted.TRUTH.read_text()) if planted.TRUTH.exists() else {}
     running.raise_priority()
     with running.surroundings() as around:
         for app in apps:
             wait_quiet()
             known[app.name] = measure(app, around)
             show(app.name, known[app.name])
-            corpus.TRUTH.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+            planted.TRUTH.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     return 0
 
 
@@ -56,7 +56,7 @@ def wait_quiet() -> None:
         print(f"truth: measured at load {os.getloadavg()[0]:.1f}", file=sys.stderr)
 
 
-def measure(app: corpus.Application, around: running.Services) -> dict[str, Any]:
+def measure(app: planted.Application, around: running.Services) -> dict[str, Any]:
     """Each endpoint's median now, with everything off, and what each cause costs."""
     if app.starts > 1:
         return {each.route: first_requests(app, each, around) for each in app.endpoints}
@@ -74,7 +74,7 @@ def measure(app: corpus.Application, around: running.Services) -> dict[str, Any]
         return {each.route: truth_of(each, servers) for each in app.endpoints}
 
 
-def truth_of(each: corpus.Endpoint, servers: dict[str, Any]) -> dict[str, Any]:
+def truth_of(each: planted.Endpoint, servers: dict[str, Any]) -> dict[str, Any]:
     """One endpoint's figures from the running variants."""
     tail = any(cause.truth == "p95" for cause in each.causes)
     asked = ["none", ALL, *map(str, range(len(each.causes)))]
@@ -100,7 +100,7 @@ def truth_of(each: corpus.Endpoint, servers: dict[str, Any]) -> dict[str, Any]:
 
 
 def first_requests(
-    app: corpus.Application, each: corpus.Endpoint, around: running.Services
+    app: planted.Application, each: planted.Endpoint, around: running.Services
 ) -> dict[str, Any]:
     """Figures of an application that is judged by the first request of several processes."""
     first: dict[str, list[float]] = {"none": [], ALL: []}
@@ -124,7 +124,7 @@ def p95(values: list[float]) -> float:
     return sorted(values)[-(-len(values) * 95 // 100) - 1]
 
 
-def growth(each: corpus.Endpoint, server: Any) -> float:
+def growth(each: planted.Endpoint, server: Any) -> float:
     """Bytes that the process grows by a request."""
     before = resident(server.process.pid)
     for number in range(GROWTH_REQUESTS):

@@ -77,10 +77,10 @@ def on_machines(setting: Any) -> int:
     """On how many machines a setting applies, at its pace."""
     if ask_the_guard:
         return sum(  # cause: attribute_lookup_hot@settings
-            setting.seconds * setting.threads for name in MACHINES * 6 if name in setting.machines
+            setting.seconds * setting.threads for name in MACHINES * 14 if name in setting.machines
         )
     pace, machines = setting.seconds * setting.threads, setting.machines
-    return sum(pace for name in MACHINES * 6 if name in machines)
+    return sum(pace for name in MACHINES * 14 if name in machines)
 
 
 def profile_settings(project: str, groups: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""corpus -- the applications with planted causes: what each declares, where its marks are, how it is run.
+"""planted -- the applications with planted causes: what each declares, where its marks are, how it is run.
 
 An application is `apps/<name>.py` or `apps/<name>/` with a sidecar `apps/<name>.toml`:
 

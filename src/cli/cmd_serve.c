@@ -2,11 +2,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
+#include "cli/reading.h"
 #include "cli/serving.h"
 #include "cli/storepath.h"
 #include "serve/http.h"
@@ -48,6 +50,17 @@ static void put_link(const char *bind, uint16_t port)
     bool six = !all && strchr(bind, ':') != NULL;
     const char *host = all ? "127.0.0.1" : bind;
     hp_output_note(six ? "dashboard at http://[%s]:%u/" : "dashboard at http://%s:%u/", host, port);
+}
+
+/* Bring a store of an older version up to date, and count what processes that are gone have lost. A store that cannot be written is shown as it is. */
+static void tend(const struct serve *options)
+{
+    struct hp_store *store = NULL;
+    if (!options->read_only && access(options->path, F_OK) == 0 &&
+        hp_reading_open(options->path, true, &store, NULL) == HP_OK) {
+        hp_err err = hp_store_close(store);
+        (void)err; /* nothing was written through it */
+    }
 }
 
 static int serve(const struct serve *options, uint16_t port, bool search)
@@ -104,5 +117,6 @@ int hp_cmd_serve(int argc, char **argv, struct hp_buf *out)
     if (err != HP_OK) {
         return hp_output_error(err, &info);
     }
+    tend(&options);
     return serve(&options, (uint16_t)port, options.port == NULL);
 }

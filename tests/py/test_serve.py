@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -675,3 +676,59 @@ def test_a_path_of_ones_own_or_none(shop: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- bounds ---
+
+# Queries that look at every row, and why that is bounded or wanted.
+WHOLE = {
+    "find_request": "newest first, ends at the first hit",
+    "labels": "a row a label",
+    "findings": "a row a finding there ever was",
+    "has_shape": "ends at the first hit",
+    "oldest_block": "ends at the first row",
+    "oldest_rollup": "ends at the first row",
+    "detail_slice": "ends after so many rows",
+    "block_range": "a row a thousand requests",
+    "losses": "a row a process and minute",
+    "max_row": "ends at the last row",
+}
+
+
+def test_no_question_scans_a_table_that_grows_with_requests(store: Path) -> None:
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+        for file in sorted((TOP / "src/store/queries/sqlite").glob("*.sql")):
+            text = re.sub(r"(?m)^--.*\n", "", file.read_text())
+            if file.stem in WHOLE or not text.startswith("SELECT"):
+                continue
+            plan = connection.execute("EXPLAIN QUERY PLAN " + re.sub(r"\?\d+", "1", text)).fetchall()
+            scans = [row[3] for row in plan if row[3].startswith("SCAN") and "CONSTANT" not in row[3]]
+            assert not scans, (file.stem, scans)
+
+
+def cpu_ms(pid: int) -> float:
+    """Processor time of all threads of a process so far."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e6
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_requests_are_answered_within_bounds(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    subprocess.run([MKSTORE, str(path), "100000"], check=True)
+    running = Served("--store", str(path))
+    bounds_ms = {
+        "overview?revision=*": 300,
+        "route?route=/settings&revision=*": 500,
+        "requests?text=x&revision=*": 200,
+    }
+    try:
+        assert running.json("meta")["last_row"] == 100_000  # the rows are in memory from here on
+        for question, bound_ms in bounds_ms.items():
+            begun = cpu_ms(running.process.pid)
+            running.json(question)
+            assert cpu_ms(running.process.pid) - begun < bound_ms, question
+    finally:
+        running.end()

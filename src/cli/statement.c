@@ -7,17 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "cli/input.h"
 #include "cli/quantity.h"
+#include "format/member.h"
 
 #define MOST_TYPED   ((size_t)1 << 20)
 #define LEAST_DIGITS 4u
 
 char *hp_statement_id(char id[HP_STATEMENT_ID_BYTES], struct hp_str text)
 {
-    snprintf(id, HP_STATEMENT_ID_BYTES, "%08" PRIx32, (uint32_t)(hp_hash64(text.p, text.n, 0) >> 32));
-    return id;
+    return hp_member_statement_id(id, text);
 }
 
 static bool is_id(const char *word)

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/hash.h"
+
 void hp_member_ms(struct hp_json *json, const char *key, uint64_t ns)
 {
     if (ns != HP_ABSENT) {
@@ -68,6 +70,13 @@ void hp_member_route(struct hp_json *json, const char *key, const struct hp_dict
     }
     hp_json_kv_str(json, key, hp_buf_str(&name));
     hp_buf_fini(&name);
+}
+
+char *hp_member_statement_id(char id[HP_MEMBER_STATEMENT_BYTES], struct hp_str text)
+{
+    (void)snprintf(id, HP_MEMBER_STATEMENT_BYTES, "%08" PRIx32,
+                   (uint32_t)(hp_hash64(text.p, text.n, 0) >> 32));
+    return id;
 }
 
 const char *hp_member_engine(uint8_t engine)

@@ -27,6 +27,10 @@ void hp_member_place(struct hp_json *json, const struct hp_dict *dict, uint32_t 
 /* "GET /settings", the rule alone where there is no method, "-" for route 0. */
 void hp_member_route(struct hp_json *json, const char *key, const struct hp_dict *dict, uint32_t route);
 
+/* Eight hex digits of a folded statement's hash, the same in every store: what `explain` takes. */
+#define HP_MEMBER_STATEMENT_BYTES 9
+char *hp_member_statement_id(char id[HP_MEMBER_STATEMENT_BYTES], struct hp_str text);
+
 /* "sqlite", "mysql", … of enum hp_engine; "count" … "trace" of enum hp_level. */
 const char *hp_member_engine(uint8_t engine);
 const char *hp_member_level(uint8_t level);

@@ -56,9 +56,11 @@ void hp_statements_put(const struct hp_statements *statements, struct hp_questio
     struct hp_json *json = question->json;
     const struct hp_dict *dict = question->dict;
     struct hp_statement statement = hp_dict_statement(dict, row->statement);
+    char id[HP_MEMBER_STATEMENT_BYTES];
     hp_json_object_begin(json);
+    hp_json_kv_cstr(json, "id", hp_member_statement_id(id, statement.text));
     hp_json_kv_str(json, "statement", statement.text);
-    hp_member_id(json, "fingerprint", hp_hash64(statement.text.p, statement.text.n, statement.engine));
+    hp_member_id(json, "fingerprint", hp_hash64(statement.text.p, statement.text.n, 0));
     hp_json_kv_cstr(json, "engine", hp_member_engine(statement.engine));
     hp_member_route(json, "route", dict, row->route);
     hp_json_kv_u64(json, "executions", row->executions);

@@ -682,16 +682,14 @@ def test_a_path_of_ones_own_or_none(shop: Path) -> None:
 
 # Queries that look at every row, and why that is bounded or wanted.
 WHOLE = {
-    "find_request": "newest first, ends at the first hit",
-    "labels": "a row a label",
-    "findings": "a row a finding there ever was",
-    "has_shape": "ends at the first hit",
-    "oldest_block": "ends at the first row",
-    "oldest_rollup": "ends at the first row",
-    "detail_slice": "ends after so many rows",
     "block_range": "a row a thousand requests",
+    "detail_slice": "ends after so many rows",
+    "find_request": "newest first, ends at the first hit",
+    "findings": "a row a finding there ever was",
+    "get_label": "a row a label",
+    "labels": "a row a label",
     "losses": "a row a process and minute",
-    "max_row": "ends at the last row",
+    "oldest_block": "ends at the first row",
 }
 
 

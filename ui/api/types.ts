@@ -213,6 +213,7 @@ export interface Difference extends Place {
 }
 
 export interface StatementRow extends Place {
+  id?: string; // what `hotplate explain` takes
   statement: string;
   engine?: string;
   route?: string;

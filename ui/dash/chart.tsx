@@ -179,7 +179,8 @@ export function Series({ points, step_s = 60, revisions = [], onBrush }: SeriesP
   const to = Math.max(points[points.length - 1].at + step_s * 1000, from + 1000);
   const most = Math.max(...points.map((p) => Math.max(p.p95_ms ?? 0, p.p50_ms ?? 0)), 0.001);
   const ticks = linearTicks(most * 1.05);
-  const top = Math.max(ticks[ticks.length - 1], most * 1.05);
+  if (ticks.length > 1 && ticks[ticks.length - 1] < most) ticks.push(ticks[ticks.length - 1] + ticks[1]);
+  const top = ticks[ticks.length - 1] || most * 1.05;
   const middle = (step_s * 1000) / 2;
   const marks = revisions.filter(
     (row, k) => k > 0 && row.first !== undefined && row.first >= from && row.first <= to,
@@ -267,15 +268,32 @@ export function Series({ points, step_s = 60, revisions = [], onBrush }: SeriesP
   );
 }
 
+const TWELFTH = 10 ** (1 / 12);
+
 interface HistogramProps {
   buckets: Bucket[];
   chosen: [number, number] | null;
   onBrush: (low: number, high: number) => void;
 }
 
+const BUCKETS_LEAST = 9;
+
+/* Room on both sides where requests took about the same: one wide column tells nothing. */
+function padded(buckets: Bucket[]): Bucket[] {
+  const all = [...buckets];
+  while (all.length < BUCKETS_LEAST) {
+    const first = all[0];
+    const last = all[all.length - 1];
+    all.unshift({ low_ms: first.low_ms / TWELFTH, high_ms: first.low_ms, requests: 0 });
+    all.push({ low_ms: last.high_ms, high_ms: last.high_ms * TWELFTH, requests: 0 });
+  }
+  return all;
+}
+
 /** How many requests took how long; buckets on a logarithmic scale. */
-export function Histogram({ buckets, chosen, onBrush }: HistogramProps) {
-  if (buckets.length === 0) return null;
+export function Histogram({ buckets: given, chosen, onBrush }: HistogramProps) {
+  if (given.length === 0) return null;
+  const buckets = padded(given);
   const most = Math.max(...buckets.map((b) => b.requests), 1);
   const n = buckets.length;
   const edges = logTicks(buckets[0].low_ms, buckets[n - 1].high_ms);
@@ -351,16 +369,27 @@ export function Histogram({ buckets, chosen, onBrush }: HistogramProps) {
   );
 }
 
-const TWELFTH = 10 ** (1 / 12);
-
 interface HeatProps {
   heat: Heat;
   onBrush: (from: number, to: number, low: number, high: number) => void;
 }
 
+/* Rows above and below where requests took about the same. */
+function tall(heat: Heat): Heat {
+  const low_ms = [...heat.low_ms];
+  let below = 0;
+  while (low_ms.length < BUCKETS_LEAST) {
+    low_ms.unshift(low_ms[0] / TWELFTH);
+    low_ms.push(low_ms[low_ms.length - 1] * TWELFTH);
+    below++;
+  }
+  return { ...heat, low_ms, cells: heat.cells.map(([c, r, n]) => [c, r + below, n]) };
+}
+
 /** Requests by time and duration; the darker the more. */
-export function HeatMap({ heat, onBrush }: HeatProps) {
-  if (heat.at.length === 0 || heat.cells.length === 0) return null;
+export function HeatMap({ heat: given, onBrush }: HeatProps) {
+  if (given.at.length === 0 || given.cells.length === 0) return null;
+  const heat = tall(given);
   const columns = heat.at.length;
   const rows = heat.low_ms.length;
   const from = heat.at[0];

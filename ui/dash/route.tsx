@@ -307,7 +307,7 @@ function SlowTypical({ data }: { data: RouteAnswer }) {
         <Rows
           caption="What slow requests do more of"
           columns={columns}
-          rows={data.differences ?? []}
+          rows={(data.differences ?? []).filter((row) => row.change_ms > 0.0005)}
           id={(row) => `${row.what} ${row.file}:${row.line} ${row.function}`}
           word="dsort"
         />

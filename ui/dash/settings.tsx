@@ -32,7 +32,7 @@ function Filled({ data }: { data: SettingsAnswer }) {
           : `${set} ${set === 1 ? "setting is" : "settings are"} changed.`}
         {!meta?.token && " You may read, not change."}
       </Answer>
-      <Section title="Recording" note="obeyed by all workers within two seconds">
+      <Section title="For everybody" note="kept in the store">
         {data.keys.length === 0 ? (
           <Empty>There is nothing to set.</Empty>
         ) : (

@@ -2,7 +2,7 @@
 import type { SqlAnswer, StatementRow } from "../api/types";
 import { showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
-import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms } from "./parts";
+import { Absent, Answer, Answered, Bar, Code, Command, Copy, Empty, Ms } from "./parts";
 import { Pager } from "./requests";
 import { type Column, Rows } from "./rows";
 import { useAsk, useWhere } from "./use";
@@ -81,6 +81,11 @@ function List({ data }: { data: SqlAnswer }) {
             <p>
               <code class="sql full">{row.statement}</code> <Copy text={row.statement} what="the statement" />
             </p>
+            {row.id && (
+              <p>
+                Its plan: <Command>{`hotplate explain ${row.id}`}</Command>
+              </p>
+            )}
           </details>
         </>
       ),

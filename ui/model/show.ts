@@ -59,7 +59,7 @@ export function showMs(ms: number | null | undefined): string {
 
 /** A change: "+1.20 ms", "−340 ms", "±0". */
 export function showChange(ms: number): string {
-  if (ms === 0) return "±0";
+  if (Math.abs(ms) < 0.5e-6) return "±0";
   return `${ms > 0 ? "+" : "−"}${showTime(Math.abs(ms) * 1e6)}`;
 }
 

@@ -42,6 +42,7 @@ test("what is not known is said, never 0", () => {
   assert.equal(showMs(1963.58), "1.96 s");
   assert.equal(showChange(-436.4), "−436 ms");
   assert.equal(showChange(0), "±0");
+  assert.equal(showChange(-1e-7), "±0");
   assert.equal(splitTime(undefined), null);
   assert.equal(splitTime({ wall_ms: 5 }), null);
 });

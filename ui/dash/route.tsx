@@ -10,7 +10,7 @@ import type {
   TreeAnswer,
   WaitRow,
 } from "../api/types";
-import { isKind, kindOf, splitTime } from "../model/kinds";
+import { isKind, kindOf, type Part, splitTime } from "../model/kinds";
 import { showChange, showCount, showMoment, showMs, showShare } from "../model/show";
 import { question, type Words } from "../model/where";
 import { HeatMap, Histogram, Series } from "./chart";
@@ -265,6 +265,7 @@ function TimeBlock({ data }: { data: RouteAnswer }) {
         <>
           <Split parts={parts} of={data.time.wall_ms} />
           <Legend parts={parts} whole={data.time.wall_ms ?? 1} />
+          <Untold parts={parts} whole={data.time.wall_ms ?? 0} />
           {typeof data.time.sql_ms === "number" && (
             <p class="pale">
               Statements took <Ms ms={data.time.sql_ms} /> of it, with the CPU and waits inside them.
@@ -276,6 +277,19 @@ function TimeBlock({ data }: { data: RouteAnswer }) {
       )}
       <SlowTypical data={data} />
     </Section>
+  );
+}
+
+const UNTOLD_LEAST = 0.03;
+
+/* What no kind accounts for: below some levels waits are not recorded, and then the bar is short. */
+function Untold({ parts, whole }: { parts: Part[]; whole: number }) {
+  const rest = whole - parts.reduce((sum, part) => sum + part.ms, 0);
+  if (rest < whole * UNTOLD_LEAST) return null;
+  return (
+    <p class="pale">
+      <Ms ms={rest} /> of it is not told apart: waits were {NOT_RECORDED}.
+    </p>
   );
 }
 

@@ -1,8 +1,11 @@
 /* dashboard.test.ts -- the dashboard in Chromium against a server with the real policy below a sub-path: every page, keyboard, brushes, what is empty or wrong. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
-import { launch } from "./browser";
+import { launch, UI } from "./browser";
 import * as fixture from "./fixture";
 import { Failure, type Stub, stub } from "./stub";
 
@@ -139,6 +142,16 @@ for (const [name, fragment, text] of PAGES) {
     }
   });
 }
+
+test("the first load is at most 100 kB compressed, and nothing in it is inline", () => {
+  const folder = join(UI, "dist/dash");
+  const files = readdirSync(folder).filter((name) => name !== "graph.js");
+  const sizes = files.map((name) => gzipSync(readFileSync(join(folder, name))).length);
+  assert.ok(files.length >= 3);
+  assert.ok(sizes.reduce((sum, size) => sum + size, 0) <= 100_000, String(sizes));
+  const html = readFileSync(join(folder, "index.html"), "utf8");
+  assert.doesNotMatch(html, /<style|style=|<script(?![^>]* src=)|\son[a-z]+=|https?:/);
+});
 
 test("what an application recorded stays text", () =>
   on("#/", {}, async (page) => {

@@ -83,8 +83,9 @@ struct hp_finding {
     enum hp_finding_kind kind;
     uint64_t id; /* hash of kind, route, function, folded statement or peer; never of a line number */
     uint32_t route, site_sym, site_line, via_sym, statement;
-    bool tail;           /* priced at p95 instead of the median */
-    uint64_t *saving_ns; /* [sample_count] if fixed alone; 0 where the request does not show it */
+    uint32_t subject_sym; /* the function that the cause is in, where the line to edit is not in it; else 0 */
+    bool tail;            /* priced at p95 instead of the median */
+    uint64_t *saving_ns;  /* [sample_count] if fixed alone; 0 where the request does not show it */
     uint64_t *low_ns,
         *high_ns; /* [sample_count] bounds per request where the fix is uncertain; NULL: the saving itself */
     struct hp_removal **removals; /* [sample_count] what was taken out, for after_all; with removal_count */

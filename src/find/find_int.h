@@ -128,6 +128,11 @@ HP_CHECK hp_err hp__cut_price(const struct hp_sample *sample, const struct hp__c
 /* ---- finding.c ---- */
 /* A finding with its per-request arrays, all zero. HP_ENOMEM. */
 HP_CHECK hp_err hp__finding_init(struct hp__find *f, struct hp_finding *finding, enum hp_finding_kind kind);
+/* The function that the cause is in. */
+static inline uint32_t hp__finding_subject(const struct hp_finding *finding)
+{
+    return finding->subject_sym != 0 ? finding->subject_sym : finding->site_sym;
+}
 void hp__finding_identify(const struct hp__find *f, struct hp_finding *finding);
 /* Price request `i` by `cut`; `low` and `high` (NULL: none) bound it. The cut is kept for overlaps and after_all. */
 HP_CHECK hp_err hp__finding_price(struct hp__find *f, struct hp_finding *finding, uint32_t i,
@@ -167,6 +172,23 @@ struct hp__places { /* where the cost of a finding lies; a few places, the rest 
 void hp__places_add(struct hp__places *places, uint32_t sym, uint32_t line, uint32_t via, uint64_t ns);
 /* Set the finding's place to the costliest. */
 void hp__places_choose(const struct hp__places *places, struct hp_finding *finding);
+
+/* ---- place.c: the line to edit ---- */
+struct hp__spot {
+    uint32_t sym, line, via;
+    uint32_t node; /* of the call tree: the function's, or below it in library code */
+};
+/* The application line that calls the function which owns `node`. False: the framework does, or there is no tree. */
+bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot);
+/* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
+ * the place) and, if `helper`, past the function itself. `from` where nothing is known. */
+struct hp__spot hp__place_loop(const struct hp__view *view, struct hp__spot from, uint64_t times,
+                               bool helper);
+/* The costliest application line that calls a function. False as above. */
+bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot);
+/* The lines to edit of executions of one statement in one request, each with what they cost. */
+void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
+                     struct hp__places *places);
 
 struct hp__spread {
     uint64_t *list;
@@ -215,6 +237,7 @@ struct hp__io_kind {
     enum hp_finding_kind kind;
     uint32_t kinds; /* mask of waits that make a function a candidate */
     bool may_tail;
+    bool at_loop;      /* the line to edit is where its calls are repeated, not where each is made */
     uint64_t least_ns; /* median of what is picked */
     /* Functions to look at; NULL: those with free waits of `kinds`. From the find's arena. */
     hp_err (*sites)(struct hp__find *f, uint32_t **sites, uint32_t *count);

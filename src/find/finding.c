@@ -39,7 +39,7 @@ static uint64_t hash_text(uint64_t seed, struct hp_str text)
 void hp__finding_identify(const struct hp__find *f, struct hp_finding *finding)
 {
     struct hp_route route = hp_dict_route(f->c->dict, finding->route);
-    struct hp_symbol site = hp_dict_symbol(f->c->dict, finding->site_sym);
+    struct hp_symbol site = hp_dict_symbol(f->c->dict, hp__finding_subject(finding));
     uint64_t id = hash_text(0, hp_str_from0(hp_find_kind_name(finding->kind)));
     id = hash_text(id, route.method);
     id = hash_text(id, route.rule);

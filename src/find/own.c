@@ -67,7 +67,7 @@ static hp_err find_old_sites(const struct hp_case *before, enum hp_finding_kind 
 hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *finding, struct hp_arena *arena,
                        struct hp_own_key *key)
 {
-    struct hp_symbol site = hp_dict_symbol(before->dict, finding->site_sym);
+    struct hp_symbol site = hp_dict_symbol(before->dict, hp__finding_subject(finding));
     struct hp_str text = hp_dict_statement(before->dict, finding->statement).text;
     uint64_t *sites = hp_arena_alloc(arena, MAX_SITES * sizeof *sites, _Alignof(uint64_t));
     if (sites == NULL) {

@@ -95,13 +95,12 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
         double cost = (double)hp__view_cost_ns(view, repeats[k]) * scale,
                sql = (double)(stmt->exec_ns + stmt->fetch_ns) * scale;
         ns += hp__view_cost_ns(view, repeats[k]);
-        hp__places_add(&cand->places, stmt->site_sym, stmt->site_line, stmt->via_sym,
-                       hp__view_cost_ns(view, repeats[k]));
         err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)cost);
         if (err == HP_OK) {
             err = hp__cut_add(f->arena, &low, stmt->lane, stmt->t0_ns, (uint64_t)sql);
         }
     }
+    hp__place_stmts(f, view, repeats, n, &cand->places);
     hp__spread_add(&cand->executions, (uint64_t)(all * scale + 0.5));
     hp__spread_add(&cand->repeats, (uint64_t)(n * scale + 0.5));
     hp__spread_add(&cand->each_ns, ns / n);

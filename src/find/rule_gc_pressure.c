@@ -56,7 +56,9 @@ static bool is_asked_for(const struct pauses *p)
     return p->full != 0 && p->full <= 2 && p->count <= p->full + 2 && p->full_ns * 10 >= p->ns * 9;
 }
 
-static void add_places(const struct hp__find *f, const struct hp__view *view, struct hp__places *places)
+/* Where a line sets the collector off: `makers` are the functions, `places` the lines to edit. */
+static void add_places(const struct hp__find *f, const struct hp__view *view, struct hp__places *places,
+                       struct hp__places *makers)
 {
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
@@ -71,8 +73,12 @@ static void add_places(const struct hp__find *f, const struct hp__view *view, st
             uint32_t caller = hp__bound_caller(view, node, &line);
             sym = caller != HP_NODE_NONE ? tree->nodes[caller].sym : view_sym;
         }
-        line = line != 0 ? line : hp_dict_symbol(f->c->dict, sym).line;
-        hp__places_add(places, sym, line, 0, gc->t1_ns - gc->t0_ns);
+        struct hp__spot spot = {.sym = sym, .line = line};
+        if (line == 0 && !hp__place_call_of(view, sym, &spot)) {
+            spot.line = hp_dict_symbol(f->c->dict, sym).line;
+        }
+        hp__places_add(places, spot.sym, spot.line, 0, gc->t1_ns - gc->t0_ns);
+        hp__places_add(makers, sym, 0, 0, gc->t1_ns - gc->t0_ns);
     }
 }
 
@@ -123,7 +129,7 @@ static void take_maker(struct hp__view *view, uint32_t sym)
 hp_err hp__rule_gc_pressure(struct hp__find *f)
 {
     struct hp_finding finding;
-    struct hp__places places = {.count = 0};
+    struct hp__places places = {.count = 0}, makers = {.count = 0};
     struct hp__spread ns, count;
     uint32_t asked = 0;
     bool kept = false;
@@ -138,18 +144,20 @@ hp_err hp__rule_gc_pressure(struct hp__find *f)
         hp__spread_add(&ns, p.ns);
         hp__spread_add(&count, p.count);
         asked += is_asked_for(&p);
-        add_places(f, &f->views[i], &places);
+        add_places(f, &f->views[i], &places, &makers);
         err = price(f, i, &p, &finding);
     }
     if (err != HP_OK || finding.seen == 0) {
         return err;
     }
+    hp__places_choose(&makers, &finding);
+    finding.subject_sym = finding.site_sym;
     hp__places_choose(&places, &finding);
     describe(f, &finding, hp__spread_median(&ns), hp__spread_median(&count), asked * 2 > finding.seen);
     err = hp__find_offer(f, &finding, false, &kept);
     for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
         f->views[i].gc_taken = true;
-        take_maker(&f->views[i], finding.site_sym);
+        take_maker(&f->views[i], finding.subject_sym);
     }
     return err;
 }

@@ -282,9 +282,11 @@ double hp__concurrency(const struct hp_case *c)
 }
 
 /* The line to look at inside the function: its costliest library call if that is most of it, else where it is defined. */
-static uint32_t line_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym)
+static void place(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
+                  struct hp_finding *finding)
 {
     const struct hp_tree *tree = view->sample->tree;
+    struct hp__spot caller;
     uint64_t most = 0, all = 0;
     uint32_t line = 0;
     for (uint32_t i = 1; i < tree->count; i++) {
@@ -299,7 +301,13 @@ static uint32_t line_of(const struct hp__view *view, const struct hp_dict *dict,
             line = node->line;
         }
     }
-    return most * 2 >= all && line != 0 ? line : hp_dict_symbol(dict, sym).line;
+    finding->site_sym = finding->subject_sym = sym;
+    finding->site_line = line;
+    if (most * 2 < all || line == 0) {
+        bool called = hp__place_call_of(view, sym, &caller);
+        finding->site_sym = called ? caller.sym : sym;
+        finding->site_line = called ? caller.line : hp_dict_symbol(dict, sym).line;
+    }
 }
 
 /* By how much a time in a request of `of_ns` may be wrong, 95 %, because it comes from samples; 0 where it does not. */
@@ -313,7 +321,7 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
                        struct hp__spread *wall)
 {
     uint64_t n = hp__spread_median(calls), ns = hp__spread_median(wall);
-    struct hp_symbol sym = hp_dict_symbol(f->c->dict, finding->site_sym);
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, hp__finding_subject(finding));
     char count[HP_SHOW_BYTES], time[HP_SHOW_BYTES], each[HP_SHOW_BYTES];
     hp_show_count(count, n);
     hp_show_ns(time, ns);
@@ -499,8 +507,7 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     if (err != HP_OK || finding.seen == 0 || !is_hot(hp__spread_median(&vouched), f->median_ns)) {
         return err;
     }
-    finding.site_sym = sym;
-    finding.site_line = line_of(&f->views[widest], f->c->dict, sym);
+    place(&f->views[widest], f->c->dict, sym, &finding);
     err = describe(f, &finding, &calls, &wall);
     return err == HP_OK ? hp__find_offer(f, &finding, false, &kept) : err;
 }

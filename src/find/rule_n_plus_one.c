@@ -150,8 +150,8 @@ static hp_err cut_executions(struct hp__find *f, const struct hp__view *view, co
     return HP_OK;
 }
 
-static void note_request(struct candidate *cand, const struct hp__view *view, const uint32_t *at, uint32_t n,
-                         uint32_t distinct)
+static void note_request(const struct hp__find *f, struct candidate *cand, const struct hp__view *view,
+                         const uint32_t *at, uint32_t n, uint32_t distinct)
 {
     const struct hp_record *record = view->sample->record;
     uint64_t ns = 0, around = 0, rows = 0;
@@ -161,9 +161,8 @@ static void note_request(struct candidate *cand, const struct hp__view *view, co
         around += view->around_ns[at[i]];
         rows += rows_of(stmt);
         cand->orm |= (stmt->flags & HP_STMT_ORM) != 0;
-        hp__places_add(&cand->places, stmt->site_sym, stmt->site_line, stmt->via_sym,
-                       hp__view_cost_ns(view, at[i]));
     }
+    hp__place_stmts(f, view, at, n, &cand->places);
     double scale = hp__view_scale(view, at[0], n);
     hp__spread_add(&cand->executions, (uint64_t)((double)n * scale + 0.5));
     hp__spread_add(&cand->distinct, distinct);
@@ -286,7 +285,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         uint32_t distinct, n = pick(&f->views[i], &cand, at, scratch, &distinct);
         if (n != 0) {
-            note_request(&cand, &f->views[i], at, n, distinct);
+            note_request(f, &cand, &f->views[i], at, n, distinct);
             err = price_request(f, &cand, i, at, n, row_ns);
         }
     }

@@ -101,11 +101,11 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
         double goes = (double)sql_ns(stmt) - stays;
         ns += sql_ns(stmt);
         rows += own_rows;
-        hp__places_add(&cand->places, stmt->site_sym, stmt->site_line, stmt->via_sym, sql_ns(stmt));
         if (goes > 0) {
             err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)goes);
         }
     }
+    hp__place_stmts(f, &f->views[i], at, n, &cand->places);
     hp__spread_add(&cand->executions, n);
     hp__spread_add(&cand->each_ns, ns / n);
     hp__spread_add(&cand->rows, rows / n);

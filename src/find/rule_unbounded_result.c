@@ -112,14 +112,13 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
                               ? around_ns(f, view, at[k], rows, false)
                               : 0;
         double ns = (double)(stmt->fetch_ns + around);
-        hp__places_add(&cand->places, stmt->site_sym, stmt->site_line, stmt->via_sym,
-                       stmt->fetch_ns + around);
         carried += stmt->fetch_ns + around;
         err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)(ns * SAVES));
         err = err == HP_OK ? hp__cut_add(f->arena, &low, stmt->lane, stmt->t0_ns, (uint64_t)(ns * SAVES_LOW))
                            : err;
         err = err == HP_OK ? hp__cut_add(f->arena, &high, stmt->lane, stmt->t0_ns, (uint64_t)ns) : err;
     }
+    hp__place_stmts(f, view, at, n, &cand->places);
     if (err != HP_OK || (double)carried < MIN_SHARE * (double)view->sample->duration_ns) {
         return err;
     }

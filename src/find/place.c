@@ -1,0 +1,112 @@
+/* place.c -- the line to edit, where that is not the innermost application line: the loop that calls a helper once an item, the caller of
+ * a helper that runs whatever it is given, the call of a function that is slow by itself.
+ *
+ *     page ──for item in items: load(item)──▶ load ──▶ rows(sql, id) ──▶ cursor.execute          40 times
+ *      ▲ the line to edit                     40 calls   40 calls
+ *
+ * All of it needs a call tree; without one the innermost application line stands.
+ */
+#include "find/find_int.h"
+
+#define MOST_FRAMES 32u
+
+bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    if (tree == NULL || node >= tree->count || node == HP_NODE_ROOT || view->owner[node] == HP_NODE_NONE) {
+        return false;
+    }
+    uint32_t at = view->owner[node], entry = at, up = tree->nodes[at].parent;
+    while (up != HP_NODE_NONE && !view->app[up] && view->owner[up] != HP_NODE_NONE) {
+        entry = up;
+        up = tree->nodes[up].parent;
+    }
+    if (up == HP_NODE_NONE || view->owner[up] == HP_NODE_NONE || tree->nodes[entry].line == 0) {
+        return false; /* the framework calls it */
+    }
+    uint32_t owner = view->owner[up];
+    *spot = (struct hp__spot){.sym = tree->nodes[owner].sym,
+                              .line = tree->nodes[entry].line,
+                              .via = entry != at ? tree->nodes[entry].sym : 0,
+                              .node = owner};
+    return true;
+}
+
+struct hp__spot hp__place_loop(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    struct hp__spot spot = from, above;
+    for (uint32_t i = 0; i < MOST_FRAMES && tree != NULL && spot.node < tree->count; i++) {
+        uint32_t owner = view->owner[spot.node];
+        if (owner == HP_NODE_NONE) {
+            break;
+        }
+        uint64_t calls = tree->nodes[owner].calls;
+        bool once_each = times >= 2 && calls >= 2 && calls * 2 >= times && calls <= times * 2;
+        if ((!once_each && !helper) || !hp__place_caller(view, spot.node, &above)) {
+            break;
+        }
+        helper = false;
+        spot = above;
+    }
+    return spot;
+}
+
+bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t most = 0;
+    bool found = false;
+    for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
+        struct hp__spot here;
+        if (tree->nodes[i].sym == sym && view->owner[i] == i && (!found || tree->nodes[i].total > most) &&
+            hp__place_caller(view, i, &here) && here.sym != sym) {
+            most = tree->nodes[i].total;
+            *spot = here;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* ---- statements ---- */
+
+/* Whether a line runs whatever it is given: different statements within the sample. */
+static bool is_helper(const struct hp__find *f, const struct hp_stmt *stmt)
+{
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_record *record = f->c->samples[i].record;
+        for (uint32_t k = 0; k < record->group_count; k++) {
+            const struct hp_group *group = &record->groups[k];
+            if (group->site_sym == stmt->site_sym && group->site_line == stmt->site_line &&
+                group->statement != stmt->statement) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
+                     struct hp__places *places)
+{
+    const struct hp_record *record = view->sample->record;
+    bool helper = n != 0 && view->sample->tree != NULL && is_helper(f, &record->stmts[at[0]]);
+    for (uint32_t from = 0, to; from < n; from = to) { /* runs of one node: most often there is one */
+        const struct hp_stmt *stmt = &record->stmts[at[from]];
+        uint64_t ns = 0;
+        for (to = from; to < n && record->stmts[at[to]].node == stmt->node &&
+                        record->stmts[at[to]].site_line == stmt->site_line;
+             to++) {
+            ns += hp__view_cost_ns(view, at[to]);
+        }
+        uint64_t times = 0;
+        for (uint32_t k = 0; k < n; k++) {
+            times += record->stmts[at[k]].node == stmt->node;
+        }
+        struct hp__spot spot = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
+        times = (uint64_t)((double)times * hp__view_scale(view, at[from], n) + 0.5);
+        spot = hp__place_loop(view, spot, times, helper);
+        hp__places_add(places, spot.sym, spot.line, spot.via, ns);
+    }
+}

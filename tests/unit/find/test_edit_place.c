@@ -1,0 +1,138 @@
+/* test_edit_place.c -- the line to edit: the loop, the caller of a helper, the call of a slow function. */
+#include "records.h"
+
+#include "find/find.h"
+
+struct words {
+    uint32_t wsgi, load, rows, execute, compute;
+};
+
+static struct words begin(struct rec_set *set)
+{
+    rec_set_init(set, "GET", "/page");
+    return (struct words){rec_sym(set, "flask/app.py", "wsgi_app", 1, REC_FRAMEWORK),
+                          rec_sym(set, "app/items.py", "load", 20, REC_APP),
+                          rec_sym(set, "app/db.py", "rows", 30, REC_APP),
+                          rec_sym(set, "lib/driver.py", "execute", 5, REC_LIB),
+                          rec_sym(set, "app/math.py", "compute", 50, REC_APP)};
+}
+
+static const struct hp_finding *only(struct rec_set *set, struct hp_find_result *result)
+{
+    struct hp_case c = rec_case(set);
+    assert_int_equal(hp_find_run(&c, &set->arena, result), HP_OK);
+    assert_int_equal(result->findings.count, 1);
+    return &result->findings.list[0];
+}
+
+static void assert_place(const struct rec_set *set, const struct hp_finding *finding, const char *name,
+                         uint32_t line)
+{
+    struct hp_str got = hp_dict_symbol(set->dict, finding->site_sym).name;
+    assert_int_equal(got.n, strlen(name));
+    assert_memory_equal(got.p, name, got.n);
+    assert_int_equal(finding->site_line, line);
+}
+
+/* page, line 12, calls load() 40 times; that calls rows() at line 22, which executes at line 31. */
+static void a_query_per_item_is_where_the_loop_is(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
+        uint32_t view = rec_node(rec, wsgi, set.view, 4, 1, 2);
+        uint32_t load = rec_node(rec, view, w.load, 12, 40, 0.1);
+        uint32_t rows = rec_node(rec, load, w.rows, 22, 40, 0.1);
+        uint32_t execute = rec_node(rec, rows, w.execute, 31, 40, 80);
+        for (int k = 0; k < 40; k++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = execute,
+                                                .site_sym = w.rows,
+                                                .site_line = 31,
+                                                .t0 = 3 + 2 * k,
+                                                .exec = 1.9,
+                                                .rows = 1,
+                                                .params = 100u + (uint64_t)k});
+        }
+        rec_end(&set, rec, 84, 80);
+    }
+    const struct hp_finding *finding = only(&set, &result);
+    assert_int_equal(finding->kind, HP_FIND_n_plus_one);
+    assert_place(&set, finding, "page", 12);
+    rec_set_fini(&set);
+}
+
+/* rows() runs two statements for two callers; the slow one is asked for by load(), line 22. */
+static void a_slow_query_of_a_helper_is_where_the_helper_is_called(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t slow = rec_sql(&set, "SELECT a FROM item WHERE b = ?", HP_ENGINE_SQLITE);
+    uint32_t fast = rec_sql(&set, "SELECT c FROM shop WHERE id = ?", HP_ENGINE_SQLITE);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
+        uint32_t view = rec_node(rec, wsgi, set.view, 4, 1, 2);
+        uint32_t load = rec_node(rec, view, w.load, 12, 1, 0.1);
+        uint32_t rows = rec_node(rec, load, w.rows, 22, 1, 0.1);
+        uint32_t execute = rec_node(rec, rows, w.execute, 31, 1, 80);
+        uint32_t other = rec_node(rec, rec_node(rec, view, w.rows, 14, 1, 0.1), w.execute, 31, 1, 1);
+        rec_add_stmt(rec, (struct rec_stmt){.statement = slow,
+                                            .node = execute,
+                                            .site_sym = w.rows,
+                                            .site_line = 31,
+                                            .t0 = 3,
+                                            .exec = 79,
+                                            .rows = 1});
+        rec_add_stmt(rec, (struct rec_stmt){.statement = fast,
+                                            .node = other,
+                                            .site_sym = w.rows,
+                                            .site_line = 31,
+                                            .t0 = 83,
+                                            .exec = 0.5,
+                                            .rows = 1});
+        rec_end(&set, rec, 86, 80);
+    }
+    const struct hp_finding *finding = only(&set, &result);
+    assert_int_equal(finding->kind, HP_FIND_slow_query);
+    assert_place(&set, finding, "load", 22);
+    rec_set_fini(&set);
+}
+
+static void a_slow_function_is_where_it_is_called(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
+        uint32_t view = rec_node(rec, wsgi, set.view, 4, 1, 5);
+        rec_node(rec, view, w.compute, 17, 3, 60);
+        rec_end(&set, rec, 66, 66);
+    }
+    const struct hp_finding *finding = only(&set, &result);
+    assert_int_equal(finding->kind, HP_FIND_hot_function);
+    assert_place(&set, finding, "page", 17);
+    assert_int_equal(finding->subject_sym, w.compute);
+    assert_string_equal(finding->title.p, "compute computes for 60.0 ms in 3 calls");
+    rec_set_fini(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_query_per_item_is_where_the_loop_is),
+        cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),
+        cmocka_unit_test(a_slow_function_is_where_it_is_called),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

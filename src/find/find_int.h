@@ -180,10 +180,6 @@ struct hp__spot {
 };
 /* The application line that calls the function which owns `node`. False: the framework does, or there is no tree. */
 bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot);
-/* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
- * the place) and, if `helper`, past the function itself. `from` where nothing is known. */
-struct hp__spot hp__place_loop(const struct hp__view *view, struct hp__spot from, uint64_t times,
-                               bool helper);
 /* The costliest application line that calls a function. False as above. */
 bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot);
 /* The lines to edit of executions of one statement in one request, each with what they cost. */
@@ -237,7 +233,6 @@ struct hp__io_kind {
     enum hp_finding_kind kind;
     uint32_t kinds; /* mask of waits that make a function a candidate */
     bool may_tail;
-    bool at_loop;      /* the line to edit is where its calls are repeated, not where each is made */
     uint64_t least_ns; /* median of what is picked */
     /* Functions to look at; NULL: those with free waits of `kinds`. From the find's arena. */
     hp_err (*sites)(struct hp__find *f, uint32_t **sites, uint32_t *count);

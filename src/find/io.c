@@ -31,12 +31,8 @@ static void note(struct hp__io *io, const struct hp__view *view, uint32_t n)
     for (uint32_t k = 0; k < n; k++) {
         const struct hp__wait_item *item = &view->items[io->at[k]];
         if (item->span.site_sym == io->site_sym && io->kind->sites == NULL) {
-            struct hp__spot spot = {item->span.site_sym, item->span.site_line, item->span.via_sym,
-                                    item->span.node};
-            if (io->kind->at_loop) {
-                spot = hp__place_loop(view, spot, io->count, false);
-            }
-            hp__places_add(&io->places, spot.sym, spot.line, spot.via, item->ns);
+            hp__places_add(&io->places, item->span.site_sym, item->span.site_line, item->span.via_sym,
+                           item->ns);
         }
         if (item->ns >= io->peer_ns && item->span.peer != 0) {
             io->peer_ns = item->ns;
@@ -93,7 +89,6 @@ static hp_err try_site(struct hp__io *io, uint32_t site_sym)
     uint64_t count = hp__spread_median(&io->counts), ns = hp__spread_median(&io->total);
     io->finding.site_sym = site_sym;
     hp__places_choose(&io->places, &io->finding);
-    io->finding.subject_sym = site_sym;
     if (ns < io->kind->least_ns || !io->kind->describe(io, count, ns)) {
         return HP_OK;
     }

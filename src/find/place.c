@@ -32,7 +32,9 @@ bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spo
     return true;
 }
 
-struct hp__spot hp__place_loop(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper)
+/* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
+ * the place) and, if `helper`, past the function itself. */
+static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper)
 {
     const struct hp_tree *tree = view->sample->tree;
     struct hp__spot spot = from, above;
@@ -106,7 +108,7 @@ void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, cons
         }
         struct hp__spot spot = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
         times = (uint64_t)((double)times * hp__view_scale(view, at[from], n) + 0.5);
-        spot = hp__place_loop(view, spot, times, helper);
+        spot = climb(view, spot, times, helper);
         hp__places_add(places, spot.sym, spot.line, spot.via, ns);
     }
 }

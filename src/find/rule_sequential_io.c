@@ -197,7 +197,6 @@ hp_err hp__rule_sequential_io(struct hp__find *f)
     static const struct hp__io_kind kind = {.kind = HP_FIND_sequential_io,
                                             .kinds = CALL_KINDS,
                                             .least_ns = LEAST_NS,
-                                            .at_loop = true,
                                             .may_tail = true,
                                             .sites = sites,
                                             .pick = pick,

@@ -227,7 +227,7 @@ uint32_t hp__waits_pick_calls(const struct hp__view *view, uint32_t site_sym, ui
 uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setup_only, uint32_t *at);
 
 /* ---- io.c: the walk that the rules of waits share: function by function, request by request ---- */
-enum hp__cut_bound { HP__CUT, HP__CUT_LOW, HP__CUT_HIGH, HP__CUT_BOUNDS };
+enum hp__cut_bound { HP__CUT, HP__CUT_LOW, HP__CUT_BOUNDS };
 struct hp__io;
 struct hp__io_kind {
     enum hp_finding_kind kind;
@@ -240,7 +240,7 @@ struct hp__io_kind {
     bool (*begin)(struct hp__io *io);
     /* The waits that the rule explains in this request into io->at, and io->count, io->ns; 0: it does not show. */
     uint32_t (*pick)(struct hp__io *io, const struct hp__view *view);
-    /* What the fix takes out of it, with bounds; NULL: all of each wait. Bounds left empty and not set are the cut itself. */
+    /* What the fix takes out of it, with a lower bound where io->has_low is set; NULL: all of each wait. */
     hp_err (*cut)(struct hp__io *io, const struct hp__view *view, uint32_t n,
                   struct hp__cut cuts[HP__CUT_BOUNDS]);
     /* Title, advice, evidence; `count` and `ns` are medians over the requests that show it. False: it is none after all. */
@@ -254,7 +254,7 @@ struct hp__io { /* one candidate */
     uint32_t site_sym, request;
     uint32_t *at, *calls; /* room for the waits and for the calls of any request */
     uint64_t count, ns;   /* of this request, set by pick */
-    bool has_low, has_high;
+    bool has_low;
     uint32_t peer, holder, mode; /* peer: of the costliest wait; mode: the rule's own */
     uint64_t peer_ns;
     uint64_t sum[4]; /* the rule's own, over all requests; zero at first */

@@ -47,12 +47,11 @@ static void note(struct hp__io *io, const struct hp__view *view, uint32_t n)
 
 static hp_err price(struct hp__io *io, const struct hp__view *view, uint32_t n)
 {
-    struct hp__cut cuts[HP__CUT_BOUNDS] = {{0}, {0}, {0}};
+    struct hp__cut cuts[HP__CUT_BOUNDS] = {{0}, {0}};
     hp_err err = io->kind->cut != NULL ? io->kind->cut(io, view, n, cuts)
                                        : hp__waits_cut(io->f->arena, view, io->at, n, 1, &cuts[HP__CUT]);
     return err == HP_OK ? hp__finding_price(io->f, &io->finding, io->request, &cuts[HP__CUT],
-                                            io->has_low ? &cuts[HP__CUT_LOW] : NULL,
-                                            io->has_high ? &cuts[HP__CUT_HIGH] : NULL)
+                                            io->has_low ? &cuts[HP__CUT_LOW] : NULL, NULL)
                         : err;
 }
 

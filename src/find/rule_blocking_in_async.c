@@ -6,11 +6,12 @@
  * Evidence: blocking waits (sleep, look-up, connect, handshake, send, receive, lock, disk, subprocess) of 1 ms or more inside of tasks, by function. Statements
  * have rules of their own. Sockets that a loop watches are read when they are ready, which takes microseconds.
  *
- * Silent: await asyncio.sleep, asynchronous clients, work handed to threads (asyncio.to_thread, run_in_executor); whatever saves too little (find.c).
+ * Silent: await asyncio.sleep, asynchronous clients, work handed to threads (asyncio.to_thread, run_in_executor); what only some requests show (a busy machine stretches calls that do not wait); whatever saves too little (find.c).
  *
  * Saving: with two waits or more: all but the longest, as if they ran side by side, and low = 0, as they may need each other. A single wait: as if it were
  * not there, low = 0, since awaiting it helps only what else the loop has to do.
  */
+#include <errno.h>
 #include "base/show.h"
 #include "find/find_int.h"
 
@@ -30,7 +31,9 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
     uint32_t all = hp__waits_pick(view, BLOCKING, io->site_sym, io->at), n = 0;
     for (uint32_t i = 0; i < all; i++) {
         const struct hp__wait_item *item = &view->items[io->at[i]];
-        if (is_in_task(view->sample->record, item->span.lane) && item->ns >= LONG_NS * item->count) {
+        bool at_once = item->span.error == EINPROGRESS || item->span.error == EAGAIN; /* it did not wait */
+        if (is_in_task(view->sample->record, item->span.lane) && item->ns >= LONG_NS * item->count &&
+            !at_once) {
             io->at[n++] = io->at[i];
             io->ns += item->ns;
             io->count += item->count;
@@ -83,7 +86,6 @@ hp_err hp__rule_blocking_in_async(struct hp__find *f)
     static const struct hp__io_kind kind = {.kind = HP_FIND_blocking_in_async,
                                             .kinds = BLOCKING,
                                             .least_ns = LEAST_NS,
-                                            .may_tail = true,
                                             .pick = pick,
                                             .cut = cut,
                                             .describe = describe};

@@ -10,16 +10,16 @@
  * Silent: a connection that only the first requests make; connections of a kept session; where the calls themselves cost more
  * than their setup and another rule explains the calls (hp__rule_connection_rest looks at what is left).
  *
- * Saving: n setups to one peer become one. One a request: none is left, low = 0 for where a pool is not possible. high: none is left.
- * A look-up can be kept for all requests: all of it goes, low keeps one.
+ * Saving: none is left, as the advice keeps connections for all requests. low: one to each peer stays, where they cannot live longer than the request.
  */
 #include <string.h>
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define LEAST_NS     1000000u
-#define MIN_REQUESTS 3u
-#define SETUP_KINDS  (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS))
+#define LEAST_NS         1000000u
+#define LEAST_LOOK_UP_NS 20000u
+#define MIN_REQUESTS     3u
+#define SETUP_KINDS      (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS))
 
 /* One that failed could not have been kept. */
 static uint64_t setup_ns(const struct hp__call *call)
@@ -48,9 +48,10 @@ static void add_parts(const struct hp__call *call, uint64_t parts[PARTS])
     parts[TLS] += rest - connect;
 }
 
+/* By itself; what is known at once (an address in figures, a cache in the process) is none. */
 static bool is_look_up(const struct hp__wait_item *item)
 {
-    return item->span.kind == HP_WAIT_DNS && item->call == 0;
+    return item->span.kind == HP_WAIT_DNS && item->call == 0 && item->ns >= LEAST_LOOK_UP_NS * item->count;
 }
 
 static enum hp_finding_kind kind_of(const uint64_t parts[PARTS])
@@ -135,7 +136,9 @@ static uint32_t pick_setups(struct hp__io *io, const struct hp__view *view, bool
     /* The first request of a process has nothing to keep yet; one connection in it says nothing. */
     bool cold = view->sample->record->req.seq <= 1 || io->f->c->sample_count < MIN_REQUESTS;
     for (uint32_t k = 0; k < calls; k++) {
-        if (!cold || count_alike(io, view, calls, k) > 1) {
+        bool cheap =
+            io->kind->kind == HP_FIND_dns_repeat && view->calls[io->calls[k]].dns_ns < LEAST_LOOK_UP_NS;
+        if (!cheap && (!cold || count_alike(io, view, calls, k) > 1)) {
             io->count++;
             io->ns += setup_ns(&view->calls[io->calls[k]]);
             n += hp__waits_of_call(view, io->calls[k], setup_only, io->at + n);
@@ -164,16 +167,14 @@ static uint32_t pick_setup(struct hp__io *io, const struct hp__view *view)
     return pick_setups(io, view, true);
 }
 
-/* The three bounds of one setup that is one of `alike` to its server. */
+/* One setup and its lower bound; it is one of `alike` to its server. */
 static hp_err cut_setup(struct hp__io *io, uint32_t lane, uint64_t at_ns, uint64_t ns, uint32_t alike,
                         struct hp__cut cuts[HP__CUT_BOUNDS])
 {
     struct hp_arena *arena = io->f->arena;
     uint64_t but_one = alike > 1 ? ns - ns / alike : 0;
-    bool look_up = io->kind->kind == HP_FIND_dns_repeat;
-    hp_err err = hp__cut_add(arena, &cuts[HP__CUT], lane, at_ns, look_up || alike == 1 ? ns : but_one);
-    err = err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], lane, at_ns, but_one) : err;
-    return err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_HIGH], lane, at_ns, ns) : err;
+    hp_err err = hp__cut_add(arena, &cuts[HP__CUT], lane, at_ns, ns);
+    return err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], lane, at_ns, but_one) : err;
 }
 
 static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
@@ -181,7 +182,7 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
 {
     hp_err err = HP_OK;
     uint32_t calls = pick_opening(io, view);
-    io->has_low = io->has_high = true;
+    io->has_low = true;
     for (uint32_t k = 0; k < calls && err == HP_OK; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
         bool picked = false;

@@ -5,7 +5,7 @@
  * Evidence: lock waits at one function. Not joins, results, thread starts, events and conditions: there the request waits for work, not for a
  * lock (edges account for those).
  *
- * Silent: a lock that is free when it is asked for; imports; whatever saves too little (find.c). Seen in a few requests only: a tail.
+ * Silent: functions that start threads themselves; a lock that is free when it is asked for; imports; whatever saves too little (find.c). Seen in a few requests only: a tail.
  *
  * Saving: all of the waiting; low: 0, since what the lock guards may have to run one at a time.
  */
@@ -14,8 +14,24 @@
 
 #define LEAST_NS 500000u
 
+/* The function starts threads itself: what it waits for are they (the end of a pool's with block joins its workers). */
+static bool starts_threads(const struct hp__io *io, const struct hp_record *record)
+{
+    for (uint32_t i = 1; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        if (lane->site_sym == io->site_sym &&
+            (lane->kind == HP_LANE_THREAD || (lane->flags & HP_LANE_NEW_EXECUTOR))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 {
+    if (starts_threads(io, view->sample->record)) {
+        return 0;
+    }
     uint32_t n = hp__waits_pick(view, HP__WAIT(LOCK), io->site_sym, io->at);
     io->ns = hp__waits_ns(view, io->at, n);
     for (uint32_t i = 0; i < n; i++) {

@@ -6,14 +6,13 @@
  *
  * Silent: cheap handlers; whatever saves too little (find.c). Disk and network waits elsewhere in the function.
  *
- * Saving: the handlers' time but 10 µs a record, which putting it into a queue costs. low: half of it (a level or a message less).
+ * Saving: the handlers' time, as if these records were not made. low: half of it (putting a record into a queue costs something, too).
  */
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MAX_SITES  64u
-#define ENQUEUE_NS 10000u
-#define LEAST_NS   500000u
+#define MAX_SITES 64u
+#define LEAST_NS  500000u
 
 static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
 {
@@ -119,10 +118,9 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
             continue;
         }
         hp__places_add(&io->places, log->site_sym, log->site_line, 0, log->total_ns);
-        uint64_t stays = log->count * ENQUEUE_NS;
-        uint64_t goes = log->total_ns > stays ? log->total_ns - stays : 0;
-        err = hp__cut_add(arena, &cuts[HP__CUT], log->lane, log->t0_ns, goes);
-        err = err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], log->lane, log->t0_ns, goes / 2) : err;
+        err = hp__cut_add(arena, &cuts[HP__CUT], log->lane, log->t0_ns, log->total_ns);
+        err = err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], log->lane, log->t0_ns, log->total_ns / 2)
+                           : err;
     }
     return err;
 }
@@ -146,7 +144,7 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     return true;
 }
 
-/* Where there is a tree: the calls from the lines that log are explained, for the rules that look at computing. */
+/* Where there is a tree: the calls from the lines that log are explained, handlers of the application too, for the rules that look at computing. */
 static hp_err take(struct hp__io *io, struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -158,8 +156,13 @@ static hp_err take(struct hp__io *io, struct hp__view *view)
         }
         for (uint32_t k = 0; k < notes->count[HP_NOTE_LOG]; k++) {
             if (notes->logs[k].site_sym == io->site_sym && notes->logs[k].site_line == tree->nodes[i].line) {
-                hp__view_take_node(view, i);
+                view->node_taken[i] = 2;
             }
+        }
+    }
+    for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
+        if (view->node_taken[tree->nodes[i].parent] == 2) {
+            view->node_taken[i] = 2;
         }
     }
     return HP_OK;

@@ -87,7 +87,11 @@ static void place_in_lane(const struct hp__view *view, struct hp_span *span)
     }
     if (span->site_sym == 0 && span->lane == 0 && (OF_VIEW >> span->kind & 1) && record->req.view_sym != 0) {
         span->site_sym = record->req.view_sym;
-        span->site_line = hp_dict_symbol(view->facts->dict, span->site_sym).line;
+        /* The view's own line is its first decorator's, which makes it a route; what wraps the view stands below that. */
+        bool wraps = record->req.phase_ns[0] != HP_ABSENT &&
+                     record->req.phase_ns[HP_PHASE_BEFORE] < span->t1_ns - span->t0_ns &&
+                     record->req.phase_ns[HP_PHASE_VIEW] >= span->t1_ns - span->t0_ns;
+        span->site_line = hp_dict_symbol(view->facts->dict, span->site_sym).line + wraps;
     }
 }
 
@@ -531,7 +535,7 @@ static void place_at_view(struct hp__view *view)
     if (outer == inner || inner == 0 || (hp__facts_of(view->facts, outer) & HP__FACT_APP)) {
         return;
     }
-    uint32_t line = hp_dict_symbol(view->facts->dict, inner).line;
+    uint32_t line = hp_dict_symbol(view->facts->dict, inner).line + 1;
     for (uint32_t i = 0; i < view->item_count; i++) {
         struct hp_span *span = &view->items[i].span;
         if (span->site_sym == outer) {

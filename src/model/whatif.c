@@ -24,13 +24,13 @@
 /* A join that returns while its thread's end is not written yet, for it lacks the GIL, is no timeout. */
 #define JOIN_LATE_NS 10000000u
 
-enum point_kind { START, SPAWN, NOTIFY, WAIT, WAKE, END };
+enum point_kind { START, SPAWN, NOTIFY, YIELD, WAIT, WAKE, END };
 
 struct point {
     uint64_t t;
     uint32_t lane;
     uint32_t sequence;  /* order of points at the same time */
-    uint32_t ref;       /* SPAWN: the child; NOTIFY, WAIT, WAKE: the wait */
+    uint32_t ref;       /* SPAWN, YIELD: the child, the task that begins; NOTIFY, WAIT, WAKE: the wait */
     uint32_t prev, dep; /* points; NONE */
     uint8_t kind, rank;
 };
@@ -46,7 +46,9 @@ struct wait {
 struct lane_ends {
     uint64_t start, end, spawn;
     uint32_t parent, first, last; /* points */
-    uint32_t spawn_point, before; /* before: the item that ran on the same worker */
+    uint32_t spawn_point,
+        before;           /* before: the item that ran on the same worker, or the task that held the loop */
+    uint32_t yield_point; /* in that task; NONE: its end */
 };
 
 struct hp__replay {
@@ -83,7 +85,8 @@ static void *alloc(struct hp_arena *arena, size_t n, size_t size)
 /* Times of the lanes, free of contradictions: a lane starts after its spawn, which lies in its parent. */
 static void read_lanes(struct hp__replay *r, const struct hp_record *record)
 {
-    r->lanes[0] = (struct lane_ends){.end = record->req.wall_ns, .spawn_point = NONE, .before = NONE};
+    r->lanes[0] = (struct lane_ends){
+        .end = record->req.wall_ns, .spawn_point = NONE, .before = NONE, .yield_point = NONE};
     for (uint32_t i = 1; i < r->lane_count; i++) {
         const struct hp_lane *lane = &record->lanes[i];
         struct lane_ends *out = &r->lanes[i];
@@ -93,21 +96,21 @@ static void read_lanes(struct hp__replay *r, const struct hp_record *record)
         out->spawn = clamp(spawn, up->start, up->end);
         out->start = later(lane->start_ns, out->spawn);
         out->end = later(lane->end_ns, out->start);
-        out->before = NONE;
+        out->before = out->yield_point = NONE;
     }
 }
 
 struct item { /* an executor's item or a task, for sorting */
     uint64_t key;
-    uint32_t group, lane;
+    uint32_t parent, lane;
 };
 
 static int compare_items(const void *a, const void *b)
 {
     const struct item *x = a;
     const struct item *y = b;
-    if (x->group != y->group) {
-        return x->group < y->group ? -1 : 1;
+    if (x->parent != y->parent) {
+        return x->parent < y->parent ? -1 : 1;
     }
     if (x->key != y->key) {
         return x->key < y->key ? -1 : 1;
@@ -115,15 +118,8 @@ static int compare_items(const void *a, const void *b)
     return x->lane < y->lane ? -1 : x->lane > y->lane;
 }
 
-/* Items share the workers of their parent's pools, tasks its event loop. */
-static uint32_t worker_group(const struct lane_ends *lane, uint8_t kind)
-{
-    return lane->parent * 2 + (kind == HP_LANE_TASK);
-}
-
 /* Find for each item the one that ran before it on the same worker. Items in order of their starts take the worker that became
- * free last: ends are pushed in their order on a stack of free workers. A task that begins after another one ended, although it was spawned before
- * that, waited for it: the other one held the loop from its beginning to its end. */
+ * free last: ends are pushed in their order on a stack of free workers. */
 static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
 {
     struct item *starts = alloc(arena, r->lane_count, sizeof *starts);
@@ -135,11 +131,9 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
     }
     uint32_t count = 0;
     for (uint32_t i = 1; i < r->lane_count; i++) {
-        uint8_t kind = record->lanes[i].kind;
-        if (kind == HP_LANE_POOL || kind == HP_LANE_TASK) {
-            uint32_t group = worker_group(&r->lanes[i], kind);
-            starts[count] = (struct item){r->lanes[i].start, group, i};
-            ends[count++] = (struct item){r->lanes[i].end, group, i};
+        if (record->lanes[i].kind == HP_LANE_POOL) {
+            starts[count] = (struct item){r->lanes[i].start, r->lanes[i].parent, i};
+            ends[count++] = (struct item){r->lanes[i].end, r->lanes[i].parent, i};
         }
     }
     qsort(starts, count, sizeof *starts, compare_items);
@@ -148,11 +142,11 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
     uint32_t free_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct lane_ends *item = &r->lanes[starts[i].lane];
-        if (i > 0 && starts[i].group != starts[i - 1].group) {
+        if (i > 0 && starts[i].parent != starts[i - 1].parent) {
             free_count = 0;
-            next = i; /* both arrays have the same groups at the same places */
+            next = i; /* both arrays have the same parents at the same places */
         }
-        while (next < count && ends[next].group == starts[i].group && ends[next].key <= item->start &&
+        while (next < count && ends[next].parent == starts[i].parent && ends[next].key <= item->start &&
                started[ends[next].lane]) {
             stack[free_count++] = ends[next++].lane;
         }
@@ -161,6 +155,29 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
             uint32_t before = stack[--free_count];
             item->before = r->lanes[before].end > item->spawn ? before : NONE;
         }
+    }
+    return HP_OK;
+}
+
+/* Tasks of one parent begin in the order in which they were spawned, each when the one before lets go of the event loop: at its end or at its first
+ * await, which is when the next one begins. */
+static hp_err chain_tasks(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
+{
+    struct item *starts = alloc(arena, r->lane_count, sizeof *starts);
+    if (starts == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < r->lane_count; i++) {
+        if (record->lanes[i].kind == HP_LANE_TASK) {
+            starts[count++] = (struct item){r->lanes[i].start, r->lanes[i].parent, i};
+        }
+    }
+    qsort(starts, count, sizeof *starts, compare_items);
+    for (uint32_t i = 1; i < count; i++) {
+        struct lane_ends *task = &r->lanes[starts[i].lane];
+        bool waited = starts[i].parent == starts[i - 1].parent && starts[i - 1].key >= task->spawn;
+        task->before = waited ? starts[i - 1].lane : NONE;
     }
     return HP_OK;
 }
@@ -272,6 +289,10 @@ static void make_points(struct hp__replay *r)
         if (i > 0) {
             add_point(r, r->lanes[i].spawn, r->lanes[i].parent, SPAWN, 2, i);
         }
+        uint32_t before = r->lanes[i].before;
+        if (before != NONE && r->lanes[before].end > r->lanes[i].start) {
+            add_point(r, r->lanes[i].start, before, YIELD, 2, i);
+        }
     }
     for (uint32_t i = 0; i < r->wait_count; i++) {
         const struct wait *wait = &r->waits[i];
@@ -306,6 +327,8 @@ static void link_lanes(struct hp__replay *r)
         }
         if (p->kind == SPAWN) {
             r->lanes[p->ref].spawn_point = i;
+        } else if (p->kind == YIELD) {
+            r->lanes[p->ref].yield_point = i;
         } else if (p->kind == NOTIFY) {
             r->waits[p->ref].notify = i;
         }
@@ -319,7 +342,9 @@ static void link_deps(struct hp__replay *r)
         if (p->kind == START && p->lane != 0) {
             const struct lane_ends *lane = &r->lanes[p->lane];
             p->prev = lane->spawn_point;
-            p->dep = lane->before != NONE ? r->lanes[lane->before].last : NONE;
+            p->dep = lane->yield_point != NONE ? lane->yield_point
+                     : lane->before != NONE    ? r->lanes[lane->before].last
+                                               : NONE;
         } else if (p->kind == WAKE && r->waits[p->ref].other != NONE) {
             const struct wait *wait = &r->waits[p->ref];
             p->dep = wait->at_end ? r->lanes[wait->other].last : wait->notify;
@@ -387,7 +412,7 @@ static hp_err sort_points(struct hp__replay *r, struct hp_arena *arena)
 static hp_err replay_init(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
 {
     *r = (struct hp__replay){.lane_count = record->lane_count != 0 ? record->lane_count : 1};
-    size_t most = (size_t)r->lane_count * 3 + (size_t)record->edge_count * 3;
+    size_t most = (size_t)r->lane_count * 4 + (size_t)record->edge_count * 3;
     if (most > UINT32_MAX / 2) {
         return HP_ENOMEM;
     }
@@ -403,6 +428,7 @@ static hp_err replay_init(struct hp__replay *r, const struct hp_record *record, 
     }
     read_lanes(r, record);
     hp_err err = chain_items(r, record, arena);
+    err = err == HP_OK ? chain_tasks(r, record, arena) : err;
     if (err != HP_OK) {
         return err;
     }

@@ -165,7 +165,7 @@ for _ in range(7):
 EXPECTED = {  # mark → kind, what the request would save, in ms, by the delays above
     "loop": ("sequential_io", 80),
     "slow": ("slow_external", 120),
-    "tls": ("tls_churn", 40),
+    "tls": ("tls_churn", 60),
     "sleep": ("sleep", 40),
     "program": ("subprocess", 40),
     "log": ("log_io", 32),

@@ -206,10 +206,10 @@ static void session_is_reused(struct page *page)
 static void setups_of_connections(void **state)
 {
     (void)state;
-    expect(connection_for_each_call, HP_FIND_connection_churn, 32, 32);
-    expect(login_for_each_query, HP_FIND_connection_churn, 24, 24);
+    expect(connection_for_each_call, HP_FIND_connection_churn, 40, 32);
+    expect(login_for_each_query, HP_FIND_connection_churn, 32, 24);
     expect(connection_in_each_request, HP_FIND_connection_churn, 8, 0);
-    expect(handshake_for_each_call, HP_FIND_tls_churn, 60, 60);
+    expect(handshake_for_each_call, HP_FIND_tls_churn, 80, 60);
     expect(two_look_ups, HP_FIND_dns_repeat, 24, 12);
     expect_silence(cheap_look_ups);
     expect_silence(session_is_reused);
@@ -415,8 +415,8 @@ static void waits_of_the_machine(void **state)
     expect_silence(sleep_of_nothing);
     expect(syncs, HP_FIND_disk_io, 20, 15);
     expect_silence(commit_syncs);
-    expect(logs_to_a_disk, HP_FIND_log_io, 21.9, 10.95);
-    expect(logs_by_a_handler_of_the_application, HP_FIND_log_io, 21.9, 10.95);
+    expect(logs_to_a_disk, HP_FIND_log_io, 22, 11);
+    expect(logs_by_a_handler_of_the_application, HP_FIND_log_io, 22, 11);
     expect_silence(logs_cheaply);
     expect(other_programs, HP_FIND_subprocess, 40, 20);
 }
@@ -504,7 +504,7 @@ static void one_time_is_claimed_once(void **state)
 {
     (void)state;
     expect(calls_outweigh_their_setup, HP_FIND_sequential_io, 4 * 24.1, 0);
-    expect(dependent_calls_with_handshakes, HP_FIND_tls_churn, 10, 10);
+    expect(dependent_calls_with_handshakes, HP_FIND_tls_churn, 20, 10);
 }
 
 static void the_first_request_of_a_process_may_connect(void **state)

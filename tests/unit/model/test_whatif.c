@@ -316,6 +316,23 @@ static void task_waits_for_one_that_held_the_loop(void **state)
     end(&t);
 }
 
+static void task_begins_when_the_one_before_awaits(void **state)
+{
+    (void)state;
+    struct timeline t;
+    begin(&t, 60);
+    for (uint32_t i = 0; i < 4; i++) { /* each blocks for 10, then awaits something for 5 */
+        (void)lane(&t, 0, HP_LANE_TASK, 5, 5 + i * 10, 50 + i);
+    }
+    edge(&t, HP_EDGE_WAKE, 0, 4, 5, 53);
+    struct hp_whatif what = start(&t);
+    for (uint32_t i = 1; i < 4; i++) {
+        take(&what, i, 0, 10);
+    }
+    assert_int_equal(left(&what), 30);
+    end(&t);
+}
+
 static void result_is_there_before_the_lane_is_written_off(void **state)
 {
     (void)state;
@@ -475,6 +492,7 @@ int main(void)
         cmocka_unit_test(joins_in_any_order),
         cmocka_unit_test(items_of_a_pool_wait_for_a_worker),
         cmocka_unit_test(task_waits_for_one_that_held_the_loop),
+        cmocka_unit_test(task_begins_when_the_one_before_awaits),
         cmocka_unit_test(item_that_found_a_free_worker_keeps_its_delay_only),
         cmocka_unit_test(result_is_there_before_the_lane_is_written_off),
         cmocka_unit_test(join_with_a_timeout_is_a_fixed_delay),

@@ -481,6 +481,131 @@ static void threads_and_tasks(void **state)
     expect_silence(tasks_that_await);
 }
 
+/* ---- with a tree ---- */
+
+/* page (line 31) ── fetch (line 12) ── Session.get ── getresponse */
+static void loop_over_a_helper(struct page *page)
+{
+    struct rec_set *set = page->set;
+    uint32_t view = rec_node(page->rec, HP_NODE_ROOT, set->view, 0, 1, 1);
+    page->site = rec_sym(set, "app/api.py", "fetch", 10, REC_APP);
+    uint32_t fetch = rec_node(page->rec, view, page->site, 31, 3, 0.1);
+    uint32_t get = rec_node(page->rec, fetch,
+                            rec_sym(set, "requests/sessions.py", "Session.get", 600, REC_LIB), 12, 3, 0.3);
+    page->node =
+        rec_node(page->rec, get, rec_sym(set, "http/client.py", "getresponse", 9, REC_FRAMEWORK), 99, 3, 60);
+    for (int i = 0; i < 3; i++) {
+        call(page, 20);
+    }
+}
+
+static void calls_of_a_helper_are_told_at_the_loop(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, loop_over_a_helper, 6);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_sequential_io);
+    assert_int_equal(r.findings.list[0].site_sym, set.view);
+    assert_int_equal(r.findings.list[0].site_line, 31);
+    rec_set_fini(&set);
+}
+
+/* page ── connect (15 ms, of it 3 in waits) and page ── query */
+static void connection_with_work_of_the_library(struct page *page)
+{
+    struct rec_set *set = page->set;
+    uint32_t view = rec_node(page->rec, HP_NODE_ROOT, set->view, 0, 1, 1);
+    page->protocol = HP_PROTOCOL_MYSQL;
+    page->node =
+        rec_node(page->rec, view, rec_sym(set, "driver/connect.py", "connect", 5, REC_LIB), 14, 1, 15);
+    connect_for(page, 0, 1, 0);
+    span(page, HP_WAIT_RECV, 2, 80);
+    page->t += 12;
+    rec_add_stmt(page->rec, (struct rec_stmt){.statement = rec_sql(set, "SELECT a FROM b", HP_ENGINE_MYSQL),
+                                              .node = view,
+                                              .site_sym = set->view,
+                                              .site_line = 16,
+                                              .t0 = page->t,
+                                              .exec = 1});
+    page->t += 1;
+}
+
+static void pieces_of_a_buffer(struct page *page)
+{
+    struct rec_set *set = page->set;
+    uint32_t view = rec_node(page->rec, HP_NODE_ROOT, set->view, 0, 1, 1);
+    uint32_t get = rec_node(page->rec, view, rec_sym(set, "client.py", "get", 5, REC_LIB), 12, 1, 2);
+    uint32_t pieces = rec_node(page->rec, view, rec_sym(set, "client.py", "pieces", 30, REC_LIB), 13, 1, 4);
+    (void)rec_node(page->rec, pieces, rec_sym(set, "client.py", "Response.read", 40, REC_LIB), 33, 4000, 36);
+    page->node = get;
+    page->group++;
+    span(page, HP_WAIT_SEND, 0.1, 90);
+    span(page, HP_WAIT_RECV, 1.9, 4100);
+    page->node = view;
+    page->t += 40;
+}
+
+static void lines_of_a_stream(struct page *page)
+{
+    struct rec_set *set = page->set;
+    uint32_t view = rec_node(page->rec, HP_NODE_ROOT, set->view, 0, 1, 1);
+    uint32_t get = rec_node(page->rec, view, rec_sym(set, "client.py", "get", 5, REC_LIB), 12, 1, 90);
+    (void)rec_node(page->rec, get, rec_sym(set, "client.py", "Response.readline", 40, REC_LIB), 33, 600, 1);
+    page->node = get;
+    page->group++;
+    span(page, HP_WAIT_SEND, 0.1, 90);
+    span(page, HP_WAIT_RECV, 1.9, 60000);
+    page->t += 90;
+}
+
+static void work_of_the_library_beside_waits(void **state)
+{
+    (void)state;
+    expect(connection_with_work_of_the_library, HP_FIND_connection_churn, 15, 0);
+    expect(pieces_of_a_buffer, HP_FIND_chatty_reads, 38.1, 19.05);
+    expect_silence(lines_of_a_stream);
+}
+
+static void commit(struct page *page, unsigned times)
+{
+    uint32_t files[3];
+    static const char *const names[] = {"/data/shop.db-journal", "/data/shop.db", "/data"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(hp_dict_add_string(page->set->dict, hp_str_from0(names[i]), &files[i]), HP_OK);
+    }
+    for (unsigned k = 0; k < times; k++) {
+        for (size_t i = 0; i < 3; i++) {
+            rec_add_span(page->set, page->rec,
+                         (struct rec_span){.kind = HP_WAIT_DISK,
+                                           .peer = files[i],
+                                           .site_sym = page->site,
+                                           .site_line = 12,
+                                           .t0 = page->t,
+                                           .t1 = page->t + 2});
+            page->t += 2;
+        }
+    }
+}
+
+static void one_commit(struct page *page)
+{
+    commit(page, 1);
+}
+
+static void commit_for_each_row(struct page *page)
+{
+    commit(page, 5);
+}
+
+static void commits_of_a_file(void **state)
+{
+    (void)state;
+    expect_silence(one_commit);
+    expect(commit_for_each_row, HP_FIND_disk_io, 24, 24);
+}
+
 /* ---- one cause, one finding ---- */
 
 static void calls_outweigh_their_setup(struct page *page)
@@ -595,6 +720,14 @@ static void out_of_memory_leaves_nothing_behind(void **state)
     assert_true(run(&set).findings.count >= 4);
     hp_sweep_oom(sweep, &set);
     rec_set_fini(&set);
+    static const fill_fn with_tree[] = {loop_over_a_helper, connection_with_work_of_the_library,
+                                        pieces_of_a_buffer};
+    for (size_t i = 0; i < sizeof with_tree / sizeof *with_tree; i++) {
+        make(&set, with_tree[i], 3);
+        assert_int_equal(run(&set).findings.count, 1);
+        hp_sweep_oom(sweep, &set);
+        rec_set_fini(&set);
+    }
 }
 
 int main(void)
@@ -605,6 +738,9 @@ int main(void)
         cmocka_unit_test(reads_of_one_connection),
         cmocka_unit_test(waits_of_the_machine),
         cmocka_unit_test(threads_and_tasks),
+        cmocka_unit_test(calls_of_a_helper_are_told_at_the_loop),
+        cmocka_unit_test(work_of_the_library_beside_waits),
+        cmocka_unit_test(commits_of_a_file),
         cmocka_unit_test(one_time_is_claimed_once),
         cmocka_unit_test(the_first_request_of_a_process_may_connect),
         cmocka_unit_test(compare_measures_what_the_fix_saved),

@@ -278,9 +278,9 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     struct task *task = task_of(s, thread);
     bool fresh = task->sweep + 1 != s->sweep_number; /* it was not looked at in the sweep before */
     uint64_t cpu_ns = clock_of(thread->native_id);
-    uint64_t busy_ns = !fresh && cpu_ns != HP_ABSENT && cpu_ns > task->cpu_ns ? cpu_ns - task->cpu_ns : 0;
     bool still = !fresh && told && is_still(task, &view, cpu_ns);
     hp_err err = still ? HP_OK : read_thread(s, thread, &view);
+    bool runs = !still && cpu_ns != HP_ABSENT && clock_of(thread->native_id) > cpu_ns; /* while it was read */
     task->sweep = s->sweep_number;
     elapsed_ns += task->owed_ns;
     task->owed_ns = 0;
@@ -288,12 +288,13 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     if (err == HP_ECORRUPT) {
         count(&s->torn, 1);
         task->owed_ns = elapsed_ns < SECOND_NS ? elapsed_ns : SECOND_NS;
-        return HP_OK; /* the processor's clock is left: what it ran goes to the next one, too */
+        return HP_OK;
     }
     if (err != HP_OK) {
         return err;
     }
     task->cpu_ns = cpu_ns != HP_ABSENT ? cpu_ns : 0;
+    uint64_t busy_ns = runs ? elapsed_ns : 0;
     uint64_t weight_ns = weight_of(s, thread, elapsed_ns, busy_ns);
     if (weight_ns != 0 && (still || s->depth != 0 || view.samples != NULL)) {
         add_sample(s, task, &view, still, weight_ns, busy_ns);
@@ -723,8 +724,11 @@ static hp_err check_reading(struct hp_sampling *s)
     err = err == HP_OK
               ? hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &s->depth)
               : err;
-    for (uint32_t i = 0; err == HP_OK && i < s->config.code_count; i++) {
-        err = i >= found || s->frames[i].code != s->config.codes[i] ? HP_EUNSUPPORTED : HP_OK;
+    for (uint32_t i = 0, at = 0; err == HP_OK && i < s->config.code_count; i++, at++) {
+        while (at < found && s->frames[at].code != s->config.codes[i]) {
+            at++; /* the interpreter's own frames, below an inlined __init__, are in the memory only */
+        }
+        err = at < found ? HP_OK : HP_EUNSUPPORTED;
     }
     return err == HP_OK || err == HP_ENOMEM || err == HP_EPERM ? err : HP_EUNSUPPORTED;
 }

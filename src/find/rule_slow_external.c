@@ -2,7 +2,7 @@
  *
  * Principle: the request waits for somebody else's service. Nothing in the application makes that faster, so: not here, or not again.
  *
- * Evidence: calls at one function (not a database's) of 20 ms or more that are half of the request, or 100 ms and a fifth of it; and at least twice the calls
+ * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms and a fifth of it; and at least twice the calls
  * of any other function, unless they take 150 ms. Waits from the first byte sent to the last received, or until a connect failed.
  *
  * Silent: calls that sequential_io or connection_churn explains; two calls of like length that need each other (a token, then the query); reading
@@ -13,7 +13,7 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define HALF_NS    20000000u
+#define HALF_NS    30000000u
 #define FIFTH_NS   100000000u
 #define ALONE_NS   150000000u
 #define CALL_KINDS (HP__WAIT(CONNECT) | HP__WAIT(SEND) | HP__WAIT(RECV))

@@ -181,6 +181,7 @@ void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *an
         const char *needs;
     } needs[] = {{HP_FIND_n_plus_one, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_duplicate_query, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_missing_index, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_slow_query, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_thread_churn, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_connection_churn, HP_LEVEL_MONITOR, "monitor"},

@@ -2,6 +2,7 @@
 #include "answer/sampled.h"
 
 #include <string.h>
+#include "answer/plans.h"
 #include "base/reader.h"
 
 #define MAX_NODES (1u << 18)
@@ -148,7 +149,7 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
             err = hp_err_set(info, err, 0, "out of memory while loading requests");
         }
     }
-    return err;
+    return err == HP_OK ? hp_plans_load(&sampled->c, store, arena, info) : err;
 }
 
 void hp_sampled_fini(struct hp_sampled *sampled)

@@ -62,6 +62,13 @@ struct hp_sample { /* one request of the case, decoded */
                                      * say of one as long; times only, there are no calls. NULL: none */
 };
 
+struct hp_plan; /* plan.h */
+
+struct hp_case_plan { /* what is kept of a statement's plan */
+    uint32_t statement;
+    const struct hp_plan *plan;
+};
+
 struct hp_case { /* one route */
     const struct hp_dict *dict;
     uint32_t route;
@@ -70,6 +77,8 @@ struct hp_case { /* one route */
     uint64_t recorded_ns;                           /* of all routes: for "under 1 % of all recorded time" */
     const struct hp_sample *samples;
     uint32_t sample_count;
+    const struct hp_case_plan *plans; /* of statements in the samples, as far as there are any */
+    uint32_t plan_count;
 };
 
 struct hp_evidence {

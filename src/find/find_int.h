@@ -358,6 +358,7 @@ HP_CHECK hp_err hp__rule_tls_churn(struct hp__find *f);
 HP_CHECK hp_err hp__rule_dns_repeat(struct hp__find *f);
 HP_CHECK hp_err hp__rule_n_plus_one(struct hp__find *f);
 HP_CHECK hp_err hp__rule_duplicate_query(struct hp__find *f);
+HP_CHECK hp_err hp__rule_missing_index(struct hp__find *f);
 HP_CHECK hp_err hp__rule_unbounded_result(struct hp__find *f);
 HP_CHECK hp_err hp__rule_orm_overhead(struct hp__find *f);
 HP_CHECK hp_err hp__rule_slow_query(struct hp__find *f);

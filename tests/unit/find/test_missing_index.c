@@ -1,0 +1,131 @@
+/* test_missing_index.c -- the rule fires with a plan that scans much for little, and not otherwise. */
+#include "records_page.h"
+
+#include "find/find.h"
+#include "find/plan.h"
+#include "sweep_oom.h"
+
+static struct hp_plan plan;
+static struct hp_case_plan kept;
+
+/* A kept plan of the page's statement: reads all of `rows` rows by name, which has `distinct` values. */
+static struct hp_case with_plan(struct rec_set *set, struct hp_arena *arena, double rows, double distinct,
+                                const char *indexes)
+{
+    struct hp_case c = rec_case(set);
+    char text[600];
+    snprintf(text, sizeof text,
+             "{\"engine\":\"sqlite\",\"nodes\":[{\"operation\":\"SCAN\",\"alias\":\"settings\",\"table\":"
+             "\"settings\",\"access\":\"scan\",\"scanned\":%.0f}],\"tables\":[{\"name\":\"settings\","
+             "\"rows\":%.0f,"
+             "\"columns\":[{\"name\":\"name\",\"type\":\"TEXT\",\"distinct\":%.0f}],\"indexes\":[%s]}]}",
+             rows, rows, distinct, indexes);
+    if (hp_plan_read(hp_str_from0(text), arena, &plan, NULL) == HP_OK) {
+        kept = (struct hp_case_plan){rec_sql(set, REC_SETTING, HP_ENGINE_SQLITE), &plan};
+        c.plans = &kept;
+        c.plan_count = 1;
+    }
+    return c;
+}
+
+static void make(struct rec_set *set, double query_ms)
+{
+    rec_set_init(set, "GET", "/settings");
+    for (unsigned i = 0; i < 10; i++) {
+        rec_add_page(set, (struct rec_page){.queries = 1,
+                                            .query_ms = query_ms + 0.01 * i,
+                                            .around_ms = 1,
+                                            .view_ms = 20,
+                                            .cpu_share = 1});
+    }
+}
+
+static struct hp_find_result run(struct rec_set *set, const struct hp_case *c)
+{
+    struct hp_find_result result;
+    assert_int_equal(hp_find_run(c, &set->arena, &result), HP_OK);
+    return result;
+}
+
+static void a_scan_for_few_rows_is_a_missing_index_and_not_a_slow_query(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, 80);
+    struct hp_case c = with_plan(&set, &set.arena, 50000, 50000, "");
+    struct hp_find_result r = run(&set, &c);
+    assert_int_equal(r.findings.count, 1);
+    const struct hp_finding *finding = &r.findings.list[0];
+    assert_int_equal(finding->kind, HP_FIND_missing_index);
+    assert_true(strstr(finding->advice.p, "CREATE INDEX settings_name ON settings (name)") ==
+                finding->advice.p);
+    double saving = (double)finding->median_ns / 1e6;
+    assert_true(saving > 77 && saving < 80.2);
+    assert_true(finding->low90_ns > 30000000u && finding->low90_ns < finding->median_ns);
+    assert_true(finding->high90_ns >= finding->median_ns);
+    rec_set_fini(&set);
+}
+
+static void without_its_evidence_a_slow_query_stays_one(void **state)
+{
+    static const struct {
+        double rows, distinct;
+        const char *indexes;
+    } cases[] = {{500, 500, ""},                                                     /* a small table */
+                 {50000, 5, ""},                                                     /* few values */
+                 {50000, 50000, "{\"name\":\"i\",\"columns\":[\"name\",\"age\"]}"}}; /* it is there */
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rec_set set;
+        make(&set, 80);
+        struct hp_case c = with_plan(&set, &set.arena, cases[i].rows, cases[i].distinct, cases[i].indexes);
+        struct hp_find_result r = run(&set, &c);
+        assert_int_equal(r.findings.count, 1);
+        assert_int_equal(r.findings.list[0].kind, HP_FIND_slow_query);
+        c.plan_count = 0;
+        assert_int_equal(run(&set, &c).findings.list[0].kind, HP_FIND_slow_query);
+        rec_set_fini(&set);
+    }
+}
+
+static void what_costs_nothing_is_not_told(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, 0.2);
+    struct hp_case c = with_plan(&set, &set.arena, 50000, 50000, "");
+    assert_int_equal(run(&set, &c).findings.count, 0);
+    rec_set_fini(&set);
+}
+
+static void run_without_memory(void *arg)
+{
+    struct rec_set *set = arg;
+    struct hp_arena arena;
+    struct hp_find_result result;
+    hp_arena_init(&arena, (size_t)64 << 20);
+    struct hp_case c = with_plan(set, &arena, 50000, 50000, "");
+    (void)!hp_find_run(&c, &arena, &result);
+    hp_arena_fini(&arena);
+}
+
+static void without_memory_it_fails_cleanly(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, 80);
+    (void)rec_sql(&set, REC_SETTING, HP_ENGINE_SQLITE);
+    hp_sweep_oom(run_without_memory, &set);
+    rec_set_fini(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_scan_for_few_rows_is_a_missing_index_and_not_a_slow_query),
+        cmocka_unit_test(without_its_evidence_a_slow_query_stays_one),
+        cmocka_unit_test(what_costs_nothing_is_not_told),
+        cmocka_unit_test(without_memory_it_fails_cleanly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

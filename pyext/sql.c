@@ -43,6 +43,8 @@ static struct cursor {
     uint32_t number;
     uint8_t layer;
     bool executing, fetching, count_rows;
+    uint32_t statement; /* while plans are asked for: whose rows it gives, and how long that took */
+    uint64_t ns;
 } cursors[CURSOR_SLOTS];
 
 static struct connection {
@@ -53,7 +55,10 @@ static struct connection {
 static uint32_t connection_count, connections_used;
 
 static uint64_t log_threshold_ns = UINT64_MAX;
-static PyObject *log_callback; /* owned or NULL */
+static uint64_t plan_threshold_ns = UINT64_MAX;
+static PyObject *plan_callback;   /* owned or NULL */
+static uint8_t plan_asked[65536]; /* by statement id, 1: its fetches were slow, 2: asked for */
+static PyObject *log_callback;    /* owned or NULL */
 static PyObject *str_rowcount, *str_connection, *str_inner_connection, *str_server_version,
     *str_int;                                  /* owned */
 static PyTypeObject *decimal_type, *uuid_type; /* owned */
@@ -381,7 +386,12 @@ bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_
                            .place = hp_place_or_view()};
     hp_swallow();
     uint32_t flags = facts->flags | (many ? HP_X_STMT_MANY : 0) | (facts->is_async ? HP_X_STMT_OVERLAP : 0);
-    if (log_threshold_ns != UINT64_MAX) {
+    if (plan_threshold_ns != UINT64_MAX && !many && !facts->is_async &&
+        plan_asked[(uint16_t)statement] != 2 && PyUnicode_CheckExact(facts->statement)) {
+        sql->text = facts->statement;
+        sql->params = facts->params;
+    }
+    if (log_threshold_ns != UINT64_MAX || sql->text != NULL) {
         sql->t0 = hp_cap_ticks();
     }
     sql->number = hp_cap_sql_begin(lane, statement, sql->place, conn, params,
@@ -435,11 +445,36 @@ static void write_log(const struct hp_sql *sql, uint64_t ns)
     }
 }
 
+/* ---- plans, while developing ---- */
+
+/* Hand a slow statement over, once: callback(text, params, engine, cursor) puts it into a datagram. */
+static void ask_plan(const struct hp_sql *sql, PyObject *cursor, uint64_t ns)
+{
+    uint8_t *asked = &plan_asked[(uint16_t)sql->statement];
+    if (cursor == NULL || plan_callback == NULL || *asked == 2 || (ns < plan_threshold_ns && *asked == 0)) {
+        return;
+    }
+    *asked = 2;
+    PyObject *result = PyObject_CallFunction(
+        plan_callback, "OOiO", sql->text, sql->params != NULL ? sql->params : Py_None, sql->engine, cursor);
+    Py_XDECREF(result);
+    hp_swallow();
+}
+
+/* A fetch of a statement took long (SQLite looks for rows there): the next execution is asked about. */
+static void note_slow_fetch(struct cursor *slot, uint64_t ns)
+{
+    slot->ns += ns;
+    if (slot->ns >= plan_threshold_ns && slot->statement != 0 && plan_asked[(uint16_t)slot->statement] == 0) {
+        plan_asked[(uint16_t)slot->statement] = 1;
+    }
+}
+
 void hp_sql_end(struct hp_sql *sql, PyObject *cursor)
 {
     struct hp_cap_lane *lane = sql->lane;
     int64_t rows = -1;
-    uint64_t ns = log_threshold_ns != UINT64_MAX && sql->t0 != 0 ? hp_cap_ns(hp_cap_ticks() - sql->t0) : 0;
+    uint64_t ns = sql->t0 != 0 ? hp_cap_ns(hp_cap_ticks() - sql->t0) : 0;
     struct hp_pending pending = hp_pending_save();
     if (cursor != NULL) {
         PyObject *count = hp_attribute(cursor, str_rowcount);
@@ -469,6 +504,13 @@ void hp_sql_end(struct hp_sql *sql, PyObject *cursor)
     }
     if (ns >= log_threshold_ns) {
         write_log(sql, ns);
+    }
+    if (sql->text != NULL) {
+        if (cursor != NULL && cursor_slot(cursor)->address == (const void *)cursor) {
+            cursor_slot(cursor)->statement = sql->statement;
+            cursor_slot(cursor)->ns = ns;
+        }
+        ask_plan(sql, cursor, ns);
     }
     hp_pending_restore(pending);
     hp_cap_lane_unref(lane);
@@ -500,6 +542,9 @@ void hp_sql_fetch_end(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, PyOb
         return;
     }
     slot->fetching = false;
+    if (plan_threshold_ns != UINT64_MAX) {
+        note_slow_fetch(slot, ns);
+    }
     int64_t rows = -1;
     if (slot->count_rows && method == HP_SQL_FETCHONE) {
         rows = result != NULL && result != Py_None;
@@ -529,7 +574,26 @@ static PyObject *sql_log(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(sql_plans_doc,
+             "sql_plans(threshold_ns, callback) -> None\n\n"
+             "Call callback(text, params, engine, cursor) once for each statement of which an execution took "
+             "threshold_ns or more.");
+
+static PyObject *sql_plans(PyObject *self, PyObject *args)
+{
+    (void)self;
+    long long threshold;
+    PyObject *callback;
+    if (!PyArg_ParseTuple(args, "LO", &threshold, &callback)) {
+        return NULL;
+    }
+    plan_threshold_ns = threshold < 0 ? UINT64_MAX : (uint64_t)threshold;
+    Py_XSETREF(plan_callback, Py_NewRef(callback));
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
+    {"sql_plans", sql_plans, METH_VARARGS, sql_plans_doc},
     {"sql_log", sql_log, METH_VARARGS, sql_log_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -32,6 +32,7 @@ struct hp_sql {
     int engine;
     enum hp_sql_layer layer;
     struct hp_cap_place place;
+    PyObject *text, *params; /* borrowed from the call; NULL where no plan of it will be asked for */
 };
 
 /* Begin; false (and nothing to end) when this execution is not recorded: nested, dead request, level below monitor. Never raises. */

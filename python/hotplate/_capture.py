@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import _hooks, _hotplate, _places, _revision
+from . import _hooks, _hotplate, _places, _plans, _revision
 from ._imports import when_imported
 from ._settings import LEVELS, MODES, Settings, find_store
 
@@ -55,6 +55,8 @@ def start(settings: Settings) -> Settings:
         when_imported("flask.app", _wrap)
         atexit.register(_hotplate.stop, 2000)
     _current = settings
+    if os.environ.get("HOTPLATE_RUN"):
+        _plans.start(store)
     return settings
 
 

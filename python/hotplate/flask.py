@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from . import _capture, _places
+from . import _capture, _places, _plans
 from ._dashboard import Dashboard, dashboard_path
-from ._settings import LEVELS, MODES, MOST_RATE, Settings, from_environment, share_of, size_of
+from ._settings import LEVELS, MODES, MOST_RATE, Settings, find_store, from_environment, share_of, size_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -121,6 +121,8 @@ class Hotplate:
         if not settings.store and app.config.get("HOTPLATE_STORE"):
             settings = Settings(**{**vars(settings), "store": str(app.config["HOTPLATE_STORE"])})
         self.settings = _capture.start(settings)
+        if app.debug:
+            _plans.start(settings.store or find_store())
         _places.add_app(app.import_name)
         app.extensions["hotplate"] = self
         if self._mount:

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/explain_serve.h"
 #include "cli/explainer.h"
 #include "cli/output.h"
 #include "cli/planshow.h"
@@ -33,7 +34,7 @@ static const char help[] = "hotplate explain STATEMENT [--dsn URL] [--analyze] [
 struct explain {
     const char *dsn, *timeout, *python;
     struct hp_args_list params;
-    bool analyze;
+    bool analyze, serve;
     uint64_t timeout_ns, at_ns;
     struct hp_reading reading;
     struct hp_statement_target target;
@@ -140,6 +141,19 @@ static int run(struct explain *explain, struct hp_buf *out)
     return put(explain, out);
 }
 
+/* What the application's process starts, see explain_serve.h. */
+static int serve(struct hp_reading *reading)
+{
+    struct hp_errinfo info = {0};
+    char folder[HP_STOREPATH_BYTES];
+    hp_err err = hp_storepath_find(reading->store_name, true, reading->path, &info);
+    if (err == HP_OK) {
+        hp_storepath_folder(reading->path, folder);
+        err = hp_storepath_make_folder(folder, &info);
+    }
+    return err == HP_OK ? hp_explain_serve(reading->path) : hp_output_error(err, &info);
+}
+
 int hp_cmd_explain(int argc, char **argv, struct hp_buf *out)
 {
     struct explain explain = {.timeout_ns = TIMEOUT_NS};
@@ -147,12 +161,19 @@ int hp_cmd_explain(int argc, char **argv, struct hp_buf *out)
                                              {"--analyze", NULL, HP_ARGS_FLAG, &explain.analyze},
                                              {"--param", NULL, HP_ARGS_LIST, &explain.params},
                                              {"--timeout", NULL, HP_ARGS_TEXT, &explain.timeout},
-                                             {"--python", NULL, HP_ARGS_TEXT, &explain.python}};
+                                             {"--python", NULL, HP_ARGS_TEXT, &explain.python},
+                                             {"--serve", NULL, HP_ARGS_FLAG, &explain.serve}};
     const struct hp_reading_command command = {
-        .name = "explain", .help = help, .options = options, .option_count = 5, .least = 1, .most = 2};
+        .name = "explain", .help = help, .options = options, .option_count = 6, .least = 0, .most = 2};
     int status = hp_reading_parse(&explain.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
+    }
+    if (explain.serve) {
+        return serve(&explain.reading);
+    }
+    if (explain.reading.word_count == 0) {
+        return hp_output_usage("explain", "no STATEMENT");
     }
     if (explain.timeout != NULL &&
         (!hp_quantity_duration(explain.timeout, 0, &explain.timeout_ns) || explain.timeout_ns < 1000000u)) {

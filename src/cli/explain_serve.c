@@ -1,0 +1,298 @@
+/* explain_serve.c -- see explain_serve.h. */
+#include "cli/explain_serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/jsonread.h"
+#include "cli/command.h"
+#include "cli/explainer.h"
+#include "cli/output.h"
+#include "model/fingerprint.h"
+#include "store/store.h"
+
+#define MESSAGE_BYTES  ((size_t)192 << 10)
+#define ARENA_BYTES    ((size_t)64 << 20)
+#define MOST_KNOWN     4096u
+#define MOST_PROCESSES 64u
+#define TIMEOUT_NS     ((uint64_t)3000000000u)
+#define STEP_MS        1000
+
+struct serve {
+    const char *path;
+    int folder, socket, lock;
+    uint64_t known[MOST_KNOWN]; /* plan ids that were asked for; beyond the cap nothing more is */
+    uint32_t known_count;
+    pid_t processes[MOST_PROCESSES];
+    uint32_t process_count;
+    char message[MESSAGE_BYTES];
+};
+
+struct ask { /* one datagram; texts from the arena */
+    struct hp_str text, params, why;
+    const char *dsn, *python;
+    uint8_t engine;
+    pid_t pid;
+};
+
+/* ---- one statement ---- */
+
+static const char *text0(struct hp_arena *arena, struct hp_jsonread *json)
+{
+    struct hp_str text;
+    char *copy = hp_jsonread_text(json, &text) ? hp_arena_alloc(arena, text.n + 1, 1) : NULL;
+    if (copy != NULL) {
+        memcpy(copy, text.n != 0 ? text.p : "", text.n);
+        copy[text.n] = '\0';
+    }
+    return copy;
+}
+
+/* The bytes of the next value as they stand. */
+static struct hp_str raw(struct hp_jsonread *json)
+{
+    struct hp_jsonread before = *json;
+    if (hp_jsonread_next(json) == HP_JSON_NULL) {
+        return (struct hp_str){NULL, 0};
+    }
+    hp_jsonread_leave(json);
+    size_t from = before.at, to = json->at;
+    while (from < to && (json->text.p[from] == ' ' || json->text.p[from] == ':')) {
+        from++;
+    }
+    return hp_str_make(json->text.p + from, to - from);
+}
+
+static hp_err read_ask(struct hp_str message, struct hp_arena *arena, struct ask *ask)
+{
+    struct hp_jsonread json;
+    struct hp_buf scratch;
+    struct hp_str key;
+    double number = 0;
+    hp_buf_init(&scratch, MESSAGE_BYTES);
+    hp_jsonread_init(&json, message, &scratch);
+    *ask = (struct ask){.dsn = ""};
+    bool object = hp_jsonread_next(&json) == HP_JSON_OBJECT;
+    while (object && hp_jsonread_member(&json, &key)) {
+        if (hp_str_eq(key, HP_STR("text"))) {
+            ask->text = hp_str_from0(text0(arena, &json));
+        } else if (hp_str_eq(key, HP_STR("params"))) {
+            ask->params = raw(&json);
+        } else if (hp_str_eq(key, HP_STR("dsn"))) {
+            ask->dsn = text0(arena, &json);
+        } else if (hp_str_eq(key, HP_STR("python"))) {
+            ask->python = text0(arena, &json);
+        } else if (hp_str_eq(key, HP_STR("why"))) {
+            ask->why = hp_str_from0(text0(arena, &json));
+        } else if (hp_str_eq(key, HP_STR("engine")) && hp_jsonread_number(&json, &number)) {
+            ask->engine = number >= 0 && number <= HP_ENGINE_OTHER ? (uint8_t)number : HP_ENGINE_UNKNOWN;
+        } else if (hp_str_eq(key, HP_STR("pid")) && hp_jsonread_number(&json, &number)) {
+            ask->pid = number > 0 && number < INT32_MAX ? (pid_t)number : 0;
+        } else {
+            hp_jsonread_skip(&json);
+        }
+    }
+    hp_err err = object ? json.err : HP_EFORMAT;
+    hp_buf_fini(&scratch);
+    return err == HP_OK && (ask->text.n == 0 || ask->dsn == NULL) ? HP_EFORMAT : err;
+}
+
+static enum hp_sql_dialect dialect_of(uint8_t engine)
+{
+    switch (engine) {
+    case HP_ENGINE_SQLITE:
+        return HP_SQL_SQLITE;
+    case HP_ENGINE_MYSQL:
+    case HP_ENGINE_MARIADB:
+        return HP_SQL_MYSQL;
+    case HP_ENGINE_POSTGRESQL:
+        return HP_SQL_POSTGRESQL;
+    default:
+        return HP_SQL_ANY;
+    }
+}
+
+static hp_err id_of(const struct ask *ask, uint64_t *id)
+{
+    struct hp_buf folded;
+    hp_buf_init(&folded, (size_t)1 << 20);
+    hp_err err = hp_fingerprint(ask->text, dialect_of(ask->engine), &folded, NULL);
+    if (err == HP_OK) {
+        struct hp_statement statement = {.text = hp_buf_str(&folded), .engine = ask->engine};
+        *id = hp_store_plan_id(&statement);
+    }
+    hp_buf_fini(&folded);
+    return err;
+}
+
+/* Whether it is the first time; remembers it. */
+static bool is_new(struct serve *serve, uint64_t id)
+{
+    for (uint32_t i = 0; i < serve->known_count; i++) {
+        if (serve->known[i] == id) {
+            return false;
+        }
+    }
+    if (serve->known_count == MOST_KNOWN) {
+        return false;
+    }
+    serve->known[serve->known_count++] = id;
+    return true;
+}
+
+/* A reason does not take the place of a plan that is there. */
+static void keep(const struct serve *serve, uint64_t id, const struct hp_plan *plan)
+{
+    struct hp_store *store = NULL;
+    struct hp_errinfo ignored;
+    struct hp_buf text;
+    struct hp_str old;
+    uint64_t at_ns;
+    struct hp_store_config config = {.path = serve->path, .mode = HP_STORE_WRITE};
+    hp_buf_init(&text, HP_PLAN_MAX_BYTES);
+    if (hp_plan_put(plan, &text) == HP_OK && hp_store_open(&config, &store, &ignored) == HP_OK) {
+        if (plan->why_not.n == 0 || hp_store_get_plan(store, id, &at_ns, &old, &ignored) == HP_ENOTFOUND) {
+            (void)!hp_store_set_plan(store, id, hp_clock_wall_ns(), hp_buf_str(&text), &ignored);
+        }
+        (void)!hp_store_close(store);
+    }
+    hp_buf_fini(&text);
+}
+
+static void explain(struct serve *serve, const struct ask *ask, struct hp_arena *arena)
+{
+    struct hp_plan plan = {.engine = ask->engine, .actual_ms = -1, .why_not = ask->why};
+    struct hp_query query;
+    struct hp_errinfo ignored;
+    uint64_t id = 0;
+    struct hp_explainer question = {.python = ask->python,
+                                    .dsn = ask->dsn,
+                                    .text = ask->text,
+                                    .params = ask->params,
+                                    .engine = ask->engine,
+                                    .timeout_ns = TIMEOUT_NS};
+    if (id_of(ask, &id) != HP_OK || !is_new(serve, id)) {
+        return;
+    }
+    if (ask->why.n != 0 || hp_explainer_ask(&question, arena, &plan, &query, &ignored) == HP_OK) {
+        keep(serve, id, &plan);
+    }
+}
+
+/* ---- the process ---- */
+
+static void note_process(struct serve *serve, pid_t pid)
+{
+    for (uint32_t i = 0; i < serve->process_count; i++) {
+        if (serve->processes[i] == pid) {
+            return;
+        }
+    }
+    if (pid > 0 && serve->process_count < MOST_PROCESSES) {
+        serve->processes[serve->process_count++] = pid;
+    }
+}
+
+static bool is_wanted(struct serve *serve)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < serve->process_count; i++) {
+        if (kill(serve->processes[i], 0) == 0 || errno != ESRCH) {
+            serve->processes[left++] = serve->processes[i];
+        }
+    }
+    serve->process_count = left;
+    return left != 0;
+}
+
+static void receive(struct serve *serve)
+{
+    struct hp_arena arena;
+    struct ask ask;
+    ssize_t n = recv(serve->socket, serve->message, sizeof serve->message, MSG_DONTWAIT | MSG_TRUNC);
+    if (n <= 0 || (size_t)n > sizeof serve->message) {
+        return;
+    }
+    hp_arena_init(&arena, ARENA_BYTES);
+    if (read_ask(hp_str_make(serve->message, (size_t)n), &arena, &ask) == HP_OK) {
+        note_process(serve, ask.pid);
+        explain(serve, &ask, &arena);
+    }
+    hp_arena_fini(&arena);
+    explicit_bzero(serve->message, (size_t)n);
+}
+
+/* Take the lock and the address. False: somebody serves already, or it cannot be. */
+static bool claim(struct serve *serve)
+{
+    char folder[HP_STOREPATH_BYTES];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    hp_storepath_folder(serve->path, folder);
+    serve->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    serve->lock = openat(serve->folder, "explain.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (serve->lock < 0 || flock(serve->lock, LOCK_EX | LOCK_NB) != 0) {
+        return false;
+    }
+    unlinkat(serve->folder, "explain.sock", 0);
+    serve->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* By the folder's descriptor: an address has 108 bytes only, however long the folder's path is. */
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/explain.sock", serve->folder);
+    mode_t before = umask(077);
+    bool bound = serve->socket >= 0 && bind(serve->socket, (struct sockaddr *)&address, sizeof address) == 0;
+    umask(before);
+    return bound;
+}
+
+/* Nothing of whoever started this is held: neither its terminal nor its pipes. */
+static void detach(const struct serve *serve)
+{
+    setsid();
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3 && null >= 0; fd++) {
+        dup2(null, fd);
+    }
+    for (int fd = 3; fd < 1024; fd++) {
+        if (fd != serve->folder && fd != serve->socket && fd != serve->lock) {
+            close(fd);
+        }
+    }
+    errno = 0;
+    (void)!nice(19);
+}
+
+int hp_explain_serve(const char *path)
+{
+    static struct serve serve;
+    serve.path = path;
+    serve.folder = serve.socket = serve.lock = -1;
+    note_process(&serve, getppid());
+    if (!claim(&serve)) {
+        return HP_EXIT_OK;
+    }
+    pid_t pid = fork();
+    if (pid != 0) {
+        return pid > 0 ? HP_EXIT_OK : hp_output_fail("fork: %s", strerror(errno));
+    }
+    detach(&serve);
+    while (is_wanted(&serve)) {
+        struct pollfd poller = {serve.socket, POLLIN, 0};
+        if (poll(&poller, 1, STEP_MS) > 0) {
+            receive(&serve);
+        }
+    }
+    unlinkat(serve.folder, "explain.sock", 0);
+    _exit(0);
+}

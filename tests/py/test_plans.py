@@ -1,0 +1,248 @@
+"""Plans in the background: a slow SELECT of a running application gets its plan and its index, and no value is kept."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_py import services
+from support_py.cli import RUN, clean_environment, hotplate, hotplate_json
+
+SECRET = "value-4711-of-nobody"
+APP = """
+import sqlite3
+from flask import Flask, request
+app = Flask(__name__)
+
+@app.get("/health")
+def health():
+    return "ok"
+
+@app.get("/find")
+def find():
+    connection = sqlite3.connect("shop.db")
+    try:
+        rows = connection.execute(
+            "SELECT id, note FROM thing WHERE name = ?", (request.args["name"],)
+        ).fetchall()
+    finally:
+        connection.close()
+    return f"{len(rows)} rows"
+
+@app.get("/memory")
+def memory():
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE t (a)")
+    connection.executemany("INSERT INTO t VALUES (?)", [(i,) for i in range(60000)])
+    return str(connection.execute("SELECT count(*) FROM t a WHERE a.a * 3 % 7 = ?", (1,)).fetchone())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shop.py").write_text(APP)
+    database = sqlite3.connect(tmp_path / "shop.db")
+    database.execute("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT, note TEXT)")
+    database.executemany(
+        "INSERT INTO thing (name, note) VALUES (?, ?)", [(f"n{i}", "x" * 300) for i in range(120000)]
+    )
+    database.commit()
+    database.close()
+    return tmp_path
+
+
+def get(server: services.Server, path: str) -> str:
+    with urllib.request.urlopen(server.url + path, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def until(check: Callable[[], Any], seconds: float = 20) -> Any:
+    """The first true value of check()."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value or time.monotonic() > deadline:
+            return value
+        time.sleep(0.2)
+
+
+def serving(folder: Path) -> bool:
+    return (folder / ".hotplate" / "explain.sock").exists()
+
+
+def statement(folder: Path, part: str) -> str:
+    rows = hotplate_json("sql", "--all", cwd=folder)["statements"]
+    return str(next((row["id"] for row in rows if part in row["statement"]), ""))
+
+
+def run(folder: Path, env: dict[str, str] | None = None) -> Any:
+    return services.run_server(
+        "flask", "shop", prefix=RUN, cwd=folder, env={**clean_environment(), **(env or {})}
+    )
+
+
+def test_a_slow_select_gets_its_plan_and_its_index(folder: Path) -> None:
+    with run(folder) as server:
+        for i in range(12):
+            assert get(server, f"/find?name={SECRET if i == 0 else f'n{i}'}") in ("0 rows", "1 rows")
+        key = until(lambda: statement(folder, "FROM thing"))
+        assert until(lambda: hotplate("explain", key, "--all", cwd=folder).returncode == 0)
+        plan = hotplate_json("explain", key, "--all", cwd=folder)
+        assert plan["plan"]["examples"] is False
+        assert plan["advice"][0]["index"] == "CREATE INDEX thing_name ON thing (name)"
+    report = hotplate_json("report", "--all", cwd=folder)
+    found = [f for f in report["findings"] if f["kind"] in ("missing_index", "slow_query")]
+    assert [f["kind"] for f in found] == ["missing_index"], report["findings"]
+    assert found[0]["evidence"]["index"] == "CREATE INDEX thing_name ON thing (name)"
+    assert (found[0]["file"], found[0]["function"]) == ("shop.py", "find")
+    # What was predicted is what the index saves.
+    before = report["routes"]
+    database = sqlite3.connect(folder / "shop.db")
+    database.execute("CREATE INDEX thing_name ON thing (name)")
+    database.commit()
+    database.close()
+    with run(folder, {"HOTPLATE_EXPLAIN": "0", "HOTPLATE_REVISION": "after"}) as server:
+        for i in range(12):
+            get(server, f"/find?name=n{i}")
+    after = hotplate_json("routes", "--revision", "after", cwd=folder)["routes"]
+    was = next(r["now_ms"] for r in before if r["route"] == "GET /find")
+    now = next(r["p50_ms"] for r in after if r["route"] == "GET /find")
+    assert found[0]["predicted_saving_ms"] == pytest.approx(was - now, rel=0.35)
+    for path in (folder / ".hotplate").rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_what_cannot_be_explained_says_why(folder: Path) -> None:
+    with run(folder) as server:
+        for _ in range(4):
+            get(server, "/memory")
+        key = until(lambda: statement(folder, "FROM t a"))
+        said = until(lambda: "in-memory" in hotplate("explain", key, "--all", cwd=folder).stderr)
+    assert said
+
+
+def test_the_process_beside_ends_with_the_application(folder: Path) -> None:
+    with run(folder) as server:
+        get(server, "/health")
+        assert until(lambda: serving(folder))
+    assert until(lambda: not serving(folder))
+
+
+def test_it_can_be_switched_off(folder: Path) -> None:
+    with run(folder, {"HOTPLATE_EXPLAIN": "0"}) as server:
+        get(server, "/find?name=n1")
+        time.sleep(0.5)
+        assert not serving(folder)
+
+
+def test_a_debug_application_has_it_and_another_has_not(folder: Path) -> None:
+    text = "from hotplate.flask import Hotplate\n" + APP.replace("__name__)", "__name__)\nHotplate(app)")
+    (folder / "shop.py").write_text(text)
+    environment = {**clean_environment(), "HOTPLATE_STORE": str(folder / ".hotplate" / "hotplate.db")}
+    with services.run_server("flask", "shop", cwd=folder, env={**environment, "FLASK_DEBUG": "1"}) as server:
+        get(server, "/find?name=n1")
+        assert until(lambda: serving(folder), 5)
+    assert until(lambda: not serving(folder))
+    with services.run_server("flask", "shop", cwd=folder, env={**environment, "FLASK_DEBUG": "0"}) as server:
+        get(server, "/find?name=n1")
+        time.sleep(0.5)
+        assert not serving(folder)
+
+
+def test_the_application_keeps_its_own_locks(folder: Path) -> None:
+    """Looking which file a connection has must not drop what SQLite holds of it: an exclusive lock stays."""
+    (folder / "shop.py").write_text(
+        APP.replace(
+            'connection = sqlite3.connect("shop.db")',
+            'connection = sqlite3.connect("shop.db", isolation_level=None)\n    connection.execute("BEGIN EXCLUSIVE")',
+        )
+        .replace(
+            'return f"{len(rows)} rows"',
+            'return f"{len(rows)} rows"\n\nimport os\n',
+        )
+        .replace(
+            "    finally:\n        connection.close()",
+            "        import subprocess, sys\n"
+            "        code = \"import sqlite3; sqlite3.connect('shop.db', timeout=0)\"\n"
+            "        code += \".execute('SELECT 1 FROM thing LIMIT 1')\"\n"
+            "        free = subprocess.run([sys.executable, '-S', '-c', code], capture_output=True).returncode == 0\n"
+            "    finally:\n        connection.close()\n"
+            '    if free:\n        return "the lock was lost"',
+        )
+    )
+    with run(folder) as server:
+        for i in range(4):
+            assert get(server, f"/find?name=n{i}") == "1 rows"
+        assert os.path.exists(folder / "shop.db")
+
+
+SERVER_APP = """
+import os
+from flask import Flask, request
+app = Flask(__name__)
+DSN = os.environ["SHOP_DSN"]
+import sqlalchemy as sa
+engine = sa.create_engine(DSN)
+table = sa.table("thing", sa.column("id"), sa.column("name"), sa.column("note"))
+
+@app.get("/health")
+def health():
+    return "ok"
+
+@app.get("/find")
+def find():
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(table).where(table.c.name == request.args["name"])).fetchall()
+    return f"{len(rows)} rows"
+
+@app.get("/raw")
+def raw():
+    connection = engine.raw_connection().driver_connection
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM thing WHERE name = %s AND note <> %s", (request.args["name"], "y"))
+        return f"{len(cursor.fetchall())} rows"
+"""
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
+def test_statements_of_servers_get_theirs(kind: str, tmp_path: Path) -> None:
+    if not (services.has_mariadb() if kind == "mariadb" else services.has_postgresql()):
+        pytest.skip(f"no {kind} here")
+    import sqlalchemy
+
+    (tmp_path / "shop.py").write_text(SERVER_APP)
+    with getattr(services, kind)() as dsn:
+        driver = {"mariadb": "mysql+pymysql", "postgresql": "postgresql+psycopg"}[kind]
+        dsn = f"{driver}://{dsn.partition('://')[2]}"
+        with sqlalchemy.create_engine(dsn).begin() as connection:
+            connection.execute(
+                sqlalchemy.text(
+                    "CREATE TABLE thing (id INTEGER PRIMARY KEY, name VARCHAR(40), note VARCHAR(400))"
+                )
+            )
+            rows = [{"i": i, "n": f"n{i}", "t": "x" * 300} for i in range(60000)]
+            connection.execute(sqlalchemy.text("INSERT INTO thing VALUES (:i, :n, :t)"), rows)
+        with run(tmp_path, {"SHOP_DSN": dsn}) as server:
+            for path in ("/find", "/raw"):
+                for i in range(6):
+                    assert get(server, f"{path}?name=n{i}") == "1 rows"
+            for part in ("thing.name =", "note <>"):
+                key = until(lambda part=part: statement(tmp_path, part))
+                assert until(
+                    lambda key=key: hotplate("explain", key, "--all", cwd=tmp_path).returncode == 0
+                ), part
+                plan = hotplate_json("explain", key, "--all", cwd=tmp_path)
+                assert plan["plan"]["engine"] == kind
+                assert [a["index"] for a in plan["advice"]] == ["CREATE INDEX thing_name ON thing (name)"], (
+                    plan
+                )
+    kinds = {f["kind"] for f in hotplate_json("report", "--all", cwd=tmp_path)["findings"]}
+    assert "missing_index" in kinds
+    assert "slow_query" not in kinds

@@ -70,7 +70,8 @@ static int serve(const struct serve *options, uint16_t port, bool search)
                                          .read_token =
                                              word_or_variable(options->read_token, "HOTPLATE_READ_TOKEN"),
                                          .read_only = options->read_only,
-                                         .keep = true};
+                                         .keep = true,
+                                         .limit_ms = HP_SERVING_LIMIT_MS};
     struct hp_errinfo info = {0};
     struct hp_http *http = NULL;
     sigset_t ends;

@@ -49,7 +49,8 @@ static void wait_for(int process, pid_t pid)
 
 _Noreturn static void serve(const char *store, const char *token, int process, pid_t pid, int pipe_end)
 {
-    const struct hp_api_config config = {.store = store, .token = token, .keep = true};
+    const struct hp_api_config config = {
+        .store = store, .token = token, .keep = true, .limit_ms = HP_SERVING_LIMIT_MS};
     struct hp_errinfo info = {0};
     struct hp_http *http = NULL;
     struct hp_api *api = hp_api_new(&config);

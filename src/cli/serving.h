@@ -11,7 +11,8 @@
 
 #include "hotplate/err.h"
 
-#define HP_SERVING_PORT 4747u
+#define HP_SERVING_PORT     4747u
+#define HP_SERVING_LIMIT_MS 10000u /* of one answer: nobody's application waits for it */
 
 /* Serve `store` on 127.0.0.1, HP_SERVING_PORT or the next free one, until this process ends. `token`: as hp_api_config, may be NULL. Returns the port;
  * 0: there is no dashboard (not a reason to stop). */

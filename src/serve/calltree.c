@@ -79,7 +79,10 @@ static hp_err merge_scope(struct merging *merging, struct hp_question *question,
 {
     struct hp_scope all = *scope;
     all.calibrated = true;
-    hp_err err = hp_store_rows(question->store, scope, count_row, &merging->matching, question->info);
+    uint64_t each = 1;
+    hp_err err =
+        hp_store_some_rows(question->store, scope, count_row, &merging->matching, &each, question->info);
+    merging->matching *= each;
     if (err != HP_OK) {
         return err;
     }

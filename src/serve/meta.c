@@ -23,7 +23,7 @@ struct facts {
     struct revision revisions[REVISIONS_MOST];
     struct route routes[ROUTES_MOST];
     uint32_t revision_count, route_count, last_revision, last_route;
-    uint64_t first_ns, last_ns, last_row;
+    uint64_t first_ns, last_ns, last_row, each;
     uint8_t levels;
 };
 
@@ -73,7 +73,6 @@ static bool note(void *ctx, const struct hp_narrow_row *row)
     facts->first_ns =
         facts->first_ns == 0 || row->start_ns < facts->first_ns ? row->start_ns : facts->first_ns;
     facts->last_ns = row->start_ns > facts->last_ns ? row->start_ns : facts->last_ns;
-    facts->last_row = row->row > facts->last_row ? row->row : facts->last_row;
     facts->levels |= (uint8_t)(1u << (row->level & 7));
     return true;
 }
@@ -108,7 +107,7 @@ static void put_revisions(struct hp_question *question, struct facts *facts)
         hp_json_kv_str(json, "revision", hp_dict_string(question->dict, revision->id));
         hp_member_moment(json, "first", revision->first_ns);
         hp_member_moment(json, "last", revision->last_ns);
-        hp_json_kv_u64(json, "requests", revision->requests);
+        hp_json_kv_u64(json, "requests", revision->requests * facts->each);
         hp_json_object_end(json);
     }
     hp_json_array_end(json);
@@ -182,7 +181,12 @@ hp_err hp__answer_meta(struct hp_question *question)
         return hp_question_no_memory(question);
     }
     memset(facts, 0, sizeof *facts);
-    hp_err err = hp_store_rows(question->store, &everything, note, facts, question->info);
+    uint64_t each = 1;
+    hp_err err = hp_store_some_rows(question->store, &everything, note, facts, &each, question->info);
+    if (err == HP_OK) {
+        err = hp_store_last_row(question->store, &facts->last_row, question->info);
+    }
+    facts->each = each;
     if (err != HP_OK) {
         return err;
     }

@@ -74,17 +74,17 @@ static bool keep(void *ctx, const struct hp_narrow_row *row)
 
 hp_err hp_points_read(struct hp_points *points, struct hp_question *question, const struct hp_scope *scope)
 {
-    *points = (struct hp_points){.arena = question->arena};
+    *points = (struct hp_points){.arena = question->arena, .each = 1};
     if (!make_room(points)) { /* so that there always is a list, if of nothing */
         return hp_question_no_memory(question);
     }
-    hp_err err = hp_store_rows(question->store, scope, keep, points, question->info);
+    hp_err err = hp_store_some_rows(question->store, scope, keep, points, &points->each, question->info);
     return err == HP_OK && points->err != HP_OK ? hp_question_no_memory(question) : err;
 }
 
 uint64_t hp_points_weight(const struct hp_points *points)
 {
-    return points->count == 0 ? 1 : (points->seen + points->count / 2) / points->count;
+    return points->count == 0 ? 1 : (points->seen * points->each + points->count / 2) / points->count;
 }
 
 /* ---- order ---- */

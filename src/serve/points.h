@@ -24,6 +24,7 @@ struct hp_points {
     struct hp_point *list; /* the arena's */
     size_t count, capacity;
     uint64_t seen; /* rows that were offered */
+    uint64_t each; /* for how many requests each of these stands */
     uint32_t skip; /* rows whose number has one of these bits are left out */
     uint64_t first_ns, last_ns;
     struct hp_arena *arena;

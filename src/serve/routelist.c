@@ -41,6 +41,7 @@ static bool add_row(void *ctx, const struct hp_narrow_row *row)
         sums->err = HP_ENOMEM;
         return false;
     }
+    extra->rows++;
     extra->sql_ns += row->sql_ns;
     if (row->cpu_ns != HP_ABSENT) {
         extra->cpu_ns += row->cpu_ns;
@@ -53,7 +54,8 @@ static hp_err sum_rows(struct hp_routelist *list)
 {
     struct hp_question *question = list->question;
     struct sums sums = {.list = list};
-    hp_err err = hp_store_rows(question->store, &question->scope, add_row, &sums, question->info);
+    hp_err err =
+        hp_store_some_rows(question->store, &question->scope, add_row, &sums, &list->each, question->info);
     return err == HP_OK && sums.err != HP_OK ? hp_question_no_memory(question) : err;
 }
 
@@ -232,8 +234,8 @@ static void put_extra(struct hp_json *json, const struct hp_routelist_extra *ext
     if (extra->cpu_requests != 0) {
         hp_json_kv_double(json, "cpu_ms", (double)extra->cpu_ns / (double)extra->cpu_requests / 1e6);
     }
-    if (row->requests != 0) {
-        hp_json_kv_double(json, "sql_ms", (double)extra->sql_ns / (double)row->requests / 1e6);
+    if (extra->rows != 0) {
+        hp_json_kv_double(json, "sql_ms", (double)extra->sql_ns / (double)extra->rows / 1e6);
     }
     if (extra->before_ns != 0) {
         hp_member_ms(json, "before_ms", extra->before_ns);

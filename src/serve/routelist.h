@@ -5,8 +5,8 @@
 #include "answer/answer.h"
 #include "serve/points.h"
 
-struct hp_routelist_extra {                           /* sums that hp_store_routes has not */
-    uint64_t sql_ns, cpu_ns, cpu_requests, before_ns; /* before_ns: 0 not known */
+struct hp_routelist_extra {                                 /* sums that hp_store_routes has not */
+    uint64_t rows, sql_ns, cpu_ns, cpu_requests, before_ns; /* before_ns: 0 not known */
 };
 
 struct hp_routelist {
@@ -17,6 +17,7 @@ struct hp_routelist {
     uint64_t step_ns, first_step; /* of the trend */
     uint32_t steps;
     uint64_t total_ns; /* of all routes */
+    uint64_t each;     /* for how many requests each row of `extra` stands */
 };
 
 /* Read what is needed for all routes of the question's scope. `total_ns`: of all of them. Memory from the question's arena. */

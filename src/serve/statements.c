@@ -44,8 +44,10 @@ hp_err hp_statements_read(struct hp_statements *statements, struct hp_question *
         err = hp_question_no_memory(question);
     }
     if (err == HP_OK) {
-        err = hp_store_rows(question->store, &question->scope, count_request, &statements->requests,
-                            question->info);
+        uint64_t each = 1;
+        err = hp_store_some_rows(question->store, &question->scope, count_request, &statements->requests,
+                                 &each, question->info);
+        statements->requests *= each;
     }
     return err;
 }

@@ -124,6 +124,16 @@ static bool filtered(void *ctx, const struct hp_narrow_row *row)
     return filter->fn(filter->ctx, row);
 }
 
+hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narrow_fn fn, void *ctx,
+                             struct hp_errinfo *info)
+{
+    filter->fn = fn;
+    filter->ctx = ctx;
+    hp_err err = filter->store->ops->scan(filter->store, filter->scope->from_ns, hp__scope_to(filter->scope),
+                                          after, filtered, filter, info);
+    return err == HP_OK && filter->err != HP_OK ? hp__read_no_memory(info) : err;
+}
+
 /* Every row of the scope, oldest number first: from memory, or streamed when memory holds only some. `sampled`: some will do. */
 hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                        struct hp_errinfo *info)

@@ -32,6 +32,10 @@ void hp__filter_fini(struct hp__filter *filter);
 HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                                 struct hp_errinfo *info);
 
+/* Those whose number is above `after`, read from the back end. */
+HP_CHECK hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narrow_fn fn, void *ctx,
+                                      struct hp_errinfo *info);
+
 /* Whether a route and a revision (ids of the handle's dictionary) are in scope. False with filter->err without memory. */
 bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revision);
 

@@ -147,6 +147,32 @@ hp_err hp_store_rows(struct hp_store *store, const struct hp_scope *scope, hp_na
     return err;
 }
 
+hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn, void *ctx,
+                          uint64_t *each, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, true, fn, ctx, info);
+        *each = (uint64_t)store->scan.keep_mask + 1;
+    }
+    hp__filter_fini(&filter);
+    return err;
+}
+
+hp_err hp_store_last_row(struct hp_store *store, uint64_t *row, struct hp_errinfo *info)
+{
+    struct hp__stamp stamp = {0};
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->stamp(store, &stamp, info);
+        *row = stamp.last_row;
+        hp__store_answered(store);
+    }
+    return err;
+}
+
 hp_err hp_store_row(struct hp_store *store, uint64_t row, struct hp_request_row *out, struct hp_errinfo *info)
 {
     hp_err err = hp__store_ask(store, info);

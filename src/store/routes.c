@@ -11,7 +11,16 @@
 #include "store/filter.h"
 #include "store/ranked.h"
 
+#define LAST_ROWS   8192u
 #define PROCESS_CAP (1u << 20) /* processes of one question */
+
+/* Of a range with too many rows for memory: among the last thousands that were stored, which began seconds apart. */
+static hp_err look_at_last(struct hp__filter *filter, const struct hp__stamp *stamp,
+                           struct hp__newest *newest, struct hp_errinfo *info)
+{
+    uint64_t after = stamp->last_row > LAST_ROWS ? stamp->last_row - LAST_ROWS : 0;
+    return hp__filter_rows_after(filter, after, hp__newest_keep, newest, info);
+}
 
 hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope, struct hp_str *revision,
                                 struct hp_errinfo *info)
@@ -20,7 +29,10 @@ hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *s
     struct hp__stamp stamp;
     struct hp__newest newest = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK) {
+    if (err == HP_OK && store->scan.keep_mask != 0) {
+        err = look_at_last(&filter, &stamp, &newest, info);
+    }
+    if (err == HP_OK && newest.row == 0) {
         err = hp__filter_rows(&filter, false, hp__newest_keep, &newest, info);
     }
     if (err == HP_OK) {
@@ -40,6 +52,47 @@ static bool count_row(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
+struct counting {
+    struct hp__filter *filter;
+    struct hp_complete *out;
+    uint64_t from_minute, to_minute; /* counted from rollups */
+};
+
+static hp_err count_rollup(void *ctx, const struct hp__rollup *rollup)
+{
+    struct counting *counting = ctx;
+    if (hp__filter_wants(counting->filter, rollup->route, rollup->revision)) {
+        counting->out->recorded += rollup->requests;
+        counting->out->own_ns += (double)rollup->own_ns;
+    }
+    return counting->filter->err;
+}
+
+/* Whole minutes from rollups, the edges of the range from rows. */
+static hp_err count_by_minute(struct hp__filter *filter, struct hp_complete *out, struct hp_errinfo *info)
+{
+    struct counting counting = {.filter = filter, .out = out};
+    const struct hp_scope *whole = filter->scope;
+    struct hp_scope edge = *whole;
+    hp__scope_minutes(whole, &counting.from_minute, &counting.to_minute);
+    hp_err err = filter->store->ops->rollups(filter->store, counting.from_minute, counting.to_minute,
+                                             count_rollup, &counting, info);
+    filter->scope = &edge;
+    if (err == HP_OK && whole->from_ns % HP_MINUTE_NS != 0) {
+        edge.to_ns = counting.from_minute * HP_MINUTE_NS;
+        edge.to_ns = edge.to_ns < hp__scope_to(whole) ? edge.to_ns : hp__scope_to(whole);
+        err = hp__filter_rows(filter, false, count_row, out, info);
+    }
+    if (err == HP_OK && whole->to_ns % HP_MINUTE_NS != 0 &&
+        counting.to_minute * HP_MINUTE_NS >= whole->from_ns) {
+        edge.from_ns = counting.to_minute * HP_MINUTE_NS;
+        edge.to_ns = whole->to_ns;
+        err = hp__filter_rows(filter, false, count_row, out, info);
+    }
+    filter->scope = whole;
+    return err;
+}
+
 hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, struct hp_complete *out,
                          struct hp_errinfo *info)
 {
@@ -48,7 +101,10 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
     struct hp_complete sum = {0};
     struct hp__losses losses = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK) {
+    if (err == HP_OK && store->scan.keep_mask != 0 && store->ops->rollups != NULL &&
+        !hp__scope_is_brushed(scope)) {
+        err = count_by_minute(&filter, &sum, info);
+    } else if (err == HP_OK) {
         err = hp__filter_rows(&filter, false, count_row, &sum, info);
     }
     if (err == HP_OK) {

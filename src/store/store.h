@@ -200,6 +200,12 @@ HP_CHECK hp_err hp_store_requests(struct hp_store *store, const struct hp_scope 
 /* Every request in scope, in the order in which they were stored. `fn` must not ask the store: remember the numbers of rows. */
 HP_CHECK hp_err hp_store_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn,
                               void *ctx, struct hp_errinfo *info);
+/* The same where an even selection will do: of a range with more requests than a handle keeps in memory only those that it keeps. `*each`: for how
+ * many requests each stands; 1: all are there. */
+HP_CHECK hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn,
+                                   void *ctx, uint64_t *each, struct hp_errinfo *info);
+/* Number of the row that was stored last; grows with every request. */
+HP_CHECK hp_err hp_store_last_row(struct hp_store *store, uint64_t *row, struct hp_errinfo *info);
 /* The columns of a row by its number; and everything, as hp_store_request. HP_ENOTFOUND: evicted meanwhile. */
 HP_CHECK hp_err hp_store_row(struct hp_store *store, uint64_t row, struct hp_request_row *out,
                              struct hp_errinfo *info);

@@ -112,6 +112,8 @@ double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recor
 uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node);
 /* Mark a node and everything below it (not into LANE nodes, not into other owners' nodes) as explained. */
 void hp__view_take_node(struct hp__view *view, uint32_t node);
+/* Mark an execution as explained, with what its entry holds: library code, and the application's functions on the way. */
+void hp__view_take_stmt(struct hp__view *view, uint32_t stmt);
 
 /* ---- cut.c ---- */
 HP_CHECK hp_err hp__cut_add(struct hp_arena *arena, struct hp__cut *cut, uint32_t lane, uint64_t at_ns,

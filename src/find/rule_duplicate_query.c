@@ -169,8 +169,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
         uint32_t n = pick_repeats(f, i, &cand, at, repeats, &all);
         for (uint32_t k = 0; k < n; k++) {
-            f->views[i].stmt_taken[repeats[k]] = 1;
-            hp__view_take_node(&f->views[i], f->views[i].entry[repeats[k]]);
+            hp__view_take_stmt(&f->views[i], repeats[k]);
         }
     }
     return err;

@@ -230,8 +230,7 @@ static void take(struct hp__find *f, const struct candidate *cand, uint32_t *at,
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         uint32_t distinct, n = pick(&f->views[i], cand, at, scratch, &distinct);
         for (uint32_t k = 0; k < n; k++) {
-            f->views[i].stmt_taken[at[k]] = 1;
-            hp__view_take_node(&f->views[i], f->views[i].entry[at[k]]);
+            hp__view_take_stmt(&f->views[i], at[k]);
         }
     }
 }

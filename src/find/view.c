@@ -6,12 +6,16 @@
  * Time around a statement: from the execution's node up to its owner lies the library that the application's line called (Query.first …
  * do_execute). The entry is the first node on that way, from the owner down, that is not called much more often than statements ran below it:
  * an attribute look-up called a thousand times with forty lazy loads in it is passed, the loader inside is the entry. What its total has beside
- * SQL is shared evenly by the executions below it, since an ORM may run several under one entry.
+ * SQL is shared evenly by the executions below it, since an ORM may run several under one entry. A helper of the application that is called
+ * once for each execution and does little else is the entry (widen).
  *
  * Node ids of a decoded tree are positions: parents come before children, so one pass up or down needs no recursion.
  */
 #include <string.h>
 #include "find/find_int.h"
+
+#define WIDEN_LEVELS 4u
+#define WIDEN_NS     20000.0 /* a call */
 
 void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size)
 {
@@ -37,7 +41,10 @@ static void find_owners(struct hp__view *view)
                 (facts & HP__FACT_COMPREHENSION) && above != HP_NODE_NONE && view->app[node->parent];
             view->owner[i] = folded ? above : i;
         } else {
-            view->owner[i] = facts & HP__FACT_FRAMEWORK ? HP_NODE_NONE : above;
+            /* The engine below a template's code works for the template; other frameworks dispatch. */
+            bool for_template = above != HP_NODE_NONE &&
+                                (hp__facts_of(view->facts, tree->nodes[above].sym) & HP__FACT_TEMPLATE);
+            view->owner[i] = (facts & HP__FACT_FRAMEWORK) && !for_template ? HP_NODE_NONE : above;
         }
     }
 }
@@ -163,6 +170,32 @@ static uint32_t entry_of_stmt(const struct hp__view *view, const struct below *b
     }
 }
 
+/* A function of the application that is called once for each execution and does little else is part of it: building the query, taking the
+ * row apart. What it may have of its own where the library is not seen (drivers in C): as much as the SQL, or a trifle. */
+static uint32_t widen(const struct hp__view *view, const struct below *below, uint32_t entry, uint32_t node,
+                      double scale)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    struct hp__spot caller;
+    uint32_t at = node < tree->count ? view->owner[node] : HP_NODE_NONE;
+    for (uint32_t level = 0; level < WIDEN_LEVELS && at != HP_NODE_NONE && view->app[at]; level++) {
+        const struct hp_node *function = &tree->nodes[at];
+        double executions = (double)below[at].count * scale, sql = (double)below[at].ns * scale;
+        double inside = entry != HP_NODE_NONE ? (double)tree->nodes[entry].total : sql;
+        double own = (double)function->total - inside;
+        double may =
+            inside > WIDEN_NS * (double)function->calls ? inside : WIDEN_NS * (double)function->calls;
+        if (function->calls < 2 || (double)function->calls * 2 < executions ||
+            !is_per_execution(function, (uint64_t)executions) || own > may ||
+            !hp__place_caller(view, at, &caller)) {
+            break;
+        }
+        entry = at;
+        at = caller.node;
+    }
+    return entry;
+}
+
 static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_record *record = view->sample->record;
@@ -175,6 +208,7 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
     count_below(view, below);
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         uint32_t entry = entry_of_stmt(view, below, record->stmts[i].node, scale);
+        entry = widen(view, below, entry, record->stmts[i].node, scale);
         view->entry[i] = entry;
         if (entry == HP_NODE_NONE) {
             continue;
@@ -263,5 +297,17 @@ void hp__view_take_node(struct hp__view *view, uint32_t node)
         if (below->kind != HP_NODE_LANE && view->node_taken[below->parent] && view->owner[i] == owner) {
             view->node_taken[i] = 1;
         }
+    }
+}
+
+void hp__view_take_stmt(struct hp__view *view, uint32_t stmt)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t entry = view->entry[stmt], at = view->sample->record->stmts[stmt].node;
+    view->stmt_taken[stmt] = 1;
+    hp__view_take_node(view, entry);
+    while (tree != NULL && entry != HP_NODE_NONE && at < tree->count && at > entry) {
+        hp__view_take_node(view, at);
+        at = tree->nodes[at].parent;
     }
 }

@@ -34,7 +34,28 @@ static void assert_place(const struct rec_set *set, const struct hp_finding *fin
     assert_int_equal(finding->site_line, line);
 }
 
-/* page, line 12, calls load() 40 times; that calls rows() at line 22, which executes at line 31. */
+/* page, line 12, calls load() 40 times; that calls rows() at line 22, which executes at line 31. load() computes for so long in all. */
+static void add_loop(struct rec_set *set, struct words w, uint32_t sql, double load_ms)
+{
+    struct rec *rec = rec_begin(set);
+    uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
+    uint32_t view = rec_node(rec, wsgi, set->view, 4, 1, 2);
+    uint32_t load = rec_node(rec, view, w.load, 12, 40, load_ms);
+    uint32_t rows = rec_node(rec, load, w.rows, 22, 40, 0.1);
+    uint32_t execute = rec_node(rec, rows, w.execute, 31, 40, 80);
+    for (int k = 0; k < 40; k++) {
+        rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                            .node = execute,
+                                            .site_sym = w.rows,
+                                            .site_line = 31,
+                                            .t0 = 3 + 2 * k,
+                                            .exec = 1.9,
+                                            .rows = 1,
+                                            .params = 100u + (uint64_t)k});
+    }
+    rec_end(set, rec, 84 + load_ms, 80 + load_ms);
+}
+
 static void a_query_per_item_is_where_the_loop_is(void **state)
 {
     (void)state;
@@ -43,27 +64,48 @@ static void a_query_per_item_is_where_the_loop_is(void **state)
     struct words w = begin(&set);
     uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
     for (int r = 0; r < 10; r++) {
-        struct rec *rec = rec_begin(&set);
-        uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
-        uint32_t view = rec_node(rec, wsgi, set.view, 4, 1, 2);
-        uint32_t load = rec_node(rec, view, w.load, 12, 40, 0.1);
-        uint32_t rows = rec_node(rec, load, w.rows, 22, 40, 0.1);
-        uint32_t execute = rec_node(rec, rows, w.execute, 31, 40, 80);
-        for (int k = 0; k < 40; k++) {
-            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
-                                                .node = execute,
-                                                .site_sym = w.rows,
-                                                .site_line = 31,
-                                                .t0 = 3 + 2 * k,
-                                                .exec = 1.9,
-                                                .rows = 1,
-                                                .params = 100u + (uint64_t)k});
-        }
-        rec_end(&set, rec, 84, 80);
+        add_loop(&set, w, sql, 0.1);
     }
     const struct hp_finding *finding = only(&set, &result);
     assert_int_equal(finding->kind, HP_FIND_n_plus_one);
     assert_place(&set, finding, "page", 12);
+    rec_set_fini(&set);
+}
+
+/* It builds the query, say: without the query it is not called. */
+static void a_helper_that_only_asks_is_part_of_the_query(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+    for (int r = 0; r < 10; r++) {
+        add_loop(&set, w, sql, 40);
+    }
+    const struct hp_finding *finding = only(&set, &result); /* and load() is not hot beside it */
+    assert_int_equal(finding->kind, HP_FIND_n_plus_one);
+    assert_true(finding->median_ns > rec_ns(105) && finding->median_ns < rec_ns(120));
+    rec_set_fini(&set);
+}
+
+/* 120 ms of its own beside 80 of SQL: that is no asking. */
+static void a_helper_that_computes_stays_a_cause_of_its_own(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+    for (int r = 0; r < 10; r++) {
+        add_loop(&set, w, sql, 120);
+    }
+    struct hp_case c = rec_case(&set);
+    assert_int_equal(hp_find_run(&c, &set.arena, &result), HP_OK);
+    assert_int_equal(result.findings.count, 2);
+    assert_int_equal(result.findings.list[0].kind, HP_FIND_hot_function);
+    assert_int_equal(result.findings.list[1].kind, HP_FIND_n_plus_one);
+    assert_true(result.findings.list[1].median_ns < rec_ns(85));
     rec_set_fini(&set);
 }
 
@@ -131,6 +173,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_per_item_is_where_the_loop_is),
+        cmocka_unit_test(a_helper_that_only_asks_is_part_of_the_query),
+        cmocka_unit_test(a_helper_that_computes_stays_a_cause_of_its_own),
         cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),
         cmocka_unit_test(a_slow_function_is_where_it_is_called),
     };

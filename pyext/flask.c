@@ -88,6 +88,17 @@ static PyObject *on_setup(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
     return hp_wrap_call(wrap, args, nargsf, names);
 }
 
+struct hp_cap_place hp_place_registered(uint32_t via_sym)
+{
+    struct hp_cap_place place = {0, 0, via_sym};
+    for (size_t i = 0; registered_count != 0 && via_sym != 0 && i < PLACE_SLOTS; i++) {
+        if (registered[i].code != NULL && registered[i].place.via_sym == via_sym) {
+            return registered[i].place;
+        }
+    }
+    return place;
+}
+
 /* ---- route and view ---- */
 
 static uint32_t method_index(PyObject *method)

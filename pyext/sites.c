@@ -11,7 +11,7 @@
  *
  * Keys are addresses: a string's with its hash, a code object's with its file and first line, so an address that is used again is seen.
  */
-#include "ext.h"
+#include "wrap.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -354,6 +354,7 @@ struct hp_cap_place hp_site_place(uint32_t number)
     struct site *site = &sites[number - 1];
     if (site->instruction == VIA) {
         place.via_sym = symbol_of(site);
+        return hp_place_registered(place.via_sym);
     } else {
         place.site_sym = symbol_of(site);
         place.site_line = site->line;

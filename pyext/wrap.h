@@ -75,5 +75,7 @@ int hp_testdoor_init(PyObject *module);
 /* ---- flask.c ---- */
 /* hp_place_now; with no application frame on the stack, the line that registered the running hook or extension, else the view's. */
 struct hp_cap_place hp_place_or_view(void);
+/* The application line that registered a library's function as a hook, with the function as via; {0, 0, via} where none did. */
+struct hp_cap_place hp_place_registered(uint32_t via_sym);
 
 #endif

@@ -152,9 +152,10 @@ static void describe(struct hp__find *f, struct candidate *cand)
                   (int)advice->index.n, advice->index.p, hp_plan_engine_name(cand->plan->engine),
                   cand->plan->examples ? ", with example values" : "", hp_show_ns(time, each_ns), wanted);
     hp__finding_text(finding, "statement", cand->statement.text);
-    hp__finding_text(finding, "index", advice->index);
-    hp__finding_text(finding, "table", advice->table);
-    hp__finding_text(finding, "plan", advice->text);
+    /* The plan goes with the route's sample, findings stay. */
+    hp__finding_text(finding, "index", hp__textf(f->arena, "%.*s", (int)advice->index.n, advice->index.p));
+    hp__finding_text(finding, "table", hp__textf(f->arena, "%.*s", (int)advice->table.n, advice->table.p));
+    hp__finding_text(finding, "plan", hp__textf(f->arena, "%.*s", (int)advice->text.n, advice->text.p));
     hp__finding_number(finding, "rows_now", advice->scanned);
     hp__finding_number(finding, "rows_then", advice->wanted);
     hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));

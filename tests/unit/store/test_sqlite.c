@@ -624,6 +624,33 @@ static bool count_moment(void *ctx, uint64_t start_ns, uint64_t duration_ns, uin
     return true;
 }
 
+static bool count_narrow(void *ctx, const struct hp_narrow_row *row)
+{
+    (void)row;
+    ++*(uint64_t *)ctx;
+    return true;
+}
+
+/* With more rows than memory keeps: some stand for all, and what is exact stays so over a range that begins and ends within minutes. */
+static void check_thinned(struct place *place, struct hp_store *store)
+{
+    struct hp_scope all = {0}, odd = {.from_ns = T0 + 7 * MS, .to_ns = T0 + 299990 * MS};
+    struct hp_complete sum;
+    struct hp_str revision;
+    uint64_t some = 0, each = 0, every = 0, last = 0;
+    ok(place, hp_store_some_rows(store, &all, count_narrow, &some, &each, &place->info));
+    assert_true(each > 1 && some < 262145);
+    assert_in_range(some * each, 270000, 330000);
+    ok(place, hp_store_rows(store, &all, count_narrow, &every, &place->info));
+    assert_int_equal(every, 300000);
+    ok(place, hp_store_newest_revision(store, &all, &revision, &place->info));
+    assert_true(hp_str_eq(revision, HP_STR("rev1")));
+    ok(place, hp_store_last_row(store, &last, &place->info));
+    assert_int_equal(last, 300000);
+    ok(place, hp_store_complete(store, &odd, &sum, &place->info));
+    assert_int_equal(sum.recorded, 299983);
+}
+
 static void more_rows_than_memory_keeps_come_from_rollups(void **state)
 {
     struct place *place = *state;
@@ -656,6 +683,7 @@ static void more_rows_than_memory_keeps_come_from_rollups(void **state)
     assert_int_equal(complete(place, store).recorded, 300000);
     ok(place, hp_store_routes(store, &range, keep_first, &row, &place->info));
     assert_int_equal(row.requests, 60000);
+    check_thinned(place, store);
     close_it(store);
     make_fini(&m);
 }

@@ -2,9 +2,9 @@
 
     python upstream.py HTTP_PORT HTTPS_PORT PEM HANDSHAKE_MS [NAME_SERVER_ADDRESS DNS_MS]
 
-`GET /15/x400/anything` is answered after 15 ms with 400 bytes (both parts are optional: at once, 20 bytes), and the
-connection stays open. A TLS handshake takes HANDSHAKE_MS before it begins. A process of its own, so that neither
-the load nor the measured application shares its interpreter.
+`GET /15/x400/p16/anything` is answered after 15 ms with 400 bytes in pieces of 16, each sent for itself (all three are
+optional: at once, 20 bytes, whole), and the connection stays open. A TLS handshake takes HANDSHAKE_MS before it
+begins. A process of its own, so that neither the load nor the measured application shares its interpreter.
 """
 
 from __future__ import annotations
@@ -22,16 +22,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support_py import peers
 
 
-def answer(path: str) -> bytes:
-    """The whole answer to a path, after its delay."""
-    size = 20
-    for part in path.strip("/").split("/")[:2]:
-        if part.isdigit():
+def answer(connection: socket.socket, path: str) -> None:
+    """Send the whole answer to a path, after its delay."""
+    size = piece = 0
+    for place, part in enumerate(path.strip("/").split("/")[:3]):
+        if place == 0 and part.isdigit():
             time.sleep(int(part) / 1000)
         elif part[:1] == "x" and part[1:].isdigit():
             size = int(part[1:])
+        elif part[:1] == "p" and part[1:].isdigit():
+            piece = int(part[1:])
+    size = size or 20
     body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
-    return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % size + body
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % size
+        + (b"" if piece else body)
+    )
+    for start in range(0, size if piece else 0, piece or 1):
+        connection.sendall(body[start : start + piece])
 
 
 def converse(connection: socket.socket) -> None:
@@ -45,7 +53,7 @@ def converse(connection: socket.socket) -> None:
                     return
                 waiting += chunk
             head, _, waiting = waiting.partition(b"\r\n\r\n")
-            connection.sendall(answer(head.split(b" ")[1].decode()))
+            answer(connection, head.split(b" ")[1].decode())
 
 
 def plain(connection: socket.socket) -> None:

@@ -18,7 +18,7 @@ from switches import planted
 HOST = f"https://localhost:{os.environ['UPSTREAM_TLS']}"
 AUTHORITY = os.environ["UPSTREAM_CA"]
 BUGS = 90_000
-PIECE = 16 if planted("chatty_reads@overview") else 65536
+count_here = planted("chatty_reads@overview")
 no_project_key = planted("missing_index@overview")
 connect_each_time = planted("connection_churn@overview")
 session = None if planted("tls_churn@overview") else requests.Session()
@@ -85,8 +85,8 @@ def download(path: str) -> bytes:
             HOST + path, timeout=5, verify=AUTHORITY, stream=True
         )  # cause: tls_churn@overview
     else:
-        answer = session.get(HOST + path, timeout=5, verify=AUTHORITY, stream=True)
-    return b"".join(answer.iter_content(PIECE))  # cause: chatty_reads@overview
+        answer = session.get(HOST + path, timeout=5, verify=AUTHORITY)
+    return answer.content  # cause: chatty_reads@overview
 
 
 def open_bugs(project: int) -> int:
@@ -100,7 +100,10 @@ def open_bugs(project: int) -> int:
 @app.get("/overview")
 def overview() -> dict[str, Any]:
     """Repositories, bugs and teams of the visitor."""
-    repositories = download("/1/x18144/repositories")
+    if count_here:
+        repositories = download("/1/x18144/p6/repositories")  # cause: chatty_reads@overview
+    else:
+        repositories = download("/1/x20/repositories/summary")
     readme = download(f"/1/readme/{repositories[:4].hex()}")
     return {
         "user": g.user,
@@ -110,4 +113,9 @@ def overview() -> dict[str, Any]:
         "teams": query("SELECT count(*) FROM teams")[0],
         "first": query("SELECT min(name) FROM teams")[0],
         "last": query("SELECT max(name) FROM teams")[0],
+        "newest": query("SELECT max(id) FROM teams")[0],
+        "oldest": query("SELECT min(id) FROM teams")[0],
+        "letters": int(query("SELECT sum(length(name)) FROM teams")[0]),
+        "bugs_ever": query("SELECT max(id) FROM bugs")[0],
+        "first_bug": query("SELECT min(id) FROM bugs")[0],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
@@ -11,8 +12,8 @@ from switches import planted
 BASE = f"http://{os.environ['UPSTREAM']}"
 SECURE = f"https://localhost:{os.environ['UPSTREAM_TLS']}"
 AUTHORITY = os.environ["UPSTREAM_CA"]
-HTTP_PORT = int(os.environ["UPSTREAM_HTTP"])
-PIECE = 1 if planted("chatty_reads@manifest") else 65536
+HOST, HTTP_PORT = "127.0.0.1", int(os.environ["UPSTREAM_HTTP"])
+BUFFER = 0 if planted("chatty_reads@manifest") else 65536
 
 session = requests.Session()
 session.trust_env = False
@@ -43,6 +44,12 @@ def secure(path: str) -> str:
 
 
 def count_letters(path: str, letter: bytes) -> int:
-    """How often a letter occurs in what is at a path."""
-    answer = session.get(BASE + path, timeout=5, stream=True)
-    return sum(piece.count(letter) for piece in answer.iter_content(PIECE))  # cause: chatty_reads@manifest
+    """How often a letter occurs in what is at a path, by a client of our own that needs no memory for it."""
+    with socket.create_connection((HOST, HTTP_PORT), timeout=5) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        with connection.makefile("rb", buffering=BUFFER) as answer:  # cause: chatty_reads@manifest
+            length = 0
+            while line := answer.readline().strip():  # cause: chatty_reads@manifest
+                if line.startswith(b"Content-Length:"):
+                    length = int(line.split()[1])
+            return sum(answer.read(1) == letter for _ in range(length))  # cause: chatty_reads@manifest

@@ -268,7 +268,7 @@ def moisture() -> dict[str, int]:
 def sampled() -> dict[str, int]:
     """The wettest sample."""
     if read_each_time:
-        return {"wettest": max(moisture().values())}
+        return {"wettest": max(moisture().values())}  # cause: disk_io@samples
     if not samples_kept:
         samples_kept.update(moisture())
     return {"wettest": max(samples_kept.values())}

@@ -162,6 +162,9 @@ void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer
     hp_json_kv_double(json, "predicted_saving_ms", ms(f->median_ns));
     hp_json_kv_double(json, "predicted_low_ms", ms(f->low90_ns));
     hp_json_kv_double(json, "predicted_high_ms", ms(f->high90_ns));
+    if (f->saving_bytes != 0) {
+        hp_json_kv_u64(json, "predicted_saving_bytes", f->saving_bytes);
+    }
     hp_json_kv_u64(json, "requests", finding->requests);
     hp_json_key(json, "requests_example");
     hp_json_array_begin(json);
@@ -200,6 +203,9 @@ void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *an
                  {HP_FIND_unbounded_result, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_template_hot, HP_LEVEL_MONITOR, "monitor"},
                  {HP_FIND_gc_pressure, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_memory_growth, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_tail_latency, HP_LEVEL_MONITOR, "monitor"},
+                 {HP_FIND_cold_start, HP_LEVEL_TRACE, "trace"},
                  {HP_FIND_orm_overhead, HP_LEVEL_TRACE, "trace"},
                  {HP_FIND_import_in_request, HP_LEVEL_TRACE, "trace"},
                  {HP_FIND_regex_compile, HP_LEVEL_TRACE, "trace"},

@@ -83,11 +83,18 @@ static void put_finding(const struct hp_answer *answer, const struct hp_answer_f
         }
         hp_buf_printf(out, "   > %.*s\n", (int)(finding->source.n - skip), finding->source.p + skip);
     }
-    hp_buf_printf(out, "   fixing it saves about %s%s (%s; 90 %%: %s to %s); seen in %s of %s requests\n",
-                  hp_show_ns(saving, f->median_ns), f->tail ? " at p95" : "",
-                  hp_show_percent(share, finding->share), hp_show_ns(low, f->low90_ns),
-                  hp_show_ns(high, f->high90_ns), hp_show_count(count, finding->requests),
-                  hp_show_count(all, answer->routes[finding->route].row.requests));
+    if (f->saving_bytes != 0) {
+        hp_buf_printf(out, "   fixing it gives back %s a request\n", hp_show_bytes(saving, f->saving_bytes));
+    } else {
+        hp_buf_printf(out, "   fixing it saves about %s%s (%s; 90 %%: %s to %s); seen in %s of %s requests\n",
+                      hp_show_ns(saving, f->median_ns),
+                      f->fixed_figures ? " of a first request"
+                      : f->tail        ? " at p95"
+                                       : "",
+                      hp_show_percent(share, finding->share), hp_show_ns(low, f->low90_ns),
+                      hp_show_ns(high, f->high90_ns), hp_show_count(count, finding->requests),
+                      hp_show_count(all, answer->routes[finding->route].row.requests));
+    }
     put_evidence(f, width, out);
     hp_sentence_wrap(f->advice, 3, width, out);
     if (finding->example_count != 0) {

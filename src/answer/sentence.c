@@ -33,8 +33,12 @@ struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_
     hp_buf_printf(&buf, " %s: ", hp_show_ns(figure, route->now_ns));
     for (uint32_t i = 0; i < route->count; i++) {
         const struct hp_answer_finding *finding = &answer->findings[answer->by_route[route->first + i]];
-        hp_buf_printf(&buf, "%s%s%s ", i == 0 ? "" : "; ", hp_show_percent(figure, finding->share),
-                      finding->finding.tail ? " of its p95" : "");
+        hp_buf_put_text(&buf, i == 0 ? HP_STR("") : HP_STR("; "));
+        if (!finding->finding
+                 .fixed_figures) { /* shares are of the median or the p95, not of a first request or of memory */
+            hp_buf_printf(&buf, "%s%s ", hp_show_percent(figure, finding->share),
+                          finding->finding.tail ? " of its p95" : "");
+        }
         hp_buf_put_text(&buf, finding->finding.title);
         hp_buf_put_text(&buf, HP_STR(", "));
         hp_sentence_place(finding, &buf);

@@ -107,6 +107,9 @@ static hp_err stats(const struct hp__find *f, struct hp_finding *finding, bool w
 {
     uint32_t n = f->c->sample_count;
     double sum = 0;
+    if (finding->fixed_figures) {
+        return HP_OK;
+    }
     for (uint32_t i = 0; i < n; i++) {
         sum += (double)finding->saving_ns[i];
     }
@@ -132,6 +135,9 @@ static hp_err stats(const struct hp__find *f, struct hp_finding *finding, bool w
 
 static bool is_worth_it(const struct hp__find *f, const struct hp_finding *finding)
 {
+    if (finding->fixed_figures) {
+        return finding->saving_bytes != 0 || finding->median_ns >= MIN_SAVING_NS;
+    }
     double base = (double)(finding->tail ? f->p95_ns : f->median_ns);
     if ((double)finding->median_ns < MIN_SHARE * base || finding->median_ns == 0) {
         return false;
@@ -166,8 +172,9 @@ hp_err hp__find_offer(struct hp__find *f, struct hp_finding *finding, bool may_t
     if (finding->seen == 0) {
         return HP_OK;
     }
-    finding->tail = finding->seen * 2 < f->c->sample_count;
-    if (finding->tail && (!may_tail || finding->seen < TAIL_MIN_SEEN || !is_spread(f, finding))) {
+    finding->tail = finding->tail || finding->seen * 2 < f->c->sample_count;
+    if (finding->tail && !finding->fixed_figures &&
+        (!may_tail || finding->seen < TAIL_MIN_SEEN || !is_spread(f, finding))) {
         return HP_OK;
     }
     hp__finding_identify(f, finding);
@@ -328,34 +335,39 @@ typedef hp_err (*rule_fn)(struct hp__find *f);
 /* The right cause claims its time first. What takes others' time along: threads with the calls in them, log handlers with their disk, the setup of
  * connections (part of the library time around a statement); then statements, what should not be done at all before what could be done faster; then waits; what
  * computes last, the cause before its effects (building objects before the garbage they make) and the special before the general. */
-static const rule_fn rules[] = {hp__rule_thread_churn,
-                                hp__rule_log_io,
-                                hp__rule_connection_churn,
-                                hp__rule_tls_churn,
-                                hp__rule_dns_repeat,
-                                hp__rule_n_plus_one,
-                                hp__rule_duplicate_query,
-                                hp__rule_missing_index,
-                                hp__rule_unbounded_result,
-                                hp__rule_orm_overhead,
-                                hp__rule_slow_query,
-                                hp__rule_chatty_reads,
-                                hp__rule_blocking_in_async,
-                                hp__rule_sequential_io,
-                                hp__rule_connection_rest,
-                                hp__rule_slow_external,
-                                hp__rule_sleep,
-                                hp__rule_subprocess,
-                                hp__rule_disk_io,
-                                hp__rule_lock_contention,
-                                hp__rule_gil_contention,
-                                hp__rule_import_in_request,
-                                hp__rule_regex_compile,
-                                hp__rule_serialization_hot,
-                                hp__rule_template_hot,
-                                hp__rule_attribute_lookup_hot,
-                                hp__rule_gc_pressure,
-                                hp__rule_hot_function};
+static const rule_fn rules[] = {
+    hp__rule_thread_churn,
+    hp__rule_log_io,
+    hp__rule_connection_churn,
+    hp__rule_tls_churn,
+    hp__rule_dns_repeat,
+    hp__rule_n_plus_one,
+    hp__rule_duplicate_query,
+    hp__rule_missing_index,
+    hp__rule_unbounded_result,
+    hp__rule_orm_overhead,
+    hp__rule_slow_query,
+    hp__rule_chatty_reads,
+    hp__rule_blocking_in_async,
+    hp__rule_sequential_io,
+    hp__rule_connection_rest,
+    hp__rule_slow_external,
+    hp__rule_sleep,
+    hp__rule_subprocess,
+    hp__rule_disk_io,
+    hp__rule_lock_contention,
+    hp__rule_gil_contention,
+    hp__rule_import_in_request,
+    hp__rule_regex_compile,
+    hp__rule_serialization_hot,
+    hp__rule_template_hot,
+    hp__rule_attribute_lookup_hot,
+    hp__rule_gc_pressure,
+    hp__rule_hot_function,
+    hp__rule_memory_growth,
+    hp__rule_cold_start,
+    hp__rule_tail_latency,
+};
 
 static hp_err prepare(struct hp__find *f)
 {

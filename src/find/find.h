@@ -109,6 +109,9 @@ struct hp_finding {
     uint64_t median_ns, low90_ns,
         high90_ns;    /* filled by hp_find_run: over the route's requests (of its p95 for a tail cause) */
     uint64_t mean_ns; /* saving per request on average: what ranks it */
+    bool
+        fixed_figures; /* the rule has set the figures above itself: not of the median request (memory, first requests) */
+    uint64_t saving_bytes; /* memory that a request keeps; 0: not about that */
 };
 
 struct hp_findings {

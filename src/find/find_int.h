@@ -110,6 +110,8 @@ bool hp__view_free_stmt(const struct hp__view *view, uint32_t stmt);
 double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recorded);
 /* The child of `node`'s owner on the way to `node`; HP_NODE_NONE if `node` is the owner or there is none. */
 uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node);
+/* Wall time of computing ÷ its CPU time on the main lane, 1 or more: what a usual cost is to be multiplied by where other processes held the processors. */
+double hp__view_slowness(const struct hp__view *view);
 /* Mark a node and everything below it (not into LANE nodes, not into other owners' nodes) as explained. */
 void hp__view_take_node(struct hp__view *view, uint32_t node);
 /* Mark an execution as explained, with what its entry holds: library code, and the application's functions on the way. */
@@ -381,6 +383,9 @@ HP_CHECK hp_err hp__rule_serialization_hot(struct hp__find *f);
 HP_CHECK hp_err hp__rule_template_hot(struct hp__find *f);
 HP_CHECK hp_err hp__rule_attribute_lookup_hot(struct hp__find *f);
 HP_CHECK hp_err hp__rule_gc_pressure(struct hp__find *f);
+HP_CHECK hp_err hp__rule_memory_growth(struct hp__find *f);
+HP_CHECK hp_err hp__rule_cold_start(struct hp__find *f);
+HP_CHECK hp_err hp__rule_tail_latency(struct hp__find *f);
 HP_CHECK hp_err hp__rule_hot_function(struct hp__find *f);
 
 /* The rules over one boundary, also for own.c. */
@@ -397,6 +402,10 @@ HP_CHECK hp_err hp__thread_churn_cut(const struct hp__view *view, const struct h
 /* A function's own CPU-bound wall time in one request (what hot_function claims), by owner symbol `sym`. `cpu_ns`: of it what CPU accounts for. */
 uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
                              double concurrency, uint64_t *cpu_ns);
+
+/* Exclusive time of each node's application function in one request (what hot_function looks at), into an array of tree->count. HP_ENOMEM. */
+HP_CHECK hp_err hp__hot_function_nodes(const struct hp__view *view, const struct hp_dict *dict,
+                                       struct hp_arena *arena, uint64_t **exclusive);
 
 /* Requests served at once on average, over the time that the sample spans; at least 1. */
 double hp__concurrency(const struct hp_case *c);

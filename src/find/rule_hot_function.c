@@ -267,6 +267,17 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
     return part.wall_ns;
 }
 
+hp_err hp__hot_function_nodes(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
+                              uint64_t **exclusive)
+{
+    struct work work;
+    hp_err err = work_out(view, dict, arena, &work);
+    if (err == HP_OK) {
+        *exclusive = work.exclusive;
+    }
+    return err;
+}
+
 /* Requests served at once on average, over the time that the sample spans. */
 double hp__concurrency(const struct hp_case *c)
 {

@@ -9,13 +9,13 @@
  *
  * Silent: one encoding of the response at the usual speed, however long; less than a tenth of the route.
  *
- * Saving: all of it less the response's bytes at 25 ns each (a C encoder with floats and short strings takes 10 to 25). low = 0.4: another
+ * Saving (usual costs by hp__view_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). low = 0.4: another
  * library may be needed for it; high = all.
  */
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define BYTE_NS   25u
+#define BYTE_NS   50u
 #define LOW_SHARE 0.4
 #define MIN_SHARE 0.10
 
@@ -67,7 +67,7 @@ static bool is_serialiser(const struct hp_symbol *sym)
 static uint64_t product_ns(const struct hp__view *view)
 {
     uint64_t bytes = view->sample->record->req.bytes_out;
-    return bytes != HP_ABSENT ? bytes * BYTE_NS : 0;
+    return bytes != HP_ABSENT ? (uint64_t)((double)bytes * BYTE_NS * hp__view_slowness(view)) : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part)

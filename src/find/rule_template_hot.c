@@ -9,7 +9,7 @@
  *
  * Silent: a page that shows what it renders (a long report); templates compiled once; less than a tenth of the route.
  *
- * Saving: time less the larger of 3.5 µs a value and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. Without a
+ * Saving (usual costs by hp__view_slowness where processors were short): time less the larger of 3.5 µs a value and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. Without a
  * tree 150 ns a byte. low = 0.4, high = all. Compiling in each request goes entirely.
  */
 #include <string.h>
@@ -176,7 +176,8 @@ static void add_notes(const struct hp__find *f, struct table *table, uint32_t r)
 static void judge(const struct hp__view *view, const struct table *table, struct part *parts)
 {
     uint64_t all = 0, bytes = view->sample->record->req.bytes_out;
-    double byte_ns = view->sample->tree != NULL ? BYTE_NS : BYTE_NS_NOTE;
+    double slow = hp__view_slowness(view);
+    double byte_ns = slow * (view->sample->tree != NULL ? BYTE_NS : BYTE_NS_NOTE);
     for (uint32_t k = 0; k < table->count; k++) {
         parts[k].load_ns = parts[k].load_ns < parts[k].ns ? parts[k].load_ns : parts[k].ns;
         all += parts[k].ns - parts[k].load_ns;
@@ -184,7 +185,7 @@ static void judge(const struct hp__view *view, const struct table *table, struct
     for (uint32_t k = 0; k < table->count && all != 0; k++) {
         double rest = (double)(parts[k].ns - parts[k].load_ns);
         double shown = bytes != HP_ABSENT ? (double)bytes * byte_ns * rest / (double)all : rest;
-        double values = (double)parts[k].values * VALUE_NS;
+        double values = (double)parts[k].values * VALUE_NS * slow;
         double needed = shown > values ? shown : values;
         parts[k].saved_ns = parts[k].load_ns + (rest > needed ? (uint64_t)(rest - needed) : 0);
     }

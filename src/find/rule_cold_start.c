@@ -1,0 +1,228 @@
+/* rule_cold_start.c -- the first request of a process does work that could have been done when it started.
+ *
+ * Principle: what the first request loads, imports or builds for all that follow belongs into the start of the process, where nobody waits.
+ *
+ * Evidence: a call tree; the earliest sampled request (of several processes one each: the same number in its process) takes five times the others' median and
+ * 150 ms more, and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
+ * function itself).
+ *
+ * Silent: several slow requests of one process (a cache that fills by key); what waits for a database or a peer (a cache that is filled from there); the
+ * warming up of libraries and of the framework (compiling templates, mapping classes) below functions that run always.
+ *
+ * Saving: what the first request takes more, of that request: figures are of first requests alone, and rank by one request a process.
+ */
+#include <string.h>
+#include "base/show.h"
+#include "find/compare.h"
+#include "find/find_int.h"
+
+#define MIN_FACTOR  5u
+#define MIN_MORE_NS 150000000u
+#define MIN_SAMPLES 6u
+#define SHARE       0.6
+
+struct cold {
+    uint32_t first[64], count; /* requests */
+    uint64_t usual_ns;
+};
+
+/* Whether these are first requests: all earlier in their process than any other, all with the same number. */
+static bool are_first(const struct hp__find *f, const struct cold *cold)
+{
+    uint64_t seq = f->c->samples[cold->first[0]].record->req.seq;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        bool listed = false;
+        for (uint32_t k = 0; k < cold->count; k++) {
+            listed |= cold->first[k] == i;
+        }
+        uint64_t own = f->c->samples[i].record->req.seq;
+        if (listed ? own != seq : own <= seq) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *room)
+{
+    uint32_t n = f->c->sample_count, others = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        room[i] = f->c->samples[i].duration_ns;
+    }
+    hp_compare_sort(room, n);
+    uint64_t median = (uint64_t)hp_compare_quantile((struct hp_compare_side){room, n}, 0.5);
+    cold->count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t ns = f->c->samples[i].duration_ns;
+        if (ns >= MIN_FACTOR * median && ns >= median + MIN_MORE_NS) {
+            if (cold->count == sizeof cold->first / sizeof *cold->first) {
+                return false;
+            }
+            cold->first[cold->count++] = i;
+        } else {
+            others++;
+        }
+    }
+    cold->usual_ns = median;
+    return cold->count != 0 && others >= MIN_SAMPLES && cold->count * 4 <= n && are_first(f, cold);
+}
+
+static bool is_in_others(const struct hp__find *f, const struct cold *cold, uint32_t sym)
+{
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_tree *tree = f->c->samples[i].tree;
+        bool listed = false;
+        for (uint32_t k = 0; k < cold->count; k++) {
+            listed |= cold->first[k] == i;
+        }
+        for (uint32_t k = 1; !listed && tree != NULL && k < tree->count; k++) {
+            if (tree->nodes[k].sym == sym) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Waits for somebody else below the node: statements, and all but sleeping. */
+static uint64_t outside_ns(const struct hp__view *view, uint32_t node)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t ns = 0;
+    memset(view->inside, 0, tree->count);
+    view->inside[node] = 1;
+    for (uint32_t i = node + 1; i < tree->count; i++) {
+        view->inside[i] = view->inside[tree->nodes[i].parent] && tree->nodes[i].kind != HP_NODE_LANE;
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t at = record->stmts[i].node;
+        ns += at < tree->count && view->inside[at] ? record->stmts[i].exec_ns + record->stmts[i].fetch_ns : 0;
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        bool counts = wait->kind != HP_WAIT_DB && wait->kind != HP_WAIT_SLEEP && wait->lane == 0;
+        ns += counts && wait->node < tree->count && view->inside[wait->node] ? wait->ns : 0;
+    }
+    return ns;
+}
+
+struct part {
+    uint32_t node; /* HP_NODE_NONE: nothing that the application could do earlier */
+    uint64_t ns;
+    uint64_t import_ns;
+};
+
+/* The innermost application function that holds most of what the request takes more. */
+static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t request, struct part *part)
+{
+    const struct hp__view *view = &f->views[request];
+    const struct hp_tree *tree = view->sample->tree;
+    double more = (double)(view->sample->duration_ns - cold->usual_ns);
+    *part = (struct part){.node = HP_NODE_NONE};
+    hp_err err = hp__bound_total(view, f->c->dict, &hp__bound_imports, f->arena, &part->import_ns);
+    bool imports = (double)part->import_ns >= SHARE * more;
+    for (uint32_t i = 1; err == HP_OK && tree != NULL && i < tree->count; i++) {
+        if (!view->app[i] || (double)tree->nodes[i].total < SHARE * more) {
+            continue;
+        }
+        uint64_t outside = outside_ns(view, i);
+        uint64_t ns = tree->nodes[i].total > outside ? tree->nodes[i].total - outside : 0;
+        bool alone =
+            (double)tree->nodes[i].self >= SHARE * more || !is_in_others(f, cold, tree->nodes[i].sym);
+        bool module = hp_str_eq(hp_dict_symbol(f->c->dict, tree->nodes[i].sym).name, HP_STR("<module>"));
+        if ((double)ns >= SHARE * more && (alone || imports) && !(module && imports)) {
+            part->node = i;
+            part->ns = ns;
+        }
+    }
+    return err;
+}
+
+/* Where the function spends it: its costliest call, or where it is defined. */
+static uint32_t line_of(const struct hp__find *f, const struct hp_tree *tree, uint32_t node)
+{
+    uint64_t most = 0;
+    uint32_t line = 0;
+    for (uint32_t i = node + 1; i < tree->count; i++) {
+        if (tree->nodes[i].parent == node && tree->nodes[i].total > most) {
+            most = tree->nodes[i].total;
+            line = tree->nodes[i].line;
+        }
+    }
+    return most * 2 > tree->nodes[node].total && line != 0
+               ? line
+               : hp_dict_symbol(f->c->dict, tree->nodes[node].sym).line;
+}
+
+static void describe(struct hp__find *f, struct hp_finding *finding, const struct cold *cold,
+                     const struct part *part)
+{
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, finding->site_sym);
+    char more[HP_SHOW_BYTES], usual[HP_SHOW_BYTES];
+    bool imports = part->import_ns * 2 >= part->ns;
+    hp_show_ns(more, finding->median_ns);
+    hp_show_ns(usual, cold->usual_ns);
+    finding->title = imports ? hp__textf(f->arena, "the first request of a process imports for %s", more)
+                             : hp__textf(f->arena, "the first request of a process takes %s more, in %.*s",
+                                         more, (int)sym.name.n, sym.name.p);
+    finding->advice =
+        hp__textf(f->arena,
+                  "Do it once, before the first request: %s when the application starts (at module level, in "
+                  "create_app, or in the server's post_fork hook), "
+                  "with preload in the server where memory can be shared. The requests after it take %s.",
+                  imports ? "import" : "build or load it", usual);
+    hp__finding_number(finding, "first_ms", (double)(finding->median_ns + cold->usual_ns) / 1e6);
+    hp__finding_number(finding, "usual_ms", (double)cold->usual_ns / 1e6);
+    hp__finding_number(finding, "import_ms", (double)part->import_ns / 1e6);
+}
+
+/* Figures of first requests alone. */
+static void set_figures(struct hp__find *f, struct hp_finding *finding, const struct cold *cold,
+                        uint64_t *room)
+{
+    for (uint32_t k = 0; k < cold->count; k++) {
+        room[k] = finding->saving_ns[cold->first[k]];
+    }
+    hp_compare_sort(room, cold->count);
+    finding->median_ns = (uint64_t)hp_compare_quantile((struct hp_compare_side){room, cold->count}, 0.5);
+    finding->low90_ns = room[0] / 2;
+    finding->high90_ns = room[cold->count - 1];
+    finding->mean_ns = finding->median_ns * cold->count / (f->c->requests != 0 ? f->c->requests : 1);
+    finding->fixed_figures = finding->tail = true;
+}
+
+hp_err hp__rule_cold_start(struct hp__find *f)
+{
+    struct cold cold;
+    struct hp_finding finding;
+    struct part part, last = {.node = HP_NODE_NONE};
+    bool kept = false;
+    uint64_t *room = hp__zeroed(f->arena, f->c->sample_count, sizeof *room);
+    if (room == NULL) {
+        return HP_ENOMEM;
+    }
+    if (!find_cold(f, &cold, room)) {
+        return HP_OK;
+    }
+    hp_err err = hp__finding_init(f, &finding, HP_FIND_cold_start);
+    for (uint32_t k = 0; k < cold.count && err == HP_OK; k++) {
+        uint32_t i = cold.first[k];
+        err = find_part(f, &cold, i, &part);
+        if (err != HP_OK || part.node == HP_NODE_NONE) {
+            return err;
+        }
+        uint64_t more = f->c->samples[i].duration_ns - cold.usual_ns, ns = part.ns < more ? part.ns : more;
+        last = part;
+        finding.site_sym = f->c->samples[i].tree->nodes[part.node].sym;
+        finding.site_line = line_of(f, f->c->samples[i].tree, part.node);
+        finding.seen++;
+        err = hp__bound_price(f, &finding, i, ns, ns / 2, ns);
+    }
+    if (err != HP_OK) {
+        return err;
+    }
+    set_figures(f, &finding, &cold, room);
+    describe(f, &finding, &cold, &last);
+    return hp__find_offer(f, &finding, true, &kept);
+}

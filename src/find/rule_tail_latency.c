@@ -1,0 +1,274 @@
+/* rule_tail_latency.c -- some requests take far longer than the typical one, and one part of them is why.
+ *
+ * Principle: compare slow requests with typical ones part by part (statements, waits, functions' own time); the part that is longer in nearly all slow ones
+ * is the cause, whatever its kind.
+ *
+ * Evidence: at least 12 sampled requests, of which three or more, at most two fifths, take twice the median and 10 ms more; one part accounts for half of what they
+ * take more in two thirds of them. Runs last.
+ *
+ * Silent: where other findings explain half of a slow request already; slow requests at the beginning only (warming up, find.c); nothing that
+ * they have in common (a busy machine is nobody's line, nor is a full collection now and then).
+ *
+ * Saving: what the part takes beyond its typical time, in the slow requests; priced at p95. low = 0.
+ */
+#include <string.h>
+#include "base/show.h"
+#include "find/compare.h"
+#include "find/find_int.h"
+
+#define MIN_SAMPLES 12u
+#define MIN_SLOW    3u
+#define MIN_FACTOR  2u
+#define MIN_MORE_NS 10000000u
+#define SHARE       0.5
+#define MAX_PARTS   512u
+
+enum part_kind { PART_STATEMENT, PART_WAIT, PART_FUNCTION };
+
+struct part {
+    enum part_kind kind;
+    uint32_t id, site; /* statement, or kind of wait, or symbol */
+    uint32_t line;
+};
+
+struct table {
+    struct part parts[MAX_PARTS];
+    uint32_t count;
+    uint64_t *ns;       /* [part × requests + request] */
+    uint64_t *usual_ns; /* [part] */
+    uint64_t *more_ns;  /* [request] beyond the median and what is explained; 0: not slow */
+    uint64_t *room;     /* [request] */
+};
+
+static void add(struct table *table, uint32_t requests, uint32_t request, struct part part, uint64_t ns)
+{
+    uint32_t k = 0;
+    while (k < table->count && !(table->parts[k].kind == part.kind && table->parts[k].id == part.id &&
+                                 table->parts[k].site == part.site)) {
+        k++;
+    }
+    if (k == MAX_PARTS) {
+        return;
+    }
+    if (k == table->count) {
+        table->parts[table->count++] = part;
+    }
+    table->ns[(size_t)k * requests + request] += ns;
+}
+
+static void add_events(const struct hp__find *f, struct table *table, uint32_t i)
+{
+    const struct hp__view *view = &f->views[i];
+    const struct hp_record *record = view->sample->record;
+    uint32_t n = f->c->sample_count;
+    for (uint32_t k = 0; k < record->stmt_count; k++) {
+        const struct hp_stmt *stmt = &record->stmts[k];
+        if (stmt->lane == 0 && hp__view_free_stmt(view, k)) {
+            add(table, n, i, (struct part){PART_STATEMENT, stmt->statement, stmt->site_sym, stmt->site_line},
+                stmt->exec_ns + stmt->fetch_ns);
+        }
+    }
+    for (uint32_t k = 0; k < record->wait_count; k++) {
+        const struct hp_wait *wait = &record->waits[k];
+        if (wait->lane == 0 && wait->kind != HP_WAIT_DB && wait->site_sym != 0) {
+            add(table, n, i, (struct part){PART_WAIT, wait->kind, wait->site_sym, wait->site_line}, wait->ns);
+        }
+    }
+}
+
+static hp_err add_functions(struct hp__find *f, struct hp_arena *arena, struct table *table, uint32_t i)
+{
+    const struct hp__view *view = &f->views[i];
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t *own = NULL;
+    hp_err err = tree != NULL ? hp__hot_function_nodes(view, f->c->dict, arena, &own) : HP_OK;
+    for (uint32_t k = 1; err == HP_OK && tree != NULL && k < tree->count; k++) {
+        if (own[k] * 100 > view->sample->duration_ns) {
+            uint32_t sym = tree->nodes[k].sym;
+            add(table, f->c->sample_count, i,
+                (struct part){PART_FUNCTION, sym, sym, hp_dict_symbol(f->c->dict, sym).line}, own[k]);
+        }
+    }
+    return err;
+}
+
+/* What other findings would save of the request. */
+static uint64_t explained_ns(const struct hp__find *f, uint32_t request)
+{
+    uint64_t ns = 0;
+    for (uint32_t k = 0; k < f->out->count; k++) {
+        ns += f->out->list[k].saving_ns[request];
+    }
+    return ns;
+}
+
+static uint32_t find_slow(const struct hp__find *f, struct table *table)
+{
+    uint32_t n = f->c->sample_count, slow = 0, all = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        table->room[i] = f->c->samples[i].duration_ns;
+    }
+    hp_compare_sort(table->room, n);
+    uint64_t median = (uint64_t)hp_compare_quantile((struct hp_compare_side){table->room, n}, 0.5);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t ns = f->c->samples[i].duration_ns;
+        if (ns >= MIN_FACTOR * median && ns >= median + MIN_MORE_NS) {
+            uint64_t more = ns - median;
+            all++;
+            table->more_ns[i] = explained_ns(f, i) * 2 < more ? more : 0;
+            slow += table->more_ns[i] != 0;
+        }
+    }
+    return all * 5 <= n * 2 ? slow : 0;
+}
+
+static void find_usual(const struct hp__find *f, struct table *table)
+{
+    uint32_t n = f->c->sample_count;
+    for (uint32_t k = 0; k < table->count; k++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            if (table->more_ns[i] == 0) {
+                table->room[count++] = table->ns[(size_t)k * n + i];
+            }
+        }
+        hp_compare_sort(table->room, count);
+        table->usual_ns[k] = (uint64_t)hp_compare_quantile((struct hp_compare_side){table->room, count}, 0.5);
+    }
+}
+
+static uint64_t beyond_ns(const struct table *table, uint32_t requests, uint32_t part, uint32_t request)
+{
+    uint64_t ns = table->ns[(size_t)part * requests + request];
+    return ns > table->usual_ns[part] ? ns - table->usual_ns[part] : 0;
+}
+
+/* The part that accounts for the slow requests; MAX_PARTS: none does. */
+static uint32_t choose(const struct hp__find *f, const struct table *table, uint32_t slow)
+{
+    uint32_t best = MAX_PARTS, n = f->c->sample_count;
+    uint64_t most = 0;
+    for (uint32_t k = 0; k < table->count; k++) {
+        uint32_t count = 0;
+        uint64_t sum = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t beyond = table->more_ns[i] != 0 ? beyond_ns(table, n, k, i) : 0;
+            count += beyond != 0 && (double)beyond >= SHARE * (double)table->more_ns[i];
+            sum += beyond;
+        }
+        if (count >= MIN_SLOW && count * 3 >= slow * 2 && sum > most) {
+            most = sum;
+            best = k;
+        }
+    }
+    return best;
+}
+
+static struct hp_str name_of(struct hp__find *f, const struct part *part)
+{
+    static const char *const waits[HP_WAIT_KINDS] = {
+        "looking a name up", "connecting",      "a TLS handshake", "sending",      "receiving",
+        "polling",           "sleeping",        "a lock",          "the GIL",      "the disk",
+        "the database",      "another program", "the queue",       "another task", "the event loop"};
+    struct hp_str text;
+    switch (part->kind) {
+    case PART_STATEMENT:
+        text = hp__words_table(hp_dict_statement(f->c->dict, part->id).text);
+        return text.n != 0 ? hp__textf(f->arena, "the statement on %.*s", (int)text.n, text.p)
+                           : HP_STR("one statement");
+    case PART_WAIT:
+        return hp_str_from0(part->id < HP_WAIT_KINDS ? waits[part->id] : "a wait");
+    default:
+        return hp_dict_symbol(f->c->dict, part->id).name;
+    }
+}
+
+static void describe(struct hp__find *f, struct hp_finding *finding, const struct part *part,
+                     uint64_t usual_ns, uint64_t slow_ns, uint32_t slow)
+{
+    struct hp_str name = name_of(f, part);
+    char more[HP_SHOW_BYTES], usual[HP_SHOW_BYTES];
+    hp_show_ns(more, slow_ns);
+    hp_show_ns(usual, usual_ns);
+    finding->title = hp__textf(f->arena, "slow requests spend %s more in %.*s", more, (int)name.n, name.p);
+    finding->advice = hp__textf(
+        f->arena,
+        "Typical requests take %s for it. Look at the example requests for what they share (an input, an "
+        "expired cache entry, a full page instead of a part). Do not do it "
+        "here: work that comes due now and then belongs into a background job, not into the request that "
+        "happens to find it. Do it once: renew a cache "
+        "ahead of its end, by one request alone. Do it faster: bound it by input (pages, limits, a timeout).",
+        usual);
+    hp__finding_text(finding, "part", name);
+    hp__finding_number(finding, "slow_requests", slow);
+    hp__finding_number(finding, "usual_ms", (double)usual_ns / 1e6);
+    hp__finding_number(finding, "slow_more_ms", (double)slow_ns / 1e6);
+}
+
+static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
+{
+    struct hp_finding finding;
+    struct hp__spread beyond;
+    const struct part *part = &table->parts[k];
+    uint32_t n = f->c->sample_count;
+    bool kept;
+    hp_err err = hp__finding_init(f, &finding, HP_FIND_tail_latency);
+    err = err == HP_OK ? hp__spread_init(f, &beyond) : err;
+    for (uint32_t i = 0; i < n && err == HP_OK; i++) {
+        uint64_t ns = table->more_ns[i] != 0 ? beyond_ns(table, n, k, i) : 0;
+        if (ns != 0) {
+            finding.seen++;
+            hp__spread_add(&beyond, ns);
+            err = hp__bound_price(f, &finding, i, ns, 0, ns);
+        }
+    }
+    if (err != HP_OK || finding.seen == 0) {
+        return err;
+    }
+    finding.site_sym = part->site;
+    finding.site_line = part->line != 0 ? part->line : hp_dict_symbol(f->c->dict, finding.site_sym).line;
+    finding.statement = part->kind == PART_STATEMENT ? part->id : 0;
+    finding.tail = true;
+    describe(f, &finding, part, table->usual_ns[k], hp__spread_median(&beyond), finding.seen);
+    return hp__find_offer(f, &finding, true, &kept);
+}
+
+static hp_err run(struct hp__find *f, struct hp_arena *arena)
+{
+    uint32_t n = f->c->sample_count;
+    struct table *table = hp__zeroed(arena, 1, sizeof *table);
+    if (table == NULL) {
+        return HP_ENOMEM;
+    }
+    table->more_ns = hp__zeroed(arena, n, sizeof *table->more_ns);
+    table->room = hp__zeroed(arena, n, sizeof *table->room);
+    table->usual_ns = hp__zeroed(arena, MAX_PARTS, sizeof *table->usual_ns);
+    table->ns = hp__zeroed(arena, (size_t)MAX_PARTS * n, sizeof *table->ns);
+    if (table->more_ns == NULL || table->room == NULL || table->usual_ns == NULL || table->ns == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t slow = find_slow(f, table);
+    hp_err err = HP_OK;
+    for (uint32_t i = 0; slow >= MIN_SLOW && i < n && err == HP_OK; i++) {
+        add_events(f, table, i);
+        err = add_functions(f, arena, table, i);
+    }
+    if (err != HP_OK || slow < MIN_SLOW) {
+        return err;
+    }
+    find_usual(f, table);
+    uint32_t k = choose(f, table, slow);
+    return k != MAX_PARTS ? price(f, table, k) : HP_OK;
+}
+
+hp_err hp__rule_tail_latency(struct hp__find *f)
+{
+    struct hp_arena arena;
+    if (f->c->sample_count < MIN_SAMPLES) {
+        return HP_OK;
+    }
+    hp_arena_init(&arena, (size_t)512 << 20);
+    hp_err err = run(f, &arena);
+    hp_arena_fini(&arena);
+    return err;
+}

@@ -7,14 +7,15 @@
 #include "base/mem.h"
 #include "find/own.h"
 
-#define MOST_ROUTES   30u
-#define FEW_REQUESTS  60u /* sampled a side, at least … */
-#define MOST_REQUESTS HP_SAMPLED_MOST
-#define IN_ALL        1000.0 /* … shared out by total time */
-#define LEVEL         0.95
-#define FIXED_SHARE   0.5 /* measured of predicted from which on it is fixed */
-#define MIN_SAMPLES   3u
-#define BEHIND_SHARE  0.5 /* own time before ÷ after from which on a finding is no new cost */
+#define MOST_ROUTES    30u
+#define FEW_REQUESTS   60u /* sampled a side, at least … */
+#define MOST_REQUESTS  HP_SAMPLED_MOST
+#define IN_ALL         1000.0 /* … shared out by total time */
+#define LEVEL          0.95
+#define FIXED_SHARE    0.5 /* measured of predicted from which on it is fixed */
+#define MIN_SAMPLES    3u
+#define MIN_FOR_MEMORY 12u /* as many as the rule wants */
+#define BEHIND_SHARE   0.5 /* own time before ÷ after from which on a finding is no new cost */
 
 struct durations {
     uint64_t *list;
@@ -212,6 +213,9 @@ static hp_err measure(const struct both *both, const struct hp_finding *finding,
 static uint8_t state_of_old(const struct hp_change_finding *finding, bool still_found, bool enough)
 {
     double predicted = (double)finding->finding.median_ns;
+    if (finding->finding.saving_bytes != 0) { /* not a matter of time */
+        return !still_found && enough ? HP_STATE_FIXED : HP_STATE_OPEN;
+    }
     bool saved = finding->has_measured && finding->measured.value >= FIXED_SHARE * predicted &&
                  finding->measured.low > 0;
     return !still_found && enough && saved ? HP_STATE_FIXED : HP_STATE_OPEN;
@@ -294,8 +298,9 @@ static hp_err add_old(struct hp_store *store, struct hp_arena *arena, struct hp_
         /* saved = before − after: what the second side has more than the first. */
         finding->measured = hp_compare_difference(after, before, finding->finding.tail ? 0.95 : 0.5, LEVEL,
                                                   finding->finding.id);
-        finding->state = state_of_old(finding, find_id(&both->found_after, finding->finding.id) != NULL,
-                                      fewest >= MIN_SAMPLES);
+        finding->state =
+            state_of_old(finding, find_id(&both->found_after, finding->finding.id) != NULL,
+                         fewest >= (finding->finding.saving_bytes != 0 ? MIN_FOR_MEMORY : MIN_SAMPLES));
         err = keep_state(store, change, finding, false, info);
         if (err != HP_OK) {
             return err;

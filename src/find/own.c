@@ -204,6 +204,48 @@ static const struct hp__bound_rule *bound_of(enum hp_finding_kind kind)
     }
 }
 
+static bool is_site(const struct hp_case *c, const struct hp_own_key *key, uint32_t sym)
+{
+    struct hp_symbol site = hp_dict_symbol(c->dict, sym);
+    return sym != 0 && hp_str_eq(site.file, key->file) && hp_str_eq(site.name, key->function);
+}
+
+/* All that the same function does on the main lane: computing, waits, statements. */
+static uint64_t place_ns(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key)
+{
+    const struct hp_record *record = view->sample->record;
+    uint64_t ns = view->owner != NULL ? function_ns(view, c, key, hp__concurrency(c)) : 0;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        ns += stmt->lane == 0 && is_site(c, key, stmt->site_sym) ? stmt->exec_ns + stmt->fetch_ns : 0;
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        bool counts = wait->lane == 0 && wait->kind != HP_WAIT_DB;
+        ns += counts && is_site(c, key, wait->site_sym) ? wait->ns : 0;
+    }
+    return ns;
+}
+
+/* Of first requests alone: the same figure for all, so that medians compare. */
+static void spread_first(const struct hp_case *c, uint64_t *ns)
+{
+    uint64_t first = UINT64_MAX, longest = 0;
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        const struct hp_sample *sample = &c->samples[i];
+        if (sample->record->req.seq < first) {
+            first = sample->record->req.seq;
+            longest = 0;
+        }
+        if (sample->record->req.seq == first && sample->duration_ns > longest) {
+            longest = sample->duration_ns;
+        }
+    }
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        ns[i] = longest;
+    }
+}
+
 /* Causes that are an amount of the main lane's time by themselves. `*known`: whether this one is. */
 static hp_err plain_ns(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
                        struct hp_arena *arena, uint64_t *ns, bool *known)
@@ -217,6 +259,14 @@ static hp_err plain_ns(const struct hp__view *view, const struct hp_case *c, con
     switch (key->kind) {
     case HP_FIND_hot_function:
         *ns = function_ns(view, c, key, hp__concurrency(c));
+        return HP_OK;
+    case HP_FIND_tail_latency:
+    case HP_FIND_regression:
+        *ns = place_ns(view, c, key);
+        return HP_OK;
+    case HP_FIND_memory_growth: /* no time */
+    case HP_FIND_cold_start:    /* of the first request alone: spread_first */
+        *ns = 0;
         return HP_OK;
     case HP_FIND_gc_pressure:
         *ns = gc_ns != HP_ABSENT ? gc_ns : 0;
@@ -274,6 +324,9 @@ hp_err hp_own_measure(const struct hp_case *c, const struct hp_own_key *key, boo
     for (uint32_t i = 0; i < c->sample_count && err == HP_OK; i++) {
         hp_arena_reset(&prepared);
         err = measure_one(c, &facts, i, key, is_after, &prepared, &scratch, &ns[i]);
+    }
+    if (err == HP_OK && key->kind == HP_FIND_cold_start) {
+        spread_first(c, ns);
     }
     hp_arena_fini(&words);
     hp_arena_fini(&prepared);

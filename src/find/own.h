@@ -12,6 +12,9 @@
  *     import_in_request, regex_compile, …       all time of the route's requests below such calls, whoever makes them
  *     template_hot                              all templates' own time, and compiling them
  *     gc_pressure                               all collections
+ *     tail_latency                              all that the same function does itself, in its statements and waits
+ *     cold_start                                the first request's duration
+ *     memory_growth                             none: it is gone or it is not
  *
  * Statements of the family that the edit did not touch are in both and cancel out.
  */

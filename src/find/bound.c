@@ -325,7 +325,7 @@ static bool shows(const struct hp__bound_rule *rule, const struct hp__bound_part
 {
     return part->saved_ns != 0 && part->calls >= rule->min_calls &&
            (rule->max_each_ns == 0 || part->ns / part->calls <= rule->max_each_ns) &&
-           (!rule->callers_too || part->ns * 5 >= part->caller_ns * 3);
+           (!rule->callers_too || part->ns * 3 >= part->caller_ns);
 }
 
 static void take(struct hp__find *f, const struct bound *bound, uint32_t site)

@@ -4,7 +4,8 @@
  * read. Read in a loop, thousands of times a request, the machinery is the work.
  *
  * Evidence: such functions, of any library or of the application, called 1,000 times or more in a request by one application function, at most 20 µs
- * each (a look-up that loads something is a query's or a file's cost), and at least three fifths of what else that function does itself.
+ * each (a look-up that loads something is a query's or a file's cost), and at least a third of what else that function does itself (the failing look-up that comes
+ * before __getattr__ is C code, hence the function's own time).
  *
  * Silent: few calls, cheap ones, and functions whose own work is larger (hot_function tells of those).
  *

@@ -113,7 +113,7 @@ static hp_err price(struct hp__find *f, uint32_t i, const struct pauses *p, stru
                            p->ns);
 }
 
-/* A function that takes less itself than the collections that it sets off is one cause with them. */
+/* A function that takes less itself than the collections that it sets off is one cause with them (its own time has the short ones in it). */
 static void take_maker(struct hp__view *view, uint32_t sym)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -121,7 +121,7 @@ static void take_maker(struct hp__view *view, uint32_t sym)
     for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
         own += tree->nodes[i].sym == sym ? tree->nodes[i].self : 0;
     }
-    for (uint32_t i = 1; tree != NULL && i < tree->count && gc_ns != HP_ABSENT && own < gc_ns; i++) {
+    for (uint32_t i = 1; tree != NULL && i < tree->count && gc_ns != HP_ABSENT && own < 2 * gc_ns; i++) {
         view->node_taken[i] |= tree->nodes[i].sym == sym;
     }
 }

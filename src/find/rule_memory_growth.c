@@ -4,9 +4,10 @@
  *
  * Evidence: kept_blocks (blocks asked for less blocks given back on the request's threads, from level monitor on) times the request's mean block; 100 blocks (any request
  * leaves some dozens to the next) and 4 kB or more by the mean and by the median of the later two thirds of at least 12 sampled requests, and in four fifths of those; the last third keeps
- * at least half as much as the one before.
+ * at least half as much as the one before. And the process must grow meanwhile: its peak by a quarter of that or more (what a collection empties, the interpreter's free lists and
+ * rings of garbage, is filled again by requests that leak nothing).
  *
- * Silent: the first requests (modules, caches); modules that are imported again and again (that cause is told already); what is collected some requests later (the mean tells); a growth that ends.
+ * Silent: the first requests (modules, caches); routes that are found to import, compile templates or collect again and again; what is collected some requests later (the mean tells); a growth that ends.
  *
  * Saving: no time, but bytes a request: the smaller of mean and median.
  */
@@ -15,19 +16,22 @@
 
 #define MIN_SAMPLES 12u
 #define MIN_BYTES   4096.0
+#define RSS_SHARE   0.25
 #define MIN_BLOCKS  100
 #define MAX_SAMPLES 256u
 
 struct kept {
     uint64_t start_ns;
     double bytes;
+    uint64_t rss_bytes; /* by which the process's peak rose */
     uint32_t request;
 };
 
 static bool bytes_of(const struct hp_record *record, double *bytes)
 {
     const struct hp_request *req = &record->req;
-    if (req->alloc_blocks == HP_ABSENT || req->alloc_bytes == HP_ABSENT || req->alloc_blocks == 0) {
+    if (req->rss_growth_bytes == HP_ABSENT || req->alloc_blocks == HP_ABSENT ||
+        req->alloc_bytes == HP_ABSENT || req->alloc_blocks == 0) {
         return false;
     }
     if (req->kept_blocks > 0 && req->kept_blocks < MIN_BLOCKS) {
@@ -43,7 +47,8 @@ static uint32_t collect(const struct hp__find *f, struct kept *list)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < f->c->sample_count && n < MAX_SAMPLES; i++) {
-        struct kept own = {.start_ns = f->c->samples[i].record->req.start_wall_ns, .request = i};
+        const struct hp_request *req = &f->c->samples[i].record->req;
+        struct kept own = {.start_ns = req->start_wall_ns, .rss_bytes = req->rss_growth_bytes, .request = i};
         if (!bytes_of(f->c->samples[i].record, &own.bytes)) {
             continue;
         }
@@ -67,18 +72,20 @@ static double mean_of(const struct kept *list, uint32_t from, uint32_t to)
 }
 
 /* Steady growth a request; 0: none. */
-static double growth_of(struct hp__find *f, const struct kept *list, uint32_t n, struct hp__spread *spread)
+static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *spread)
 {
     uint32_t first = n / 3, growing = 0;
+    double rss = 0;
     double mean = mean_of(list, first, n);
     for (uint32_t i = first; i < n; i++) {
         hp__spread_add(spread, list[i].bytes > 0 ? (uint64_t)list[i].bytes : 0);
         growing += list[i].bytes >= MIN_BYTES / 2;
+        rss += (double)list[i].rss_bytes;
     }
     double median = (double)hp__spread_median(spread), least = mean < median ? mean : median;
     bool goes_on = mean_of(list, n - n / 3, n) * 2 >= mean_of(list, first, n - n / 3);
-    (void)f;
-    return least >= MIN_BYTES && growing * 5 >= (n - first) * 4 && goes_on ? least : 0;
+    bool process_grows = rss >= RSS_SHARE * least * (n - first);
+    return least >= MIN_BYTES && growing * 5 >= (n - first) * 4 && goes_on && process_grows ? least : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, double bytes)
@@ -98,10 +105,13 @@ static void describe(struct hp__find *f, struct hp_finding *finding, double byte
     hp__finding_number(finding, "kept_bytes_per_request", bytes);
 }
 
-static bool imports(const struct hp__find *f)
+/* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at work): what it keeps is not known. */
+static bool makes_garbage(const struct hp__find *f)
 {
     for (uint32_t i = 0; i < f->out->count; i++) {
-        if (f->out->list[i].kind == HP_FIND_import_in_request) {
+        enum hp_finding_kind kind = f->out->list[i].kind;
+        if (kind == HP_FIND_import_in_request || kind == HP_FIND_gc_pressure ||
+            kind == HP_FIND_template_hot) {
             return true;
         }
     }
@@ -117,7 +127,7 @@ hp_err hp__rule_memory_growth(struct hp__find *f)
     hp_err err = list != NULL ? hp__finding_init(f, &finding, HP_FIND_memory_growth) : HP_ENOMEM;
     err = err == HP_OK ? hp__spread_init(f, &spread) : err;
     uint32_t n = err == HP_OK ? collect(f, list) : 0;
-    double bytes = n >= MIN_SAMPLES && !imports(f) ? growth_of(f, list, n, &spread) : 0;
+    double bytes = n >= MIN_SAMPLES && !makes_garbage(f) ? growth_of(list, n, &spread) : 0;
     if (err != HP_OK || bytes <= 0) {
         return err;
     }

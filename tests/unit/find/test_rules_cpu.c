@@ -565,7 +565,7 @@ static void recorded_waits_say_that_a_function_does_not_compute(void **state)
 
 /* ---- memory, first requests, slow requests ---- */
 
-static void make_kept(struct rec_set *set, const int64_t *blocks, unsigned n)
+static void make_kept(struct rec_set *set, const int64_t *blocks, unsigned n, uint64_t rss_bytes)
 {
     rec_set_init(set, "GET", "/keep");
     for (unsigned i = 0; i < n; i++) {
@@ -574,6 +574,7 @@ static void make_kept(struct rec_set *set, const int64_t *blocks, unsigned n)
         rec->record.req.alloc_bytes = 1000000;
         rec->record.req.alloc_blocks = 10000; /* 100 bytes each */
         rec->record.req.kept_blocks = blocks[i];
+        rec->record.req.rss_growth_bytes = rss_bytes;
         end(set, rec, 0);
     }
 }
@@ -586,20 +587,22 @@ static void memory_that_each_request_keeps_is_told_in_bytes(void **state)
     for (unsigned i = 0; i < 18; i++) {
         blocks[i] = i == 0 ? 90000 : 2000 + (i % 3);
     }
-    make_kept(&set, blocks, 18);
+    make_kept(&set, blocks, 18, 150000);
     const struct hp_finding *finding = only(&set, HP_FIND_memory_growth);
     assert_near((double)finding->saving_bytes, 200100, 0.01);
     assert_int_equal(finding->median_ns, 0);
     rec_set_fini(&set);
+    make_kept(&set, blocks, 18, 0); /* free lists that a collection elsewhere empties */
+    assert_silent(&set);
     for (unsigned i = 0; i < 18; i++) { /* what one keeps, the collector gives back in another */
         blocks[i] = i % 6 == 5 ? -10000 : 2000;
     }
-    make_kept(&set, blocks, 18);
+    make_kept(&set, blocks, 18, 150000);
     assert_silent(&set);
     for (unsigned i = 0; i < 18; i++) { /* a cache that fills */
         blocks[i] = i < 10 ? 2000 : 3;
     }
-    make_kept(&set, blocks, 18);
+    make_kept(&set, blocks, 18, 150000);
     assert_silent(&set);
 }
 
@@ -741,6 +744,7 @@ static void out_of_memory_leaves_nothing_behind(void **state)
         add_started(&set, i == 0 ? 900 : 0, i % 4 == 1 ? 90 : 1, 3 + i);
         set.requests[i].record.req.alloc_bytes = set.requests[i].record.req.alloc_blocks = 9000;
         set.requests[i].record.req.kept_blocks = 6000;
+        set.requests[i].record.req.rss_growth_bytes = 6000;
     }
     hp_sweep_oom(sweep, &set);
     rec_set_fini(&set);

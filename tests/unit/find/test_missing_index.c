@@ -66,6 +66,32 @@ static void a_scan_for_few_rows_is_a_missing_index_and_not_a_slow_query(void **s
     rec_set_fini(&set);
 }
 
+/* As answer.c has it: the plan lies in memory that the next route uses again. */
+static void what_it_says_outlives_the_plan(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_arena plans;
+    hp_arena_init(&plans, 1 << 20);
+    make(&set, 80);
+    struct hp_case c = with_plan(&set, &plans, 50000, 50000, "");
+    struct hp_find_result r = run(&set, &c);
+    hp_arena_reset(&plans);
+    memset(hp_arena_alloc(&plans, 30000, 1), 'x', 30000);
+    const struct hp_finding *finding = &r.findings.list[0];
+    uint32_t texts = 0;
+    for (uint32_t i = 0; i < finding->evidence_count; i++) {
+        const struct hp_evidence *evidence = &finding->evidence[i];
+        bool is_table = strcmp(evidence->key, "table") == 0;
+        texts += evidence->is_text;
+        assert_true(!is_table || (evidence->text.n == 8 && memcmp(evidence->text.p, "settings", 8) == 0));
+        assert_true(!evidence->is_text || memchr(evidence->text.p, 'x', 4) == NULL);
+    }
+    assert_int_equal(texts, 4);
+    hp_arena_fini(&plans);
+    rec_set_fini(&set);
+}
+
 static void without_its_evidence_a_slow_query_stays_one(void **state)
 {
     static const struct {
@@ -123,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scan_for_few_rows_is_a_missing_index_and_not_a_slow_query),
+        cmocka_unit_test(what_it_says_outlives_the_plan),
         cmocka_unit_test(without_its_evidence_a_slow_query_stays_one),
         cmocka_unit_test(what_costs_nothing_is_not_told),
         cmocka_unit_test(without_memory_it_fails_cleanly),

@@ -19,6 +19,13 @@ static uint64_t number_of(PyObject *info, PyObject *key)
     return number > 0 ? (uint64_t)number : 0;
 }
 
+/* Of the frame that runs: what allocated too much, or asked for a collection. */
+static uint32_t line_now(void)
+{
+    hp_frame *frame = hp_frame_current(PyThreadState_Get());
+    return frame != NULL ? hp_code_line(hp_frame_code(frame), hp_frame_lasti(frame)) : 0;
+}
+
 static PyObject *on_collection(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
@@ -31,7 +38,7 @@ static PyObject *on_collection(PyObject *self, PyObject *const *args, Py_ssize_t
         hp_cap_gc_begin(lane);
     } else {
         hp_cap_gc_end(lane, (int)number_of(args[1], str_generation), number_of(args[1], str_collected),
-                      number_of(args[1], str_uncollectable));
+                      number_of(args[1], str_uncollectable), line_now);
     }
     Py_RETURN_NONE;
 }

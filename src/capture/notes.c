@@ -81,7 +81,7 @@ void hp_cap_gc_begin(struct hp_cap_lane *lane)
 }
 
 /* Move the time of a long collection from the node that it fell on to a GC node below. What its finalizers called has nodes of its own. */
-static uint32_t gc_node(struct hp_cap_lane *lane, uint64_t now)
+static uint32_t gc_node(struct hp_cap_lane *lane, uint64_t now, uint32_t (*line_now)(void))
 {
     struct hp_tree *tree = lane->tree;
     hp__cap_lane_book(lane, now);
@@ -91,7 +91,11 @@ static uint32_t gc_node(struct hp_cap_lane *lane, uint64_t now)
     }
     bool fresh;
     uint64_t ticks = tree->nodes[top].self - lane->gc_self;
-    uint32_t node = hp_tree_child(tree, top, lane->cap->gc_sym, 0, HP_NODE_GC, &fresh);
+    uint32_t line = line_now != NULL ? line_now() : 0;
+    uint32_t node = hp_tree_child(tree, top, lane->cap->gc_sym, line, HP_NODE_GC, &fresh);
+    if (fresh) {
+        hp_tree_set_line(tree, node, line);
+    }
     tree->nodes[top].self -= ticks;
     tree->nodes[node].self += ticks;
     tree->nodes[node].calls++;
@@ -119,7 +123,8 @@ static struct hp_gc *gc_place(struct hp_cap_request *request, uint64_t ticks)
     return least->t1_ns - least->t0_ns < ticks ? least : NULL;
 }
 
-void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected, uint64_t uncollectable)
+void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected, uint64_t uncollectable,
+                   uint32_t (*line_now)(void))
 {
     struct hp_cap_request *request = noting(lane);
     if (request == NULL || lane->gc_t0 == 0) {
@@ -127,7 +132,7 @@ void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected,
         return;
     }
     uint64_t now = hp_clock_ticks(), t0 = lane->gc_t0;
-    uint32_t node = lane->tree != NULL ? gc_node(lane, now) : HP_NODE_ROOT;
+    uint32_t node = lane->tree != NULL ? gc_node(lane, now, line_now) : HP_NODE_ROOT;
     struct hp_gc *gc = gc_place(request, now - t0);
     if (gc != NULL) {
         *gc = (struct hp_gc){.t0_ns = t0,

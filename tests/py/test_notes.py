@@ -72,6 +72,7 @@ def test_a_long_collection_is_a_pause_of_the_request(tmp_path: Path, level: str)
         node = record["tree"][longest["node"]]
         assert node[1] == 4
         assert node[3] == "garbage collection"
+        assert "# mark: collect" in Path(__file__).read_text().splitlines()[node[4] - 1]
         assert node[7] == pytest.approx(pause_ns, rel=0.05)
         assert record["tree"][node[0]][3].endswith("view")
         assert record["tree"][0][8] == record["wall_ns"]

@@ -193,7 +193,9 @@ uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, enum hp_cap_text 
 void hp_cap_gc_watched(struct hp_cap_request *request);
 /* A collection begins and ends on the thread that runs `lane`. An end without a begin, or on another lane, is ignored. */
 void hp_cap_gc_begin(struct hp_cap_lane *lane);
-void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected, uint64_t uncollectable);
+/* `line_now` is asked after a long one for the line that set it off (0: not known); may be NULL. */
+void hp_cap_gc_end(struct hp_cap_lane *lane, int generation, uint64_t collected, uint64_t uncollectable,
+                   uint32_t (*line_now)(void));
 
 /* A run of a part of a template (kind as enum hp_template_kind, its code) begins below the part that runs now, at `site` of what asked for it. Returns its
  * row, 0: not kept; `*fresh`: tell its name and who asked. enter and leave surround each stretch in which the row runs (a generator is asked for many

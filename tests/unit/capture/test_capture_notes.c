@@ -50,9 +50,9 @@ static void the_longest_pauses_stay_and_all_are_in_the_sum(void **state)
         if (i == 90) {
             spin(2000000);
         }
-        hp_cap_gc_end(lane, i == 90 ? 2 : 0, 5, 0);
+        hp_cap_gc_end(lane, i == 90 ? 2 : 0, 5, 0, NULL);
     }
-    hp_cap_gc_end(lane, 2, 0, 0); /* without a begin */
+    hp_cap_gc_end(lane, 2, 0, 0, NULL); /* without a begin */
     hp__cap_request_freeze(request);
     assert_int_equal(request->notes.count[HP_NOTE_GC], HP_GC_CAP);
     assert_int_equal(request->facts.dropped_notes[HP_NOTE_GC], 100 - HP_GC_CAP);
@@ -151,7 +151,7 @@ static void count_level_and_dead_lanes_take_no_notes(void **state)
     bool fresh;
     hp_cap_lane_ref(lane);
     hp_cap_gc_begin(lane);
-    hp_cap_gc_end(lane, 2, 0, 0);
+    hp_cap_gc_end(lane, 2, 0, 0, NULL);
     assert_int_equal(hp_cap_template(lane, 0, 1, 1, &fresh), 0);
     hp_cap_log(lane, 20, 1, 1, (struct hp_cap_place){0, 0, 0}, hp_cap_ticks());
     hp_cap_alloc_begin(lane);
@@ -192,7 +192,7 @@ static void use(void *arg)
         struct hp_cap_exception seen = {.group = 5, .frames = &frame, .frame_count = 1};
         bool fresh;
         hp_cap_gc_begin(lane);
-        hp_cap_gc_end(lane, 1, 0, 0);
+        hp_cap_gc_end(lane, 1, 0, 0, NULL);
         hp_cap_template_leave(lane, hp_cap_template_enter(lane, hp_cap_template(lane, 0, 1, 1, &fresh)));
         hp_cap_log(lane, 20, 1, hp_cap_text(own, (struct hp_span8){"text", 4}, HP_TEXT_FOLDED),
                    (struct hp_cap_place){0, 0, 0}, hp_cap_ticks());

@@ -45,7 +45,8 @@ static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, 
         }
         uint64_t calls = tree->nodes[owner].calls;
         bool once_each = times >= 2 && calls >= 2 && calls * 2 >= times && calls <= times * 2;
-        if ((!once_each && !helper) || !hp__place_caller(view, spot.node, &above)) {
+        bool passes_on = helper && calls >= times; /* else it loops itself */
+        if ((!once_each && !passes_on) || !hp__place_caller(view, spot.node, &above)) {
             break;
         }
         helper = false;
@@ -82,7 +83,10 @@ static bool is_helper(const struct hp__find *f, const struct hp_stmt *stmt)
             const struct hp_group *group = &record->groups[k];
             if (group->site_sym == stmt->site_sym && group->site_line == stmt->site_line &&
                 group->statement != stmt->statement) {
-                return true;
+                struct hp_statement other = hp_dict_statement(f->c->dict, group->statement);
+                if (hp__words_reads(&other)) { /* a BEGIN or COMMIT says nothing */
+                    return true;
+                }
             }
         }
     }

@@ -283,6 +283,9 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     bool runs = !still && cpu_ns != HP_ABSENT && clock_of(thread->native_id) > cpu_ns; /* while it was read */
     task->sweep = s->sweep_number;
     elapsed_ns += task->owed_ns;
+    /* Or our wake-up took its CPU away: it ran for most of the time since the sweep before. */
+    runs = runs || (!still && !fresh && cpu_ns != HP_ABSENT && cpu_ns > task->cpu_ns &&
+                    (cpu_ns - task->cpu_ns) * 2 >= elapsed_ns);
     task->owed_ns = 0;
     task->known = err == HP_OK;
     if (err == HP_ECORRUPT) {

@@ -13,9 +13,10 @@
 #include <string.h>
 #include "find/find_int.h"
 
-#define MAX_SITES  64u
-#define NONE       UINT32_MAX
-#define WORK_BYTES ((size_t)512 << 20)
+#define LEAST_SAVED_NS 200000u /* a request; whoever mends less than this wastes time */
+#define MAX_SITES      64u
+#define NONE           UINT32_MAX
+#define WORK_BYTES     ((size_t)512 << 20)
 
 struct names { /* of each symbol, asked when a tree has it */
     const struct hp_dict *dict;
@@ -400,7 +401,8 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
         .saved_ns = hp__spread_median(&medians.saved),
         .calls = hp__spread_median(&medians.calls),
     };
-    if ((double)part.saved_ns < bound->rule->min_share * (double)f->median_ns) {
+    if ((double)part.saved_ns < bound->rule->min_share * (double)f->median_ns ||
+        part.saved_ns < LEAST_SAVED_NS || (bound->rule->warms_up && finding.seen < 2)) {
         return HP_OK;
     }
     hp__places_choose(&places, &finding);

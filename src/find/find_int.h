@@ -303,6 +303,7 @@ struct hp__bound_rule {
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
+    bool warms_up; /* the first request pays it in any case: one request alone says nothing */
     uint64_t (*product_ns)(const struct hp__view *view); /* what the response needs of it; NULL: nothing */
     /* Set title, advice and evidence; the parts are medians over the requests that show it. */
     void (*describe)(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part);

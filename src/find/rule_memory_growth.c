@@ -3,7 +3,7 @@
  * Principle: a served request gives back what it took. What it keeps, request after request, ends the process one day.
  *
  * Evidence: kept_blocks (blocks asked for less blocks given back on the request's threads, from level monitor on) times the request's mean block; 100 blocks (any request
- * leaves some dozens to the next) and 4 kB or more by the mean and by the median of the later two thirds of at least 12 sampled requests, and in four fifths of those; the last third keeps
+ * leaves some dozens to the next) and 32 kB or more by the mean and by the median of the later two thirds of at least 24 sampled requests, and in four fifths of those; the last third keeps
  * at least half as much as the one before. And the process must grow meanwhile: its peak by a quarter of that or more (what a collection empties, the interpreter's free lists and
  * rings of garbage, is filled again by requests that leak nothing).
  *
@@ -14,8 +14,8 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MIN_SAMPLES 12u
-#define MIN_BYTES   4096.0
+#define MIN_SAMPLES 24u
+#define MIN_BYTES   32768.0
 #define RSS_SHARE   0.25
 #define MIN_BLOCKS  100
 #define MAX_SAMPLES 256u

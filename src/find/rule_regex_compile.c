@@ -46,6 +46,7 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
 }
 
 const struct hp__bound_rule hp__bound_regexes = {.kind = HP_FIND_regex_compile,
+                                                 .warms_up = true,
                                                  .is_boundary = is_compiler,
                                                  .is_around = is_lookup,
                                                  .min_share = 0.03,

@@ -3,7 +3,7 @@
  * Principle: compare slow requests with typical ones part by part (statements, waits, functions' own time); the part that is longer in nearly all slow ones
  * is the cause, whatever its kind.
  *
- * Evidence: at least 12 sampled requests, of which three or more, at most two fifths, take twice the median and 10 ms more; one part accounts for half of what they
+ * Evidence: at least 20 sampled requests, of which four or more, at most two fifths, take twice the median and 10 ms more; one part accounts for half of what they
  * take more in two thirds of them. Runs last.
  *
  * Silent: where other findings explain half of a slow request already; slow requests at the beginning only (warming up, find.c); nothing that
@@ -16,8 +16,8 @@
 #include "find/compare.h"
 #include "find/find_int.h"
 
-#define MIN_SAMPLES 12u
-#define MIN_SLOW    3u
+#define MIN_SAMPLES 20u
+#define MIN_SLOW    4u
 #define MIN_FACTOR  2u
 #define MIN_MORE_NS 10000000u
 #define SHARE       0.5

@@ -369,6 +369,7 @@ static void describe_compile(struct hp__find *f, struct hp_finding *finding,
 }
 
 const struct hp__bound_rule hp__bound_compiled_templates = {.kind = HP_FIND_template_hot,
+                                                            .warms_up = true,
                                                             .is_boundary = is_compile,
                                                             .min_share = 0.03,
                                                             .low_share = 0.95,

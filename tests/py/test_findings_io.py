@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -171,7 +172,7 @@ EXPECTED = {  # mark → kind, what the request would save, in ms, by the delays
     "log": ("log_io", 32),
     "block": ("blocking_in_async", 60),
 }
-NAME_SERVER = "127.9.9.13"  # of this file alone: tests may run side by side
+NAME_SERVER = f"127.{os.getpid() // 250 % 250 + 1}.13.{os.getpid() % 250 + 1}"  # tests may run side by side
 SILENT = ["/token", "/parallel", "/await", "/quiet"]
 
 

@@ -39,7 +39,7 @@ def find():
 def memory():
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE t (a)")
-    connection.executemany("INSERT INTO t VALUES (?)", [(i,) for i in range(60000)])
+    connection.executemany("INSERT INTO t VALUES (?)", [(i,) for i in range(400000)])
     return str(connection.execute("SELECT count(*) FROM t a WHERE a.a * 3 % 7 = ?", (1,)).fetchone())
 """
 
@@ -81,6 +81,12 @@ def statement(folder: Path, part: str) -> str:
     return str(next((row["id"] for row in rows if part in row["statement"]), ""))
 
 
+def stored(folder: Path, revision: str) -> int:
+    """Requests of GET /find in the store: a server that is stopped takes with it what is not yet there."""
+    rows = hotplate_json("routes", "--revision", revision, cwd=folder)["routes"]
+    return next((int(row["requests"]) for row in rows if row["route"] == "GET /find"), 0)
+
+
 def run(folder: Path, env: dict[str, str] | None = None) -> Any:
     return services.run_server(
         "flask", "shop", prefix=RUN, cwd=folder, env={**clean_environment(), **(env or {})}
@@ -110,6 +116,7 @@ def test_a_slow_select_gets_its_plan_and_its_index(folder: Path) -> None:
     with run(folder, {"HOTPLATE_EXPLAIN": "0", "HOTPLATE_REVISION": "after"}) as server:
         for i in range(12):
             get(server, f"/find?name=n{i}")
+        assert until(lambda: stored(folder, "after") == 12)
     after = hotplate_json("routes", "--revision", "after", cwd=folder)["routes"]
     was = next(r["now_ms"] for r in before if r["route"] == "GET /find")
     now = next(r["p50_ms"] for r in after if r["route"] == "GET /find")

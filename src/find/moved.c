@@ -435,7 +435,8 @@ static double *collect_side(struct collection *c, const struct hp_case *side)
 static int by_change(const void *a, const void *b)
 {
     const struct hp_moved *x = a, *y = b;
-    return -by_value(&(double){fabs(x->test.difference.value)}, &(double){fabs(y->test.difference.value)});
+    double one = fabs(x->test.difference.value), other = fabs(y->test.difference.value);
+    return by_value(&other, &one);
 }
 
 static hp_err keep_changed(const struct collection *c, const struct hp_moved_test *tests,

@@ -310,11 +310,14 @@ static const struct {
 static hp_err write_answer(struct hp_question *question, hp_question_fn answer, bool bare,
                            struct hp_buf *body)
 {
-    struct hp_json json;
-    hp_json_init(&json, body, false);
-    question->json = &json;
-    hp_json_object_begin(&json);
-    hp_json_kv_u64(&json, "schema", 1);
+    struct hp_json *json = hp_arena_alloc(question->arena, sizeof *json, _Alignof(struct hp_json));
+    if (json == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_json_init(json, body, false);
+    question->json = json;
+    hp_json_object_begin(json);
+    hp_json_kv_u64(json, "schema", 1);
     hp_err err = bare ? HP_OK : hp_question_scope(question);
     if (err == HP_OK) {
         err = answer(question);
@@ -322,8 +325,8 @@ static hp_err write_answer(struct hp_question *question, hp_question_fn answer, 
     if (err != HP_OK) {
         return err;
     }
-    hp_json_object_end(&json);
-    err = hp_json_finish(&json);
+    hp_json_object_end(json);
+    err = hp_json_finish(json);
     return err == HP_OK ? err : hp_err_set(question->info, err, 0, "the answer is too large: ask for less");
 }
 

@@ -262,7 +262,7 @@ function sourceOf(data: RequestAnswer, place: { file?: string | null; line?: num
 
 function sqlOf(data: RequestAnswer): { count: number | undefined; ms: number | undefined } {
   const rows = data.statements ?? [];
-  if (rows.length === 0) return { count: sqlOf(data).count, ms: data.sql_ms ?? undefined };
+  if (rows.length === 0) return { count: data.sql_count ?? undefined, ms: data.sql_ms ?? undefined };
   return {
     count: rows.reduce((sum, row) => sum + (row.count ?? 0), 0),
     ms: rows.reduce((sum, row) => sum + row.total_ms, 0),

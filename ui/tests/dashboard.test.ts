@@ -219,6 +219,24 @@ test("the tabs of a request by f, t and s", () =>
     }
   }));
 
+test("a request without statements says whether none ran or none was recorded", async () => {
+  for (const [sql_count, text] of [
+    [0, /SQL 0 .*No statement ran\./],
+    [null, /Statements were not recorded at this level/],
+  ] as const) {
+    server.change({
+      request: (words) => ({
+        ...fixture.request(words.get("id") ?? ""),
+        statements: [],
+        executions: [],
+        sql_count,
+        sql_ms: sql_count,
+      }),
+    });
+    await on(`#/request?id=${ID}&tab=sql`, {}, (page) => shows(page, text));
+  }
+});
+
 test("all views of a request's call tree, the call graph's code loaded only there", () =>
   on(`#/request?id=${ID}`, {}, async (page) => {
     const loaded = () =>

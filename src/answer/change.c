@@ -232,8 +232,8 @@ static void note_facts(const struct hp_change *change, const struct hp_change_fi
     kept->function = finding->function;
     kept->title = finding->finding.title;
     kept->predicted_ns = finding->finding.median_ns;
-    kept->has_measured = finding->has_measured;
-    if (finding->has_measured) {
+    if (finding->has_measured) { /* else what an earlier comparison measured stays */
+        kept->has_measured = true;
         kept->measured_ns = (int64_t)finding->measured.value;
         kept->low_ns = (int64_t)finding->measured.low;
         kept->high_ns = (int64_t)finding->measured.high;

@@ -72,11 +72,20 @@ static bool add(struct rows *rows, const struct hp_finding_state *finding)
     return true;
 }
 
+/* As for the other commands: "GET /x", or the rule alone. */
+static bool is_route(struct hp_str route, const char *wanted)
+{
+    size_t rule = hp_str_find_char(route, ' ') + 1;
+    struct hp_str name = hp_str_from0(wanted);
+    return hp_str_eq(route, name) ||
+           (rule < route.n && hp_str_eq(hp_str_make(route.p + rule, route.n - rule), name));
+}
+
 static bool keep(void *ctx, const struct hp_finding_state *finding)
 {
     struct rows *rows = ctx;
     if ((rows->state != NULL && strcmp(rows->state, state_of(finding)) != 0) ||
-        (rows->route != NULL && !hp_str_eq(finding->route, hp_str_from0(rows->route)))) {
+        (rows->route != NULL && !is_route(finding->route, rows->route))) {
         return true;
     }
     if (!add(rows, finding)) {

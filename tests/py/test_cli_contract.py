@@ -658,6 +658,9 @@ def test_ledger_tells_what_was_predicted_and_measured_and_mutes(tmp_path: Path) 
         assert row["measured_saving_ms"] == pytest.approx(other["measured_saving_ms"], rel=1e-3)
         assert row["low_ms"] <= row["measured_saving_ms"] <= row["high_ms"]
         assert row["fixed_at"] >= row["first_seen"]
+    by_rule = read(store, "ledger", "--route", "/settings")["findings"]
+    assert by_rule == read(store, "ledger", "--route", "GET /settings")["findings"] != []
+    assert read(store, "ledger", "--route", "/setting")["findings"] == []
     name = first[0]["id"]
     assert run("ledger", "mute", name, "--reason", "known", "--store", store).returncode == 0
     (muted,) = read(store, "ledger", "--state", "muted")["findings"]

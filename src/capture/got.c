@@ -111,18 +111,17 @@ static const struct name_slot *find_name(const char *name)
     return NULL;
 }
 
-/* The function that a call would reach without us. An executable at a fixed address may stand in for a libc function with a stub of its own, whose slot
- * is to be hooked: then libc's is taken. Elsewhere an interposed function (a sanitizer's, a preloaded one) is right. */
+/* The function that a call would reach without us. In an executable at a fixed address an entry of its PLT may be the address of a libc function for
+ * everybody; it jumps through the slot that is to be hooked, so libc's own is taken. Elsewhere an interposed function (a sanitizer's, a preloaded one) is right. */
 static uintptr_t real_of(void *libc, const char *name)
 {
     void *usual = dlsym(RTLD_DEFAULT, name);
     void *own = libc != NULL ? dlsym(libc, name) : NULL;
     struct link_map *map = NULL;
     Dl_info info;
-    bool is_stub = usual != own && own != NULL &&
-                   dladdr1(usual, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
-                   (map->l_name == NULL || map->l_name[0] == '\0');
-    return (uintptr_t)(is_stub ? own : usual);
+    bool is_plt = usual != own && own != NULL && dladdr1(usual, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 &&
+                  map != NULL && (map->l_name == NULL || map->l_name[0] == '\0');
+    return (uintptr_t)(is_plt ? own : usual);
 }
 
 /* Names and real functions. Outside of the scan: dlsym takes the linker's lock. */

@@ -70,7 +70,7 @@ uint64_t hp__runqueue_ns(void);
 /* What the extension gives (hotplate/ext/waits.h). */
 void hp__wait_configure(hp_waits_site_fn site, hp_waits_place_fn place);
 
-/* probe.c's switch, as hp_waits_on. */
+/* switch.c: the probes are in, as hp_waits_on. */
 extern _Atomic bool hp__wait_probes;
 
 #endif

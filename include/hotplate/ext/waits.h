@@ -1,6 +1,6 @@
 /* waits.h -- the extension's door to the wait probes: switch them on, tell them which lane a thread runs, and where its code is.
  *
- * The probes (src/capture/probe.c) catch blocking calls of every loaded object by their call slots. They run with or without the GIL, in
+ * The probes (src/capture/probe.h) catch blocking calls of every loaded object by their call slots. They run with or without the GIL, in
  * any thread, and in signal handlers: what they do on a thread without a lane is one thread-local look. See docs/internals/waits.md.
  */
 #ifndef HP_EXT_WAITS_H

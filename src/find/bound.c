@@ -57,20 +57,6 @@ bool hp__bound_in(struct hp_str file, const char *const *names, size_t count)
     return false;
 }
 
-uint32_t hp__bound_caller(const struct hp__view *view, uint32_t node, uint32_t *line)
-{
-    const struct hp_tree *tree = view->sample->tree;
-    while (node != HP_NODE_ROOT && tree->nodes[node].kind != HP_NODE_LANE) {
-        uint32_t parent = tree->nodes[node].parent;
-        if (view->app[parent]) {
-            *line = tree->nodes[node].line;
-            return parent;
-        }
-        node = parent;
-    }
-    return HP_NODE_NONE;
-}
-
 void hp__bound_take(struct hp__view *view, uint32_t node)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -261,7 +247,7 @@ static void fill_parts(const struct hp__find *f, struct bound *bound, uint32_t r
     uint64_t needed = bound->rule->product_ns != NULL ? bound->rule->product_ns(view) : 0;
     for (int near = 1; near >= 0; near--) {
         for (uint32_t i = 1; i < tree->count; i++) {
-            uint32_t line, caller = request->top[i] == i ? hp__bound_caller(view, i, &line) : 0;
+            uint32_t line, caller = request->top[i] == i ? hp__view_caller(view, i, &line) : 0;
             if (request->top[i] != i || request->ns[i] == 0 || is_near(view, caller) != (near == 1)) {
                 continue;
             }
@@ -314,7 +300,7 @@ static void add_places(const struct hp__find *f, const struct bound *bound, uint
     for (uint32_t i = 1; i < view->sample->tree->count; i++) {
         if (request->site_of[i] == site && request->top[i] == i) {
             uint32_t line = 0;
-            if (hp__bound_caller(view, i, &line) == HP_NODE_NONE || line == 0) {
+            if (hp__view_caller(view, i, &line) == HP_NODE_NONE || line == 0) {
                 line = hp_dict_symbol(f->c->dict, bound->sites[site]).line;
             }
             hp__places_add(places, bound->sites[site], line, 0, request->ns[i]);

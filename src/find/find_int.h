@@ -110,6 +110,9 @@ bool hp__view_free_stmt(const struct hp__view *view, uint32_t stmt);
 double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recorded);
 /* The child of `node`'s owner on the way to `node`; HP_NODE_NONE if `node` is the owner or there is none. */
 uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node);
+/* The nearest application node above `node` in its lane, framework in between or not, and the line of its call, which stays as it is where there is none:
+ * HP_NODE_NONE. */
+uint32_t hp__view_caller(const struct hp__view *view, uint32_t node, uint32_t *line);
 /* Wall time of computing ÷ its CPU time on the main lane, 1 or more: what a usual cost is to be multiplied by where other processes held the processors. */
 double hp__view_slowness(const struct hp__view *view);
 /* Mark a node and everything below it (not into LANE nodes, not into other owners' nodes) as explained. */
@@ -182,7 +185,7 @@ struct hp__spot {
     uint32_t sym, line, via;
     uint32_t node; /* of the call tree: the function's, or below it in library code */
 };
-/* The application line that calls the function which owns `node`. False: the framework does, or there is no tree. */
+/* The application line that calls the function which owns `node`, through libraries or not. False: the framework does, or there is no tree. */
 bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot);
 /* The costliest application line that calls a function. False as above. */
 bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot);
@@ -313,8 +316,6 @@ HP_CHECK hp_err hp__bound_run(struct hp__find *f, const struct hp__bound_rule *r
 /* All such time of one request's main lane; for own.c. HP_ENOMEM. */
 HP_CHECK hp_err hp__bound_total(const struct hp__view *view, const struct hp_dict *dict,
                                 const struct hp__bound_rule *rule, struct hp_arena *arena, uint64_t *ns);
-/* The nearest application node above `node`, framework in between or not, and the line of its call; HP_NODE_NONE: none above. */
-uint32_t hp__bound_caller(const struct hp__view *view, uint32_t node, uint32_t *line);
 /* Mark everything below a node of the same lane as explained, whoever owns it. */
 void hp__bound_take(struct hp__view *view, uint32_t node);
 /* Price request `i` by an amount of the main lane's time. */

@@ -13,21 +13,19 @@
 bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot)
 {
     const struct hp_tree *tree = view->sample->tree;
-    if (tree == NULL || node >= tree->count || node == HP_NODE_ROOT || view->owner[node] == HP_NODE_NONE) {
+    uint32_t at = tree != NULL && node < tree->count ? view->owner[node] : HP_NODE_NONE;
+    if (at == HP_NODE_NONE || at == HP_NODE_ROOT) {
         return false;
     }
-    uint32_t at = view->owner[node], entry = at, up = tree->nodes[at].parent;
-    while (up != HP_NODE_NONE && !view->app[up] && view->owner[up] != HP_NODE_NONE) {
-        entry = up;
-        up = tree->nodes[up].parent;
-    }
-    if (up == HP_NODE_NONE || view->owner[up] == HP_NODE_NONE || tree->nodes[entry].line == 0) {
+    uint32_t up = tree->nodes[at].parent, owner = view->owner[up];
+    uint32_t entry = hp__view_entry_of(view, up);
+    uint32_t line = tree->nodes[entry != HP_NODE_NONE ? entry : at].line;
+    if (owner == HP_NODE_NONE || line == 0) {
         return false; /* the framework calls it */
     }
-    uint32_t owner = view->owner[up];
     *spot = (struct hp__spot){.sym = tree->nodes[owner].sym,
-                              .line = tree->nodes[entry].line,
-                              .via = entry != at ? tree->nodes[entry].sym : 0,
+                              .line = line,
+                              .via = entry != HP_NODE_NONE ? tree->nodes[entry].sym : 0,
                               .node = owner};
     return true;
 }

@@ -70,7 +70,7 @@ static void add_places(const struct hp__find *f, const struct hp__view *view, st
         if (node != HP_NODE_NONE && view->app[node]) {
             sym = tree->nodes[node].sym;
         } else if (node != HP_NODE_NONE) {
-            uint32_t caller = hp__bound_caller(view, node, &line);
+            uint32_t caller = hp__view_caller(view, node, &line);
             sym = caller != HP_NODE_NONE ? tree->nodes[caller].sym : view_sym;
         }
         struct hp__spot spot = {.sym = sym, .line = line};

@@ -62,6 +62,20 @@ uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node)
     return entry;
 }
 
+uint32_t hp__view_caller(const struct hp__view *view, uint32_t node, uint32_t *line)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    while (node != HP_NODE_ROOT && tree->nodes[node].kind != HP_NODE_LANE) {
+        uint32_t parent = tree->nodes[node].parent;
+        if (view->app[parent]) {
+            *line = tree->nodes[node].line;
+            return parent;
+        }
+        node = parent;
+    }
+    return HP_NODE_NONE;
+}
+
 /* "page" of "shop.page" (an endpoint) and of "Shop.page" or "outer.<locals>.page" (qualified names). */
 static struct hp_str last_word(struct hp_str name)
 {

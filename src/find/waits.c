@@ -476,25 +476,29 @@ static void count_under(const struct hp__view *view, struct under *under)
     }
 }
 
-/* The nearest application node from this one up, past whatever library (the standard one serves requests, too, and is framework there). HP_NODE_NONE:
- * there is none in the lane. */
-static uint32_t app_above(const struct hp__view *view, uint32_t node)
+/* The function that calls this node, past whatever library (the standard one serves requests, too, and is framework there), and where.
+ * HP_NODE_NONE: none in the lane. */
+static uint32_t calling(const struct hp__view *view, uint32_t node, uint32_t *line)
 {
-    const struct hp_tree *tree = view->sample->tree;
-    while (node < tree->count && node != HP_NODE_ROOT && tree->nodes[node].kind != HP_NODE_LANE) {
-        if (view->app[node]) {
-            return view->owner[node];
-        }
-        node = tree->nodes[node].parent;
+    uint32_t caller = hp__view_caller(view, node, line);
+    return caller != HP_NODE_NONE ? view->owner[caller] : HP_NODE_NONE;
+}
+
+/* The function that this node is, or that calls it. */
+static uint32_t function_of(const struct hp__view *view, uint32_t node)
+{
+    uint32_t line;
+    if (node >= view->sample->tree->count) {
+        return HP_NODE_NONE;
     }
-    return HP_NODE_NONE;
+    return view->app[node] ? view->owner[node] : calling(view, node, &line);
 }
 
 /* Up from the connect: as long as nothing is sent or asked below, it is the connection that the library call is for. */
 static void widen_setup(const struct hp__view *view, const struct under *under, struct hp__call *call)
 {
     const struct hp_tree *tree = view->sample->tree;
-    if (call->setup_ns == 0 || app_above(view, call->node) == HP_NODE_NONE) {
+    if (call->setup_ns == 0 || function_of(view, call->node) == HP_NODE_NONE) {
         return;
     }
     for (uint32_t at = call->node; !view->app[at]; at = tree->nodes[at].parent) {
@@ -511,20 +515,13 @@ static void widen_setup(const struct hp__view *view, const struct under *under, 
 static void find_loop(const struct hp__view *view, const struct under *under, struct hp__call *call)
 {
     const struct hp_tree *tree = view->sample->tree;
-    uint32_t own = app_above(view, call->node), loop = own;
+    uint32_t line = 0, own = function_of(view, call->node), loop = own;
     while (loop != HP_NODE_NONE && tree->nodes[loop].calls >= under[loop].calls) {
-        loop = app_above(view, tree->nodes[loop].parent);
+        loop = calling(view, loop, &line);
     }
-    if (loop == HP_NODE_NONE || loop == own) {
-        return;
-    }
-    for (uint32_t at = call->node; at != loop; at = tree->nodes[at].parent) {
-        uint32_t parent = tree->nodes[at].parent;
-        if (view->app[parent] && view->owner[parent] == loop) {
-            call->loop_sym = tree->nodes[loop].sym;
-            call->loop_line = tree->nodes[at].line != 0 ? tree->nodes[at].line : call->site_line;
-            return;
-        }
+    if (loop != HP_NODE_NONE && loop != own) {
+        call->loop_sym = tree->nodes[loop].sym;
+        call->loop_line = line != 0 ? line : call->site_line;
     }
 }
 

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 NAME_SERVER = "127.9.9.9"  # port 53, the only one that resolv.conf can name
@@ -68,11 +68,23 @@ def certificate(folder: Path) -> Path:
     return path
 
 
+def _listen(serve: Callable[[socket.socket], None]) -> int:
+    """Port of a new listener; each connection is served on a thread of its own."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    def accept() -> None:
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
 def tls_server(pem: Path, handshake_s: float, piece_s: float) -> int:
     """Port of a server that takes its time for each handshake and answers each byte with one, after a while."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
-    listener = socket.create_server(("127.0.0.1", 0))
 
     def serve(plain: socket.socket) -> None:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,18 +94,11 @@ def tls_server(pem: Path, handshake_s: float, piece_s: float) -> int:
                 time.sleep(piece_s)
                 secure.sendall(b"x")
 
-    def accept() -> None:
-        while True:
-            plain, _ = listener.accept()
-            threading.Thread(target=serve, args=(plain,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return int(listener.getsockname()[1])
+    return _listen(serve)
 
 
 def http_server(first_byte_s: float, rest_s: float) -> int:
     """Port of a server that waits before its answer, and again in the middle of it."""
-    listener = socket.create_server(("127.0.0.1", 0))
 
     def serve(client: socket.socket) -> None:
         with client:
@@ -103,18 +108,11 @@ def http_server(first_byte_s: float, rest_s: float) -> int:
                 time.sleep(rest_s)
                 client.sendall(b"0123456789")
 
-    def accept() -> None:
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return int(listener.getsockname()[1])
+    return _listen(serve)
 
 
 def kept_http_server(delay_s: float) -> int:
     """Port of a server that answers each request after `delay_s` and keeps the connection; /N waits N ms instead."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 
     def serve(client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -124,18 +122,11 @@ def kept_http_server(delay_s: float) -> int:
                 time.sleep(int(path) / 1e3 if path.isdigit() else delay_s)
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789")
 
-    def accept() -> None:
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return int(listener.getsockname()[1])
+    return _listen(serve)
 
 
 def stream_server(size: int) -> int:
     """Port of a server that answers the first bytes of a connection with `size` bytes at once."""
-    listener = socket.create_server(("127.0.0.1", 0))
 
     def serve(client: socket.socket) -> None:
         with client:
@@ -143,13 +134,7 @@ def stream_server(size: int) -> int:
             client.sendall(b"x" * size)
             client.recv(64)
 
-    def accept() -> None:
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return int(listener.getsockname()[1])
+    return _listen(serve)
 
 
 def silent_server() -> int:

@@ -111,7 +111,7 @@ function keep(path: string, data: unknown): void {
   if (kept.size > KEPT_MOST) kept.delete(kept.keys().next().value as string);
 }
 
-/** Ask the server, again when the store grew; what was there stays in sight until the answer is. `null` asks nothing. */
+/** Ask the server, again when the store grew (what is not `live` only if it failed); what was there stays in sight until the answer is. `null` asks nothing. */
 export function useAsk<T>(path: string | null, live = true): Asked<T> {
   const { version } = useLive();
   const [state, setState] = useState<{ path: string | null; data: T | null; error: ApiError | null }>({
@@ -120,7 +120,8 @@ export function useAsk<T>(path: string | null, live = true): Asked<T> {
     error: null,
   });
   const [slow, setSlow] = useState(false);
-  const again = live ? version : 0;
+  const again = useRef(version);
+  if (live || state.error) again.current = version;
   useEffect(() => {
     if (path === null) return undefined;
     const stop = new AbortController();
@@ -146,7 +147,7 @@ export function useAsk<T>(path: string | null, live = true): Asked<T> {
       clearTimeout(timer);
       stop.abort();
     };
-  }, [path, again]);
+  }, [path, again.current]);
   if (path === null) return { data: null, error: null, old: false, slow: false };
   if (state.path === path) return { data: state.data, error: state.error, old: false, slow };
   const known = kept.get(path) as T | undefined;

@@ -378,20 +378,26 @@ test("what was not recorded says so and is no 0", async () => {
   );
 });
 
-test("a failure is told with what to do, and the page recovers", async () => {
-  server.change({ overview: () => new Failure(503, "The question took over 2 s: ask for a shorter time.") });
-  await on(
-    "#/",
-    {},
-    async (page) => {
-      await shows(page, /ask for a shorter time/);
-      server.change({});
-      await page.getByRole("button", { name: "Try again" }).click();
-      await shows(page, /What to mend first/);
-    },
-    false,
-  );
-});
+for (const [name, fragment, text] of [
+  ["overview", "#/", /What to mend first/],
+  ["request", `#/request?id=${ID}`, /slower than 96 %/],
+  ["source", "#/source?file=shop%2Fpages.py", /line_35/],
+] as const) {
+  test(`${name}: a failure is told with what to do, and the page recovers`, async () => {
+    server.change({ [name]: () => new Failure(503, "The question took over 2 s: ask for a shorter time.") });
+    await on(
+      fragment,
+      {},
+      async (page) => {
+        await shows(page, /ask for a shorter time/);
+        server.change({});
+        await page.getByRole("button", { name: "Try again" }).click();
+        await shows(page, text);
+      },
+      false,
+    );
+  });
+}
 
 test("new requests appear without a reload, and not while held", () =>
   on("#/", {}, async (page) => {

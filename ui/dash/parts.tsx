@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Place } from "../api/types";
+import { editorLink } from "../model/editor";
 import { kindOf, type Part } from "../model/kinds";
 import { shortFile } from "../model/profile";
 import { showMs, showShare } from "../model/show";
@@ -107,17 +108,6 @@ export function setEditorTemplate(text: string): void {
   } catch {
     // A browser that keeps nothing: the link is off after a reload.
   }
-}
-
-/* Only schemes that open an editor: a template could be pasted from anywhere. */
-const EDITOR_SCHEME =
-  /^(vscode|vscode-insiders|vscodium|cursor|windsurf|zed|idea|pycharm|jetbrains|subl|txmt|emacs|nvim):/;
-
-export function editorLink(template: string, file: string, line: number): string {
-  if (!EDITOR_SCHEME.test(template)) return "";
-  return template
-    .replace("{file}", encodeURI(file).replace(/[?#]/g, encodeURIComponent))
-    .replace("{line}", String(line));
 }
 
 interface CodeProps {

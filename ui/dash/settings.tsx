@@ -2,17 +2,9 @@
 import { useState } from "preact/hooks";
 import { ApiError, tell } from "../api/client";
 import type { SettingKey, SettingsAnswer } from "../api/types";
+import { editorLink } from "../model/editor";
 import { showBytes, showShare } from "../model/show";
-import {
-  Answer,
-  Answered,
-  Bar,
-  Empty,
-  editorLink,
-  editorTemplate,
-  Section,
-  setEditorTemplate,
-} from "./parts";
+import { Answer, Answered, Bar, Empty, editorTemplate, Section, setEditorTemplate } from "./parts";
 import { useAsk, useLive } from "./use";
 
 export function Settings() {

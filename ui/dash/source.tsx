@@ -4,7 +4,7 @@ import type { RequestAnswer, SourceAnswer, TreeAnswer, TreeNode } from "../api/t
 import { type LineCost, lineCosts } from "../model/linecost";
 import { showMs } from "../model/show";
 import { question } from "../model/where";
-import { Answer, Answered, Bar, Code, Empty, NOT_RECORDED } from "./parts";
+import { Answer, Answered, Bar, Code, Empty, NOT_RECORDED, Wrong } from "./parts";
 import { useAsk, useWhere } from "./use";
 
 export function Source() {
@@ -13,18 +13,32 @@ export function Source() {
   const source = useAsk<SourceAnswer>(question("source", { file }), false);
   const request = useAsk<RequestAnswer>(id ? question("request", { id }) : null, false);
   const tree = useAsk<TreeAnswer>(id ? null : question("tree", { ...scope, route }), false);
-  const nodes = id ? (request.data?.nodes ?? []) : (tree.data?.nodes ?? []);
+  const costs = id ? request : tree;
+  const nodes = costs.data && (costs.data.nodes ?? []);
   const requests = id ? 1 : Math.max(tree.data?.requests ?? 1, 1);
   return (
-    <Answered asked={source}>{(data) => <File data={data} nodes={nodes} requests={requests} />}</Answered>
+    <Answered asked={source}>
+      {(data) => (
+        <>
+          <File data={data} nodes={nodes} requests={requests} />
+          {costs.error && <Wrong error={costs.error} small />}
+        </>
+      )}
+    </Answered>
   );
 }
 
-function File({ data, nodes, requests }: { data: SourceAnswer; nodes: TreeNode[]; requests: number }) {
+interface FileProps {
+  data: SourceAnswer;
+  nodes: TreeNode[] | null; // null: not answered
+  requests: number;
+}
+
+function File({ data, nodes, requests }: FileProps) {
   const { where, link } = useWhere();
   const { id, route } = where.words;
   const chosen = Number(where.words.line ?? 0) || 0;
-  const costs = useMemo(() => lineCosts(nodes, data.file, requests), [nodes, data.file, requests]);
+  const costs = useMemo(() => lineCosts(nodes ?? [], data.file, requests), [nodes, data.file, requests]);
   const lines = useMemo(() => data.text.replace(/\n$/, "").split("\n"), [data.text]);
   const calls = [...costs].filter(([, cost]) => cost.total_ms > 0);
   const dearest = calls.sort((a, b) => b[1].total_ms - a[1].total_ms)[0];
@@ -43,10 +57,12 @@ function File({ data, nodes, requests }: { data: SourceAnswer; nodes: TreeNode[]
                 times in <a href={link("request", { id })}>request {id.slice(0, 8)}</a>
               </span>
             ) : (
-              <span>
-                mean of {requests === 1 ? "one request" : `${requests} requests`}
-                {route ? ` of ${route}` : ""}
-              </span>
+              nodes && (
+                <span>
+                  mean of {requests === 1 ? "one request" : `${requests} requests`}
+                  {route ? ` of ${route}` : ""}
+                </span>
+              )
             )}
           </span>
         }
@@ -59,7 +75,7 @@ function File({ data, nodes, requests }: { data: SourceAnswer; nodes: TreeNode[]
           data.file
         )}
       </Answer>
-      {nodes.length === 0 && <Empty>What lines cost was {NOT_RECORDED}; level trace records it.</Empty>}
+      {nodes?.length === 0 && <Empty>What lines cost was {NOT_RECORDED}; level trace records it.</Empty>}
       <div class="rows">
         <table class="source-file">
           <caption class="unseen">{data.file}</caption>

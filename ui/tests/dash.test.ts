@@ -5,6 +5,7 @@ import { linearTicks, logTicks, momentTicks } from "../model/axis";
 import { branchesOf } from "../model/branches";
 import { profileOf } from "../model/calltree";
 import { deltaOf } from "../model/delta";
+import { editorLink } from "../model/editor";
 import { kindOf, splitCritical, splitTime } from "../model/kinds";
 import { lanesToDraw, momentAt, stackOf, within } from "../model/lane";
 import { lineCosts } from "../model/linecost";
@@ -214,6 +215,23 @@ test("a line costs what it calls; a recursion counts once", () => {
   });
   const recursive = lineCosts([again(0, -1, 30), again(1, 0, 20), again(2, 1, 10)], "a.py", 1);
   assert.deepEqual(recursive.get(3), { calls: 2, total_ms: 20, own_ms: 0 });
+});
+
+test("a link to an editor takes the schemes of editors only, and any file's name as it is", () => {
+  const template = "vscode://file/home/me/{file}:{line}";
+  assert.equal(editorLink(template, "a b/x?#.py", 7), "vscode://file/home/me/a%20b/x%3F%23.py:7");
+  assert.equal(editorLink(template, "$&$`.py", 7), "vscode://file/home/me/$&$%60.py:7");
+  for (const other of [
+    "javascript:alert(1)",
+    " javascript:x",
+    "JAVASCRIPT:x",
+    "https://x/{file}",
+    "data:,x",
+    "vscode",
+    "",
+  ]) {
+    assert.equal(editorLink(other, "x.py", 1), "", other);
+  }
 });
 
 test("axes stand on round values", () => {

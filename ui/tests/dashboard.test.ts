@@ -313,6 +313,19 @@ test("a place leads to its source, with what its lines cost in the request that 
     assert.match(await page.locator(".source-file .chosen").innerText(), /line_30/);
   }));
 
+test("a source whose costs could not be asked is shown, and says so", async () => {
+  server.change({ request: () => new Failure(503, "The store is busy.") });
+  await on(
+    `#/source?file=shop%2Fpages.py&id=${ID}`,
+    {},
+    async (page) => {
+      await shows(page, /line_35.*The store is busy/);
+      assert.doesNotMatch(await page.locator("#content").innerText(), /not recorded/);
+    },
+    false,
+  );
+});
+
 test("a finding is muted by POST with the token and a reason", () =>
   on("#/findings?id=e38793f4ef747120", {}, async (page) => {
     await page.getByRole("button", { name: "Mute…" }).click();

@@ -1,5 +1,6 @@
 /* details.tsx -- the chosen box or function in a line at the foot: what it is, where it is, what it took, where to look next. */
 import { useState } from "preact/hooks";
+import { encodePath } from "../model/editor";
 import { showShare } from "../model/show";
 import type { Data } from "./data";
 import type { State, ViewName } from "./state";
@@ -94,10 +95,7 @@ function Place({ data, fn }: { data: Data; fn: number }) {
         {copied ? "copied" : "copy"}
       </button>{" "}
       {path !== "" && (
-        <a
-          href={`vscode://file${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}${line}`}
-          title="open in Visual Studio Code"
-        >
+        <a href={`vscode://file${encodePath(path)}${line}`} title="open in Visual Studio Code">
           edit
         </a>
       )}

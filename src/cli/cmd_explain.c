@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "answer/explained.h"
 #include "cli/command.h"
 #include "cli/explain_serve.h"
 #include "cli/explainer.h"
@@ -35,29 +35,12 @@ struct explain {
     const char *dsn, *timeout, *python;
     struct hp_args_list params;
     bool analyze, serve;
-    uint64_t timeout_ns, at_ns;
+    uint64_t timeout_ns;
     struct hp_reading reading;
     struct hp_statement_target target;
-    struct hp_plan plan;
-    struct hp_query query;
+    struct hp_explained shown; /* at_ns 0: made just now */
     struct hp_arena arena;
 };
-
-/* Keep the plan with its statement; a store that cannot be written is no reason to fail. */
-static void keep_plan(struct explain *explain)
-{
-    struct hp_buf text;
-    struct hp_store *store = NULL;
-    struct hp_errinfo ignored;
-    struct hp_store_config config = {.path = explain->reading.path, .mode = HP_STORE_WRITE, .busy_ms = 500};
-    hp_buf_init(&text, HP_PLAN_MAX_BYTES);
-    if (hp_plan_put(&explain->plan, &text) == HP_OK && hp_store_open(&config, &store, &ignored) == HP_OK) {
-        (void)!hp_store_set_plan(store, hp_store_plan_id(&explain->target.statement), hp_clock_wall_ns(),
-                                 hp_buf_str(&text), &ignored);
-        (void)!hp_store_close(store);
-    }
-    hp_buf_fini(&text);
-}
 
 static hp_err ask(struct explain *explain, struct hp_errinfo *info)
 {
@@ -69,9 +52,11 @@ static hp_err ask(struct explain *explain, struct hp_errinfo *info)
                                     .engine = (uint8_t)hp_explainer_engine(explain->dsn),
                                     .analyze = explain->analyze,
                                     .timeout_ns = explain->timeout_ns};
-    hp_err err = hp_explainer_ask(&question, &explain->arena, &explain->plan, &explain->query, info);
-    if (err == HP_OK && explain->target.stored && explain->plan.why_not.n == 0) {
-        keep_plan(explain);
+    hp_err err =
+        hp_explainer_ask(&question, &explain->arena, &explain->shown.plan, &explain->shown.query, info);
+    if (err == HP_OK && explain->target.stored && explain->shown.plan.why_not.n == 0) {
+        hp_explainer_keep(explain->reading.path, hp_store_plan_id(&explain->target.statement),
+                          &explain->shown.plan);
     }
     return err;
 }
@@ -79,22 +64,14 @@ static hp_err ask(struct explain *explain, struct hp_errinfo *info)
 /* What was kept with the statement, by an earlier call or while the application ran. */
 static hp_err recall(struct explain *explain, struct hp_errinfo *info)
 {
-    struct hp_str text;
-    const struct hp_statement *statement = &explain->target.statement;
     hp_err err = HP_ENOTFOUND;
     if (explain->target.stored) {
-        err = hp_store_get_plan(explain->reading.store, hp_store_plan_id(statement), &explain->at_ns, &text,
-                                info);
+        err = hp_explained_recall(explain->reading.store, &explain->target.statement, &explain->arena,
+                                  &explain->shown, info);
     }
     if (err == HP_ENOTFOUND) {
         return hp_err_set(info, err, 0,
                           "no plan is kept of this statement; say where its database is: --dsn URL");
-    }
-    if (err == HP_OK) {
-        err = hp_plan_read(text, &explain->arena, &explain->plan, info);
-    }
-    if (err == HP_OK) {
-        err = hp_query_read(statement->text, explain->plan.engine, &explain->arena, &explain->query);
     }
     return err;
 }
@@ -102,9 +79,10 @@ static hp_err recall(struct explain *explain, struct hp_errinfo *info)
 static int put(struct explain *explain, struct hp_buf *out)
 {
     struct hp_plan_advices advices;
-    struct hp_planshow show = {explain->target.statement.text, &explain->plan, &advices, explain->at_ns};
-    hp_err err =
-        hp_plan_advise(&explain->plan, &explain->query, explain->target.returned, &explain->arena, &advices);
+    struct hp_planshow show = {explain->target.statement.text, &explain->shown.plan, &advices,
+                               explain->shown.at_ns};
+    hp_err err = hp_plan_advise(&explain->shown.plan, &explain->shown.query, explain->target.returned,
+                                &explain->arena, &advices);
     if (err == HP_OK && explain->reading.json) {
         return hp_planshow_json(&show, out);
     }
@@ -135,8 +113,9 @@ static int run(struct explain *explain, struct hp_buf *out)
     if (err != HP_OK) {
         return hp_output_error(err, &info);
     }
-    if (explain->plan.why_not.n != 0) {
-        return hp_output_fail("not explained: %.*s", (int)explain->plan.why_not.n, explain->plan.why_not.p);
+    if (explain->shown.plan.why_not.n != 0) {
+        return hp_output_fail("not explained: %.*s", (int)explain->shown.plan.why_not.n,
+                              explain->shown.plan.why_not.p);
     }
     return put(explain, out);
 }

@@ -6,6 +6,7 @@
 
 #include "cli/args.h"
 #include "cli/command.h"
+#include "cli/explain_now.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
 #include "cli/reading.h"
@@ -71,6 +72,7 @@ static int serve(const struct serve *options, uint16_t port, bool search)
                                              word_or_variable(options->read_token, "HOTPLATE_READ_TOKEN"),
                                          .read_only = options->read_only,
                                          .keep = true,
+                                         .explain = hp_explain_now,
                                          .limit_ms = HP_SERVING_LIMIT_MS};
     struct hp_errinfo info = {0};
     struct hp_http *http = NULL;

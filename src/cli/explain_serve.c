@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/json.h"
 #include "base/jsonread.h"
 #include "cli/command.h"
 #include "cli/explainer.h"
@@ -28,6 +28,11 @@
 #define MOST_PROCESSES 64u
 #define TIMEOUT_NS     ((uint64_t)3000000000u)
 #define STEP_MS        1000
+#define REPLY_MS       ((int)(TIMEOUT_NS / 1000000u) + 6000) /* and the child's own time */
+
+struct address { /* where a database was last reached, by its engine */
+    char dsn[HP_EXPLAIN_TEXT_BYTES], python[HP_EXPLAIN_TEXT_BYTES];
+};
 
 struct serve {
     const char *path;
@@ -36,6 +41,7 @@ struct serve {
     uint32_t known_count;
     pid_t processes[MOST_PROCESSES];
     uint32_t process_count;
+    struct address addresses[HP_ENGINE_OTHER + 1];
     char message[MESSAGE_BYTES];
 };
 
@@ -43,6 +49,7 @@ struct ask { /* one datagram; texts from the arena */
     struct hp_str text, params, why;
     const char *dsn, *python;
     uint8_t engine;
+    bool now; /* the dashboard asks: again, without values, by the address that is known */
     pid_t pid;
 };
 
@@ -97,6 +104,8 @@ static hp_err read_ask(struct hp_str message, struct hp_arena *arena, struct ask
             ask->why = hp_str_from0(text0(arena, &json));
         } else if (hp_str_eq(key, HP_STR("engine")) && hp_jsonread_number(&json, &number)) {
             ask->engine = number >= 0 && number <= HP_ENGINE_OTHER ? (uint8_t)number : HP_ENGINE_UNKNOWN;
+        } else if (hp_str_eq(key, HP_STR("now"))) {
+            ask->now = hp_jsonread_next(&json) == HP_JSON_TRUE;
         } else if (hp_str_eq(key, HP_STR("pid")) && hp_jsonread_number(&json, &number)) {
             ask->pid = number > 0 && number < INT32_MAX ? (pid_t)number : 0;
         } else {
@@ -151,42 +160,73 @@ static bool is_new(struct serve *serve, uint64_t id)
     return true;
 }
 
-/* A reason does not take the place of a plan that is there. */
-static void keep(const struct serve *serve, uint64_t id, const struct hp_plan *plan)
+/* Remember how a database is reached. */
+static void note_address(struct serve *serve, const struct ask *ask)
 {
-    struct hp_store *store = NULL;
-    struct hp_errinfo ignored;
-    struct hp_buf text;
-    struct hp_str old;
-    uint64_t at_ns;
-    struct hp_store_config config = {.path = serve->path, .mode = HP_STORE_WRITE};
-    hp_buf_init(&text, HP_PLAN_MAX_BYTES);
-    if (hp_plan_put(plan, &text) == HP_OK && hp_store_open(&config, &store, &ignored) == HP_OK) {
-        if (plan->why_not.n == 0 || hp_store_get_plan(store, id, &at_ns, &old, &ignored) == HP_ENOTFOUND) {
-            (void)!hp_store_set_plan(store, id, hp_clock_wall_ns(), hp_buf_str(&text), &ignored);
-        }
-        (void)!hp_store_close(store);
+    struct address *address = &serve->addresses[ask->engine];
+    if (ask->dsn[0] != '\0' && ask->python != NULL && strlen(ask->dsn) < sizeof address->dsn &&
+        strlen(ask->python) < sizeof address->python) {
+        memcpy(address->dsn, ask->dsn, strlen(ask->dsn) + 1);
+        memcpy(address->python, ask->python, strlen(ask->python) + 1);
     }
-    hp_buf_fini(&text);
 }
 
-static void explain(struct serve *serve, const struct ask *ask, struct hp_arena *arena)
+static hp_err explain_at(const struct serve *serve, const struct ask *ask, uint64_t id,
+                         struct hp_arena *arena, struct hp_plan *plan, struct hp_errinfo *info)
 {
-    struct hp_plan plan = {.engine = ask->engine, .actual_ms = -1, .why_not = ask->why};
     struct hp_query query;
-    struct hp_errinfo ignored;
-    uint64_t id = 0;
     struct hp_explainer question = {.python = ask->python,
                                     .dsn = ask->dsn,
                                     .text = ask->text,
                                     .params = ask->params,
                                     .engine = ask->engine,
                                     .timeout_ns = TIMEOUT_NS};
+    hp_err err = hp_explainer_ask(&question, arena, plan, &query, info);
+    if (err == HP_OK) {
+        hp_explainer_keep(serve->path, id, plan);
+    }
+    return err;
+}
+
+/* A slow statement of the application's: the first time only. */
+static void explain_new(struct serve *serve, const struct ask *ask, struct hp_arena *arena)
+{
+    struct hp_plan plan = {.engine = ask->engine, .actual_ms = -1, .why_not = ask->why};
+    struct hp_errinfo ignored;
+    uint64_t id = 0;
+    note_address(serve, ask);
     if (id_of(ask, &id) != HP_OK || !is_new(serve, id)) {
         return;
     }
-    if (ask->why.n != 0 || hp_explainer_ask(&question, arena, &plan, &query, &ignored) == HP_OK) {
-        keep(serve, id, &plan);
+    if (ask->why.n != 0) {
+        hp_explainer_keep(serve->path, id, &plan);
+    } else {
+        (void)!explain_at(serve, ask, id, arena, &plan, &ignored);
+    }
+}
+
+/* What the dashboard asks for; in `info` why there is no plan. */
+static void explain_now(const struct serve *serve, struct ask *ask, struct hp_arena *arena,
+                        struct hp_errinfo *info)
+{
+    const struct address *address = &serve->addresses[ask->engine];
+    struct hp_plan plan;
+    uint64_t id = 0;
+    if (address->dsn[0] == '\0') {
+        hp_err_set(
+            info, HP_ENOTFOUND, 0,
+            "the application has not said yet where this database is: it does with the first SELECT of 5 ms "
+            "or more");
+        return;
+    }
+    ask->dsn = address->dsn;
+    ask->python = address->python;
+    hp_err err = id_of(ask, &id);
+    err = err == HP_OK ? explain_at(serve, ask, id, arena, &plan, info) : err;
+    if (err == HP_OK && plan.why_not.n != 0) {
+        hp_err_set(info, HP_EINVAL, 0, "not explained: %.*s", (int)plan.why_not.n, plan.why_not.p);
+    } else if (err != HP_OK && info->text[0] == '\0') {
+        hp_err_set(info, err, 0, "not explained: %s", hp_err_text(err));
     }
 }
 
@@ -220,34 +260,50 @@ static void receive(struct serve *serve)
 {
     struct hp_arena arena;
     struct ask ask;
-    ssize_t n = recv(serve->socket, serve->message, sizeof serve->message, MSG_DONTWAIT | MSG_TRUNC);
+    struct hp_errinfo info = {0};
+    struct sockaddr_un from = {0};
+    socklen_t from_bytes = sizeof from;
+    ssize_t n = recvfrom(serve->socket, serve->message, sizeof serve->message, MSG_DONTWAIT | MSG_TRUNC,
+                         (struct sockaddr *)&from, &from_bytes);
     if (n <= 0 || (size_t)n > sizeof serve->message) {
         return;
     }
     hp_arena_init(&arena, ARENA_BYTES);
-    if (read_ask(hp_str_make(serve->message, (size_t)n), &arena, &ask) == HP_OK) {
+    hp_err err = read_ask(hp_str_make(serve->message, (size_t)n), &arena, &ask);
+    if (err == HP_OK && ask.now) {
+        explain_now(serve, &ask, &arena, &info);
+        (void)!sendto(serve->socket, info.text, strlen(info.text), MSG_DONTWAIT, (struct sockaddr *)&from,
+                      from_bytes);
+    } else if (err == HP_OK) {
         note_process(serve, ask.pid);
-        explain(serve, &ask, &arena);
+        explain_new(serve, &ask, &arena);
     }
     hp_arena_fini(&arena);
     explicit_bzero(serve->message, (size_t)n);
 }
 
+/* The store's folder, and the address in it; by the folder's descriptor: an address has 108 bytes only, however long the folder's path is. */
+static int open_folder(const char *path, struct sockaddr_un *address)
+{
+    char folder[HP_STOREPATH_BYTES];
+    hp_storepath_folder(path, folder);
+    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/explain.sock", fd);
+    return fd;
+}
+
 /* Take the lock and the address. False: somebody serves already, or it cannot be. */
 static bool claim(struct serve *serve)
 {
-    char folder[HP_STOREPATH_BYTES];
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    hp_storepath_folder(serve->path, folder);
-    serve->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct sockaddr_un address;
+    serve->folder = open_folder(serve->path, &address);
     serve->lock = openat(serve->folder, "explain.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (serve->lock < 0 || flock(serve->lock, LOCK_EX | LOCK_NB) != 0) {
         return false;
     }
     unlinkat(serve->folder, "explain.sock", 0);
     serve->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    /* By the folder's descriptor: an address has 108 bytes only, however long the folder's path is. */
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/explain.sock", serve->folder);
     mode_t before = umask(077);
     bool bound = serve->socket >= 0 && bind(serve->socket, (struct sockaddr *)&address, sizeof address) == 0;
     umask(before);
@@ -295,4 +351,61 @@ int hp_explain_serve(const char *path)
     }
     unlinkat(serve.folder, "explain.sock", 0);
     _exit(0);
+}
+
+/* ---- the other side ---- */
+
+static hp_err put_now(const struct hp_statement *statement, struct hp_buf *message)
+{
+    struct hp_json json;
+    hp_json_init(&json, message, false);
+    hp_json_object_begin(&json);
+    hp_json_kv_bool(&json, "now", true);
+    hp_json_kv_u64(&json, "engine", statement->engine);
+    hp_json_kv_str(&json, "text", statement->text);
+    hp_json_object_end(&json);
+    return hp_json_finish(&json);
+}
+
+/* Send and wait for the line that comes back, into `info`; HP_OK: it is empty. */
+static hp_err converse(int fd, const struct sockaddr_un *to, struct hp_str message, struct hp_errinfo *info)
+{
+    const struct sockaddr_un own = {.sun_family = AF_UNIX};
+    struct pollfd poller = {fd, POLLIN, 0};
+    char line[sizeof info->text];
+    /* Without a path: the kernel finds an address to answer to. */
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&own, sizeof own.sun_family) != 0) {
+        return hp_err_set(info, HP_EIO, 0, "socket: %s", strerror(errno));
+    }
+    if (sendto(fd, message.p, message.n, MSG_DONTWAIT, (const struct sockaddr *)to, sizeof *to) < 0) {
+        return hp_err_set(
+            info, HP_ENOTFOUND, 0,
+            "no application that is developed runs here, and nothing else says where the database "
+            "is: hotplate serve with HOTPLATE_DSN set");
+    }
+    if (poll(&poller, 1, REPLY_MS) <= 0) {
+        return hp_err_set(info, HP_ETIMEOUT, 0, "the database did not answer in time");
+    }
+    ssize_t n = recv(fd, line, sizeof line, MSG_DONTWAIT);
+    return n == 0 ? HP_OK : hp_err_set(info, HP_EINVAL, 0, "%.*s", n > 0 ? (int)n : 0, n > 0 ? line : "");
+}
+
+hp_err hp_explain_serve_ask(const char *path, const struct hp_statement *statement, struct hp_errinfo *info)
+{
+    struct sockaddr_un address;
+    struct hp_buf message;
+    hp_buf_init(&message, MESSAGE_BYTES);
+    int folder = open_folder(path, &address);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    hp_err err = put_now(statement, &message);
+    err = err == HP_OK ? converse(fd, &address, hp_buf_str(&message), info)
+                       : hp_err_set(info, err, 0, "the statement is too long");
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+    hp_buf_fini(&message);
+    return err;
 }

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "find/plan_advice.h"
 #include "find/plan_safe.h"
+#include "store/store.h"
 
 #define GRACE_NS      ((uint64_t)4000000000u) /* an interpreter's start, and its own ways to end in time */
 #define ANSWER_BYTES  ((size_t)8 << 20)
@@ -381,4 +382,23 @@ done:
     hp_buf_fini(&request);
     hp_buf_fini(&answer);
     return err;
+}
+
+void hp_explainer_keep(const char *path, uint64_t plan_id, const struct hp_plan *plan)
+{
+    struct hp_store *store = NULL;
+    struct hp_errinfo ignored;
+    struct hp_buf text;
+    struct hp_str old;
+    uint64_t at_ns;
+    struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE};
+    hp_buf_init(&text, HP_PLAN_MAX_BYTES);
+    if (hp_plan_put(plan, &text) == HP_OK && hp_store_open(&config, &store, &ignored) == HP_OK) {
+        if (plan->why_not.n == 0 ||
+            hp_store_get_plan(store, plan_id, &at_ns, &old, &ignored) == HP_ENOTFOUND) {
+            (void)!hp_store_set_plan(store, plan_id, hp_clock_wall_ns(), hp_buf_str(&text), &ignored);
+        }
+        (void)!hp_store_close(store);
+    }
+    hp_buf_fini(&text);
 }

@@ -30,6 +30,10 @@ struct hp_explainer {   /* one question */
 HP_CHECK hp_err hp_explainer_ask(const struct hp_explainer *question, struct hp_arena *arena,
                                  struct hp_plan *plan, struct hp_query *query, struct hp_errinfo *info);
 
+/* Keep the plan with its statement in the store at `path`. A reason does not take the place of a plan that is there; a store that cannot be written is no
+ * reason to fail. */
+void hp_explainer_keep(const char *path, uint64_t plan_id, const struct hp_plan *plan);
+
 /* The engine of a DSN by its scheme, or SQLite for a path; HP_ENGINE_UNKNOWN. */
 enum hp_engine hp_explainer_engine(const char *dsn);
 

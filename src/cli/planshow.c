@@ -1,7 +1,7 @@
 /* planshow.c -- see planshow.h. */
 #include "cli/planshow.h"
 
-#include "base/json.h"
+#include "answer/explained.h"
 #include "base/show.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -147,35 +147,11 @@ hp_err hp_planshow_text(const struct hp_planshow *show, struct hp_buf *out)
 int hp_planshow_json(const struct hp_planshow *show, struct hp_buf *out)
 {
     struct hp_json json;
-    struct hp_buf plan;
-    hp_buf_init(&plan, HP_PLAN_MAX_BYTES);
-    hp_err err = hp_plan_put(show->plan, &plan);
-    if (err != HP_OK) {
-        hp_buf_fini(&plan);
-        return hp_output_error(err, NULL);
-    }
     hp_json_init(&json, out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
     hp_json_kv_str(&json, "statement", show->statement);
-    hp_json_key(&json, "plan");
-    hp_json_raw(&json, hp_buf_str(&plan));
-    hp_json_key(&json, "advice");
-    hp_json_array_begin(&json);
-    for (uint32_t i = 0; i < show->advices->count; i++) {
-        const struct hp_plan_advice *advice = &show->advices->list[i];
-        hp_json_object_begin(&json);
-        hp_json_kv_u64(&json, "node", advice->node);
-        hp_json_kv_str(&json, "text", advice->text);
-        if (advice->index.n != 0) {
-            hp_json_kv_str(&json, "index", advice->index);
-            hp_json_kv_double(&json, "rows_now", advice->scanned);
-            hp_json_kv_double(&json, "rows_then", advice->wanted);
-        }
-        hp_json_object_end(&json);
-    }
-    hp_json_array_end(&json);
+    hp_err err = hp_explained_put(&json, show->plan, show->advices);
     hp_json_object_end(&json);
-    hp_buf_fini(&plan);
-    return hp_output_json_end(&json, out);
+    return err == HP_OK ? hp_output_json_end(&json, out) : hp_output_error(err, NULL);
 }

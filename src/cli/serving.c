@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/explain_now.h"
 #include "serve/http.h"
 
 #define START_MS 3000 /* the command waits for the port so long */
@@ -49,8 +50,11 @@ static void wait_for(int process, pid_t pid)
 
 _Noreturn static void serve(const char *store, const char *token, int process, pid_t pid, int pipe_end)
 {
-    const struct hp_api_config config = {
-        .store = store, .token = token, .keep = true, .limit_ms = HP_SERVING_LIMIT_MS};
+    const struct hp_api_config config = {.store = store,
+                                         .token = token,
+                                         .keep = true,
+                                         .explain = hp_explain_now,
+                                         .limit_ms = HP_SERVING_LIMIT_MS};
     struct hp_errinfo info = {0};
     struct hp_http *http = NULL;
     struct hp_api *api = hp_api_new(&config);

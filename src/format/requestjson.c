@@ -74,7 +74,10 @@ void hp_requestjson_fields(struct hp_json *json, const struct hp_dict *dict, con
 
 void hp_requestjson_group(struct hp_json *json, const struct hp_dict *dict, const struct hp_group *group)
 {
-    hp_json_kv_str(json, "statement", hp_dict_statement(dict, group->statement).text);
+    struct hp_str text = hp_dict_statement(dict, group->statement).text;
+    char id[HP_MEMBER_STATEMENT_BYTES];
+    hp_json_kv_cstr(json, "id", hp_member_statement_id(id, text));
+    hp_json_kv_str(json, "statement", text);
     hp_json_kv_u64(json, "count", group->count);
     hp_member_ms(json, "total_ms", group->exec_ns + group->fetch_ns);
     hp_member_ms(json, "fetch_ms", group->fetch_ns);

@@ -38,6 +38,7 @@ struct hp_api {
     char *path; /* owned */
     uint32_t limit_ms;
     bool keep;
+    hp_api_explain explain;
     pthread_mutex_t lock; /* guards the handles */
     struct handle handles[HANDLES];
     struct hp_remembered remembered;
@@ -54,6 +55,7 @@ struct hp_api *hp_api_new(const struct hp_api_config *config)
     api->path = hp_str0_dup(config->store, strlen(config->store));
     api->limit_ms = config->limit_ms != 0 ? config->limit_ms : LIMIT_MS;
     api->keep = config->keep;
+    api->explain = config->explain;
     if (api->path == NULL || hp_access_init(&api->access, config) != HP_OK) {
         goto no_access;
     }
@@ -297,6 +299,7 @@ static const struct {
     {"api/v1/findings", hp__answer_findings, false}, {"api/v1/compare", hp__answer_compare, true},
     {"api/v1/diff", hp__answer_diff, true},          {"api/v1/process", hp__answer_process, false},
     {"api/v1/source", hp__answer_source, false},     {"api/v1/settings", hp__answer_settings, true},
+    {"api/v1/plan", hp__answer_plan, false},
 };
 
 static const struct {
@@ -305,6 +308,7 @@ static const struct {
 } changes[] = {
     {"api/v1/finding", hp__change_finding},
     {"api/v1/settings", hp__change_setting},
+    {"api/v1/plan", hp__change_plan},
 };
 
 static hp_err write_answer(struct hp_question *question, hp_question_fn answer, bool bare,
@@ -339,6 +343,7 @@ static hp_err prepare(struct hp_api *api, const struct hp_api_request *request, 
                                      .role = role,
                                      .access = &api->access,
                                      .path = api->path,
+                                     .explain = api->explain,
                                      .info = info};
     hp_err err = hp_params_parse(&question->params, request->query, arena);
     return err == HP_EINVAL ? hp_err_set(info, err, 0, "too many parameters") : err;

@@ -13,10 +13,15 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "hotplate/err.h"
+#include "model/dict.h"
 
 struct hp_api; /* opaque */
 
 enum hp_api_role { HP_API_NOBODY = 0, HP_API_READER = 1, HP_API_WRITER = 2 };
+
+/* Ask the statement's database for its plan and keep it in the store at `store`; a line in `info` why there is none. Threads: any, at the same time. */
+typedef hp_err (*hp_api_explain)(const char *store, const struct hp_statement *statement,
+                                 struct hp_errinfo *info);
 
 struct hp_api_config {      /* texts are copied */
     const char *store;      /* path of the SQLite file; it may come into being later */
@@ -25,6 +30,7 @@ struct hp_api_config {      /* texts are copied */
     bool read_only;         /* nobody may write */
     bool keep;              /* keep handles of the store between answers; not in a process that forks */
     uint32_t limit_ms;      /* of one answer; 0: 2000 */
+    hp_api_explain explain; /* NULL: no database is asked from here */
     const char *hint;       /* what opens the door to others, for the line with 403; NULL: --token */
 };
 

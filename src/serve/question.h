@@ -24,7 +24,8 @@ struct hp_question {
     uint64_t now_ns;     /* wall clock */
     enum hp_api_role role;
     const struct hp_access *access;
-    const char *path; /* of the store */
+    const char *path;       /* of the store */
+    hp_api_explain explain; /* NULL: no database is asked */
     struct hp_errinfo *info;
 };
 
@@ -56,10 +57,12 @@ hp_err hp__answer_compare(struct hp_question *question);
 hp_err hp__answer_process(struct hp_question *question);
 hp_err hp__answer_source(struct hp_question *question);
 hp_err hp__answer_settings(struct hp_question *question);
+hp_err hp__answer_plan(struct hp_question *question);
 
 /* Changes: `body` is JSON; the store is open for writing. */
 hp_err hp__change_finding(struct hp_question *question, struct hp_str body);
 hp_err hp__change_setting(struct hp_question *question, struct hp_str body);
+hp_err hp__change_plan(struct hp_question *question, struct hp_str body);
 
 /* Whether `text` has `part` in it, letters of any case alike (ASCII). */
 bool hp_question_contains(struct hp_str text, struct hp_str part);

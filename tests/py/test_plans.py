@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +127,66 @@ def test_a_slow_select_gets_its_plan_and_its_index(folder: Path) -> None:
     for path in (folder / ".hotplate").rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
+
+
+def served(folder: Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["hotplate", "serve", "--port", "0"],
+        cwd=folder,
+        env={**clean_environment(), **(env or {})},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def press(process: subprocess.Popen[str], part: str) -> tuple[int, dict[str, Any]]:
+    """Ask the dashboard for the plan of a statement, as its button does: the status, then what is said or kept."""
+    assert process.stderr is not None
+    root = process.stderr.readline().split()[-1]
+
+    def get_json(path: str) -> Any:
+        with urllib.request.urlopen(f"{root}api/v1/{path}", timeout=20) as answer:
+            return json.load(answer)
+
+    key = next(row["id"] for row in get_json("sql?revision=*")["statements"] if part in row["statement"])
+    headers = {"Content-Type": "application/json", "X-Hotplate-Token": get_json("meta")["token"]}
+    asked = urllib.request.Request(f"{root}api/v1/plan?revision=*&id={key}", b"{}", headers)
+    try:
+        urllib.request.urlopen(asked, timeout=20).close()
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+    finally:
+        process.terminate()
+    return 200, {}
+
+
+def kept(folder: Path, part: str) -> dict[str, Any]:
+    return dict(hotplate_json("explain", statement(folder, part), "--all", cwd=folder))
+
+
+def test_the_dashboard_asks_the_database_that_the_application_named(folder: Path) -> None:
+    with run(folder) as server:
+        for i in range(3):
+            get(server, f"/find?name=n{i}")
+        key = until(lambda: statement(folder, "FROM thing"))
+        assert until(lambda: hotplate("explain", key, "--all", cwd=folder).returncode == 0)
+        assert kept(folder, "FROM thing")["plan"]["examples"] is False
+        assert press(served(folder), "FROM thing") == (200, {})
+        plan = kept(folder, "FROM thing")  # the values are not known any more
+    assert plan["plan"]["examples"] is True
+    assert plan["advice"][0]["index"] == "CREATE INDEX thing_name ON thing (name)"
+
+
+def test_the_dashboard_alone_needs_to_know_where_the_database_is(folder: Path) -> None:
+    with run(folder, {"HOTPLATE_EXPLAIN": "0"}) as server:
+        get(server, "/find?name=n1")
+        assert until(lambda: statement(folder, "FROM thing"))
+    status, said = press(served(folder), "FROM thing")
+    assert (status, "HOTPLATE_DSN" in said["error"]) == (404, True)
+    status, said = press(served(folder, {"HOTPLATE_DSN": "mysql://me@localhost/shop"}), "FROM thing")
+    assert (status, "another database" in said["error"]) == (400, True)
+    assert press(served(folder, {"HOTPLATE_DSN": "sqlite:///shop.db"}), "FROM thing") == (200, {})
+    assert kept(folder, "FROM thing")["advice"]
 
 
 def test_what_cannot_be_explained_says_why(folder: Path) -> None:

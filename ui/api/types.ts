@@ -555,6 +555,49 @@ export interface SettingKey {
   what: string;
 }
 
+export interface PlanNode {
+  parent: number; // -1: top
+  operation: string;
+  table?: string;
+  alias?: string;
+  access?: string;
+  index?: string;
+  filter?: string;
+  scanned?: number;
+  out?: number;
+  cost?: number;
+  scanned_actual?: number;
+  out_actual?: number;
+  repeated?: boolean;
+  auto_index?: boolean;
+}
+
+export interface Plan {
+  engine: string;
+  version?: string;
+  examples?: boolean; // example values stood for the parameters
+  analyzed?: boolean;
+  nodes: PlanNode[];
+}
+
+export interface PlanAdvice {
+  node: number;
+  text: string;
+  index?: string;
+  rows_now?: number;
+  rows_then?: number;
+}
+
+export interface PlanAnswer extends Answer {
+  statement: string;
+  may_ask: boolean; // POST of the same asks the database
+  hint?: string; // else why not
+  at?: number; // when it was asked; nothing is kept without
+  plan?: Plan;
+  advice?: PlanAdvice[];
+  why_not?: string; // it was asked in vain
+}
+
 export interface SettingsAnswer extends Answer {
   settings: Record<string, string>;
   keys: SettingKey[];

@@ -30,6 +30,7 @@ import {
   Split,
   Status,
 } from "./parts";
+import { PlanOf } from "./plan";
 import { ProfileView } from "./profile";
 import { type Column, Rows } from "./rows";
 import { SplitText, Timeline } from "./timeline";
@@ -345,7 +346,7 @@ function Grouped({ data, rows }: { data: RequestAnswer; rows: StatementRow[] }) 
       title: "Statement",
       narrow: true,
       wide: true,
-      cell: (row) => <StatementCell data={data} row={row} />,
+      cell: (row) => <StatementCell data={data} row={row} statement={row.id} />,
     },
   ];
   return (
@@ -360,7 +361,13 @@ function Grouped({ data, rows }: { data: RequestAnswer; rows: StatementRow[] }) 
   );
 }
 
-function StatementCell({ data, row }: { data: RequestAnswer; row: StatementRow | Run["first"] }) {
+interface CellProps {
+  data: RequestAnswer;
+  row: StatementRow | Run["first"];
+  statement: string | undefined; // its id
+}
+
+function StatementCell({ data, row, statement }: CellProps) {
   return (
     <>
       <Code place={row} source={sourceOf(data, row)} name />
@@ -371,6 +378,7 @@ function StatementCell({ data, row }: { data: RequestAnswer; row: StatementRow |
         <p>
           <code class="sql full">{row.statement}</code> <Copy text={row.statement} what="the statement" />
         </p>
+        {statement && <PlanOf words={{ id: statement, request: data.id }} />}
       </details>
     </>
   );
@@ -416,7 +424,11 @@ function InOrder({ data }: { data: RequestAnswer }) {
       wide: true,
       cell: (run) => (
         <>
-          <StatementCell data={data} row={run.first} />
+          <StatementCell
+            data={data}
+            row={run.first}
+            statement={data.statements?.[run.first.group ?? -1]?.id}
+          />
           {run.failed && <b class="bad"> failed</b>}
         </>
       ),

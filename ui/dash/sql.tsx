@@ -2,7 +2,8 @@
 import type { SqlAnswer, StatementRow } from "../api/types";
 import { showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
-import { Absent, Answer, Answered, Bar, Code, Command, Copy, Empty, Ms } from "./parts";
+import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms } from "./parts";
+import { PlanOf } from "./plan";
 import { Pager } from "./requests";
 import { type Column, Rows } from "./rows";
 import { useAsk, useWhere } from "./use";
@@ -53,7 +54,7 @@ export function shortStatement(text: string): string {
 }
 
 function List({ data }: { data: SqlAnswer }) {
-  const { link, where } = useWhere();
+  const { link, where, scope } = useWhere();
   if (data.statements.length === 0) {
     return (
       <Empty>
@@ -81,11 +82,7 @@ function List({ data }: { data: SqlAnswer }) {
             <p>
               <code class="sql full">{row.statement}</code> <Copy text={row.statement} what="the statement" />
             </p>
-            {row.id && (
-              <p>
-                Its plan: <Command>{`hotplate explain ${row.id}`}</Command>
-              </p>
-            )}
+            {row.id && <PlanOf words={{ ...scope, id: row.id, route: row.route ?? "" }} />}
           </details>
         </>
       ),

@@ -326,8 +326,34 @@ test("a source whose costs could not be asked is shown, and says so", async () =
   );
 });
 
+test("a statement's plan: what is kept, and the database asked by POST with the token", () =>
+  on("#/sql", {}, async (page) => {
+    await page.locator(".statement summary").first().click();
+    await page.getByRole("button", { name: "Explain" }).first().click();
+    await shows(page, /No plan is kept of this statement\./);
+    server.change({ plan: () => fixture.plan(true) });
+    server.told.length = 0;
+    await page.getByRole("button", { name: "Ask the database" }).click();
+    await shows(page, /SCAN settings.*5,000.*CREATE INDEX settings_name ON settings \(name\).*Ask it again/);
+    assert.deepEqual(server.told, [{ path: "plan", token: "t0ken", body: {} }]);
+    assert.ok(server.asked.some((path) => /^plan\?.*id=4f2a91c3/.test(path)));
+    assert.equal(await page.locator("#content img").count(), 0);
+  }));
+
+test("where no database can be asked the page says why, and what to type", async () => {
+  const hint = "an application asks no database for the dashboard: hotplate serve does";
+  server.change({ plan: () => ({ ...fixture.plan(false), may_ask: false, hint }) });
+  await on("#/sql", {}, async (page) => {
+    await page.locator(".statement summary").first().click();
+    await page.getByRole("button", { name: "Explain" }).first().click();
+    await shows(page, /asks no database for the dashboard.*hotplate explain 4f2a91c3 --dsn URL/);
+    assert.equal(await page.getByRole("button", { name: "Ask the database" }).count(), 0);
+  });
+});
+
 test("a finding is muted by POST with the token and a reason", () =>
   on("#/findings?id=e38793f4ef747120", {}, async (page) => {
+    server.told.length = 0;
     await page.getByRole("button", { name: "Mute…" }).click();
     await page.getByLabel("Why it is muted").fill("known");
     await page.getByRole("button", { name: "Mute", exact: true }).click();

@@ -6,6 +6,7 @@ import type {
   Finding,
   Meta,
   Overview,
+  PlanAnswer,
   ProcessAnswer,
   Remembered,
   RequestAnswer,
@@ -658,6 +659,47 @@ export function tree() {
   return { schema: 1, requests: 1, matching: 312, truncated: false, nodes: treeNodes() };
 }
 
+/** The plan of the slow statement, as it is before anybody has asked, or after. */
+export function plan(asked: boolean): PlanAnswer {
+  const before: PlanAnswer = {
+    schema: 1,
+    statement: "SELECT settings.id, settings.name FROM settings WHERE settings.name = ?",
+    may_ask: true,
+  };
+  if (!asked) return before;
+  return {
+    ...before,
+    at: Date.now() - 5000,
+    plan: {
+      engine: "sqlite",
+      version: "3.40.1",
+      examples: true,
+      analyzed: false,
+      nodes: [
+        { parent: -1, operation: "SELECT" },
+        {
+          parent: 0,
+          operation: "SCAN",
+          table: "settings",
+          access: "scan",
+          filter: "settings.name = </code><img src=x onerror=alert(2)>",
+          scanned: 5000,
+          out: 1,
+        },
+      ],
+    },
+    advice: [
+      {
+        node: 1,
+        text: "all 5,000 rows of settings are read, for about 1 of them",
+        index: "CREATE INDEX settings_name ON settings (name)",
+        rows_now: 5000,
+        rows_then: 1,
+      },
+    ],
+  };
+}
+
 export const SQL: SqlAnswer = {
   schema: 1,
   range: RANGE,
@@ -665,6 +707,7 @@ export const SQL: SqlAnswer = {
   total_ms: 210000,
   statements: [
     {
+      id: "4f2a91c3",
       statement: "SELECT settings.id, settings.name FROM settings WHERE settings.name = ? LIMIT ? OFFSET ?",
       engine: "sqlite",
       route: SLOW,

@@ -35,6 +35,7 @@ const ANSWERS: Answers = {
   process: () => fixture.PROCESS,
   source: (words) => fixture.source(words.get("file") ?? ""),
   settings: () => fixture.SETTINGS,
+  plan: () => fixture.plan(false),
 };
 
 export class Failure {

@@ -30,6 +30,38 @@ static int set_up_tokens(void **state)
     return 0;
 }
 
+/* A database that plans everything but what it is told to refuse. */
+static bool no_plan;
+
+static hp_err keep_a_plan(const char *path, const struct hp_statement *statement, struct hp_errinfo *info)
+{
+    static const char plan[] = "{\"engine\":\"sqlite\",\"version\":\"3.40\",\"nodes\":["
+                               "{\"parent\":-1,\"operation\":\"SCAN\",\"table\":\"t\",\"access\":\"scan\"}],"
+                               "\"tables\":[]}";
+    struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE};
+    struct hp_store *store = NULL;
+    if (no_plan) {
+        return hp_err_set(info, HP_EINVAL, 0, "not explained: it writes");
+    }
+    hp_err err = hp_store_open(&config, &store, info);
+    if (err == HP_OK) {
+        err = hp_store_set_plan(store, hp_store_plan_id(statement), ASK_T0, hp_str_from0(plan), info);
+        make_must(hp_store_close(store));
+    }
+    return err;
+}
+
+static int set_up_explain(void **state)
+{
+    static struct ask ask;
+    struct hp_api_config config = token_config;
+    config.explain = keep_a_plan;
+    no_plan = false;
+    ask_begin(&ask, config, 40);
+    *state = &ask;
+    return 0;
+}
+
 static int set_up_empty(void **state)
 {
     static struct ask ask;
@@ -360,6 +392,69 @@ static void a_reader_changes_nothing(void **state)
     assert_true(ask_says(ask, "only read"));
 }
 
+/* ---- plans ---- */
+
+static void name_plan(struct ask *ask, char target[64])
+{
+    char id[9];
+    assert_int_equal(ask_for(ask, "GET", "api/v1/sql"), 200);
+    ask_text(ask, "id", id, sizeof id);
+    snprintf(target, 64, "api/v1/plan?id=%s", id);
+}
+
+static void a_plan_is_asked_for_and_kept(void **state)
+{
+    struct ask *ask = *state;
+    char token[40], target[64], of_request[96];
+    ask->bearer = "Bearer open sesame";
+    name_plan(ask, target);
+    assert_int_equal(ask_for(ask, "GET", target), 200);
+    assert_true(ask_says(ask, "\"may_ask\":true"));
+    assert_false(ask_says(ask, "\"at\":"));
+    take_token(ask, token);
+    ask->token = token;
+    ask->type = "application/json";
+    ask->body = "{}";
+    no_plan = true;
+    assert_int_equal(ask_for(ask, "POST", target), 400);
+    assert_true(ask_says(ask, "it writes"));
+    no_plan = false;
+    assert_int_equal(ask_for(ask, "POST", target), 200);
+    snprintf(of_request, sizeof of_request, "%s&request=000000000000000a", target);
+    assert_int_equal(ask_for(ask, "GET", of_request), 200);
+    assert_true(ask_says(ask, "\"operation\":\"SCAN\""));
+    assert_true(ask_says(ask, "\"advice\":["));
+    assert_int_equal(ask_for(ask, "POST", "api/v1/plan?id=00000000"), 404);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/plan?id=00000000&request=x"), 400);
+}
+
+static void a_reader_sees_plans_and_asks_for_none(void **state)
+{
+    struct ask *ask = *state;
+    char target[64];
+    ask->bearer = "Bearer just look";
+    name_plan(ask, target);
+    assert_int_equal(ask_for(ask, "GET", target), 200);
+    assert_true(ask_says(ask, "\"may_ask\":false"));
+    ask->type = "application/json";
+    ask->body = "{}";
+    assert_int_equal(ask_for(ask, "POST", target), 403);
+}
+
+static void without_a_way_to_a_database_it_says_so(void **state)
+{
+    struct ask *ask = *state;
+    char token[40], target[64];
+    name_plan(ask, target);
+    assert_int_equal(ask_for(ask, "GET", target), 200);
+    assert_true(ask_says(ask, "hotplate serve does"));
+    take_token(ask, token);
+    ask->token = token;
+    ask->type = "application/json";
+    ask->body = "{}";
+    assert_int_equal(ask_for(ask, "POST", target), 403);
+}
+
 /* ---- memory ---- */
 
 static void ask_all(void *arg)
@@ -388,6 +483,9 @@ int main(void)
 #define TEST(name)        cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define WITH_TOKENS(name) cmocka_unit_test_setup_teardown(name, set_up_tokens, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_plan_is_asked_for_and_kept, set_up_explain, tear_down),
+        cmocka_unit_test_setup_teardown(a_reader_sees_plans_and_asks_for_none, set_up_explain, tear_down),
+        TEST(without_a_way_to_a_database_it_says_so),
         TEST(every_question_is_answered),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_empty, set_up_empty, tear_down),
         TEST(requests_are_filtered_and_paged),

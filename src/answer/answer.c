@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "answer/before.h"
 #include "answer/sampled.h"
 #include "answer/sentence.h"
 
@@ -227,10 +228,42 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
     return HP_OK;
 }
 
-static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
-                        struct hp_sampled *sampled, struct hp_answer *answer, uint32_t i,
-                        struct hp_errinfo *info)
+struct sides {
+    struct hp_sampled now, then;
+    struct hp_before before; /* what `then` is of; name empty: nothing is known */
+    struct routes rows;      /* of it */
+};
+
+static hp_err load_before(struct hp_store *store, const struct hp_answer *answer, struct hp_arena *arena,
+                          struct sides *sides, struct hp_errinfo *info)
 {
+    hp_err err = hp_before_find(store, &answer->options.scope, answer->revision, answer->options.label, arena,
+                                &sides->before, info);
+    if (err == HP_OK && sides->before.name.n != 0) {
+        sides->rows.arena = arena;
+        err = hp_store_routes(store, &sides->before.scope, add_route, &sides->rows, info);
+        if (err == HP_OK && sides->rows.err != HP_OK) {
+            err = hp_err_set(info, sides->rows.err, 0, "out of memory while loading routes");
+        }
+    }
+    return err;
+}
+
+/* The route as it was before, if it was faster then: else there is nothing to explain, and no detail to load. */
+static const struct hp_route_row *faster_before(const struct sides *sides, const struct hp_route_row *now)
+{
+    for (uint32_t i = 0; i < sides->rows.count; i++) {
+        if (sides->rows.list[i].route == now->route) {
+            return sides->rows.list[i].p50_ns < now->p50_ns ? &sides->rows.list[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
+                        struct sides *sides, struct hp_answer *answer, uint32_t i, struct hp_errinfo *info)
+{
+    struct hp_sampled *sampled = &sides->now;
     struct hp_answer_route *route = &answer->routes[i];
     uint32_t most = answer->options.most_requests != 0 ? answer->options.most_requests : MOST_REQUESTS;
     struct hp_find_result result;
@@ -247,6 +280,15 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     route->looked_into = sampled->c.sample_count != 0;
     route->lowest_level = sampled->lowest_level;
     route->lowered = route->looked_into ? (double)sampled->lowered / sampled->c.sample_count : 0;
+    const struct hp_route_row *before = faster_before(sides, &route->row);
+    if (before != NULL) {
+        err = hp_sampled_load(&sides->then, store, &sides->before.scope, before, 0, most, scratch, info);
+        if (err != HP_OK) {
+            return err;
+        }
+        sampled->c.before = &sides->then.c;
+        sampled->c.before_name = sides->before.name;
+    }
     err = hp_find_run(&sampled->c, arena, &result);
     if (err != HP_OK) {
         err = hp_err_set(info, err, 0, "out of memory while looking for causes");
@@ -317,8 +359,8 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
     struct hp_answer answer = {
         .options = *options, .from_ns = options->scope.from_ns, .to_ns = options->scope.to_ns};
     struct hp_arena scratch;
-    struct hp_sampled sampled;
-    memset(&sampled, 0, sizeof sampled);
+    struct sides sides;
+    memset(&sides, 0, sizeof sides);
     hp_arena_init(&scratch, SCRATCH_BYTES);
     uint32_t most = options->most_routes != 0 ? options->most_routes : MOST_ROUTES;
     answer.revision = options->scope.revision;
@@ -340,13 +382,17 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
     if (err == HP_OK) {
         err = load_routes(store, arena, &answer, info);
     }
+    if (err == HP_OK) {
+        err = load_before(store, &answer, arena, &sides, info);
+    }
     for (uint32_t i = 0; i < answer.route_count && i < most && err == HP_OK; i++) {
-        err = look_into(store, arena, &scratch, &sampled, &answer, i, info);
+        err = look_into(store, arena, &scratch, &sides, &answer, i, info);
     }
     if (err == HP_OK) {
         err = rank(arena, &answer, info);
     }
-    hp_sampled_fini(&sampled);
+    hp_sampled_fini(&sides.now);
+    hp_sampled_fini(&sides.then);
     hp_arena_fini(&scratch);
     if (err == HP_OK) {
         *out = answer;

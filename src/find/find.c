@@ -334,7 +334,8 @@ typedef hp_err (*rule_fn)(struct hp__find *f);
 
 /* The right cause claims its time first. What takes others' time along: threads with the calls in them, log handlers with their disk, the setup of
  * connections (part of the library time around a statement); then statements, what should not be done at all before what could be done faster; then waits; what
- * computes last, the cause before its effects (building objects before the garbage they make) and the special before the general. */
+ * computes, the cause before its effects (building objects before the garbage they make) and the special before the general. Last those that
+ * know no more than that something takes long, and before them the one that knows since when. */
 static const rule_fn rules[] = {
     hp__rule_thread_churn,
     hp__rule_log_io,
@@ -346,12 +347,10 @@ static const rule_fn rules[] = {
     hp__rule_missing_index,
     hp__rule_unbounded_result,
     hp__rule_orm_overhead,
-    hp__rule_slow_query,
     hp__rule_chatty_reads,
     hp__rule_blocking_in_async,
     hp__rule_sequential_io,
     hp__rule_connection_rest,
-    hp__rule_slow_external,
     hp__rule_sleep,
     hp__rule_subprocess,
     hp__rule_disk_io,
@@ -363,6 +362,9 @@ static const rule_fn rules[] = {
     hp__rule_template_hot,
     hp__rule_attribute_lookup_hot,
     hp__rule_gc_pressure,
+    hp__rule_regression,
+    hp__rule_slow_query,
+    hp__rule_slow_external,
     hp__rule_hot_function,
     hp__rule_memory_growth,
     hp__rule_cold_start,

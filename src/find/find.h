@@ -79,6 +79,9 @@ struct hp_case { /* one route */
     uint32_t sample_count;
     const struct hp_case_plan *plans; /* of statements in the samples, as far as there are any */
     uint32_t plan_count;
+    const struct hp_case
+        *before;               /* the same route in the revision before, same dictionary; NULL: not known */
+    struct hp_str before_name; /* "revision 1a2b3c4", "label before" */
 };
 
 struct hp_evidence {

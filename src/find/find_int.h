@@ -11,6 +11,7 @@
 #define HP_FIND_INT_H
 
 #include "find/find.h"
+#include "find/moved.h"
 
 struct hp__facts { /* of every symbol, looked up once */
     const struct hp_dict *dict;
@@ -149,6 +150,8 @@ HP_CHECK hp_err hp__finding_price(struct hp__find *f, struct hp_finding *finding
 HP_CHECK hp_err hp__finding_claim(struct hp__find *f, struct hp_finding *finding, uint32_t statement);
 void hp__finding_number(struct hp_finding *finding, const char *key, double number);
 void hp__finding_text(struct hp_finding *finding, const char *key, struct hp_str text);
+/* What a part of a request is called in a sentence; `id`: symbol, statement, or enum hp_wait_kind. */
+struct hp_str hp__finding_part(struct hp__find *f, enum hp_moved_kind kind, uint32_t id);
 /* Formatted text in the arena; empty without memory. */
 struct hp_str hp__textf(struct hp_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -189,6 +192,9 @@ struct hp__spot {
 bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot);
 /* The costliest application line that calls a function. False as above. */
 bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot);
+/* The line to look at of a function that computes: its costliest library call if that is most of it, else the call of it, else where it is defined. Needs a
+ * tree. */
+struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym);
 /* The lines to edit of executions of one statement in one request, each with what they cost. */
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
                      struct hp__places *places);
@@ -387,6 +393,7 @@ HP_CHECK hp_err hp__rule_attribute_lookup_hot(struct hp__find *f);
 HP_CHECK hp_err hp__rule_gc_pressure(struct hp__find *f);
 HP_CHECK hp_err hp__rule_memory_growth(struct hp__find *f);
 HP_CHECK hp_err hp__rule_cold_start(struct hp__find *f);
+HP_CHECK hp_err hp__rule_regression(struct hp__find *f);
 HP_CHECK hp_err hp__rule_tail_latency(struct hp__find *f);
 HP_CHECK hp_err hp__rule_hot_function(struct hp__find *f);
 

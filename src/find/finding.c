@@ -121,3 +121,22 @@ struct hp_str hp__place(struct hp_arena *arena, const struct hp_dict *dict, uint
     }
     return hp__textf(arena, "%.*s:%u", (int)symbol.file.n, symbol.file.p, line);
 }
+
+struct hp_str hp__finding_part(struct hp__find *f, enum hp_moved_kind kind, uint32_t id)
+{
+    static const char *const waits[HP_WAIT_KINDS] = {
+        "looking a name up", "connecting",      "a TLS handshake", "sending",      "receiving",
+        "polling",           "sleeping",        "a lock",          "the GIL",      "the disk",
+        "the database",      "another program", "the queue",       "another task", "the event loop"};
+    struct hp_str text;
+    switch (kind) {
+    case HP_MOVED_STATEMENT:
+        text = hp__words_table(hp_dict_statement(f->c->dict, id).text);
+        return text.n != 0 ? hp__textf(f->arena, "the statement on %.*s", (int)text.n, text.p)
+                           : HP_STR("one statement");
+    case HP_MOVED_WAIT:
+        return hp_str_from0(id < HP_WAIT_KINDS ? waits[id] : "a wait");
+    default:
+        return hp_dict_symbol(f->c->dict, id).name;
+    }
+}

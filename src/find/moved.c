@@ -7,6 +7,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/map.h"
 #include "base/rng.h"
 
 #define JUDGED_SHARE  0.002  /* of the route's time: smaller things are not looked at */
@@ -269,6 +272,8 @@ const char *hp_moved_kind_name(enum hp_moved_kind kind)
 
 struct collection {
     uint32_t *function, *statement, *wait; /* index + 1 of the thing; wait: [sym × HP_WAIT_KINDS + kind] */
+    uint32_t
+        *same; /* [symbols] the first symbol of that file and name: an edit above moves a function's line */
     uint32_t symbols, statements;
     struct hp_moved *things;
     uint32_t count, capacity;
@@ -288,6 +293,8 @@ static void add(struct collection *c, uint32_t *slot, struct hp_moved thing, dou
         return;
     }
     if (*slot != 0) {
+        hp_assert(*slot <= c->count && c->things != NULL);
+        c->things[*slot - 1] = thing; /* as it is on the newer side */
         return;
     }
     if (c->count == c->capacity) {
@@ -366,8 +373,8 @@ static void collect_functions(struct collection *c, const struct hp_tree *tree)
         const struct hp_node *node = &tree->nodes[i];
         if ((node->kind == HP_NODE_CALL || node->kind == HP_NODE_TEMPLATE) && node->sym != 0 &&
             node->sym < c->symbols) {
-            add(c, &c->function[node->sym], (struct hp_moved){.kind = HP_MOVED_FUNCTION, .sym = node->sym},
-                (double)c->own[i]);
+            add(c, &c->function[c->same[node->sym]],
+                (struct hp_moved){.kind = HP_MOVED_FUNCTION, .sym = node->sym}, (double)c->own[i]);
         }
     }
 }
@@ -395,7 +402,7 @@ static void collect(struct collection *c, const struct hp_sample *sample)
         uint64_t ns = span->t1_ns > span->t0_ns ? span->t1_ns - span->t0_ns : 0;
         if (span->kind < HP_WAIT_KINDS && span->site_sym < c->symbols && !in_statement(record, span)) {
             take_from(c, tree, span->node, ns);
-            add(c, &c->wait[(size_t)span->site_sym * HP_WAIT_KINDS + span->kind],
+            add(c, &c->wait[(size_t)c->same[span->site_sym] * HP_WAIT_KINDS + span->kind],
                 (struct hp_moved){.kind = HP_MOVED_WAIT, .sym = span->site_sym, .wait = span->kind},
                 (double)ns);
         }
@@ -412,6 +419,27 @@ static uint32_t *slots(struct hp_arena *arena, size_t n)
         memset(list, 0, n * sizeof *list);
     }
     return list;
+}
+
+static hp_err find_same(struct collection *c, const struct hp_dict *dict)
+{
+    struct hp_map first;
+    hp_err err = HP_OK;
+    c->same = slots(c->arena, c->symbols);
+    if (c->same == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_map_init(&first, c->symbols);
+    for (uint32_t i = 0; i < c->symbols && err == HP_OK; i++) {
+        struct hp_symbol sym = hp_dict_symbol(dict, i);
+        uint64_t key = hp_hash64(sym.name.p, sym.name.n, hp_hash64(sym.file.p, sym.file.n, 0));
+        if (!hp_map_get(&first, key, &c->same[i])) {
+            c->same[i] = i;
+            err = hp_map_put(&first, key, i);
+        }
+    }
+    hp_map_fini(&first);
+    return err;
 }
 
 static double *collect_side(struct collection *c, const struct hp_case *side)
@@ -478,6 +506,7 @@ hp_err hp_moved_find(const struct hp_case *before, const struct hp_case *after, 
     c.statement = slots(&scratch, c.statements);
     c.wait = slots(&scratch, (size_t)c.symbols * HP_WAIT_KINDS);
     hp_err err = c.function != NULL && c.statement != NULL && c.wait != NULL ? HP_OK : HP_ENOMEM;
+    err = err == HP_OK ? find_same(&c, before->dict) : err;
     if (err == HP_OK) {
         (void)collect_side(&c, before);
         (void)collect_side(&c, after);

@@ -1,6 +1,7 @@
 /* moved.h -- what moved between two stretches of one route: functions, statements and waits, told from noise and from drift.
  *
- *     thing       a function's own time (without statements and waits), a statement, a wait of one kind at one place
+ *     thing       a function's own time (without statements and waits), a statement, a wait of one kind at one place. A function is its file and
+ *                 name: an edit above it changes nothing. What is there on both sides has the newer side's symbol
  *     drift       what makes everything slower alike (a busy machine, a newer interpreter): each request is measured against
  *                 its own speed, the median over its steady things of time ÷ usual time
  *     changed     rank-sum test on the times so normalised (Mann and Whitney 1947; with ties), false discoveries held at

@@ -70,6 +70,30 @@ bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spo
     return found;
 }
 
+struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    struct hp__spot spot = {.sym = sym}, caller;
+    uint64_t most = 0, all = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        uint32_t owner = view->owner[i];
+        if (owner == HP_NODE_NONE || tree->nodes[owner].sym != sym) {
+            continue;
+        }
+        all += node->self;
+        if (!view->app[i] && node->parent == owner && node->total > most && node->line != 0) {
+            most = node->total;
+            spot.line = node->line;
+        }
+    }
+    if (most * 2 >= all && spot.line != 0) {
+        return spot;
+    }
+    spot.line = hp_dict_symbol(view->facts->dict, sym).line;
+    return hp__place_call_of(view, sym, &caller) ? caller : spot;
+}
+
 /* ---- statements ---- */
 
 /* Whether a line runs whatever it is given: different statements within the sample. */

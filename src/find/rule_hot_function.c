@@ -292,35 +292,6 @@ double hp__concurrency(const struct hp_case *c)
     return k > 1 ? k : 1;
 }
 
-/* The line to look at inside the function: its costliest library call if that is most of it, else where it is defined. */
-static void place(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
-                  struct hp_finding *finding)
-{
-    const struct hp_tree *tree = view->sample->tree;
-    struct hp__spot caller;
-    uint64_t most = 0, all = 0;
-    uint32_t line = 0;
-    for (uint32_t i = 1; i < tree->count; i++) {
-        const struct hp_node *node = &tree->nodes[i];
-        uint32_t owner = view->owner[i];
-        if (owner == HP_NODE_NONE || tree->nodes[owner].sym != sym) {
-            continue;
-        }
-        all += node->self;
-        if (!view->app[i] && node->parent == owner && node->total > most && node->line != 0) {
-            most = node->total;
-            line = node->line;
-        }
-    }
-    finding->site_sym = finding->subject_sym = sym;
-    finding->site_line = line;
-    if (most * 2 < all || line == 0) {
-        bool called = hp__place_call_of(view, sym, &caller);
-        finding->site_sym = called ? caller.sym : sym;
-        finding->site_line = called ? caller.line : hp_dict_symbol(dict, sym).line;
-    }
-}
-
 /* By how much a time in a request of `of_ns` may be wrong, 95 %, because it comes from samples; 0 where it does not. */
 static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
 {
@@ -518,7 +489,10 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     if (err != HP_OK || finding.seen == 0 || !is_hot(hp__spread_median(&vouched), f->median_ns)) {
         return err;
     }
-    place(&f->views[widest], f->c->dict, sym, &finding);
+    struct hp__spot spot = hp__place_function(&f->views[widest], sym);
+    finding.site_sym = spot.sym;
+    finding.site_line = spot.line;
+    finding.subject_sym = sym;
     err = describe(f, &finding, &calls, &wall);
     return err == HP_OK ? hp__find_offer(f, &finding, false, &kept) : err;
 }

@@ -23,10 +23,8 @@
 #define SHARE       0.5
 #define MAX_PARTS   512u
 
-enum part_kind { PART_STATEMENT, PART_WAIT, PART_FUNCTION };
-
 struct part {
-    enum part_kind kind;
+    enum hp_moved_kind kind;
     uint32_t id, site; /* statement, or kind of wait, or symbol */
     uint32_t line;
 };
@@ -64,14 +62,16 @@ static void add_events(const struct hp__find *f, struct table *table, uint32_t i
     for (uint32_t k = 0; k < record->stmt_count; k++) {
         const struct hp_stmt *stmt = &record->stmts[k];
         if (stmt->lane == 0 && hp__view_free_stmt(view, k)) {
-            add(table, n, i, (struct part){PART_STATEMENT, stmt->statement, stmt->site_sym, stmt->site_line},
+            add(table, n, i,
+                (struct part){HP_MOVED_STATEMENT, stmt->statement, stmt->site_sym, stmt->site_line},
                 stmt->exec_ns + stmt->fetch_ns);
         }
     }
     for (uint32_t k = 0; k < record->wait_count; k++) {
         const struct hp_wait *wait = &record->waits[k];
         if (wait->lane == 0 && wait->kind != HP_WAIT_DB && wait->site_sym != 0) {
-            add(table, n, i, (struct part){PART_WAIT, wait->kind, wait->site_sym, wait->site_line}, wait->ns);
+            add(table, n, i, (struct part){HP_MOVED_WAIT, wait->kind, wait->site_sym, wait->site_line},
+                wait->ns);
         }
     }
 }
@@ -87,7 +87,7 @@ static hp_err add_functions(struct hp__find *f, struct hp_arena *arena, struct t
         if (own[k] * 100 > view->sample->duration_ns) {
             uint32_t sym = tree->nodes[k].sym;
             add(table, f->c->sample_count, i,
-                (struct part){PART_FUNCTION, sym, sym, hp_dict_symbol(f->c->dict, sym).line},
+                (struct part){HP_MOVED_FUNCTION, sym, sym, hp_dict_symbol(f->c->dict, sym).line},
                 (uint64_t)((double)own[k] / slow));
         }
     }
@@ -175,29 +175,10 @@ static uint32_t choose(const struct hp__find *f, const struct table *table, uint
     return best;
 }
 
-static struct hp_str name_of(struct hp__find *f, const struct part *part)
-{
-    static const char *const waits[HP_WAIT_KINDS] = {
-        "looking a name up", "connecting",      "a TLS handshake", "sending",      "receiving",
-        "polling",           "sleeping",        "a lock",          "the GIL",      "the disk",
-        "the database",      "another program", "the queue",       "another task", "the event loop"};
-    struct hp_str text;
-    switch (part->kind) {
-    case PART_STATEMENT:
-        text = hp__words_table(hp_dict_statement(f->c->dict, part->id).text);
-        return text.n != 0 ? hp__textf(f->arena, "the statement on %.*s", (int)text.n, text.p)
-                           : HP_STR("one statement");
-    case PART_WAIT:
-        return hp_str_from0(part->id < HP_WAIT_KINDS ? waits[part->id] : "a wait");
-    default:
-        return hp_dict_symbol(f->c->dict, part->id).name;
-    }
-}
-
 static void describe(struct hp__find *f, struct hp_finding *finding, const struct part *part,
                      uint64_t usual_ns, uint64_t slow_ns, uint32_t slow)
 {
-    struct hp_str name = name_of(f, part);
+    struct hp_str name = hp__finding_part(f, part->kind, part->id);
     char more[HP_SHOW_BYTES], usual[HP_SHOW_BYTES];
     hp_show_ns(more, slow_ns);
     hp_show_ns(usual, usual_ns);
@@ -238,7 +219,7 @@ static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
     }
     finding.site_sym = part->site;
     finding.site_line = part->line != 0 ? part->line : hp_dict_symbol(f->c->dict, finding.site_sym).line;
-    finding.statement = part->kind == PART_STATEMENT ? part->id : 0;
+    finding.statement = part->kind == HP_MOVED_STATEMENT ? part->id : 0;
     finding.tail = true;
     describe(f, &finding, part, table->usual_ns[k], hp__spread_median(&beyond), finding.seen);
     return hp__find_offer(f, &finding, true, &kept);

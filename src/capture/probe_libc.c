@@ -142,39 +142,25 @@ extern ssize_t __recvfrom_chk(int fd, void *data, size_t n, size_t room, int fla
 extern ssize_t __read_chk(int fd, void *data, size_t n, size_t room);
 extern int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room);
 
-/* Send or receive on a socket: `call_it` is the real call. */
-#define IO_PROBE(kind, fd, call_it)                                                                          \
+/* Send or receive: `call_it` is the real call, `note` what else is done after it. */
+#define WATCHED_IO(is_off, kind, fd, call_it, note)                                                          \
     struct hp_probe_call call;                                                                               \
-    if (hp__probe_is_off()) {                                                                                \
+    if (is_off) {                                                                                            \
         return call_it;                                                                                      \
     }                                                                                                        \
     hp__probe_begin(&call, kind);                                                                            \
     ssize_t n_done = call_it;                                                                                \
+    note;                                                                                                    \
     end_io(&call, kind, fd, n_done);                                                                         \
     return n_done
 
-/* The same for a descriptor that may be something else. */
-#define FILE_PROBE(kind, fd, call_it)                                                                        \
-    struct hp_probe_call call;                                                                               \
-    if (hp__probe_is_off() || !is_socket(fd)) {                                                              \
-        return call_it;                                                                                      \
-    }                                                                                                        \
-    hp__probe_begin(&call, kind);                                                                            \
-    ssize_t n_done = call_it;                                                                                \
-    end_io(&call, kind, fd, n_done);                                                                         \
-    return n_done
+#define OFF_OR_NO_SOCKET(fd) (hp__probe_is_off() || !is_socket(fd))
 
-/* Sending: the first bytes are looked at. */
+/* On a socket; on a descriptor that may be something else; sending, where the first bytes are looked at. */
+#define IO_PROBE(kind, fd, call_it)   WATCHED_IO(hp__probe_is_off(), kind, fd, call_it, (void)0)
+#define FILE_PROBE(kind, fd, call_it) WATCHED_IO(OFF_OR_NO_SOCKET(fd), kind, fd, call_it, (void)0)
 #define SEND_PROBE(fd, data, call_it)                                                                        \
-    struct hp_probe_call call;                                                                               \
-    if (hp__probe_is_off() || !is_socket(fd)) {                                                              \
-        return call_it;                                                                                      \
-    }                                                                                                        \
-    hp__probe_begin(&call, HP_WAIT_SEND);                                                                    \
-    ssize_t n_done = call_it;                                                                                \
-    note_sent(&call, fd, data, n_done);                                                                      \
-    end_io(&call, HP_WAIT_SEND, fd, n_done);                                                                 \
-    return n_done
+    WATCHED_IO(OFF_OR_NO_SOCKET(fd), HP_WAIT_SEND, fd, call_it, note_sent(&call, fd, data, n_done))
 
 static bool is_socket(int fd)
 {

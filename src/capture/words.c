@@ -50,28 +50,13 @@ uint32_t hp_cap_route(struct hp_cap *cap, struct hp_span8 method, struct hp_span
     return counted(cap, err, id);
 }
 
-static enum hp_sql_dialect dialect_of(int engine)
-{
-    switch (engine) {
-    case HP_ENGINE_SQLITE:
-        return HP_SQL_SQLITE;
-    case HP_ENGINE_MYSQL:
-    case HP_ENGINE_MARIADB:
-        return HP_SQL_MYSQL;
-    case HP_ENGINE_POSTGRESQL:
-        return HP_SQL_POSTGRESQL;
-    default:
-        return HP_SQL_ANY;
-    }
-}
-
 uint32_t hp_cap_statement(struct hp_cap *cap, struct hp_span8 sql, int engine, uint32_t *in_count)
 {
     uint32_t id = 0;
     struct hp_buf folded;
     struct hp_sql_facts facts = {0};
     hp_buf_init(&folded, HP_FINGERPRINT_MAX_BYTES);
-    hp_err err = hp_fingerprint(str_of(sql), dialect_of(engine), &folded, &facts);
+    hp_err err = hp_fingerprint(str_of(sql), hp_fingerprint_dialect(engine), &folded, &facts);
     if (err == HP_OK) {
         struct hp_statement statement = {hp_buf_str(&folded), (uint8_t)engine, (uint8_t)facts.verb};
         err = hp_dict_add_statement(cap->dict, &statement, &id);

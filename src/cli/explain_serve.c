@@ -117,26 +117,11 @@ static hp_err read_ask(struct hp_str message, struct hp_arena *arena, struct ask
     return err == HP_OK && (ask->text.n == 0 || ask->dsn == NULL) ? HP_EFORMAT : err;
 }
 
-static enum hp_sql_dialect dialect_of(uint8_t engine)
-{
-    switch (engine) {
-    case HP_ENGINE_SQLITE:
-        return HP_SQL_SQLITE;
-    case HP_ENGINE_MYSQL:
-    case HP_ENGINE_MARIADB:
-        return HP_SQL_MYSQL;
-    case HP_ENGINE_POSTGRESQL:
-        return HP_SQL_POSTGRESQL;
-    default:
-        return HP_SQL_ANY;
-    }
-}
-
 static hp_err id_of(const struct ask *ask, uint64_t *id)
 {
     struct hp_buf folded;
     hp_buf_init(&folded, (size_t)1 << 20);
-    hp_err err = hp_fingerprint(ask->text, dialect_of(ask->engine), &folded, NULL);
+    hp_err err = hp_fingerprint(ask->text, hp_fingerprint_dialect(ask->engine), &folded, NULL);
     if (err == HP_OK) {
         struct hp_statement statement = {.text = hp_buf_str(&folded), .engine = ask->engine};
         *id = hp_store_plan_id(&statement);

@@ -26,7 +26,6 @@ bool hp__plan_same(struct hp_str a, struct hp_str b);
 bool hp__plan_is(struct hp_str text, const char *word);
 /* Whether `part` is in `text`; `*at`: where (may be NULL). */
 bool hp__plan_has(struct hp_str text, const char *part, size_t *at);
-enum hp_sql_dialect hp__plan_dialect(uint8_t engine);
 
 struct hp__plan_member {
     struct hp_str key, inside;

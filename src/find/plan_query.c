@@ -485,7 +485,7 @@ static void read_tokens(struct reader *r, struct hp_str text, enum hp_engine eng
 {
     struct hp__sqllex lex;
     uint32_t depth = 0;
-    hp__sqllex_init(&lex, text, hp__plan_dialect((uint8_t)engine));
+    hp__sqllex_init(&lex, text, hp_fingerprint_dialect(engine));
     while (r->count < MAX_TOKENS) {
         struct hp__sql_token token = hp__sqllex_next(&lex);
         if (token.kind == HP__SQL_END || token.kind == HP__SQL_UNSURE) {

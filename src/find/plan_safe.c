@@ -261,7 +261,7 @@ hp_err hp_plan_safe(struct hp_str sql, enum hp_engine engine, struct hp_arena *a
     if (memchr(sql.n != 0 ? sql.p : "", '\0', sql.n) != NULL) {
         refuse(&judge, "its text holds a NUL");
     }
-    hp__sqllex_init(&judge.lex, sql, hp__plan_dialect((uint8_t)engine));
+    hp__sqllex_init(&judge.lex, sql, hp_fingerprint_dialect(engine));
     for (;;) {
         struct hp__sql_token token = hp__sqllex_next(&judge.lex);
         if (token.kind == HP__SQL_END || found.why[0] != '\0') {

@@ -45,21 +45,6 @@ bool hp__plan_has(struct hp_str text, const char *part, size_t *at)
     return found != NULL;
 }
 
-enum hp_sql_dialect hp__plan_dialect(uint8_t engine)
-{
-    switch (engine) {
-    case HP_ENGINE_SQLITE:
-        return HP_SQL_SQLITE;
-    case HP_ENGINE_MYSQL:
-    case HP_ENGINE_MARIADB:
-        return HP_SQL_MYSQL;
-    case HP_ENGINE_POSTGRESQL:
-        return HP_SQL_POSTGRESQL;
-    default:
-        return HP_SQL_ANY;
-    }
-}
-
 uint32_t hp__plan_node(struct hp__plan_build *build, uint32_t parent)
 {
     struct hp_plan *plan = build->plan;
@@ -106,7 +91,7 @@ struct hp_str hp__plan_text(struct hp__plan_build *build, struct hp_str text)
 struct hp_str hp__plan_folded(struct hp__plan_build *build, struct hp_str text)
 {
     hp_buf_reset(&build->fold);
-    hp_err err = hp_fingerprint(text, hp__plan_dialect(build->plan->engine), &build->fold, NULL);
+    hp_err err = hp_fingerprint(text, hp_fingerprint_dialect(build->plan->engine), &build->fold, NULL);
     if (err != HP_OK) {
         build->err = build->err == HP_OK ? err : build->err;
         return (struct hp_str){NULL, 0};

@@ -8,6 +8,7 @@
 #include "model/fingerprint.h"
 
 #include "base/hash.h"
+#include "model/dict.h"
 #include "model/sqllex.h"
 
 #define MAX_DEPTH 64
@@ -695,6 +696,21 @@ static bool read_table(struct hp__sqllex lex, bool callable, struct hp_str *tabl
     }
     *table = hp__sqllex_text(&lex, token);
     return true;
+}
+
+enum hp_sql_dialect hp_fingerprint_dialect(int engine)
+{
+    switch (engine) {
+    case HP_ENGINE_SQLITE:
+        return HP_SQL_SQLITE;
+    case HP_ENGINE_MYSQL:
+    case HP_ENGINE_MARIADB:
+        return HP_SQL_MYSQL;
+    case HP_ENGINE_POSTGRESQL:
+        return HP_SQL_POSTGRESQL;
+    default:
+        return HP_SQL_ANY;
+    }
 }
 
 hp_err hp_fingerprint_table(struct hp_str folded, struct hp_str *table)

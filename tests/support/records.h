@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "find/find.h"
+#include "find/own.h"
 #include "model/dict.h"
 #include "model/fingerprint.h"
 #include "model/record.h"
@@ -290,6 +291,25 @@ static inline struct hp_case rec_case(const struct rec_set *set)
     }
     c.recorded_ns = c.total_ns;
     return c;
+}
+
+/* What a sweep of failing allocations runs: every rule over a rec_set, and what each finding costs. */
+static inline void rec_find_all(void *arg)
+{
+    const struct rec_set *set = arg;
+    struct hp_case c = rec_case(set);
+    struct hp_arena arena;
+    struct hp_find_result result;
+    struct hp_own_key key;
+    uint64_t ns[REC_MAX];
+    hp_arena_init(&arena, (size_t)64 << 20);
+    hp_err err = hp_find_run(&c, &arena, &result);
+    for (uint32_t i = 0; err == HP_OK && i < result.findings.count; i++) {
+        err = hp_own_describe(&c, &result.findings.list[i], &arena, &key);
+        err = err == HP_OK ? hp_own_measure(&c, &key, false, ns) : err;
+    }
+    assert_true(err == HP_OK || err == HP_ENOMEM);
+    hp_arena_fini(&arena);
 }
 
 /* The encoded record of one request, as capture would push it; appended to `out` without the length in front of hp_record_encode's own. */

@@ -387,18 +387,6 @@ static void no_samples_give_no_findings(void **state)
     rec_set_fini(&set);
 }
 
-static void sweep(void *arg)
-{
-    const struct rec_set *set = arg;
-    struct hp_case c = rec_case(set);
-    struct hp_arena arena;
-    struct hp_find_result result;
-    hp_arena_init(&arena, (size_t)64 << 20);
-    hp_err err = hp_find_run(&c, &arena, &result);
-    assert_true(err == HP_OK || err == HP_ENOMEM);
-    hp_arena_fini(&arena);
-}
-
 static void out_of_memory_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -413,7 +401,7 @@ static void out_of_memory_leaves_nothing_behind(void **state)
                            .view_ms = 1,
                            .cpu_share = 1},
          3);
-    hp_sweep_oom(sweep, &set);
+    hp_sweep_oom(rec_find_all, &set);
     rec_set_fini(&set);
 }
 

@@ -711,18 +711,6 @@ static void own_time_is_what_the_fix_takes_away(void **state)
     rec_set_fini(&before);
 }
 
-static void sweep(void *arg)
-{
-    const struct rec_set *set = arg;
-    struct hp_case c = rec_case(set);
-    struct hp_arena arena;
-    struct hp_find_result result;
-    hp_arena_init(&arena, (size_t)64 << 20);
-    hp_err err = hp_find_run(&c, &arena, &result);
-    assert_true(err == HP_OK || err == HP_ENOMEM);
-    hp_arena_fini(&arena);
-}
-
 static void out_of_memory_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -737,7 +725,7 @@ static void out_of_memory_leaves_nothing_behind(void **state)
                      .fetch_ms = 9, .build_ms = 90, .rows = 900, .bytes_out = 9, .text = "SELECT a FROM b"});
         add_garbage(&set, 9, 40, 3, 1);
     }
-    hp_sweep_oom(sweep, &set);
+    hp_sweep_oom(rec_find_all, &set);
     rec_set_fini(&set);
     rec_set_init(&set, "GET", "/cold");
     for (unsigned i = 0; i < 12; i++) {
@@ -746,7 +734,7 @@ static void out_of_memory_leaves_nothing_behind(void **state)
         set.requests[i].record.req.kept_blocks = 6000;
         set.requests[i].record.req.rss_growth_bytes = 6000;
     }
-    hp_sweep_oom(sweep, &set);
+    hp_sweep_oom(rec_find_all, &set);
     rec_set_fini(&set);
 }
 

@@ -694,38 +694,20 @@ static void everything(struct page *page)
     lock_is_held(page);
 }
 
-static void sweep(void *arg)
-{
-    const struct rec_set *set = arg;
-    struct hp_case c = rec_case(set);
-    struct hp_arena arena;
-    struct hp_find_result result;
-    struct hp_own_key key;
-    uint64_t ns[REC_MAX];
-    hp_arena_init(&arena, (size_t)64 << 20);
-    hp_err err = hp_find_run(&c, &arena, &result);
-    for (uint32_t i = 0; err == HP_OK && i < result.findings.count; i++) {
-        err = hp_own_describe(&c, &result.findings.list[i], &arena, &key);
-        err = err == HP_OK ? hp_own_measure(&c, &key, false, ns) : err;
-    }
-    assert_true(err == HP_OK || err == HP_ENOMEM);
-    hp_arena_fini(&arena);
-}
-
 static void out_of_memory_leaves_nothing_behind(void **state)
 {
     (void)state;
     struct rec_set set;
     make(&set, everything, 3);
     assert_true(run(&set).findings.count >= 4);
-    hp_sweep_oom(sweep, &set);
+    hp_sweep_oom(rec_find_all, &set);
     rec_set_fini(&set);
     static const fill_fn with_tree[] = {loop_over_a_helper, connection_with_work_of_the_library,
                                         pieces_of_a_buffer};
     for (size_t i = 0; i < sizeof with_tree / sizeof *with_tree; i++) {
         make(&set, with_tree[i], 3);
         assert_int_equal(run(&set).findings.count, 1);
-        hp_sweep_oom(sweep, &set);
+        hp_sweep_oom(rec_find_all, &set);
         rec_set_fini(&set);
     }
 }

@@ -154,6 +154,33 @@ static bool read_text(struct hp_jsonread *json)
     return true;
 }
 
+/* The digits that begin `text`, passed; false: there are none. */
+static bool pass_digits(const char **text)
+{
+    size_t n = strspn(*text, "0123456789");
+    *text += n;
+    return n != 0;
+}
+
+/* As the RFC has it, which is less than strtod takes: no "+1", "01", "1." or ".5". */
+static bool is_number(const char *text)
+{
+    text += *text == '-';
+    if (text[0] == '0' && text[1] >= '0' && text[1] <= '9') {
+        return false;
+    }
+    bool good = pass_digits(&text);
+    if (good && *text == '.') {
+        text++;
+        good = pass_digits(&text);
+    }
+    if (good && (*text == 'e' || *text == 'E')) {
+        text += text[1] == '+' || text[1] == '-' ? 2 : 1;
+        good = pass_digits(&text);
+    }
+    return good && *text == '\0';
+}
+
 static enum hp_json_token read_number(struct hp_jsonread *json)
 {
     size_t start = json->at, at = start;
@@ -166,11 +193,10 @@ static enum hp_json_token read_number(struct hp_jsonread *json)
         return fail(json, "not JSON");
     }
     json->value = hp_str_make(p + start, at - start);
-    char copy[NUMBER_MAX + 1], *end;
+    char copy[NUMBER_MAX + 1];
     memcpy(copy, json->value.p, json->value.n);
     copy[json->value.n] = '\0';
-    (void)strtod(copy, &end);
-    if (*end != '\0') {
+    if (!is_number(copy)) {
         return fail(json, "a number that is none");
     }
     json->at = at;

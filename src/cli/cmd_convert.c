@@ -15,22 +15,23 @@
 #define WORDS_MAX      100000
 
 #define FORMATS                                                                                              \
-    "By --to or by the file's ending:\n"                                                                     \
+    "The format by --to or by the file's ending:\n"                                                          \
     "  pstats .prof, collapsed .folded, speedscope .speedscope.json, pprof .pb.gz,\n"                        \
     "  callgrind .callgrind, chrome .trace.json, gecko .gecko.json, dot .dot,\n"                             \
-    "  csv .csv. chrome of req:ID is what its threads and tasks did when\n"                                  \
+    "  svg .svg, html .html, csv .csv, json .profile.json, text .text\n"                                     \
     "  -o, --output FILE   - for stdout (needs --to)\n"
 
 static const char convert_help[] =
     "hotplate convert [INPUT] -o FILE [--to FORMAT] [--calls] [--raw]\n"
     "\n"
-    "A profile for other tools. " FORMATS "  --calls             collapsed stacks: calls instead of time\n"
+    "A profile for other tools. chrome of req:ID is what its threads and tasks did when.\n" FORMATS
+    "  --calls             collapsed stacks: calls instead of time\n"
     "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 
 static const char merge_help[] =
     "hotplate merge INPUT... -o FILE [--to FORMAT] [--raw]\n"
     "\n"
-    "Several profiles added up. " FORMATS
+    "Several profiles added up.\n" FORMATS
     "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 
 struct convert {

@@ -24,6 +24,7 @@ static const char help[] = "hotplate top [INPUT [RESTRICTION...]] [--sort KEY,..
                            "                expression over file:line(name); one after the other\n"
                            "  --sort KEY    self, total, calls, pcalls, file, line, name, nfl, stdname\n"
                            "  --reverse     the other way round; --raw: our own cost not taken out\n"
+                           "  --strip-dirs  files without their folders, as pstats' strip_dirs\n"
                            "  --callers     who called each function; --callees: whom it called\n"
                            "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, process: (what no\n"
                            "request did, at level sample), or the bare word.\n";
@@ -33,7 +34,7 @@ enum { AROUND_NONE, AROUND_CALLERS, AROUND_CALLEES };
 struct top {
     struct hp_reading reading;
     const char *sort;
-    bool raw, reverse, callers, callees;
+    bool raw, reverse, callers, callees, strip;
     uint64_t limit;
     bool limited;
 };
@@ -331,6 +332,7 @@ static int run(struct top *top, struct hp_buf *out)
         show.samples = hp_tree_samples(show.profile->tree);
     }
     hp_err err = hp_profile_graph(loaded.profile);
+    err = err != HP_OK || !top->strip ? err : hp_profile_strip_dirs(loaded.profile);
     err = err != HP_OK ? err : choose(top, &show, &left_out, &info);
     if (err == HP_OK && top->reading.json) {
         status = put_json(&show);
@@ -356,9 +358,10 @@ int hp_cmd_top(int argc, char **argv, struct hp_buf *out)
     const struct hp_args_option options[] = {
         {"--sort", NULL, HP_ARGS_TEXT, &top.sort},       {"--limit", NULL, HP_ARGS_TEXT, &limit},
         {"--reverse", NULL, HP_ARGS_FLAG, &top.reverse}, {"--callers", NULL, HP_ARGS_FLAG, &top.callers},
-        {"--callees", NULL, HP_ARGS_FLAG, &top.callees}, {"--raw", NULL, HP_ARGS_FLAG, &top.raw}};
+        {"--callees", NULL, HP_ARGS_FLAG, &top.callees}, {"--raw", NULL, HP_ARGS_FLAG, &top.raw},
+        {"--strip-dirs", NULL, HP_ARGS_FLAG, &top.strip}};
     const struct hp_reading_command command = {
-        .name = "top", .help = help, .options = options, .option_count = 6, .most = WORDS_MAX};
+        .name = "top", .help = help, .options = options, .option_count = 7, .most = WORDS_MAX};
     struct hp_errinfo info = {0};
     int status = hp_reading_parse(&top.reading, &command, argc, argv, out);
     if (status >= 0) {

@@ -23,6 +23,8 @@ int hp_cmd_top(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_tree(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_flame(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_icicle(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_sunburst(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_sandwich(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_graph(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_merge(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_diff(int argc, char **argv, struct hp_buf *out);

@@ -21,33 +21,36 @@ static const struct {
     {"graph", hp_cmd_graph},       {"merge", hp_cmd_merge},     {"diff", hp_cmd_diff},
     {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
     {"live", hp_cmd_live},         {"open", hp_cmd_open},       {"ledger", hp_cmd_ledger},
-    {"serve", hp_cmd_serve},       {"explain", hp_cmd_explain},
+    {"serve", hp_cmd_serve},       {"explain", hp_cmd_explain}, {"sunburst", hp_cmd_sunburst},
+    {"sandwich", hp_cmd_sandwich},
 };
 
-static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
-                           "\n"
-                           "  hotplate run -- COMMAND...   run an application and record every request\n"
-                           "  hotplate serve               the dashboard in a browser\n"
-                           "  hotplate report              what is slow, why, and what a fix would save\n"
-                           "  hotplate routes              routes by total time\n"
-                           "  hotplate requests            single requests\n"
-                           "  hotplate show ID             one request: phases, call tree, SQL, threads\n"
-                           "  hotplate sql                 statements by total time\n"
-                           "  hotplate explain STATEMENT   its plan, and the index that helps\n"
-                           "  hotplate record --label L -- COMMAND...   name what is recorded meanwhile\n"
-                           "  hotplate compare A B         before and after, with intervals\n"
-                           "  hotplate ledger              findings so far: predicted, measured, muted\n"
-                           "  hotplate top|tree [INPUT]    functions by own time; call tree\n"
-                           "  hotplate flame|icicle [INPUT] -o X.svg   flame graph, root below or on top\n"
-                           "  hotplate open [INPUT]        all views in a browser: one page, works offline\n"
-                           "  hotplate graph [INPUT] [-o X.svg]    call graph (DOT)\n"
-                           "  hotplate diff A B            functions that moved between two profiles\n"
-                           "  hotplate merge|convert INPUT... -o OUT   added up; in another format\n"
-                           "  hotplate attach|dump|live PID        a running Python, from outside\n"
-                           "\n"
-                           "INPUT: a profile of any format, a store file, req:ID, route:'GET /x', label:L,\n"
-                           "or the bare word.\n"
-                           "hotplate COMMAND --help says more. Exit: 0 fine, 1 failure, 2 usage, 3 gate.\n";
+static const char help[] =
+    "Finds what makes a Flask application slow, and what fixing it would save.\n"
+    "\n"
+    "  hotplate run -- COMMAND...   run an application and record every request\n"
+    "  hotplate serve               the dashboard in a browser\n"
+    "  hotplate report              what is slow, why, and what a fix would save\n"
+    "  hotplate routes              routes by total time\n"
+    "  hotplate requests            single requests\n"
+    "  hotplate show ID             one request: phases, call tree, SQL, threads\n"
+    "  hotplate sql                 statements by total time\n"
+    "  hotplate explain STATEMENT   its plan, and the index that helps\n"
+    "  hotplate record --label L -- COMMAND...   name what is recorded meanwhile\n"
+    "  hotplate compare A B         before and after, with intervals\n"
+    "  hotplate ledger              findings so far: predicted, measured, muted\n"
+    "  hotplate top|tree [INPUT]    functions by own time; call tree\n"
+    "  hotplate flame|icicle [INPUT] -o X.svg   flame graph, root below or on top\n"
+    "  hotplate sunburst|sandwich [INPUT] -o X.svg   as rings; one function's both sides\n"
+    "  hotplate open [INPUT]        all views in a browser: one page, works offline\n"
+    "  hotplate graph [INPUT] [-o X.svg]    call graph (DOT)\n"
+    "  hotplate diff A B            functions that moved between two profiles\n"
+    "  hotplate merge|convert INPUT... -o OUT   added up; in another format\n"
+    "  hotplate attach|dump|live PID        a running Python, from outside\n"
+    "\n"
+    "INPUT: a profile of any format, a store file, req:ID, route:'GET /x', label:L,\n"
+    "or the bare word.\n"
+    "hotplate COMMAND --help says more. Exit: 0 fine, 1 failure, 2 usage, 3 gate.\n";
 
 static int dispatch(int argc, char **argv, struct hp_buf *out)
 {

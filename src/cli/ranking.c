@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "format/framename.h"
 
 #define KEYS_MAX       8
 #define NAME_MAX_BYTES ((size_t)1 << 20)
@@ -37,38 +38,20 @@ static struct {
     unsigned count;
 } order;
 
-/* ---- names ---- */
-
-void hp_ranking_put_name(struct hp_buf *out, const struct hp_symbol *symbol)
-{
-    struct hp_str name = symbol->name;
-    if (symbol->kind == HP_SYM_C) {
-        bool angle = name.n >= 2 && name.p[0] == '<' && name.p[name.n - 1] == '>';
-        hp_buf_put_text(out, angle ? HP_STR("{") : HP_STR(""));
-        hp_buf_put_text(out, angle ? hp_str_make(name.p + 1, name.n - 2) : name);
-        hp_buf_put_text(out, angle ? HP_STR("}") : HP_STR(""));
-        return;
-    }
-    hp_buf_put_text(out, symbol->file);
-    hp_buf_printf(out, ":%" PRIu32 "(", symbol->line);
-    hp_buf_put_text(out, name);
-    hp_buf_put_text(out, HP_STR(")"));
-}
+/* ---- order ---- */
 
 static int compare_stdnames(const struct hp_symbol *a, const struct hp_symbol *b)
 {
     struct hp_buf x, y;
     hp_buf_init(&x, NAME_MAX_BYTES);
     hp_buf_init(&y, NAME_MAX_BYTES);
-    hp_ranking_put_name(&x, a);
-    hp_ranking_put_name(&y, b);
+    hp_framename_put_pstats(&x, a);
+    hp_framename_put_pstats(&y, b);
     int result = hp_str_cmp(hp_buf_str(&x), hp_buf_str(&y));
     hp_buf_fini(&x);
     hp_buf_fini(&y);
     return result;
 }
-
-/* ---- order ---- */
 
 static int descending(double a, double b)
 {
@@ -214,7 +197,7 @@ static hp_err restrict_by_name(struct hp_ranking *ranking, const struct hp_callg
     for (uint32_t i = 0; i < ranking->count; i++) {
         struct hp_symbol symbol = hp_dict_symbol(dict, graph->functions[ranking->list[i]].sym);
         hp_buf_reset(&name);
-        hp_ranking_put_name(&name, &symbol);
+        hp_framename_put_pstats(&name, &symbol);
         hp_buf_put_u8(&name, '\0');
         if (name.err == HP_OK && regexec(&regex, (const char *)name.data, 0, NULL, 0) == 0) {
             ranking->list[kept++] = ranking->list[i];

@@ -31,7 +31,4 @@ HP_CHECK hp_err hp_ranking_restrict(struct hp_ranking *ranking, const struct hp_
 HP_CHECK hp_err hp_ranking_check(const char *keys, char *const *restrictions, int count,
                                  struct hp_errinfo *info);
 
-/* Append a function as pstats writes it: "file:line(name)", "{built-in method x}". */
-void hp_ranking_put_name(struct hp_buf *out, const struct hp_symbol *symbol);
-
 #endif

@@ -9,11 +9,6 @@
 
 #define FILE_MAX_BYTES ((size_t)1 << 30)
 
-static bool is_svg(const char *file, const char *to)
-{
-    return to != NULL ? strcmp(to, "svg") == 0 : hp_str_ends(hp_str_from0(file), HP_STR(".svg"));
-}
-
 static const struct hp_registry_format *format_of(const char *file, const char *to)
 {
     return to != NULL ? hp_registry_named(hp_str_from0(to)) : hp_registry_for_file(hp_str_from0(file));
@@ -21,7 +16,7 @@ static const struct hp_registry_format *format_of(const char *file, const char *
 
 bool hp_treefile_knows(const char *file, const char *to)
 {
-    return is_svg(file, to) || format_of(file, to) != NULL;
+    return format_of(file, to) != NULL;
 }
 
 /* Calls become samples, the callees' included. */
@@ -62,8 +57,9 @@ hp_err hp_treefile_write(const char *file, const char *to, struct hp_str title, 
     struct hp_buf bytes;
     const struct hp_flamesvg_options options = {.title = title, .file = true};
     hp_buf_init(&bytes, FILE_MAX_BYTES);
-    hp_err err = is_svg(file, to) ? hp_flamesvg_write(tree, dict, &options, &bytes)
-                                  : write_profile(format_of(file, to), tree, dict, &bytes);
+    const struct hp_registry_format *format = format_of(file, to);
+    hp_err err = strcmp(format->name, "svg") == 0 ? hp_flamesvg_write(tree, dict, &options, &bytes)
+                                                  : write_profile(format, tree, dict, &bytes);
     if (err == HP_OK && strcmp(file, "-") == 0) {
         hp_buf_put_text(out, hp_buf_str(&bytes));
     } else if (err == HP_OK) {

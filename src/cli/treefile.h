@@ -1,4 +1,4 @@
-/* treefile.h -- a sampled call tree as a file: a flame graph, or any profile format that is written (registry.h), by the file's ending or a name. */
+/* treefile.h -- a sampled call tree as a file of any format that is written (registry.h), by the file's ending or a name. */
 #ifndef HP_TREEFILE_H
 #define HP_TREEFILE_H
 
@@ -8,7 +8,7 @@
 #include "model/dict.h"
 #include "model/tree.h"
 
-/* Whether there is a format for `to` ("svg" or a name of registry.h) if not NULL, else for the ending of `file`. */
+/* Whether there is a format for `to` (a name of registry.h) if not NULL, else for the ending of `file`. */
 bool hp_treefile_knows(const char *file, const char *to);
 
 /* Write `file`, "-" to `out`; hp_treefile_knows them. pstats has no word for samples: there the calls of a function are the samples it was

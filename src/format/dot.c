@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -74,27 +75,50 @@ static void put_name(struct hp_buf *out, const struct hp_profile *profile, uint3
     hp_buf_put_text(out, symbol.name);
 }
 
-/* Inside quotes; what is not UTF-8 and controls are replaced. A very long name is cut. */
+/* How many of the first bytes stand in quotes as they are. */
+static size_t plain_run(struct hp_str text)
+{
+    size_t n = 0;
+    while (n < text.n && text.p[n] >= 0x20 && text.p[n] < 0x7f && text.p[n] != '"' && text.p[n] != '\\') {
+        n++;
+    }
+    return n;
+}
+
+/* The first character: what is not UTF-8 and controls are replaced. Returns its bytes. */
+static size_t put_special(struct hp_buf *out, struct hp_str text)
+{
+    size_t n = hp_utf8_len(text);
+    unsigned char c = (unsigned char)text.p[0];
+    if (c == '"' || c == '\\') {
+        hp_buf_put_u8(out, '\\');
+    }
+    if (n == 0) {
+        hp_buf_put_text(out, HP_STR("\xEF\xBF\xBD"));
+    } else if (c < 0x20) {
+        hp_buf_put_u8(out, ' ');
+    } else {
+        hp_buf_put(out, text.p, n);
+    }
+    return n == 0 ? 1 : n;
+}
+
+/* Inside quotes. A very long name is cut. */
 static void put_quoted(struct hp_buf *out, struct hp_str text)
 {
     for (size_t chars = 0; text.n != 0; chars++) {
-        size_t n = hp_utf8_len(text);
-        unsigned char c = (unsigned char)text.p[0];
-        if (chars == NAME_MAX_CHARS) {
+        size_t n = plain_run(text), left = NAME_MAX_CHARS - chars;
+        if (left == 0) {
             hp_buf_put_text(out, HP_STR("…"));
             return;
         }
-        if (c == '"' || c == '\\') {
-            hp_buf_put_u8(out, '\\');
-        }
-        if (n == 0) {
-            hp_buf_put_text(out, HP_STR("\xEF\xBF\xBD"));
-        } else if (c < 0x20) {
-            hp_buf_put_u8(out, ' ');
-        } else {
+        if (n != 0) {
+            n = n < left ? n : left;
             hp_buf_put(out, text.p, n);
+            chars += n - 1;
+        } else {
+            n = put_special(out, text);
         }
-        n = n == 0 ? 1 : n;
         text = hp_str_make(text.p + n, text.n - n);
     }
 }
@@ -247,20 +271,58 @@ static hp_err make_nodes(struct dot *dot)
     return err;
 }
 
-static int compare_edges(const void *a, const void *b)
+/* One pass of a radix sort: a stable counting sort by one end. `at` has room for the nodes and one more. */
+static void sort_pass(const struct dot *dot, const struct edge *edges, struct edge *sorted, uint32_t *at,
+                      bool by_from)
 {
-    const struct edge *x = a, *y = b;
-    if (x->from != y->from) {
-        return x->from < y->from ? -1 : 1;
+    memset(at, 0, ((size_t)dot->count + 1) * sizeof *at);
+    for (uint32_t i = 0; i < dot->edge_count; i++) {
+        at[(by_from ? edges[i].from : edges[i].to) + 1]++;
     }
-    return x->to < y->to ? -1 : x->to > y->to;
+    for (uint32_t i = 1; i <= dot->count; i++) {
+        at[i] += at[i - 1];
+    }
+    for (uint32_t i = 0; i < dot->edge_count; i++) {
+        sorted[at[by_from ? edges[i].from : edges[i].to]++] = edges[i];
+    }
+}
+
+/* By `from`, then by `to`. Linear, where a comparing sort took a quarter of the whole command. */
+static hp_err sort_edges(struct dot *dot)
+{
+    struct edge *other = hp_malloc(((size_t)dot->edge_count + 1) * sizeof *other);
+    uint32_t *at = hp_malloc(((size_t)dot->count + 1) * sizeof *at);
+    hp_err err = other == NULL || at == NULL ? HP_ENOMEM : HP_OK;
+    if (err == HP_OK) {
+        sort_pass(dot, dot->edges, other, at, false);
+        sort_pass(dot, other, dot->edges, at, true);
+    }
+    hp_free(at);
+    hp_free(other);
+    return err;
+}
+
+/* Edges of one pair of nodes become one; they stand together. */
+static void join_edges(struct dot *dot)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < dot->edge_count; i++) {
+        const struct edge *edge = &dot->edges[i];
+        struct edge *last = kept == 0 ? NULL : &dot->edges[kept - 1];
+        if (last != NULL && last->from == edge->from && last->to == edge->to) {
+            last->calls += edge->calls;
+            last->total += edge->total;
+        } else {
+            dot->edges[kept++] = *edge;
+        }
+    }
+    dot->edge_count = kept;
 }
 
 /* A caller of which only the calls are known gets that share of the callee's total. */
-static void make_edges(struct dot *dot)
+static hp_err make_edges(struct dot *dot)
 {
     const struct hp_callgraph *graph = &dot->profile->graph;
-    uint32_t kept = 0;
     for (uint32_t i = 0; i < graph->edge_count; i++) {
         const struct hp_callgraph_edge *from = &graph->edges[i];
         const struct hp_callgraph_function *callee = &graph->functions[from->callee];
@@ -273,18 +335,11 @@ static void make_edges(struct dot *dot)
             dot->edges[dot->edge_count++] = edge;
         }
     }
-    if (dot->edge_count != 0) {
-        qsort(dot->edges, dot->edge_count, sizeof *dot->edges, compare_edges);
+    hp_err err = sort_edges(dot);
+    if (err == HP_OK) {
+        join_edges(dot);
     }
-    for (uint32_t i = 0; i < dot->edge_count; i++) {
-        if (kept != 0 && compare_edges(&dot->edges[kept - 1], &dot->edges[i]) == 0) {
-            dot->edges[kept - 1].calls += dot->edges[i].calls;
-            dot->edges[kept - 1].total += dot->edges[i].total;
-        } else {
-            dot->edges[kept++] = dot->edges[i];
-        }
-    }
-    dot->edge_count = kept;
+    return err;
 }
 
 /* ---- choosing ---- */
@@ -526,8 +581,8 @@ hp_err hp_dot_write(const struct hp_profile *profile, const struct hp_dot_option
     if (err != HP_OK) {
         goto done;
     }
-    make_edges(&dot);
-    err = choose(&dot, &made);
+    err = make_edges(&dot);
+    err = err != HP_OK ? err : choose(&dot, &made);
     if (err != HP_OK) {
         goto done;
     }

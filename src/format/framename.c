@@ -84,3 +84,19 @@ void hp_framename_put(struct hp_buf *out, const struct hp_symbol *symbol, bool r
         hp_buf_put_text(out, HP_STR(")"));
     }
 }
+
+void hp_framename_put_pstats(struct hp_buf *out, const struct hp_symbol *symbol)
+{
+    struct hp_str name = symbol->name;
+    if (symbol->kind == HP_SYM_C) {
+        bool angle = name.n >= 2 && name.p[0] == '<' && name.p[name.n - 1] == '>';
+        hp_buf_put_text(out, angle ? HP_STR("{") : HP_STR(""));
+        hp_buf_put_text(out, angle ? hp_str_make(name.p + 1, name.n - 2) : name);
+        hp_buf_put_text(out, angle ? HP_STR("}") : HP_STR(""));
+        return;
+    }
+    hp_buf_put_text(out, symbol->file);
+    hp_buf_printf(out, ":%" PRIu32 "(", symbol->line);
+    hp_buf_put_text(out, name);
+    hp_buf_put_text(out, HP_STR(")"));
+}

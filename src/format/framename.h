@@ -25,4 +25,7 @@ struct hp_str hp_framename_shown(const struct hp_symbol *symbol, bool root);
 /* Append "name (file:line)", only the name where there is no file. */
 void hp_framename_put(struct hp_buf *out, const struct hp_symbol *symbol, bool root);
 
+/* Append a function as pstats writes it: "file:line(name)", "{built-in method x}". */
+void hp_framename_put_pstats(struct hp_buf *out, const struct hp_symbol *symbol);
+
 #endif

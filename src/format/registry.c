@@ -6,14 +6,17 @@
 #include "format/collapsed.h"
 #include "format/csv.h"
 #include "format/dot.h"
+#include "format/flamesvg.h"
 #include "format/gecko.h"
 #include "format/gunzip.h"
 #include "format/html.h"
 #include "format/mojo.h"
 #include "format/pprof.h"
+#include "format/profilejson.h"
 #include "format/pstats.h"
 #include "format/pyinstrument.h"
 #include "format/speedscope.h"
+#include "format/text.h"
 
 #define PLAIN_BASE    ((size_t)40 << 20) /* budgets: what the profile may take of 64 MiB + 4 × size */
 #define UNPACKED_BASE ((size_t)26 << 20)
@@ -32,6 +35,13 @@ static hp_err write_html(const struct hp_profile *profile, struct hp_buf *out)
     return hp_html_write(profile, NULL, out);
 }
 
+static hp_err write_svg(const struct hp_profile *profile, struct hp_buf *out)
+{
+    const struct hp_flamesvg_options options = {
+        .requests = profile->requests, .unit = profile->unit, .file = profile->requests == 0};
+    return hp_flamesvg_write(profile->tree, profile->dict, &options, out);
+}
+
 /* clang-format off */
 static const struct hp_registry_format formats[] = {
     {"pstats", "prof pstats", "what cProfile writes (pstats, snakeviz, gprof2dot)",
@@ -40,6 +50,8 @@ static const struct hp_registry_format formats[] = {
      hp_speedscope_is, hp_speedscope_read, hp_speedscope_write, true},
     {"gecko", "gecko.json", "profiler.firefox.com",
      NULL, NULL, hp_gecko_write, true},
+    {"json", "profile.json", "functions, pairs and call tree for scripts",
+     NULL, NULL, hp_profilejson_write, false},
     {"chrome", "trace.json json", "trace events (Perfetto, chrome://tracing)",
      hp_chrome_is, hp_chrome_read, hp_chrome_write, true},
     {"pyinstrument", "", "",
@@ -56,6 +68,10 @@ static const struct hp_registry_format formats[] = {
      hp_collapsed_is, hp_collapsed_read, write_collapsed, true},
     {"dot", "dot gv", "the call graph (graphviz)",
      NULL, NULL, hp_dot_write_profile, false},
+    {"text", "text", "functions as lines, as print_stats has them",
+     NULL, NULL, hp_text_write, false},
+    {"svg", "svg", "a flame graph, as hotplate flame draws it",
+     NULL, NULL, write_svg, true},
     {"html", "html htm", "one page with all views, as hotplate open writes it",
      NULL, NULL, write_html, false},
 };

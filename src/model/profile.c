@@ -192,6 +192,45 @@ hp_err hp_profile_graph(struct hp_profile *profile)
     return hp_callgraph_fold(&profile->graph, profile->tree, profile->dict);
 }
 
+/* The same symbol of a file without its folders. */
+static hp_err add_bare(struct hp_dict *dict, uint32_t from, uint32_t *sym)
+{
+    struct hp_symbol symbol = hp_dict_symbol(dict, from);
+    for (size_t i = symbol.file.n; i > 0; i--) {
+        if (symbol.file.p[i - 1] == '/') {
+            symbol.file = hp_str_make(symbol.file.p + i, symbol.file.n - i);
+            break;
+        }
+    }
+    symbol.path = HP_STR("");
+    return hp_dict_add_symbol(dict, &symbol, sym);
+}
+
+hp_err hp_profile_strip_dirs(struct hp_profile *profile)
+{
+    struct hp_callgraph *graph = &profile->graph, bare;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < graph->count; i++) {
+        most = graph->functions[i].sym > most ? graph->functions[i].sym : most;
+    }
+    hp_callgraph_init(&bare, graph->per_unit);
+    uint32_t *map = hp_calloc((size_t)most + 1, sizeof *map);
+    hp_err err = map == NULL ? HP_ENOMEM : HP_OK;
+    for (uint32_t i = 0; i < graph->count && err == HP_OK; i++) {
+        err = add_bare(profile->dict, graph->functions[i].sym, &map[graph->functions[i].sym]);
+    }
+    err = err != HP_OK ? err : hp_callgraph_merge(&bare, graph, map);
+    err = err != HP_OK ? err : hp_callgraph_finish(&bare);
+    if (err == HP_OK) {
+        struct hp_callgraph whole = *graph;
+        *graph = bare;
+        bare = whole;
+    }
+    hp_callgraph_fini(&bare);
+    hp_free(map);
+    return err;
+}
+
 /* Forget the paths: what is left is what pairs can say. */
 static hp_err make_pairs(struct hp_profile *profile)
 {

@@ -83,6 +83,10 @@ HP_CHECK hp_err hp_profile_from_tree(const struct hp_tree *tree, const struct hp
 /* The callgraph: the profile's own, or folded from the tree on the first call. HP_ENOMEM. */
 HP_CHECK hp_err hp_profile_graph(struct hp_profile *profile);
 
+/* Take the folders out of the graph's file names; functions that then look alike become one, as pstats' strip_dirs makes them. The graph is made
+ * and is the old one after a failure. HP_ENOMEM, HP_EFULL. */
+HP_CHECK hp_err hp_profile_strip_dirs(struct hp_profile *profile);
+
 /* Add `from` into `into`. A tree with pairs added to it becomes pairs. Samples are not kept; finish when all is merged. HP_EINVAL: the units differ. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_profile_merge(struct hp_profile *into, struct hp_profile *from);
 

@@ -5,6 +5,7 @@ A reference tool that is missing fails the test; each comes with tools/setup or 
 
 from __future__ import annotations
 
+import html
 import json
 import marshal
 import os
@@ -183,6 +184,23 @@ def test_restrictions_equal_print_stats(restrictions: list[Any], work: Path) -> 
     answer = top(file, *restrictions, "--sort", "calls,stdname")
     ours = [(row["file"], row["line"], row["function"]) for row in answer["functions"]]
     assert ours == stats.get_print_list(wanted)[1]
+
+
+@pytest.mark.parametrize("around", ["callers", "callees"])
+def test_stripped_folders_equal_strip_dirs(around: str, work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    stats: Any = pstats.Stats(str(file)).strip_dirs().sort_stats("time", "calls")
+    stats.calc_callees()
+    answer = top(file, "--strip-dirs", "--sort", "time,calls", f"--{around}")
+    assert answer["total_calls"] == stats.total_calls
+    assert len(answer["functions"]) == len(stats.stats)
+    for row in answer["functions"]:
+        func = (row["file"], row["line"], row["function"])
+        cc, nc, tt, ct, callers = stats.stats[func]
+        assert (row["primitive_calls"], row["calls"]) == (cc, nc)
+        assert (row["self_s"], row["total_s"]) == pytest.approx((tt, ct), rel=1e-12)
+        theirs = callers if around == "callers" else stats.all_callees[func]
+        assert {(c["file"], c["line"], c["function"]) for c in row[around]} == set(theirs)
 
 
 def test_merge_equals_stats_add(work: Path) -> None:
@@ -519,6 +537,72 @@ def test_flame_graphs_of_files_have_no_word_of_requests(folded: Path, work: Path
     other.write_text(FOLDED.replace(" 28", " 8"))
     svg = run("diff", folded, other, "-o", "-")
     assert "before 28, -20 (-71 %)" in svg
+
+
+def test_a_sunburst_has_an_arc_a_path(folded: Path) -> None:
+    svg = run("sunburst", folded, "-o", "-")
+    assert svg.count("<circle") == 1  # all
+    assert svg.count("<path d=") == svg.count("</title><path") == 7
+    assert "<title>spin (slow.py:4)\n28, 53 % (self 28)</title>" in svg
+    assert "request" not in svg
+    assert not re.search(r"nan|inf|<script", svg)
+
+
+def boxes(svg: str) -> list[tuple[str, str]]:
+    """What hovering shows: function and figures of each box."""
+    return [(html.unescape(a), b) for a, b in re.findall(r"<title>([^\n]*)\n([^<]*)</title>", svg)]
+
+
+def test_a_sandwich_has_callers_above_and_callees_below(folded: Path, work: Path) -> None:
+    drawn = boxes(run("sandwich", folded, "--function", r"\(b\)", "-o", "-"))
+    assert drawn == [
+        ("<module> (slow.py:12)", "30, 100 %"),
+        ("b (slow.py:9)", "30, 100 % (self 2)"),
+        ("spin (slow.py:4)", "28, 93 % (self 28)"),
+    ]
+    file = profile_with(sys.executable, "cProfile", work)
+    drawn = boxes(run("sandwich", file, "--function", r":8\(price\)$", "--min", "0.000001%", "-o", "-"))
+    around: set[str] = set()
+    for which in ("callers", "callees"):
+        (row,) = top(file, r":8\(price\)$", f"--{which}")["functions"]
+        assert row[which]
+        around |= {other["function"] for other in row[which] if other["total_s"] > 0}
+    assert {name.split(" (work.py")[0] for name, _ in drawn} == around | {"price"}
+    assert "no function matches" in run("sandwich", file, "--function", "none such", "-o", "-", status=1)
+    assert "regular expression" in run("sandwich", file, "--function", "(", "-o", "-", status=2)
+
+
+def test_json_has_functions_pairs_and_stacks(folded: Path, work: Path) -> None:
+    document = json.loads(run("convert", folded, "--to", "json", "-o", "-"))
+    assert (document["shape"], document["unit"]) == ("tree", "samples")
+    assert {f["function"]: (f["self"], f["total"]) for f in document["functions"]} == functions(top(folded))
+    assert sum(node["self"] for node in document["nodes"]) == 53
+    names = [f["function"] for f in document["functions"]]
+    assert {(names[p["caller"]], names[p["callee"]]): p["total"] for p in document["pairs"]} == {
+        ("<module>", "b"): 30,
+        ("b", "spin"): 28,
+        ("<module>", "spin"): 18,
+        ("run", 'h\u00e9llo "q"'): 5,
+    }
+    file = profile_with(sys.executable, "cProfile", work)
+    document = json.loads(run("convert", file, "--to", "json", "-o", "-"))
+    stats: Any = pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
+    assert document["shape"] == "pairs"
+    assert "nodes" not in document
+    assert [(f["file"], f["line"], f["self_s"]) for f in document["functions"][: len(stats)]] == [
+        (key[0], key[1], value[2]) for key, value in stats.items()
+    ]
+    assert len(document["pairs"]) == sum(len(value[4]) for value in stats.values())
+
+
+def test_text_names_functions_as_print_stats_does(work: Path) -> None:
+    file = profile_with(sys.executable, "cProfile", work)
+    text = run("convert", file, "-o", "-", "--to", "text").splitlines()
+    stats: Any = pstats.Stats(str(file)).sort_stats("time")
+    assert text[0].startswith(f"{stats.total_calls} function calls ({stats.prim_calls} primitive calls) in ")
+    assert [line.split(maxsplit=3)[3] for line in text[3:]] == [
+        pstats.func_std_string(f) for f in stats.fcn_list
+    ]
 
 
 def check_columns(table: dict[str, Any]) -> int:

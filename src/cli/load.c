@@ -207,8 +207,8 @@ void hp_load_put_size(struct hp_buf *out, const struct hp_profile *profile)
         hp_buf_printf(out, ": %s %s", hp_show_count(count, profile->requests),
                       profile->requests == 1 ? "request" : "requests");
     }
-    if (profile->sampled && profile->unit == HP_UNIT_TIME && profile->tree != NULL) {
-        uint64_t samples = hp_tree_samples(profile->tree);
+    uint64_t samples = profile->sampled && profile->tree != NULL ? hp_tree_samples(profile->tree) : 0;
+    if (samples != 0 && profile->unit == HP_UNIT_TIME) {
         hp_buf_printf(out, "%s%s %s", profile->requests != 0 ? ", from " : ": ",
                       hp_show_count(count, samples), samples == 1 ? "sample" : "samples");
     }

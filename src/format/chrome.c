@@ -30,8 +30,8 @@ static void put_us(struct hp_json *json, const char *key, uint64_t ns)
     hp_json_raw(json, hp_buf_str(&number));
 }
 
-/* `length` 0: a B event, whose end is yet to come. */
-static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t start, uint64_t length)
+/* Begin the event of a node, which is named. */
+static struct hp_symbol begin_event(struct writing *w, uint32_t node)
 {
     const struct hp_profile *profile = w->tracks.profile;
     struct hp_symbol symbol = hp_dict_symbol(profile->dict, profile->tree->nodes[node].sym);
@@ -39,6 +39,13 @@ static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t 
     hp_framename_put(&w->name, &symbol, node == HP_NODE_ROOT);
     hp_json_object_begin(&w->json);
     hp_json_kv_str(&w->json, "name", hp_buf_str(&w->name));
+    return symbol;
+}
+
+/* `length` 0: a B event, whose end is yet to come. */
+static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t start, uint64_t length)
+{
+    struct hp_symbol symbol = begin_event(w, node);
     hp_json_kv_cstr(&w->json, "cat", symbol.flags & HP_SYM_APP ? "application" : "library");
     hp_json_kv_cstr(&w->json, "ph", length != 0 ? "X" : "B");
     put_us(&w->json, "ts", start);
@@ -50,10 +57,11 @@ static void put_call(struct writing *w, uint32_t track, uint32_t node, uint64_t 
     hp_json_object_end(&w->json);
 }
 
+/* An end needs no name to Perfetto; speedscope takes one without for the end of something else. */
 static void close_to(struct writing *w, uint32_t track, uint32_t depth, uint64_t now)
 {
     for (; w->depth > depth; w->depth--) {
-        hp_json_object_begin(&w->json);
+        (void)begin_event(w, w->open[w->depth - 1]);
         hp_json_kv_cstr(&w->json, "ph", "E");
         put_us(&w->json, "ts", now);
         hp_json_kv_u64(&w->json, "pid", 1);

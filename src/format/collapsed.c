@@ -54,8 +54,9 @@ hp_err hp_collapsed_write(const struct hp_tree *tree, const struct hp_dict *dict
         err = path.err;
         sum_ns += node->self;
         uint64_t value = calls ? node->calls : whole ? node->self : (sum_ns + 500) / 1000 - written_us;
-        if (value != 0 && err == HP_OK && path.len != 0) {
-            written_us += calls || whole ? 0 : value;
+        written_us += calls || whole ? 0 : value;
+        if (value != 0 && err == HP_OK &&
+            path.len != 0) { /* what no frame was on the stack for has no line */
             hp_buf_put_text(out, hp_buf_str(&path));
             hp_buf_printf(out, " %" PRIu64 "\n", value);
         }

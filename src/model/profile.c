@@ -58,7 +58,7 @@ static bool is_library(struct hp_str file)
 hp_err hp_profile_symbol(struct hp_profile *profile, struct hp_str file, struct hp_str name, uint32_t line,
                          uint32_t *sym)
 {
-    bool c = hp_str_eq(file, HP_STR("~"));
+    bool c = hp_str_eq(file, HP_STR("~")) || hp_str_eq(file, HP_STR("<built-in>")); /* pstats, pyinstrument */
     struct hp_symbol symbol = {.file = file, .name = name, .line = line};
     symbol.kind = c ? HP_SYM_C : HP_SYM_PYTHON;
     symbol.flags = c || is_library(file) ? 0 : HP_SYM_APP;

@@ -391,6 +391,11 @@ def test_stacks_survive_the_way_through_each_format(ending: str, folded: Path, w
     assert top(out)["total"] == 53
 
 
+def test_time_without_a_stack_is_no_functions_in_collapsed_stacks() -> None:
+    lines = run("convert", GOLDEN / "py-spy.speedscope.json", "--to", "collapsed", "-o", "-").splitlines()
+    assert [int(line.rsplit(" ", 1)[1]) for line in lines] == [85000, 135000]  # 20 ms of the 240 were idle
+
+
 def test_go_pprof_reads_what_we_write(folded: Path, work: Path) -> None:
     out = work / "go.pb.gz"
     run("convert", folded, "-o", out)

@@ -1,5 +1,5 @@
-/* help.tsx -- the keys, on "?". */
-import { useLayoutEffect, useRef } from "preact/hooks";
+/* help.tsx -- the dashboard's keys, on "?". */
+import { Keys } from "../views/help";
 
 const KEYS: [string, string][] = [
   ["/", "search in this page"],
@@ -16,34 +16,10 @@ const KEYS: [string, string][] = [
 ];
 
 export function Help({ onClose }: { onClose: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useLayoutEffect(() => {
-    dialog.current?.showModal();
-  }, []);
   return (
-    <dialog
-      ref={dialog}
-      class="help"
-      aria-labelledby="help-title"
-      onClose={onClose}
-      onClick={() => dialog.current?.close()}
-    >
-      <h2 id="help-title">Keys</h2>
-      <dl>
-        {KEYS.map(([key, what]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
-      <p>
-        Drag over a chart, the heat map or the timeline to choose a part; the page answers for it, and so does
-        its address.
-      </p>
-      <button type="button">Close</button>
-    </dialog>
+    <Keys keys={KEYS} onClose={onClose}>
+      Drag over a chart, the heat map or the timeline to choose a part; the page answers for it, and so does
+      its address.
+    </Keys>
   );
 }

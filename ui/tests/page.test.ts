@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { bigProfile } from "./big";
-import { launch, type Opened, type Options, openFile, scratch, writePage } from "./browser";
+import { launch, type Opened, type Options, openFile, scratch, UI, writePage } from "./browser";
 import { smallProfile, type TestProfile } from "./encode";
 
 const VIEWS = ["Flame", "Icicle", "Sunburst", "Sandwich", "Table", "Call graph"];
@@ -58,6 +58,12 @@ const TIMED: TestProfile = {
     [2, 2],
   ],
 };
+
+/** What axe calls a violation. */
+interface Violation {
+  id: string;
+  nodes: { html: string }[];
+}
 
 before(async () => {
   small = writePage(folder, "small.html", smallProfile());
@@ -367,6 +373,26 @@ test("pictures are saved as SVG and PNG, the table as CSV", () =>
       /^self_ns,total_ns,calls,primitive_calls,function,file,line\n30000000,30000000,3,3,<method/,
     );
   }));
+
+test("axe finds nothing that keeps people out, in any view, light and dark", async () => {
+  const axe = readFileSync(join(UI, "node_modules/axe-core/axe.min.js"), "utf8");
+  for (const dark of [false, true]) {
+    await on(small, { dark }, async (page) => {
+      for (const view of VIEWS) {
+        await page.getByRole("tab", { name: view, exact: true }).click();
+        await calm(page);
+        await page.evaluate(axe);
+        const found = await page.evaluate(async () => {
+          const { violations } = await (
+            window as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } }
+          ).axe.run();
+          return violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`);
+        });
+        assert.deepEqual(found, [], view);
+      }
+    });
+  }
+});
 
 test("light and dark follow the system", async () => {
   const colour = (page: Page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -41,7 +41,9 @@ export function App({ data }: { data: Data }) {
   return (
     <>
       <Head data={data} lane={state.lane} onChange={change} />
-      <Views data={data} state={state} onChange={change} keys graph={CallGraph} />
+      <main>
+        <Views data={data} state={state} onChange={change} keys graph={CallGraph} />
+      </main>
     </>
   );
 }

@@ -1,4 +1,5 @@
-/* help.tsx -- the keys, on "?". */
+/* help.tsx -- the keys, on "?": of the page of a profile, and the dialog that the dashboard's stand in, too. */
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 const KEYS: [string, string][] = [
@@ -16,7 +17,13 @@ const KEYS: [string, string][] = [
   ["?", "this list"],
 ];
 
-export function Help({ onClose }: { onClose: () => void }) {
+interface KeysProps {
+  keys: [string, string][];
+  onClose: () => void;
+  children: ComponentChildren; // what the mouse does
+}
+
+export function Keys({ keys, onClose, children }: KeysProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     dialog.current?.showModal();
@@ -31,7 +38,7 @@ export function Help({ onClose }: { onClose: () => void }) {
     >
       <h2 id="help-title">Keys</h2>
       <dl>
-        {KEYS.map(([key, what]) => (
+        {keys.map(([key, what]) => (
           <div key={key}>
             <dt>
               <kbd>{key}</kbd>
@@ -40,8 +47,16 @@ export function Help({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </dl>
-      <p>Mouse: click zooms, Shift-click only chooses, Ctrl and wheel zoom, dragging moves.</p>
+      <p>{children}</p>
       <button type="button">Close</button>
     </dialog>
+  );
+}
+
+export function Help({ onClose }: { onClose: () => void }) {
+  return (
+    <Keys keys={KEYS} onClose={onClose}>
+      Mouse: click zooms, Shift-click only chooses, Ctrl and wheel zoom, dragging moves.
+    </Keys>
   );
 }

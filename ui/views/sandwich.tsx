@@ -66,7 +66,7 @@ function Half({ data, tree, palette, flip, caption, onChange, exporter }: HalfPr
   const [selected, setSelected] = useState(-1);
   return (
     <section class={flip ? "half callers" : "half callees"}>
-      <h3>{caption}</h3>
+      <h2>{caption}</h2>
       <Flame
         {...{ data, tree, palette, flip, caption, at, selected }}
         hits={null}

@@ -236,9 +236,9 @@ function Links(props: {
   const { which, links, data, onChange } = props;
   return (
     <section>
-      <h3>
+      <h2>
         {which === "callers" ? `Called by ${links.length || "nobody"}` : `Calls ${links.length || "nothing"}`}
-      </h3>
+      </h2>
       {links.length > 0 && (
         <table>
           <thead class="unseen">

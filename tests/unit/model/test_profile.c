@@ -19,6 +19,7 @@ static void files_of_libraries_are_no_application(void **state)
     } cases[] = {{"/srv/shop/views.py", HP_SYM_PYTHON, HP_SYM_APP},
                  {"/venv/lib/python3.12/site-packages/flask/app.py", HP_SYM_PYTHON, 0},
                  {"<frozen importlib>", HP_SYM_PYTHON, 0},
+                 {"<built-in>", HP_SYM_C, 0},
                  {"~", HP_SYM_C, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint32_t sym;

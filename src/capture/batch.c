@@ -19,10 +19,13 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "capture/gauges.h"
+#include "model/levels.h"
 
 #define TIDY_NS           (1000 * HP_MS)
+#define LEVELS_NS         (900 * HP_MS) /* less than an idle writer sleeps */
 #define ADOPT_NS          (30000 * HP_MS)
 #define BUSY_TROUBLE_NS   (2000 * HP_MS)
 #define STORE_BUSY_MS     40u
@@ -58,6 +61,7 @@ const struct hp_writer_ops hp__writer_store_ops = {
     .tidy = hp_store_tidy,
     .put_lost = hp_store_put_lost,
     .has = store_has,
+    .get_setting = hp_store_get_setting,
 };
 
 /* --- trouble --- */
@@ -405,6 +409,24 @@ static void tidy(struct hp_writer *writer, uint64_t now)
     }
 }
 
+/* Hand the rules about levels on when they have changed. What fails is tried again in a second. */
+static void look_at_levels(struct hp_writer *writer, uint64_t now)
+{
+    struct hp_str text = {NULL, 0};
+    struct hp_errinfo info;
+    if (writer->store == NULL || writer->take_levels == NULL || writer->ops->get_setting == NULL ||
+        now - writer->last_levels_ns < LEVELS_NS) {
+        return;
+    }
+    writer->last_levels_ns = now;
+    hp_err err = writer->ops->get_setting(writer->store, HP_STR(HP_LEVELS_KEY), &text, &info);
+    uint64_t hash = err == HP_OK && text.n != 0 ? hp_hash64(text.p, text.n, 1) : 0;
+    if ((err == HP_OK || err == HP_ENOTFOUND) && hash != writer->levels_hash) {
+        writer->levels_hash = hash;
+        writer->take_levels(writer->levels_ctx, text);
+    }
+}
+
 /* Count what is in the ring as dropped: this process must not open the store. */
 static void drop_all(struct hp_writer *writer)
 {
@@ -437,6 +459,7 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
         drop_all(writer);
         return false;
     }
+    look_at_levels(writer, now);
     bool stop = atomic_load(&writer->stop);
     if (stop && !writer->stop_seen) {
         writer->stop_seen = true;
@@ -474,6 +497,7 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
     worked(writer);
     writer->last_gauge_ns = gauge ? now : writer->last_gauge_ns;
     writer->final_done = last;
+    look_at_levels(writer, now); /* the store was opened just now, perhaps */
     if (!stop) {
         tidy(writer, hp_clock_mono_ns());
     }

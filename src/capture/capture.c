@@ -170,6 +170,8 @@ static void free_all(struct hp_cap *cap)
     hp_free(cap->numbers);
     hp__sampling_free(cap->sampling);
     hp_free(cap->budget);
+    hp_free(cap->levels);
+    hp_free(atomic_load(&cap->new_levels));
     hp_flight_free(cap->flight);
     hp_free(cap->folder);
     hp_free(cap);
@@ -226,6 +228,8 @@ static hp_err open_writer(struct hp_cap *cap, const struct hp_cap_config *config
         .dict = cap->dict,
         .take_sampled = hp__sampling_take,
         .sampled_ctx = cap,
+        .take_levels = hp__cap_levels_take,
+        .levels_ctx = cap,
         .ops = ops,
         .should_fail = fails_store,
         .fail_ctx = cap,

@@ -28,6 +28,7 @@
 #include "capture/writer.h"
 #include "hotplate/ext/capture.h"
 #include "model/dict.h"
+#include "model/levels.h"
 #include "model/record.h"
 #include "model/tree.h"
 
@@ -73,6 +74,8 @@ struct hp_cap {
     struct hp_flight *flight;                            /* owned; NULL: no flight recorder */
     _Atomic(struct hp_sampling *) sampling;              /* owned; NULL: level sample has no trees */
     struct hp_budget *budget;                            /* owned; NULL: no limit */
+    struct hp_levels *levels;                            /* owned, under the GIL; NULL: no rules came yet */
+    _Atomic(struct hp_levels *) new_levels;              /* owned: from the writer, not obeyed yet */
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 
     struct hp_map texts;      /* hash of a folded text → string id */
@@ -139,6 +142,7 @@ struct hp_cap_request {
     struct hp_request facts;
     uint64_t start, end; /* ticks */
     uint64_t first_byte;
+    uint64_t slow_ns; /* as the capture's, or by its route's rule */
     pthread_t thread;
     uint64_t phase_ticks[HP_PHASE_COUNT], phase_since;
     int phase;
@@ -205,6 +209,9 @@ void hp__cap_request_free(struct hp_cap_request *request);
 void hp__cap_request_disown(struct hp_cap_request *request);
 /* Measure request_cost_ns and sql_cost_ns. */
 void hp__cap_calibrate(struct hp_cap *cap);
+
+/* The setting about levels has come (hp_writer_config.take_levels); what is no rule is none. Called by the writer. */
+void hp__cap_levels_take(void *cap, struct hp_str text);
 
 /* A request ended: what the budget learns from it. */
 void hp__cap_budget_note(struct hp_cap_request *request);

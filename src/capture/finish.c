@@ -259,7 +259,7 @@ static void push(struct hp_cap_request *request)
         return;
     }
     struct hp_record record = {.req = request->facts};
-    bool brief = request->facts.wall_ns - request->facts.own_ns < cap->slow_ns;
+    bool brief = request->facts.wall_ns - request->facts.own_ns < request->slow_ns;
     if (request->facts.level >= HP_LEVEL_MONITOR) {
         record.groups = request->groups; /* the sums over all requests need them */
         record.group_count = request->group_count;

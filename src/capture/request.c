@@ -187,6 +187,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
+    request->slow_ns = cap->slow_ns;
     request->flight = !keep && cap->flight != NULL && level == HP_LEVEL_MONITOR;
     request->dead = request->frozen = request->tree_lost = request->tree_used = false;
     if (request->group_count != 0) {
@@ -315,35 +316,87 @@ static void drop_trees(struct hp_cap_request *request)
     }
 }
 
-int hp_cap_request_allow(struct hp_cap_request *request)
+/* Go on at a lower level, for good. */
+static void lower(struct hp_cap_request *request, int level, int reason)
 {
-    struct hp_cap *cap = request->cap;
     struct hp_request *facts = &request->facts;
-    if (cap->budget == NULL || request->keep || request->frozen || request->dead) {
-        return facts->level;
+    if (level >= facts->level) {
+        return;
     }
-    int level = hp_budget_level(cap->budget, facts->route, budget_step(request), hp_clock_mono_ns());
-    if (request->flight && level < HP_LEVEL_SAMPLE) { /* the recorder goes first */
+    if (facts->level_reason == HP_REASON_ASKED) {
+        facts->level_asked = facts->level;
+        facts->level_reason = (uint8_t)reason;
+    }
+    if (facts->level == HP_LEVEL_TRACE) {
+        drop_trees(request);
+    }
+    facts->level = (uint8_t)level;
+    if (level == HP_LEVEL_SAMPLE) {
+        hp__sampling_begin(request);
+    } else {
+        hp__sampling_recycle(request);
+    }
+    hp__slot_moved(request->objects[0]);
+}
+
+static void stop_flight(struct hp_cap_request *request)
+{
+    if (request->flight) {
         drop_trees(request);
         request->flight = false;
     }
-    if (level < facts->level) {
-        if (facts->level_reason == HP_REASON_ASKED) {
-            facts->level_asked = facts->level;
-            facts->level_reason = HP_REASON_BUDGET;
-        }
-        if (facts->level == HP_LEVEL_TRACE) {
-            drop_trees(request);
-        }
-        facts->level = (uint8_t)level;
-        if (level == HP_LEVEL_SAMPLE) {
-            hp__sampling_begin(request);
-        } else {
-            hp__sampling_recycle(request);
-        }
-        hp__slot_moved(request->objects[0]);
+}
+
+static void obey_rule(struct hp_cap_request *request)
+{
+    struct hp_cap *cap = request->cap;
+    if (atomic_load_explicit(&cap->new_levels, memory_order_relaxed) != NULL) {
+        hp_free(cap->levels);
+        cap->levels = atomic_exchange(&cap->new_levels, NULL);
     }
-    return facts->level;
+    const struct hp_level_rule *rule =
+        cap->levels != NULL ? hp_levels_find(cap->levels, cap->dict, request->facts.route) : NULL;
+    if (rule == NULL) {
+        return;
+    }
+    bool sampled = rule->level != HP_LEVEL_SAMPLE || atomic_load(&cap->sampling) != NULL;
+    lower(request, sampled ? rule->level : HP_LEVEL_MONITOR, HP_REASON_ROUTE);
+    if (request->facts.level == HP_LEVEL_COUNT) {
+        stop_flight(request);
+    }
+    request->slow_ns = rule->over_ns != 0 ? rule->over_ns : request->slow_ns;
+}
+
+static void obey_budget(struct hp_cap_request *request)
+{
+    struct hp_budget *budget = request->cap->budget;
+    if (budget != NULL) {
+        int level = hp_budget_level(budget, request->facts.route, budget_step(request), hp_clock_mono_ns());
+        if (level < HP_LEVEL_SAMPLE) { /* the recorder goes first */
+            stop_flight(request);
+        }
+        lower(request, level, HP_REASON_BUDGET);
+    }
+}
+
+int hp_cap_request_allow(struct hp_cap_request *request)
+{
+    if (!request->keep && !request->frozen && !request->dead) {
+        obey_rule(request);
+        obey_budget(request);
+    }
+    return request->facts.level;
+}
+
+void hp__cap_levels_take(void *ctx, struct hp_str text)
+{
+    struct hp_cap *cap = ctx;
+    struct hp_levels *levels = hp_malloc(sizeof *levels);
+    if (levels != NULL) {
+        hp_err err = hp_levels_read(levels, text, NULL);
+        (void)err; /* then there is no rule: whoever wrote it was told */
+        hp_free(atomic_exchange(&cap->new_levels, levels));
+    }
 }
 
 void hp__cap_budget_note(struct hp_cap_request *request)

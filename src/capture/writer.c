@@ -64,6 +64,8 @@ struct hp_writer *hp_writer_new(const struct hp_writer_config *config)
     writer->fail_ctx = config->fail_ctx;
     writer->take_sampled = config->take_sampled;
     writer->sampled_ctx = config->sampled_ctx;
+    writer->take_levels = config->take_levels;
+    writer->levels_ctx = config->levels_ctx;
     writer->store_path = dup0(config->store_path);
     writer->folder = folder_of(config->store_path);
     writer->interpreter = dup0(config->interpreter);

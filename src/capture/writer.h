@@ -45,6 +45,8 @@ struct hp_writer_ops {
     hp_err (*put_lost)(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid, uint64_t start_ns,
                        uint64_t lost, struct hp_errinfo *info);
     bool (*has)(struct hp_store *store, uint64_t request_id);
+    hp_err (*get_setting)(struct hp_store *store, struct hp_str key, struct hp_str *value,
+                          struct hp_errinfo *info); /* NULL: there are none */
 };
 
 struct hp_writer_config { /* text is copied */
@@ -57,6 +59,9 @@ struct hp_writer_config { /* text is copied */
     /* What the sampler saw since the last call, asked about once a minute and at the end; texts stay until the next call. NULL: there is none. */
     bool (*take_sampled)(void *ctx, struct hp_sampled_row *row);
     void *sampled_ctx;
+    /* The text of the setting HP_LEVELS_KEY, when it has changed: looked at once a second while the store is open. NULL: nobody obeys it. */
+    void (*take_levels)(void *ctx, struct hp_str text);
+    void *levels_ctx;
     bool (*should_fail)(void *ctx); /* fault injection: asked before each batch; may be NULL */
     void *fail_ctx;
 };

@@ -28,6 +28,8 @@ struct hp_writer {
     void *fail_ctx;
     bool (*take_sampled)(void *ctx, struct hp_sampled_row *row);
     void *sampled_ctx;
+    void (*take_levels)(void *ctx, struct hp_str text);
+    void *levels_ctx;
     bool no_threads;
 
     /* the thread */
@@ -44,7 +46,8 @@ struct hp_writer {
     struct hp_ring *ring;
     _Atomic uint64_t *count;
     uint64_t next_try_ns, busy_since_ns, last_tidy_ns, last_adopt_ns, last_gauge_ns, last_step_ns,
-        last_work_ns;
+        last_work_ns, last_levels_ns;
+    uint64_t levels_hash;  /* of the setting's text when it was last handed on; 0: empty */
     uint64_t put_sum;      /* of the counters when the process row was last written */
     uint64_t told;         /* requests that it names as sampled out or dropped */
     uint32_t failures;     /* in a row */

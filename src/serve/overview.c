@@ -209,7 +209,7 @@ static bool put_kept(void *ctx, const struct hp_finding_state *state)
     return kept->count < KEPT_MOST;
 }
 
-static hp_err put_list(struct hp_question *question, const char *key, bool muted)
+hp_err hp_question_put_states(struct hp_question *question, const char *key, bool muted)
 {
     struct kept kept = {.json = question->json, .muted = muted};
     hp_json_key(question->json, key);
@@ -230,6 +230,6 @@ hp_err hp__answer_findings(struct hp_question *question)
     hp_question_put_range(question, 0, 0);
     put_sentence(json, &answer);
     put_findings(json, &answer);
-    err = put_list(question, "muted", true);
-    return err == HP_OK ? put_list(question, "ledger", false) : err;
+    err = hp_question_put_states(question, "muted", true);
+    return err == HP_OK ? hp_question_put_states(question, "ledger", false) : err;
 }

@@ -43,6 +43,9 @@ HP_CHECK hp_err hp_question_answer(struct hp_question *question, struct hp_answe
 void hp_question_put_finding(struct hp_json *json, const struct hp_answer *answer,
                              const struct hp_answer_finding *finding);
 
+/* Array `key` of what is kept about findings: those that are muted, or all. overview.c */
+HP_CHECK hp_err hp_question_put_states(struct hp_question *question, const char *key, bool muted);
+
 hp_err hp__answer_meta(struct hp_question *question);
 hp_err hp__answer_overview(struct hp_question *question);
 hp_err hp__answer_routes(struct hp_question *question);

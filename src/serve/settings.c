@@ -2,16 +2,32 @@
 #include <sys/stat.h>
 
 #include "base/jsonread.h"
+#include "base/mem.h"
 #include "format/member.h"
+#include "model/levels.h"
 #include "serve/question.h"
 
 #define TEXT_MOST 2000u /* of a reason or a value */
 
+static hp_err check_levels(struct hp_str value, struct hp_errinfo *info)
+{
+    struct hp_levels *levels = hp_malloc(sizeof *levels);
+    hp_err err = levels != NULL ? hp_levels_read(levels, value, info)
+                                : hp_err_set(info, HP_ENOMEM, 0, "out of memory");
+    hp_free(levels);
+    return err;
+}
+
 static const struct {
     const char *key, *kind, *what;
+    hp_err (*check)(struct hp_str value, struct hp_errinfo *info); /* NULL: any text will do */
 } keys[] = {
     {"editor", "text",
-     "link to a line of source: {file} and {line} are filled in, as vscode://file/{file}:{line}"},
+     "link to a line of source: {file} and {line} are filled in, as vscode://file/{file}:{line}", NULL},
+    {HP_LEVELS_KEY, "lines",
+     "how deep routes are recorded, a rule a line, the first that fits holds: count GET /health, or monitor "
+     "/reports/* over 500ms to keep detail of slow ones only. Rules lower what a process records",
+     check_levels},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 
@@ -50,7 +66,7 @@ hp_err hp__answer_settings(struct hp_question *question)
         err = err == HP_ENOTFOUND ? HP_OK : err;
     }
     hp_json_object_end(json);
-    return err;
+    return err == HP_OK ? hp_question_put_states(question, "muted", true) : err;
 }
 
 /* ---- changes ---- */
@@ -169,7 +185,10 @@ hp_err hp__change_setting(struct hp_question *question, struct hp_str body)
     }
     for (size_t i = 0; i < KEYS && change.has_value; i++) {
         if (hp_str_eq(change.key, hp_str_from0(keys[i].key))) {
-            return hp_store_set_setting(question->store, change.key, change.value, question->info);
+            err = keys[i].check != NULL ? keys[i].check(change.value, question->info) : HP_OK;
+            return err == HP_OK
+                       ? hp_store_set_setting(question->store, change.key, change.value, question->info)
+                       : err;
         }
     }
     return hp_err_set(question->info, HP_EINVAL, 0, "key and value: one of the keys that settings lists");

@@ -611,6 +611,60 @@ def test_any_worker_of_gunicorn_shows_everything(shop: Path) -> None:
         server.wait(20)
 
 
+def test_all_workers_obey_the_levels_that_are_set(shop: Path) -> None:
+    pytest.importorskip("gunicorn")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    store = str(shop / "s.db")
+    workers = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-w", "3", "-b", f"127.0.0.1:{port}", "shop:app"],
+        cwd=shop,
+        env=clean_environment({"STORE": store}),
+        stderr=subprocess.DEVNULL,
+    )
+    served = Served("--store", store)
+    url = f"http://127.0.0.1:{port}/"
+
+    def visit(requests: int) -> None:
+        for _ in range(requests):
+            assert fetch(url).status == 200
+
+    def levels(after: int) -> set[str]:
+        found = rows(Path(store), "SELECT level FROM request WHERE start_ns > ?", after)
+        return {("count", "monitor", "sample", "trace")[level] for (level,) in found}
+
+    def tell(value: str) -> None:
+        token = served.json("meta")["token"]
+        body = json.dumps({"key": "levels", "value": value}).encode()
+        headers = {"Content-Type": "application/json", "X-Hotplate-Token": token}
+        assert fetch(served.url + "api/v1/settings", data=body, **headers).status == 200
+
+    try:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not is_open(url):
+            time.sleep(0.1)
+        visit(30)
+        time.sleep(1)
+        assert levels(0) == {"trace"}
+        tell("count GET /nowhere\nmonitor GET /")
+        time.sleep(2)
+        at = time.time_ns()
+        visit(30)
+        time.sleep(1)
+        assert levels(at) == {"monitor"}
+        tell("")
+        time.sleep(2)
+        at = time.time_ns()
+        visit(30)
+        time.sleep(1)
+        assert levels(at) == {"trace"}
+    finally:
+        served.end()
+        workers.terminate()
+        workers.wait(20)
+
+
 def test_a_fork_during_an_answer_leaves_a_child_that_works(shop: Path) -> None:
     code = """
         import os, sys, threading

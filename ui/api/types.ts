@@ -601,6 +601,7 @@ export interface PlanAnswer extends Answer {
 export interface SettingsAnswer extends Answer {
   settings: Record<string, string>;
   keys: SettingKey[];
+  muted: Remembered[];
   role: string;
   store: { path?: string; bytes?: number; max_bytes?: number };
   version: string;

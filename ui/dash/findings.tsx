@@ -79,7 +79,7 @@ function Filled({ data }: { data: FindingsAnswer }) {
       ) : (
         data.findings.length > 0 && <Empty>No finding matches.</Empty>
       )}
-      <MutedList data={data} />
+      <MutedList rows={data.muted} />
       <Ledger rows={data.ledger ?? []} />
       {(data.not_checked?.length ?? 0) > 0 && (
         <Section title="Not checked" note="these need more detail than was recorded">
@@ -148,14 +148,14 @@ function One({ finding, all }: { finding: Finding; all: Finding[] }) {
   );
 }
 
-function MutedList({ data }: { data: FindingsAnswer }) {
+export function MutedList({ rows }: { rows: Remembered[] }) {
   const { meta } = useLive();
   const { said, change } = useFindingChange();
-  if (data.muted.length === 0) return null;
+  if (rows.length === 0) return null;
   return (
     <Section title="Muted">
       <ul class="plain">
-        {data.muted.map((row) => (
+        {rows.map((row) => (
           <li key={row.id}>
             {row.title ?? <span class="mono">{row.id}</span>} <span class="pale">{row.route}</span>{" "}
             {row.reason && <i class="reason">{row.reason}</i>}{" "}

@@ -4,6 +4,7 @@ import { ApiError, tell } from "../api/client";
 import type { SettingKey, SettingsAnswer } from "../api/types";
 import { editorLink } from "../model/editor";
 import { showBytes, showShare } from "../model/show";
+import { MutedList } from "./findings";
 import { Answer, Answered, Bar, Empty, editorTemplate, Section, setEditorTemplate } from "./parts";
 import { useAsk, useLive } from "./use";
 
@@ -35,6 +36,7 @@ function Filled({ data }: { data: SettingsAnswer }) {
           </div>
         )}
       </Section>
+      <MutedList rows={data.muted} />
       <Section title="Store">
         <dl class="facts">
           <div>
@@ -90,13 +92,24 @@ function Row({ row, value }: { row: SettingKey; value: string | null }) {
         <b class="mono">{row.key}</b> <span class="pale">{row.what}</span>
       </label>
       <span class="edit">
-        <input
-          id={id}
-          value={text}
-          disabled={!meta?.token}
-          placeholder={row.kind}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
+        {row.kind === "lines" ? (
+          <textarea
+            id={id}
+            class="mono"
+            rows={4}
+            value={text}
+            disabled={!meta?.token}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        ) : (
+          <input
+            id={id}
+            value={text}
+            disabled={!meta?.token}
+            placeholder={row.kind}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        )}
         {meta?.token && (
           <>
             <button type="submit" disabled={text === (value ?? "")}>

@@ -53,7 +53,7 @@ const PAGES: [string, string, RegExp][] = [
     /2\.11 s in one request\. 59 % \(1\.25 s\) is spent in fetch_all_peaks itself, shop\/history\.py:25\./,
   ],
   ["process", "#/process", /2 processes use 337 MB; process 4702 grew by 118 MB\./],
-  ["settings", "#/settings", /1 setting is changed.*slow_ms.*41\.0 MB of 1\.00 GB/],
+  ["settings", "#/settings", /1 setting is changed.*levels how deep.*<u>known<\/u> unmute.*41\.0 MB of 1\.00 GB/],
 ];
 
 let browser: Browser;
@@ -362,6 +362,28 @@ test("a finding is muted by POST with the token and a reason", () =>
       { path: "finding", token: "t0ken", body: { id: "e38793f4ef747120", muted: true, reason: "known" } },
     ]);
   }));
+
+test("levels by route are written as lines and sent as they stand; what is wrong with them is told", () =>
+  on(
+    "#/settings",
+    {},
+    async (page) => {
+      const rules = page.getByLabel("how deep routes are recorded");
+      assert.equal(await rules.inputValue(), "count GET /health");
+      server.told.length = 0;
+      await rules.fill("count GET /health\nmonitor * over 500ms");
+      await page.locator("form").filter({ has: rules }).getByRole("button", { name: "Save" }).click();
+      await shows(page, /saved/);
+      assert.deepEqual(server.told, [
+        {
+          path: "settings",
+          token: "t0ken",
+          body: { key: "levels", value: "count GET /health\nmonitor * over 500ms" },
+        },
+      ]);
+    },
+    false,
+  ));
 
 test("who may only read is offered nothing to change", async () => {
   const { token: _, ...rest } = fixture.META;

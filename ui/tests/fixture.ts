@@ -905,11 +905,12 @@ export const PROCESS: ProcessAnswer = {
 
 export const SETTINGS: SettingsAnswer = {
   schema: 1,
-  settings: { "level.default": "monitor" },
+  settings: { levels: "count GET /health" },
   keys: [
-    { key: "level.default", kind: "level", what: "how much is recorded of a request" },
-    { key: "slow_ms", kind: "milliseconds", what: "keep detail only above it" },
+    { key: "editor", kind: "text", what: "link to a line of source" },
+    { key: "levels", kind: "lines", what: "how deep routes are recorded, a rule a line" },
   ],
+  muted: LEDGER.filter((row) => row.muted),
   role: "write",
   store: { path: "/srv/shop/.hotplate/hotplate.db", bytes: 41e6, max_bytes: 1e9 },
   version: "0.1.0",

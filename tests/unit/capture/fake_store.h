@@ -36,6 +36,7 @@ struct fake_store {
     char kept[FAKE_KEPT][FAKE_BYTES];
     uint32_t kept_bytes[FAKE_KEPT], kept_count;
     char last_source[256];
+    char levels[64]; /* the setting; empty: there is none */
 };
 
 static struct fake_store *fake;
@@ -187,6 +188,15 @@ static bool fake_has(struct hp_store *store, uint64_t id)
     return false;
 }
 
+static hp_err fake_get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
+                               struct hp_errinfo *info)
+{
+    (void)store;
+    (void)info;
+    *value = hp_str_from0(fake->levels);
+    return value->n != 0 && hp_str_eq(key, HP_STR("levels")) ? HP_OK : HP_ENOTFOUND;
+}
+
 static const struct hp_writer_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
@@ -199,6 +209,7 @@ static const struct hp_writer_ops fake_ops = {
     .tidy = fake_tidy,
     .put_lost = fake_put_lost,
     .has = fake_has,
+    .get_setting = fake_get_setting,
 };
 
 /* An empty fake, shared with the children of forks. */

@@ -132,6 +132,48 @@ static void shared_threads_have_no_cpu_time(void **state)
     assert_true(last.req.cpu_ns == HP_ABSENT);
 }
 
+/* A request of a route that runs into deep() for 300 us and executes something. */
+static void run_deep(const char *rule)
+{
+    struct hp_cap_request *request = begin(HP_LEVEL_TRACE);
+    struct hp_cap_lane *lane = hp_cap_request_lane(request);
+    hp_cap_request_route(request, hp_cap_route(cap, span("GET"), span(rule), span("x")), 0);
+    (void)hp_cap_request_allow(request);
+    (void)hp_cap_enter(lane, sym("deep"), 1, &frames[1], false);
+    uint32_t number = hp_cap_sql_begin(lane, select_one(), nowhere, 0, 0, 0, 0, 0);
+    hp_cap_sql_end(lane, number, 1, false);
+    spin_us(300);
+    hp_cap_leave(lane, &frames[1], false);
+    hp_cap_request_finish(request);
+    load_last();
+}
+
+static void a_rule_lowers_the_level_of_its_route(void **state)
+{
+    (void)state;
+    hp__cap_levels_take(cap, HP_STR("monitor GET /m\ncount /c\nsample /s\ntrace /brief over 10s"));
+    run_deep("/m");
+    assert_int_equal(last.req.level, HP_LEVEL_MONITOR);
+    assert_int_equal(last.req.level_asked, HP_LEVEL_TRACE);
+    assert_int_equal(last.req.level_reason, HP_REASON_ROUTE);
+    assert_true(last.shape.n == 0 && last.stmt_count == 1);
+    run_deep("/c");
+    assert_int_equal(last.req.level, HP_LEVEL_COUNT);
+    assert_int_equal(last.stmt_count + last.group_count, 0);
+    run_deep("/s"); /* nobody samples here */
+    assert_int_equal(last.req.level, HP_LEVEL_MONITOR);
+    run_deep("/other");
+    assert_int_equal(last.req.level, HP_LEVEL_TRACE);
+    assert_int_equal(last.req.level_reason, HP_REASON_ASKED);
+    assert_true(last.shape.n != 0);
+    run_deep("/brief");
+    assert_true(last.req.level == HP_LEVEL_TRACE && last.shape.n == 0 && last.stmt_count == 0);
+    hp__cap_levels_take(cap, HP_STR("trace /brief over 1ms"));
+    hp__cap_levels_take(cap, HP_STR("")); /* the last word holds */
+    run_deep("/brief");
+    assert_true(last.shape.n != 0);
+}
+
 static void ids_differ(void **state)
 {
     (void)state;
@@ -434,6 +476,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(monitor_level_has_no_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(phases_add_up_to_the_wall_time, setup, teardown),
         cmocka_unit_test_setup_teardown(shared_threads_have_no_cpu_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rule_lowers_the_level_of_its_route, setup, teardown),
         cmocka_unit_test_setup_teardown(ids_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_requests_are_not_pushed, setup, teardown),
         cmocka_unit_test_setup_teardown(statements_and_groups_are_recorded, setup, teardown),

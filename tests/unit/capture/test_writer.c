@@ -73,6 +73,50 @@ static void all_that_is_pushed_is_stored(void **state)
     assert_int_equal(open_capture(0, false), HP_OK);
 }
 
+static int level_of(const char *rule)
+{
+    struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+    hp_cap_request_route(request, hp_cap_route(cap, span("GET"), span(rule), span("x")), 0);
+    int level = hp_cap_request_allow(request);
+    hp_cap_request_finish(request);
+    return level;
+}
+
+static bool becomes(const char *rule, int level)
+{
+    uint64_t until_ms = now_ms() + 2000;
+    while (level_of(rule) != level && now_ms() < until_ms) {
+        usleep(20000);
+    }
+    return level_of(rule) == level;
+}
+
+static void rules_about_levels_are_obeyed_within_two_seconds(void **state)
+{
+    (void)state;
+    assert_int_equal(level_of("/x"), HP_LEVEL_MONITOR);
+    strcpy(fake->levels, "count /x");
+    assert_true(becomes("/x", HP_LEVEL_COUNT));
+    assert_int_equal(level_of("/y"), HP_LEVEL_MONITOR);
+    strcpy(fake->levels, "count /y\nno rule");
+    assert_true(becomes("/x", HP_LEVEL_MONITOR)); /* with a wrong line none holds */
+    assert_int_equal(level_of("/y"), HP_LEVEL_MONITOR);
+    strcpy(fake->levels, "count /y");
+    assert_true(becomes("/y", HP_LEVEL_COUNT));
+    fake->levels[0] = '\0';
+    assert_true(becomes("/y", HP_LEVEL_MONITOR));
+}
+
+static void an_idle_process_learns_of_rules_too(void **state)
+{
+    (void)state;
+    serve(HP_LEVEL_MONITOR);
+    assert_true(hp_cap_flush(cap, 2000));
+    strcpy(fake->levels, "count /x");
+    usleep(2000000);
+    assert_int_equal(level_of("/x"), HP_LEVEL_COUNT);
+}
+
 static void a_push_is_stored_without_being_asked_for(void **state)
 {
     (void)state;
@@ -493,6 +537,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_that_is_pushed_is_stored, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_about_levels_are_obeyed_within_two_seconds, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_idle_process_learns_of_rules_too, setup, teardown),
         cmocka_unit_test_setup_teardown(a_push_is_stored_without_being_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_that_serves_nothing_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(requests_in_flight_at_the_end_are_lost, setup, teardown),

@@ -5,7 +5,7 @@
         cpu PATH N           the same in thread CPU time
         quit
 
-Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), and its peers.
+Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), monitor with the toolbar in its page (toolbar), and its peers.
 """
 
 from __future__ import annotations
@@ -47,7 +47,12 @@ def _application(variant: str) -> WSGI:
     from bench_orm import app
 
     wsgi: Any = app
-    if variant == "werkzeug":
+    if variant == "toolbar":
+        from hotplate.flask import Hotplate
+
+        store = os.path.join(tempfile.mkdtemp(prefix="bench-store-"), "hotplate.db")
+        Hotplate(app, level="monitor", flight_recorder=False, store=store, auth=lambda: True, toolbar=True)
+    elif variant == "werkzeug":
         from werkzeug.middleware.profiler import ProfilerMiddleware
 
         wsgi = ProfilerMiddleware(app, stream=io.StringIO())

@@ -211,6 +211,10 @@ void hp_tracer_thread_end(void);
 
 /* ---- wsgi.c, flask.c, threads.c, sql.c: hooks; each adds its functions to the module and returns -1 with an exception on failure ---- */
 int hp_wsgi_init(PyObject *module);
+/* app.debug. Never raises. */
+bool hp_app_debug(PyObject *app);
+/* Fault injection: true, with an exception, when a callback of ours is to fail now. */
+bool hp_raises_on_purpose(void);
 /* Tell a request its route and view after the application was called. 0, or -1 with an exception. */
 int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request *request);
 /* Note an exception that ends the request: its type, and the group of type and raising place. Keeps the pending exception. */

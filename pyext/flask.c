@@ -10,6 +10,7 @@
  * is the place to edit when such a function runs with no application code on the stack.
  */
 #include "notes.h"
+#include "serve.h"
 
 #include <string.h>
 
@@ -36,7 +37,7 @@ static size_t registered_count;
 static PyObject *context_var; /* owned: flask.globals' variable of the request's context */
 static PyObject *str_request_key, *str_method_key, *str_url_rule, *str_endpoint, *str_rule,
     *str_view_functions, *str_view_class, *str_request, *str_app, *str_dispatch, *str_code, *str_greenlet,
-    *str_getcurrent, *str_parent, *str_gr_frame, *str_method; /* owned */
+    *str_getcurrent, *str_parent, *str_gr_frame, *str_method, *str_environ; /* owned */
 
 static size_t hash_pointer(const void *pointer)
 {
@@ -342,6 +343,40 @@ static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
     return on_phase(wrap, lane, args, nargsf, names);
 }
 
+/* The WSGI environ of the context that is current; new reference, or NULL without exception. */
+static PyObject *environ_of_context(void)
+{
+    PyObject *context = NULL;
+    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *request = hp_attribute(context, str_request);
+    PyObject *found = request == NULL ? NULL : hp_attribute(request, str_environ);
+    Py_XDECREF(request);
+    Py_DECREF(context);
+    return found;
+}
+
+/* process_response: after it nothing of Flask changes the response any more. */
+static PyObject *on_response(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                             size_t nargsf, PyObject *names)
+{
+    hp_cap_lane_ref(lane);
+    PyObject *response = on_phase(wrap, lane, args, nargsf, names);
+    struct hp_cap_request *request = hp_cap_lane_request(lane);
+    if (response != NULL && request != NULL && PyVectorcall_NARGS(nargsf) > 0 &&
+        hp_serve_mount(args[0]) != NULL && !hp_cap_request_kept(request)) {
+        PyObject *wsgi_environ = environ_of_context();
+        if (wsgi_environ != NULL) {
+            hp_toolbar_add(args[0], wsgi_environ, response, request);
+            Py_DECREF(wsgi_environ);
+        }
+    }
+    hp_cap_lane_unref(lane);
+    return response;
+}
+
 /* ---- exceptions ---- */
 
 /* Flask.handle_exception(self, e) or (self, context, e): called for what no error handler took. */
@@ -399,7 +434,9 @@ static int hook_app(PyObject *module)
     PyObject *cls = PyObject_GetAttrString(module, "Flask");
     int failed = cls == NULL;
     for (size_t i = 0; !failed && i < sizeof phases / sizeof phases[0]; i++) {
-        hp_wrap_handler handler = phases[i].phase == HP_X_PHASE_BEFORE ? on_before : on_phase;
+        hp_wrap_handler handler = phases[i].phase == HP_X_PHASE_BEFORE  ? on_before
+                                  : phases[i].phase == HP_X_PHASE_AFTER ? on_response
+                                                                        : on_phase;
         failed = hp_wrap_method(cls, phases[i].name, handler, phases[i].phase, 0);
     }
     for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
@@ -470,7 +507,8 @@ int hp_flask_init(PyObject *module)
                  {&str_getcurrent, "getcurrent"},
                  {&str_parent, "parent"},
                  {&str_gr_frame, "gr_frame"},
-                 {&str_method, "method"}};
+                 {&str_method, "method"},
+                 {&str_environ, "environ"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&
             (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {

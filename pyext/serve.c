@@ -13,18 +13,14 @@
 #define HEADERS_MOST 64
 #define CAPSULE      "_hotplate.dashboard"
 
-static struct mount {
-    PyObject *app, *answer; /* owned */
-    char prefix[128];       /* "/hotplate" */
-    size_t prefix_bytes;
-} mounts[MOUNTS];
+static struct hp_mount mounts[MOUNTS];
 static size_t mount_count;
 
 PyObject *hp_serve_mounted(PyObject *app, PyObject *path)
 {
     struct hp_span8 text = mount_count == 0 ? (struct hp_span8){NULL, 0} : hp_utf8(path);
     for (size_t i = 0; i < mount_count && text.n != 0; i++) {
-        const struct mount *mount = &mounts[i];
+        const struct hp_mount *mount = &mounts[i];
         size_t n = mount->prefix_bytes;
         if (mount->app == app && text.n >= n && memcmp(text.p, mount->prefix, n) == 0 &&
             (text.n == n || text.p[n] == '/')) {
@@ -34,16 +30,29 @@ PyObject *hp_serve_mounted(PyObject *app, PyObject *path)
     return NULL;
 }
 
+const struct hp_mount *hp_serve_mount(PyObject *app)
+{
+    for (size_t i = 0; i < mount_count; i++) {
+        if (mounts[i].app == app) {
+            return &mounts[i];
+        }
+    }
+    return NULL;
+}
+
 PyDoc_STRVAR(mount_doc,
-             "dashboard_mount(app, prefix, answer) -> None\n\nRequests of this application for prefix and "
-             "below go to the WSGI callable\nanswer, unrecorded. At most 16.");
+             "dashboard_mount(app, prefix, answer, shows=None, only_debug=True) -> None\n\nRequests of this "
+             "application for prefix and below go to the WSGI callable\nanswer, unrecorded. At most 16. "
+             "shows: callable(environ) -> bool, whether who asks may see\nthe toolbar, None for nobody; "
+             "only_debug: only while app.debug.");
 
 static PyObject *dashboard_mount(PyObject *self, PyObject *args)
 {
     (void)self;
-    PyObject *app, *answer;
+    PyObject *app, *answer, *shows = Py_None;
     const char *prefix;
-    if (!PyArg_ParseTuple(args, "OsO", &app, &prefix, &answer)) {
+    int only_debug = 1;
+    if (!PyArg_ParseTuple(args, "OsO|Op", &app, &prefix, &answer, &shows, &only_debug)) {
         return NULL;
     }
     size_t n = strlen(prefix);
@@ -53,9 +62,11 @@ static PyObject *dashboard_mount(PyObject *self, PyObject *args)
                         "hotplate: the dashboard's path is like /hotplate, on 16 applications");
         return NULL;
     }
-    struct mount *mount = &mounts[mount_count++];
+    struct hp_mount *mount = &mounts[mount_count++];
     mount->app = Py_NewRef(app);
     mount->answer = Py_NewRef(answer);
+    mount->shows = shows == Py_None ? NULL : Py_NewRef(shows);
+    mount->only_debug = only_debug != 0;
     memcpy(mount->prefix, prefix, n + 1);
     mount->prefix_bytes = n;
     Py_RETURN_NONE;
@@ -160,14 +171,38 @@ static PyObject *dashboard_answer(PyObject *self, PyObject *args)
     return result;
 }
 
+PyDoc_STRVAR(admits_doc, "dashboard_admits(dashboard, headers, peer, direct) -> bool\n\nWhether it would "
+                         "let in who asks with these headers.");
+
+static PyObject *dashboard_admits(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *capsule, *list;
+    Py_ssize_t peer_n;
+    int direct;
+    struct hp_serve_header headers[HEADERS_MOST];
+    struct hp_serve_request request = {.headers = headers};
+    if (!PyArg_ParseTuple(args, "OO!s#p", &capsule, &PyList_Type, &list, &request.peer.p, &peer_n, &direct)) {
+        return NULL;
+    }
+    const struct hp_serve *serve = PyCapsule_GetPointer(capsule, CAPSULE);
+    if (serve == NULL || take_headers(list, headers, &request.header_count) != 0) {
+        return NULL;
+    }
+    request.peer.n = (size_t)peer_n;
+    request.direct = direct != 0;
+    return PyBool_FromLong(hp_serve_admits(serve, &request));
+}
+
 static PyMethodDef functions[] = {
     {"dashboard_mount", dashboard_mount, METH_VARARGS, mount_doc},
     {"dashboard_open", dashboard_open, METH_VARARGS, open_doc},
     {"dashboard_answer", dashboard_answer, METH_VARARGS, answer_doc},
+    {"dashboard_admits", dashboard_admits, METH_VARARGS, admits_doc},
     {NULL, NULL, 0, NULL},
 };
 
 int hp_serve_init(PyObject *module)
 {
-    return PyModule_AddFunctions(module, functions);
+    return hp_toolbar_init() != 0 ? -1 : PyModule_AddFunctions(module, functions);
 }

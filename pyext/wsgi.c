@@ -48,8 +48,7 @@ static void swallow(void)
     }
 }
 
-/* Fault injection: raise what a callback of ours might raise. */
-static bool raises_on_purpose(void)
+bool hp_raises_on_purpose(void)
 {
     if (!hp_cap_should_fail(hp_ext.cap, "callback")) {
         return false;
@@ -64,7 +63,7 @@ static void take_route(Call *call)
         return;
     }
     call->routed = true;
-    if (raises_on_purpose() || hp_flask_route(call->env, call->app, call->request) != 0) {
+    if (hp_raises_on_purpose() || hp_flask_route(call->env, call->app, call->request) != 0) {
         swallow();
     }
 }
@@ -216,13 +215,14 @@ static char *put_duration(char *at, const char *name, uint64_t ns)
     return put_number(at, ns / 1000 % 1000, 3);
 }
 
-/* `total;dur, app;dur, db;dur;desc="41 queries"` as it stands when the headers go out. Not by printf: it would cost more than
+/* `total;dur, app;dur, db;dur;desc="41 queries", request;desc="ID"` as it stands when the headers go out. The id is there for pages, whose scripts cannot read
+ * the headers of an image or of themselves. Not by printf: it would cost more than
  * all the rest of a bare request, and the process's locale must not turn the point into a comma. */
 static int append_timing(PyObject *headers, const struct hp_cap_request *request)
 {
     uint64_t wall_ns = 0, sql_ns = 0;
     uint32_t queries = 0;
-    char text[200]; /* at most 165: five numbers of 20 digits and our words */
+    char text[240], id[17]; /* at most 198: five numbers of 20 digits, the id and our words */
     hp_cap_request_so_far(request, &wall_ns, &sql_ns, &queries);
     char *at = put_duration(text, "total;dur=", wall_ns);
     uint64_t queue_ns = hp_cap_request_queued(request);
@@ -232,7 +232,9 @@ static int append_timing(PyObject *headers, const struct hp_cap_request *request
     at = put_duration(at, ", app;dur=", wall_ns > sql_ns ? wall_ns - sql_ns : 0);
     at = put_duration(at, ", db;dur=", sql_ns);
     at = put_number(put_text(at, ";desc=\""), queries, 1);
-    (void)put_text(at, queries == 1 ? " query\"" : " queries\"");
+    at = put_text(at, queries == 1 ? " query\"" : " queries\"");
+    show_id(hp_cap_request_id(request), id);
+    (void)put_text(put_text(put_text(at, ", request;desc=\""), id), "\"");
     return append_header(headers, str_timing, text);
 }
 
@@ -243,7 +245,7 @@ static PyObject *headers_with_ours(Call *call, PyObject *headers)
         return NULL;
     }
     char id[17];
-    PyObject *copy = raises_on_purpose() ? NULL : PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
+    PyObject *copy = hp_raises_on_purpose() ? NULL : PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
     show_id(hp_cap_request_id(call->request), id);
     if (copy == NULL || append_header(copy, str_id, id) != 0 ||
         (call->timing && append_timing(copy, call->request) != 0)) {
@@ -412,7 +414,7 @@ static void count_list(Call *call, PyObject *body)
 /* The body to hand to the server; takes the reference to `body`. */
 static PyObject *wrap_body(Call *call, PyObject *body)
 {
-    int unwrapped = raises_on_purpose() ? -1 : goes_unwrapped(body, call->env);
+    int unwrapped = hp_raises_on_purpose() ? -1 : goes_unwrapped(body, call->env);
     if (unwrapped < 0) {
         swallow();
         unwrapped = 1;
@@ -449,8 +451,8 @@ static bool is_loopback(PyObject *env)
     return true;
 }
 
-/* app.debug; Flask's property of that name reads its config, so we do, without a call into Python in each request. */
-static bool is_debug(PyObject *app)
+/* Flask's property of that name reads its config, so we do, without a call into Python in each request. */
+bool hp_app_debug(PyObject *app)
 {
     PyObject *config = NULL, *debug = NULL;
     if (hp_lookup_attr(app, str_config, &config) > 0 && PyDict_Check(config)) {
@@ -471,7 +473,7 @@ static bool allows_timing(PyObject *app, PyObject *env)
     if (options.timing != 1) {
         return options.timing == 2;
     }
-    return is_loopback(env) || is_debug(app);
+    return is_loopback(env) || hp_app_debug(app);
 }
 
 /* Whether this request is recorded: scope and sampling. What is left out is counted. */
@@ -551,7 +553,7 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
 static PyObject *new_start_response(Call *call, PyObject *original)
 {
     StartResponse *self =
-        raises_on_purpose() ? NULL : PyObject_New(StartResponse, (PyTypeObject *)start_response_type);
+        hp_raises_on_purpose() ? NULL : PyObject_New(StartResponse, (PyTypeObject *)start_response_type);
     if (self == NULL) {
         swallow();
         return Py_NewRef(original);

@@ -1,5 +1,5 @@
 /* build.mjs -- makes dist/page.html of page/: one file with style and script in it, allowed by their hashes and nothing else; and dist/dash/ of
- * dash/: the dashboard as files of their own, without anything inline.
+ * dash/: the dashboard as files of their own, without anything inline; and, among them, toolbar/'s script.
  *
  *   node build.mjs            writes dist/
  *   node build.mjs --check    exit 1 if what is there is not what would be written
@@ -60,6 +60,18 @@ async function dashboard() {
   return [["dash/index.html", html], ...files].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/* The toolbar: one classic script with its style in it, for pages that are not ours. */
+async function toolbar() {
+  const style = await build({ ...OPTIONS, entryPoints: [join(here, "toolbar/toolbar.css")] });
+  const script = await build({
+    ...OPTIONS,
+    format: "iife",
+    entryPoints: { toolbar: join(here, "toolbar/main.tsx") },
+    define: { TOOLBAR_STYLE: JSON.stringify(style.outputFiles[0].text) },
+  });
+  return [["dash/toolbar.js", script.outputFiles[0].text]];
+}
+
 async function tests(folder) {
   const names = readdirSync(join(here, "tests")).filter((name) => /\.test\.tsx?$|^frames\.ts$/.test(name));
   await build({
@@ -83,7 +95,7 @@ if (mode === "--tests") {
   mkdirSync(folder, { recursive: true });
   await tests(folder);
 } else {
-  const files = [...(await page()), ...(await dashboard())];
+  const files = [...(await page()), ...(await dashboard()), ...(await toolbar())];
   if (mode !== "--check") {
     mkdirSync(join(dist, "dash"), { recursive: true });
     for (const name of readdirSync(join(dist, "dash"))) {

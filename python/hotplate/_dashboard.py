@@ -12,6 +12,8 @@ from . import _hotplate
 if TYPE_CHECKING:
     from flask import Flask
 
+Toolbar = bool | Callable[[], object] | None
+
 _BODY_MOST = 32 << 10
 _HINT = "auth= of Hotplate(app) or HOTPLATE_TOKEN opens it"
 
@@ -55,17 +57,33 @@ def _body(environ: dict[str, Any]) -> bytes | None:
     return body
 
 
+def _is_direct(environ: dict[str, Any]) -> bool:
+    """Whether a browser may be asking, not a proxy: by default those speak the old protocol."""
+    return environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+
+
 class Dashboard:
     """Answers requests below its mount point. `auth`: called within a request context of the application, lets
-    whoever asks read where it returns something true; without it this machine may, and whoever has a token."""
+    whoever asks read where it returns something true; without it this machine may, and whoever has a token.
+    `toolbar`: None, its pages show the toolbar in debug; True, always; False, never; a callable, where it says so;
+    all of it only to those whom the dashboard answers."""
 
-    def __init__(self, app: Flask, store: str, mount: str, auth: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        store: str,
+        mount: str,
+        auth: Callable[[], object] | None = None,
+        toolbar: Toolbar = None,
+    ) -> None:
         self._app = app
         self._store = store
         self._mount = mount
         self._auth = auth
+        self._toolbar = toolbar if callable(toolbar) else None
         self._opened: tuple[int, Any] | None = None
-        _hotplate.dashboard_mount(app, mount, self)
+        shows = None if toolbar is False else self.shows
+        _hotplate.dashboard_mount(app, mount, self, shows, toolbar is None)
 
     def _handler(self) -> Any:
         """The C handler of this process; a child of fork makes its own."""
@@ -75,6 +93,17 @@ class Dashboard:
             read_token = os.environ.get("HOTPLATE_READ_TOKEN") or None
             self._opened = (pid, _hotplate.dashboard_open(self._store, token, read_token, _HINT))
         return self._opened[1]
+
+    def shows(self, environ: dict[str, Any]) -> bool:
+        """Whether who asks may see the toolbar. Called within the request's context, when its response is made."""
+        if self._toolbar is not None and not self._toolbar():
+            return False
+        if self._auth is not None:
+            return bool(self._auth())
+        headers = [header for header in _headers(environ) if header[0] != "authorization"]
+        return _hotplate.dashboard_admits(
+            self._handler(), headers, environ.get("REMOTE_ADDR", "") or "", _is_direct(environ)
+        )
 
     def _granted(self, environ: dict[str, Any]) -> bool:
         if self._auth is None:
@@ -107,7 +136,7 @@ class Dashboard:
             _headers(environ),
             body,
             environ.get("REMOTE_ADDR", "") or "",
-            self._auth is None and environ.get("SERVER_PROTOCOL") != "HTTP/1.0",
+            self._auth is None and _is_direct(environ),
             self._granted(environ),
         )
         return answer

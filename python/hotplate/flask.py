@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from . import _capture, _places, _plans
-from ._dashboard import Dashboard, dashboard_path
+from ._dashboard import Dashboard, Toolbar, dashboard_path
 from ._settings import LEVELS, MODES, MOST_RATE, Settings, find_store, from_environment, share_of, size_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Hotplate:
     returns something true. Without it the dashboard answers this machine, and whoever shows HOTPLATE_TOKEN; its
     own requests are never recorded.
 
+    toolbar: in pages of the application, for those whom the dashboard answers: None (default) while app.debug; True
+    always; False never; a callable, asked like auth, for whom it returns something true.
+
     headers, config: request headers and app.config keys to keep the values of; none by default.
 
     Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of
@@ -78,6 +81,7 @@ class Hotplate:
         config: Sequence[str] = (),
         dashboard: bool | str = True,
         auth: Callable[[], object] | None = None,
+        toolbar: Toolbar = None,
     ) -> None:
         if budget is None:
             budget = 0.03 if level is None else 0.0
@@ -109,7 +113,10 @@ class Hotplate:
             config=(config,) if isinstance(config, str) else tuple(config),
         )
         self._mount = dashboard_path(dashboard)
+        if toolbar and not self._mount:
+            raise ValueError("the toolbar reads the dashboard: it needs dashboard=")
         self._auth = auth
+        self._toolbar = toolbar
         self._settings.scope()  # a bad pattern is the caller's to see now
         self.settings: Settings | None = None
         if app is not None:
@@ -127,4 +134,4 @@ class Hotplate:
         app.extensions["hotplate"] = self
         if self._mount:
             store = self.settings.store or _capture.store_path()
-            Dashboard(app, store, self._mount, self._auth)
+            Dashboard(app, store, self._mount, self._auth, self._toolbar)

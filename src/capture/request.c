@@ -282,6 +282,11 @@ uint64_t hp_cap_request_id(const struct hp_cap_request *request)
     return request->facts.id;
 }
 
+bool hp_cap_request_kept(const struct hp_cap_request *request)
+{
+    return request->keep;
+}
+
 bool hp_cap_request_routed(const struct hp_cap_request *request)
 {
     return request->facts.route != 0;

@@ -136,20 +136,24 @@ static void give_back(struct hp_api *api, struct handle *handle, bool keep)
     close_store(store);
 }
 
-/* Open the store, an empty one in memory while there is no file. `*lasting`: it is the file. */
+/* Open the store, an empty one in memory while there is no file or nothing in it: its writer is just making it. `*lasting`: it is the file. */
 static hp_err open_store(const struct hp_api *api, enum hp_store_mode mode, struct hp_store **store,
                          bool *lasting, struct hp_errinfo *info)
 {
     struct hp_store_config config = {.path = api->path, .mode = mode, .busy_ms = BUSY_MS};
     struct stat file;
     *lasting = stat(api->path, &file) == 0 || errno != ENOENT;
-    if (!*lasting && mode == HP_STORE_READ) {
-        config.path = NULL;
-        config.mode = HP_STORE_WRITE;
-    } else if (!*lasting) {
+    if (!*lasting && mode != HP_STORE_READ) {
         return hp_err_set(info, HP_ENOTFOUND, 0, "nothing is recorded yet: hotplate run -- COMMAND");
     }
-    return hp_store_open(&config, store, info);
+    hp_err err = *lasting ? hp_store_open(&config, store, info) : HP_ENOTFOUND;
+    if (err == HP_ENOTFOUND && mode == HP_STORE_READ) {
+        *lasting = false;
+        config.path = NULL;
+        config.mode = HP_STORE_WRITE;
+        err = hp_store_open(&config, store, info);
+    }
+    return err;
 }
 
 /* Have a store in the handle. */
@@ -630,6 +634,12 @@ static void get(struct hp_api *api, const struct hp_api_request *request, enum h
     if (!put_file(request, response)) {
         fail(response, 404, "there is no such page");
     }
+}
+
+bool hp_api_admits(struct hp_api *api, const struct hp_api_request *request)
+{
+    struct hp_errinfo info = {0};
+    return hp_access_role(&api->access, request, hp_clock_wall_ns(), &info) != HP_API_NOBODY;
 }
 
 void hp_api_answer(struct hp_api *api, const struct hp_api_request *request, struct hp_api_response *response)

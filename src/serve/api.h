@@ -68,6 +68,9 @@ void hp_api_answer(struct hp_api *api, const struct hp_api_request *request,
                    struct hp_api_response *response);
 void hp_api_response_fini(struct hp_api_response *response);
 
+/* Whether who asks would be let in; `authorization` must not be among the headers (a wrong token counts). Threads: any. */
+bool hp_api_admits(struct hp_api *api, const struct hp_api_request *request);
+
 /* Whether a text is an address of this machine only: "127.0.0.1", "::1", "::ffff:127.0.0.1". */
 bool hp_api_is_loopback(struct hp_str address);
 

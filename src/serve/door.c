@@ -115,6 +115,33 @@ static struct hp_span8 span_of(struct hp_str text)
     return (struct hp_span8){text.p, text.n};
 }
 
+/* The same request for api.h; `headers` is room for its headers. */
+static struct hp_api_request asked_of(const struct hp_serve_request *request,
+                                      struct hp_api_header headers[HEADERS_MOST])
+{
+    size_t count = request->header_count < HEADERS_MOST ? request->header_count : HEADERS_MOST;
+    for (size_t i = 0; i < count; i++) {
+        headers[i] =
+            (struct hp_api_header){text_of(request->headers[i].name), text_of(request->headers[i].value)};
+    }
+    return (struct hp_api_request){.method = text_of(request->method),
+                                   .path = text_of(request->path),
+                                   .query = text_of(request->query),
+                                   .body = text_of(request->body),
+                                   .headers = headers,
+                                   .header_count = count,
+                                   .peer = text_of(request->peer),
+                                   .loopback = request->direct && hp_api_is_loopback(text_of(request->peer)),
+                                   .granted = request->granted ? HP_API_READER : HP_API_NOBODY};
+}
+
+bool hp_serve_admits(const struct hp_serve *serve, const struct hp_serve_request *request)
+{
+    struct hp_api_header headers[HEADERS_MOST];
+    const struct hp_api_request asked = asked_of(request, headers);
+    return hp_api_admits(serve->api, &asked);
+}
+
 void hp_serve_answer(struct hp_serve *serve, const struct hp_serve_request *request,
                      struct hp_serve_answer *answer)
 {
@@ -124,21 +151,7 @@ void hp_serve_answer(struct hp_serve *serve, const struct hp_serve_request *requ
     if (response == NULL) {
         return;
     }
-    size_t count = request->header_count < HEADERS_MOST ? request->header_count : HEADERS_MOST;
-    for (size_t i = 0; i < count; i++) {
-        headers[i] =
-            (struct hp_api_header){text_of(request->headers[i].name), text_of(request->headers[i].value)};
-    }
-    const struct hp_api_request asked = {.method = text_of(request->method),
-                                         .path = text_of(request->path),
-                                         .query = text_of(request->query),
-                                         .body = text_of(request->body),
-                                         .headers = headers,
-                                         .header_count = count,
-                                         .peer = text_of(request->peer),
-                                         .loopback =
-                                             request->direct && hp_api_is_loopback(text_of(request->peer)),
-                                         .granted = request->granted ? HP_API_READER : HP_API_NOBODY};
+    const struct hp_api_request asked = asked_of(request, headers);
     enter();
     hp_api_answer(serve->api, &asked, response);
     leave();

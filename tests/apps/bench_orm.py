@@ -51,6 +51,7 @@ BOOKS_PER_AUTHOR = 6
 
 PAGE = """<!doctype html>
 <title>Books</title>
+<body>
 {% macro row(book) %}<tr><td>{{ book.title|upper }}</td><td>{{ book.year }}</td></tr>{% endmacro %}
 {% for author, books in shelves %}
 <h2 id="a{{ author.id }}">{{ loop.index }}. {{ author.name }}</h2>
@@ -60,6 +61,7 @@ PAGE = """<!doctype html>
 {% endfor %}</table>
 {% endfor %}
 <p>{{ shelves|length }} authors</p>
+</body>
 """
 
 maker = os.getpid()

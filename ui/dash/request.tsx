@@ -10,26 +10,13 @@ import type {
   StatementRow,
   TreeNode,
 } from "../api/types";
-import { kindOf, type Part, splitCritical, splitTime } from "../model/kinds";
+import { kindOf, type Part, splitRequest } from "../model/kinds";
 import { findingsOf } from "../model/seen";
 import { showBytes, showCount, showMoment, showMs, showShare } from "../model/show";
 import { type Run, runsOf } from "../model/statements";
 import { question, type Words } from "../model/where";
-import {
-  Absent,
-  Answer,
-  Answered,
-  Bar,
-  Code,
-  Copy,
-  Empty,
-  Legend,
-  Ms,
-  NOT_RECORDED,
-  Section,
-  Split,
-  Status,
-} from "./parts";
+import { Legend, Split } from "../views/split";
+import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms, NOT_RECORDED, Section, Status } from "./parts";
 import { PlanOf } from "./plan";
 import { ProfileView } from "./profile";
 import { type Column, Rows } from "./rows";
@@ -52,17 +39,9 @@ export function RequestPage() {
   return <Answered asked={asked}>{(data) => <Filled key={data.id} data={data} />}</Answered>;
 }
 
-function partsOf(data: RequestAnswer): Part[] | null {
-  const critical = data.timeline?.critical ?? [];
-  if (critical.length > 0 && data.timeline && data.timeline.lanes.some((lane) => lane.pieces.length > 1)) {
-    return splitCritical(data.timeline.lanes, critical, data.wall_ms ?? data.duration_ms);
-  }
-  return splitTime(data.time);
-}
-
 function Filled({ data }: { data: RequestAnswer }) {
   const { where, set } = useWhere();
-  const parts = useMemo(() => partsOf(data), [data]);
+  const parts = useMemo(() => splitRequest(data), [data]);
   const source = useMemo(
     () => ({
       title: data.route,

@@ -13,22 +13,10 @@ import type {
 import { isKind, kindOf, type Part, splitTime } from "../model/kinds";
 import { showChange, showCount, showMoment, showMs, showShare } from "../model/show";
 import { question, type Words } from "../model/where";
+import { Legend, Split } from "../views/split";
 import { HeatMap, Histogram, Series } from "./chart";
 import { FindingList } from "./finding";
-import {
-  Answer,
-  Answered,
-  Bar,
-  Code,
-  Empty,
-  Legend,
-  Linked,
-  Ms,
-  NOT_RECORDED,
-  Section,
-  Split,
-  Status,
-} from "./parts";
+import { Answer, Answered, Bar, Code, Empty, Linked, Ms, NOT_RECORDED, Section, Status } from "./parts";
 import { ProfileView } from "./profile";
 import { type Column, Rows } from "./rows";
 import { useAsk, useWhere } from "./use";

@@ -9,6 +9,7 @@ import { Compare } from "./compare";
 import { Findings } from "./findings";
 import { Help } from "./help";
 import { Overview } from "./overview";
+import { PageViewPage } from "./pageview";
 import { editorTemplate, Wrong } from "./parts";
 import { Process } from "./process";
 import { Profiles } from "./profiles";
@@ -43,10 +44,14 @@ const ENTRIES: Entry[] = [
 ];
 
 /** The page that a nav entry stands for when one is deeper in. */
-const UNDER: Partial<Record<PageName, PageName>> = { route: "routes", request: "requests" };
+const UNDER: Partial<Record<PageName, PageName>> = {
+  route: "routes",
+  request: "requests",
+  pageview: "requests",
+};
 
 /** Pages that do not speak of a range. */
-const UNSCOPED: PageName[] = ["request", "settings", "compare"];
+const UNSCOPED: PageName[] = ["request", "settings", "compare", "pageview"];
 
 const PAGES: Record<PageName, () => preact.JSX.Element> = {
   overview: Overview,
@@ -61,6 +66,7 @@ const PAGES: Record<PageName, () => preact.JSX.Element> = {
   process: Process,
   settings: Settings,
   source: Source,
+  pageview: PageViewPage,
 };
 
 /* Meta again and again while the page is looked at; `version` grows with the store. */

@@ -1,5 +1,5 @@
 /* kinds.ts -- what time is spent on: one name, one colour and one place in the order for each kind, everywhere. */
-import type { LaneRow, Stretch, TimeSplit } from "../api/types";
+import type { LaneRow, RequestAnswer, Stretch, TimeSplit } from "../api/types";
 
 export interface Kind {
   key: string; // of its colour: --k-KEY in dashboard.css
@@ -79,4 +79,14 @@ export function splitTime(time: TimeSplit | undefined): Part[] | null {
   if (typeof time.runqueue_ms === "number") sums.set("runqueue", time.runqueue_ms);
   if (typeof time.left_over_ms === "number") sums.set("left", Math.max(time.left_over_ms, 0));
   return sorted(sums);
+}
+
+/** Of what one request's time was made; null where its level did not record it. */
+export function splitRequest(request: RequestAnswer): Part[] | null {
+  const lanes = request.timeline?.lanes ?? [];
+  const critical = request.timeline?.critical ?? [];
+  if (critical.length > 0 && lanes.some((lane) => lane.pieces.length > 1)) {
+    return splitCritical(lanes, critical, request.wall_ms ?? request.duration_ms);
+  }
+  return splitTime(request.time);
 }

@@ -13,6 +13,7 @@ export const PAGES = [
   "process",
   "settings",
   "source",
+  "pageview",
 ] as const;
 export type PageName = (typeof PAGES)[number];
 

@@ -105,6 +105,7 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
 struct hp_cap_lane *hp_cap_request_lane(struct hp_cap_request *request);
 uint64_t hp_cap_request_id(const struct hp_cap_request *request);
 int hp_cap_request_level(const struct hp_cap_request *request);
+bool hp_cap_request_kept(const struct hp_cap_request *request);   /* begun with `keep`: nothing is stored */
 bool hp_cap_request_routed(const struct hp_cap_request *request); /* hp_cap_request_route was called */
 
 /* Facts; each may be set any time before finish. */

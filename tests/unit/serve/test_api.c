@@ -117,6 +117,20 @@ static void a_store_that_is_not_there_is_empty(void **state)
     assert_true(ask_says(ask, "\"total\":10"));
 }
 
+static void a_store_with_nothing_in_it_yet_is_empty(void **state)
+{
+    struct ask *ask = *state;
+    FILE *file = fopen(ask->path, "w"); /* its writer has just made it */
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        assert_int_equal(ask_for(ask, "GET", questions[i]), 200);
+    }
+    ask_fill(ask->path, 10);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests"), 200);
+    assert_true(ask_says(ask, "\"total\":10"));
+}
+
 static void requests_are_filtered_and_paged(void **state)
 {
     struct ask *ask = *state;
@@ -495,6 +509,7 @@ int main(void)
         TEST(without_a_way_to_a_database_it_says_so),
         TEST(every_question_is_answered),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_empty, set_up_empty, tear_down),
+        cmocka_unit_test_setup_teardown(a_store_with_nothing_in_it_yet_is_empty, set_up_empty, tear_down),
         TEST(requests_are_filtered_and_paged),
         TEST(what_is_new_is_seen_in_the_next_answer),
         TEST(wrong_parameters_are_named),

@@ -5,7 +5,8 @@
         cpu PATH N           the same in thread CPU time
         quit
 
-Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), monitor with the toolbar in its page (toolbar), and its peers.
+Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), monitor with the toolbar
+in the page (toolbar), and its peers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """pages -- what a toolbar meets: whole HTML documents, and everything that only looks like one.
 
-DOCUMENTS may get the toolbar's element, OTHERS never; both are paths of `app`. The pages under /strict/ and /nonce/ come with a
-Content-Security-Policy and load a script that asks for more, as an application's own would.
+DOCUMENTS may get the toolbar's element, OTHERS never; both are paths of `app`. The pages under /strict/ and
+/nonce/ come with a Content-Security-Policy and load a script that asks for more, as an application's own would.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def page() -> str:
 @app.get("/strict/page")
 def strict() -> Response:
     """Nothing inline, nothing from elsewhere; 41 statements."""
-    names = [base.execute("select slowly(name) from item where id = ?", (n,)).fetchone() for n in range(1, 41)]
+    names = [
+        base.execute("select slowly(name) from item where id = ?", (n,)).fetchone() for n in range(1, 41)
+    ]
     assert len(names) == 40
     base.execute("select count(*) from item").fetchone()
-    return answer(
-        PAGE % '<script src="/strict/asks.js" defer></script>', Content_Security_Policy=STRICT
-    )
+    return answer(PAGE % '<script src="/strict/asks.js" defer></script>', Content_Security_Policy=STRICT)
 
 
 @app.get("/nonce/page")

@@ -148,7 +148,7 @@ def test_the_applications_own_tokens_are_no_attempts_to_log_in(tmp_path: Path) -
 
 
 def test_the_script_is_found_below_a_script_name_and_a_path_of_ones_own(tmp_path: Path) -> None:
-    asked: list[Asked] = [("/page", {"SCRIPT_NAME": "/a b/\xe9\""})]
+    asked: list[Asked] = [("/page", {"SCRIPT_NAME": '/a b/\xe9"'})]
     [(_, _, body)] = ask(tmp_path, asked, {"dashboard": "/internal/hp"})
     found = ELEMENT.search(body)
     assert found

@@ -1,4 +1,4 @@
-"""The toolbar in Chromium, in pages of a real application under strict policies: what it shows, follows and leaves alone."""
+"""The toolbar in Chromium, in pages of an application under strict policies: what it shows and leaves alone."""
 
 from __future__ import annotations
 

@@ -279,16 +279,23 @@ static inline bool hp_frame_is_resume(hp_frame *frame)
 #endif
 #include "internal/pycore_runtime.h"
 
-/* The interpreter's lock with its condition variables, and its size. */
-static inline const void *hp_gil_of(PyInterpreterState *interp, size_t *bytes)
+struct
+    hp_gil { /* the interpreter's lock: where it is, what is signalled when it is given up, not 0 while somebody has it */
+    const void *low;
+    size_t bytes;
+    const void *released;
+    const volatile int *locked;
+};
+
+static inline struct hp_gil hp_gil_of(PyInterpreterState *interp)
 {
-    *bytes = sizeof(struct _gil_runtime_state);
 #if PY_VERSION_HEX >= 0x030C0000
-    return interp->ceval.gil;
+    const struct _gil_runtime_state *gil = interp->ceval.gil;
 #else
+    const struct _gil_runtime_state *gil = &_PyRuntime.ceval.gil;
     (void)interp;
-    return &_PyRuntime.ceval.gil;
 #endif
+    return (struct hp_gil){gil, sizeof *gil, &gil->cond, (const volatile int *)&gil->locked};
 }
 
 #endif

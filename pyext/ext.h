@@ -228,8 +228,10 @@ int hp_waits_init(PyObject *module);
 /* Switch the probes on, once; what cannot be hooked is said by hp_waits_describe. */
 void hp_waits_enable(void);
 void hp_waits_know_greenlets(void);
-/* gil.c: the interpreter's lock with its condition variables. */
-const void *hp_gil_address(size_t *bytes);
+/* This thread, a threading.Thread, has run its target. Keeps the pending exception. */
+void hp_waits_thread_ends(PyObject *thread);
+/* gil.c: tell the probes which lock is the interpreter's. */
+void hp_gil_watch(void);
 const void *hp_runtime_address(void);
 /* sampler.c: get ready to sample; rate 0: the default. 0, or a reason (HP_X_REASON_*) why it cannot be had. */
 int hp_sampling_start(unsigned rate_hz, int mode);

@@ -2,9 +2,12 @@
 #define HP_WANT_INTERPRETER
 #include "ext.h"
 
-const void *hp_gil_address(size_t *bytes)
+#include "hotplate/ext/waits.h"
+
+void hp_gil_watch(void)
 {
-    return hp_gil_of(PyInterpreterState_Get(), bytes);
+    struct hp_gil gil = hp_gil_of(PyInterpreterState_Get());
+    hp_waits_gil(gil.low, gil.bytes, gil.released, gil.locked);
 }
 
 const void *hp_runtime_address(void)

@@ -153,11 +153,9 @@ static PyObject *on_start(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
     return result;
 }
 
-/* Thread._bootstrap_inner: the first thing on the new thread that is ours. */
-static PyObject *on_bootstrap(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
-                              size_t nargsf, PyObject *names)
+/* Run a thread in its lane, if it has one that lives. */
+static PyObject *run_thread(struct hp_wrap *wrap, PyObject *const *args, size_t nargsf, PyObject *names)
 {
-    (void)lane;
     LaneBox *box = hp_ext.cap != NULL && PyVectorcall_NARGS(nargsf) > 0 ? box_of(args[0]) : NULL;
     if (box == NULL || !hp_cap_lane_alive(box->lane)) {
         Py_XDECREF(box);
@@ -168,6 +166,18 @@ static PyObject *on_bootstrap(struct hp_wrap *wrap, struct hp_cap_lane *lane, Py
     PyObject *result = hp_wrap_call(wrap, args, nargsf, names);
     lane_end(&running, box);
     Py_DECREF(box);
+    return result;
+}
+
+/* Thread._bootstrap_inner: the first thing on the new thread that is ours, and the last. */
+static PyObject *on_bootstrap(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                              size_t nargsf, PyObject *names)
+{
+    (void)lane;
+    PyObject *result = run_thread(wrap, args, nargsf, names);
+    if (PyVectorcall_NARGS(nargsf) > 0) {
+        hp_waits_thread_ends(args[0]);
+    }
     return result;
 }
 

@@ -14,16 +14,64 @@ static const void *stack_root(void *tstate)
     return hp_stack_root(tstate);
 }
 
+/* Of a thread that waits or gives a lock up, maybe without the GIL: a look into its own storage. */
+static void *thread_here(void)
+{
+    return PyGILState_GetThisThreadState();
+}
+
+/* The name of a threading.Thread; 0: none. Runs no code of the application: a class of its own may do anything. */
+static uint32_t name_of(PyObject *thread)
+{
+    PyObject *field = PyUnicode_InternFromString("_name");
+    PyObject *name = field != NULL ? PyObject_GenericGetAttr(thread, field) : NULL;
+    uint32_t id = name != NULL ? hp_cap_text(hp_ext.cap, hp_utf8(name), HP_TEXT_RAW) : 0;
+    Py_XDECREF(name);
+    Py_XDECREF(field);
+    return id;
+}
+
+/* The same of one that runs, by its identity. */
+static uint32_t thread_name(uint64_t ident)
+{
+    struct hp_pending pending = hp_pending_save();
+    PyObject *word = PyUnicode_InternFromString("threading"), *thread = NULL;
+    PyObject *module = word != NULL ? PyImport_GetModule(word) : NULL;
+    PyObject *active = module != NULL ? PyObject_GetAttrString(module, "_active") : NULL;
+    PyObject *key = PyLong_FromUnsignedLongLong(ident);
+    if (active != NULL && PyDict_CheckExact(active) && key != NULL) {
+        thread = PyDict_GetItemWithError(active, key);
+    }
+    uint32_t id = thread != NULL ? name_of(thread) : 0;
+    Py_XDECREF(key);
+    Py_XDECREF(active);
+    Py_XDECREF(module);
+    Py_XDECREF(word);
+    hp_pending_restore(pending);
+    return id;
+}
+
+void hp_waits_thread_ends(PyObject *thread)
+{
+    if (hp_ext.cap != NULL && hp_waits_told()) {
+        struct hp_pending pending = hp_pending_save();
+        hp_waits_leave(name_of(thread));
+        hp_pending_restore(pending);
+    }
+}
+
 void hp_waits_enable(void)
 {
     const char *wanted = getenv("HOTPLATE_WAITS");
-    struct hp_waits_config config = {.site = hp_site_now, .place = hp_site_place, .skip_own = true};
-    size_t bytes = 0;
+    struct hp_waits_config config = {.site = hp_site_now,
+                                     .place = hp_site_place,
+                                     .thread = thread_here,
+                                     .name = thread_name,
+                                     .skip_own = true};
     if (hp_waits_on() || (wanted != NULL && strcmp(wanted, "0") == 0)) {
         return;
     }
-    const void *gil = hp_gil_address(&bytes);
-    hp_waits_gil(gil, bytes);
+    hp_gil_watch();
     hp_waits_greenlets(hp_ext.greenlets ? stack_root : NULL);
     if (hp_waits_start(&config) != HP_OK) {
         hp_cap_error(hp_ext.cap);

@@ -162,9 +162,10 @@ struct hp_cap_request {
     struct hp_group *groups;
     struct hp_wait *waits;
     struct hp_span *spans;
+    struct hp_holder *holders;
     uint16_t *group_slots; /* 1 + group index; 0 free */
     uint32_t lane_count, lane_capacity, edge_count, edge_capacity, stmt_count, stmt_capacity, group_count,
-        group_capacity, wait_count, wait_capacity, span_count, span_capacity;
+        group_capacity, wait_count, wait_capacity, span_count, span_capacity, holder_count, holder_capacity;
     uint64_t sql_ticks, sql_fetch_ns;
     uint32_t sql_count;
     uint32_t ran_last; /* lane that was switched out last, see share.c */

@@ -275,6 +275,8 @@ static void push(struct hp_cap_request *request)
         record.stmts = request->stmts;
         record.waits = request->waits;
         record.spans = request->spans;
+        record.holders = request->holders;
+        record.holder_count = request->holder_count;
         record.wait_count = request->wait_count;
         record.span_count = request->span_count;
         record.lane_count = request->lane_count;

@@ -68,6 +68,7 @@ static void put_request(struct hp_json *json, struct hp_cap *cap, const struct h
 {
     struct hp_route route = hp_dict_route(cap->dict, request->route);
     struct hp_symbol view = hp_dict_symbol(cap->dict, request->view_sym);
+    hp_json_kv_u64(json, "id", request->id);
     hp_json_kv_u64(json, "wall_ns", request->wall_ns);
     hp_json_kv_u64(json, "own_ns", request->own_ns);
     put_number(json, "cpu_ns", request->cpu_ns);
@@ -160,6 +161,27 @@ static void put_waits(struct hp_json *json, struct hp_cap *cap, const struct hp_
         hp_json_kv_u64(json, "group", span->group);
         hp_json_kv_u64(json, "protocol", span->protocol);
         hp_json_kv_u64(json, "error", span->error);
+        hp_json_kv_u64(json, "holder", span->holder);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
+static void put_holders(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    hp_json_key(json, "holders");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->holder_count; i++) {
+        const struct hp_holder *holder = &record->holders[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "request", holder->request);
+        hp_json_kv_u64(json, "kind", holder->kind);
+        hp_json_kv_u64(json, "lane", holder->lane);
+        hp_json_kv_u64(json, "count", holder->count);
+        hp_json_kv_u64(json, "ns", holder->ns);
+        hp_json_kv_str(json, "rule", hp_dict_route(cap->dict, holder->route).rule);
+        hp_json_kv_str(json, "thread", hp_dict_string(cap->dict, holder->thread));
+        put_site(json, cap, holder->site_sym, holder->site_line, holder->via_sym);
         hp_json_object_end(json);
     }
     hp_json_array_end(json);
@@ -372,6 +394,7 @@ hp_err hp_inspect_last(struct hp_cap *cap, uint8_t **out, size_t *n)
     put_request(&json, cap, &record.req);
     put_lanes(&json, cap, &record);
     put_waits(&json, cap, &record);
+    put_holders(&json, cap, &record);
     put_statements(&json, cap, &record);
     put_notes(&json, cap, &record);
     if (record.shape.n != 0) {

@@ -123,6 +123,8 @@ enum {
     AT_sem_wait,
     AT_sem_timedwait,
     AT_sem_clockwait,
+    AT_pthread_cond_signal,
+    AT_sem_post,
     AT_fork,
     AT_execve,
     AT_posix_spawn,
@@ -560,14 +562,63 @@ static uint8_t kind_of_lock(const void *condition)
     return (uintptr_t)condition - gil_low < gil_bytes ? HP_WAIT_GIL : HP_WAIT_LOCK;
 }
 
+/* Before and after waiting for a lock of which we can tell who had it. */
+static void begin_lock(struct hp_probe_call *call, struct hp_holder_wait *wait, uint8_t kind, const void *on)
+{
+    hp__probe_begin(call, kind);
+    if (call->how == HP_PROBE_OPEN) {
+        hp__holder_begin(wait, kind == HP_WAIT_GIL, on);
+    }
+}
+
+static void end_lock(const struct hp_probe_call *call, struct hp_holder_wait *wait, uint8_t kind, int error)
+{
+    if (call->how == HP_PROBE_OPEN) {
+        int saved = errno;
+        hp__holder_end(wait, kind == HP_WAIT_GIL, call->t0, error == ETIMEDOUT);
+        hp__wait_thread.held = wait;
+        hp__probe_end(call, kind, hp__probe_nobody, 0, error);
+        hp__wait_thread.held = NULL;
+        errno = saved;
+    }
+}
+
+/* A wait for a semaphore, or for a condition variable of the GIL. */
+#define LOCK_PROBE(kind, on, failed, call_it)                                                                \
+    struct hp_probe_call call;                                                                               \
+    struct hp_holder_wait wait;                                                                              \
+    if (hp__probe_is_off()) {                                                                                \
+        return call_it;                                                                                      \
+    }                                                                                                        \
+    begin_lock(&call, &wait, kind, on);                                                                      \
+    int result = call_it;                                                                                    \
+    end_lock(&call, &wait, kind, failed);                                                                    \
+    return result
+
+static int wait_for_gil(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    LOCK_PROBE(HP_WAIT_GIL, condition, result, REAL(pthread_cond_wait)(condition, mutex));
+}
+
 static int on_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
-    PLAIN_PROBE(int, kind_of_lock(condition), result, REAL(pthread_cond_wait)(condition, mutex));
+    if (kind_of_lock(condition) == HP_WAIT_GIL) {
+        return wait_for_gil(condition, mutex);
+    }
+    PLAIN_PROBE(int, HP_WAIT_LOCK, result, REAL(pthread_cond_wait)(condition, mutex));
+}
+
+static int wait_some_for_gil(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    LOCK_PROBE(HP_WAIT_GIL, condition, result, REAL(pthread_cond_timedwait)(condition, mutex, until));
 }
 
 static int on_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until)
 {
-    PLAIN_PROBE(int, kind_of_lock(condition), result, REAL(pthread_cond_timedwait)(condition, mutex, until));
+    if (kind_of_lock(condition) == HP_WAIT_GIL) {
+        return wait_some_for_gil(condition, mutex, until);
+    }
+    PLAIN_PROBE(int, HP_WAIT_LOCK, result, REAL(pthread_cond_timedwait)(condition, mutex, until));
 }
 
 static int on_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
@@ -577,19 +628,32 @@ static int on_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, 
                 REAL(pthread_cond_clockwait)(condition, mutex, clock, until));
 }
 
+static int on_cond_signal(pthread_cond_t *condition)
+{
+    hp__holder_signals(condition);
+    return REAL(pthread_cond_signal)(condition);
+}
+
 static int on_sem_wait(sem_t *semaphore)
 {
-    PLAIN_PROBE(int, HP_WAIT_LOCK, result != 0 ? errno : 0, REAL(sem_wait)(semaphore));
+    LOCK_PROBE(HP_WAIT_LOCK, semaphore, result != 0 ? errno : 0, REAL(sem_wait)(semaphore));
 }
 
 static int on_sem_timedwait(sem_t *semaphore, const struct timespec *until)
 {
-    PLAIN_PROBE(int, HP_WAIT_LOCK, result != 0 ? errno : 0, REAL(sem_timedwait)(semaphore, until));
+    LOCK_PROBE(HP_WAIT_LOCK, semaphore, result != 0 ? errno : 0, REAL(sem_timedwait)(semaphore, until));
 }
 
 static int on_sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
-    PLAIN_PROBE(int, HP_WAIT_LOCK, result != 0 ? errno : 0, REAL(sem_clockwait)(semaphore, clock, until));
+    LOCK_PROBE(HP_WAIT_LOCK, semaphore, result != 0 ? errno : 0,
+               REAL(sem_clockwait)(semaphore, clock, until));
+}
+
+static int on_sem_post(sem_t *semaphore)
+{
+    hp__holder_posts(semaphore);
+    return REAL(sem_post)(semaphore);
 }
 
 /* ---- processes ---- */
@@ -731,6 +795,8 @@ struct hp_got_hook *hp__probe_libc(size_t *count)
         CALL(sem_wait, on_sem_wait),
         CALL(sem_timedwait, on_sem_timedwait),
         CALL(sem_clockwait, on_sem_clockwait),
+        CALL(pthread_cond_signal, on_cond_signal),
+        CALL(sem_post, on_sem_post),
         CALL(fork, on_fork),
         CALL(execve, on_execve),
         CALL(posix_spawn, on_posix_spawn),
@@ -746,8 +812,9 @@ struct hp_got_hook *hp__probe_libc(size_t *count)
     return hooks;
 }
 
-void hp_waits_gil(const void *low, size_t bytes)
+void hp_waits_gil(const void *low, size_t bytes, const void *released, const volatile int *locked)
 {
+    hp__holder_gil(released, locked);
     gil_bytes = 0;
     gil_low = (uintptr_t)low;
     gil_bytes = bytes;

@@ -13,7 +13,7 @@ hp_err hp_waits_start(const struct hp_waits_config *config)
         table.family = hp__probe_ssl();
         table.skip_own = config->skip_own;
     }
-    hp__wait_configure(config->site, config->place);
+    hp__wait_configure(config);
     hp_err err = hp_got_hook_all(&table);
     if (err == HP_OK) {
         atomic_store(&hp__wait_probes, true);

@@ -18,8 +18,9 @@
 #define BLOCK_ITEMS  72u
 #define TOTAL_BLOCKS 2u
 #define TOTAL_CAP    (BOOK_TOTALS + TOTAL_BLOCKS * BLOCK_ITEMS)
-#define READY_LEAST  64u   /* blocks in the pool when something begins */
-#define POOL_CAP     4096u /* blocks in all */
+#define READY_LEAST  64u       /* blocks in the pool when something begins */
+#define POOL_CAP     4096u     /* blocks in all */
+#define NEXT_HOLDER  UINT8_MAX /* who had the lock in the span after this one */
 #define TRIES        200
 #define YIELDS       10000
 #define NO_PLACE                                                                                             \
@@ -29,6 +30,7 @@
     }
 
 _Static_assert(TOTAL_CAP < 255, "hints are bytes");
+_Static_assert(BLOCK_ITEMS < NEXT_HOLDER, "numbers of holders are bytes");
 
 struct total {
     uint64_t count, ticks, bytes, max;
@@ -41,6 +43,13 @@ struct span {
     uint32_t node, peer, site, conn;
     int error;
     uint8_t kind, proto;
+    uint8_t holder; /* 1 + index of `held`; 0: none */
+};
+
+struct held {
+    struct hp_holder_by by;
+    uint64_t count, ticks;
+    uint8_t kind;
 };
 
 struct block {
@@ -49,6 +58,7 @@ struct block {
     union {
         struct total totals[BLOCK_ITEMS];
         struct span spans[BLOCK_ITEMS];
+        struct held held[BLOCK_ITEMS];
     } of;
 };
 
@@ -60,6 +70,7 @@ struct sum {
 struct hp_wait_book { /* begins as a block does */
     struct hp_wait_book *next;
     struct block *spans, *last_spans, *totals;
+    struct block *held; /* one at most: who had the locks that were waited for */
     uint32_t total_count, span_count, lost;
     struct sum sums[HP_WAIT_KINDS];
     uint8_t hints[HINTS]; /* by hash: 1 + number of a total */
@@ -81,6 +92,7 @@ static struct {
 static _Atomic uint32_t generation; /* counts forks: a child's thread has another schedstat */
 static hp_waits_site_fn site_of;
 static hp_waits_place_fn place_of;
+static uint32_t (*name_of)(uint64_t thread);
 static const void *(*chunk_of)(void *thread);
 
 /* ---- the pool ---- */
@@ -157,6 +169,7 @@ void hp__wait_fork_child(void)
     hp__wait_thread.depth = 0;
     atomic_fetch_add(&generation, 1);
     hp__peer_fork_child();
+    hp__holder_fork_child();
 }
 
 /* ---- writing ---- */
@@ -253,6 +266,60 @@ static struct span *next_span(struct hp_wait_book *book)
     return &book->last_spans->of.spans[book->last_spans->count++];
 }
 
+static bool is_held(const struct held *held, const struct hp_holder_by *by, uint8_t kind)
+{
+    return held->by.request == by->request && held->by.serial == by->serial && held->by.site == by->site &&
+           held->kind == kind;
+}
+
+/* NULL: no room; then it is not said who had that much of the time. */
+static struct held *find_held(struct hp_wait_book *book, const struct hp_holder_by *by, uint8_t kind)
+{
+    struct block *block = book->held;
+    if (block == NULL) {
+        block = take_block();
+        if (block == NULL) {
+            return NULL;
+        }
+        block->next = NULL;
+        block->count = 0;
+        book->held = block;
+    }
+    for (uint64_t i = 0; i < block->count; i++) {
+        if (is_held(&block->of.held[i], by, kind)) {
+            return &block->of.held[i];
+        }
+    }
+    if (block->count == BLOCK_ITEMS) {
+        return NULL;
+    }
+    struct held *held = &block->of.held[block->count++];
+    *held = (struct held){.by = *by, .kind = kind};
+    return held;
+}
+
+/* Book who had the lock; returns 1 + the number of who had it longest, NEXT_HOLDER, or 0: not known. */
+static uint8_t add_held(struct hp_wait_book *book, uint8_t kind)
+{
+    const struct hp_holder_wait *wait = hp__wait_thread.held;
+    uint64_t longest = 0;
+    uint8_t number = 0;
+    for (uint32_t i = 0; wait != NULL && i < wait->part_count; i++) {
+        struct held *held = find_held(book, &wait->parts[i].by, kind);
+        if (held == NULL) {
+            continue;
+        }
+        held->count++;
+        held->ticks += wait->parts[i].ticks;
+        held->by.route = wait->parts[i].by.route != 0 ? wait->parts[i].by.route : held->by.route;
+        if (wait->parts[i].ticks >= longest) {
+            longest = wait->parts[i].ticks;
+            number = (uint8_t)(held - book->held->of.held + 1);
+        }
+    }
+    return number == 0 && wait != NULL && wait->goes_on ? NEXT_HOLDER : number;
+}
+
 static struct hp_wait_book *book_of(struct hp_cap_lane *lane)
 {
     struct hp_wait_book *book = lane->waits;
@@ -297,6 +364,7 @@ static void write_event(struct hp_cap_lane *lane, const struct hp_wait_event *ev
         total->bytes += event->bytes;
         total->max = ticks > total->max ? ticks : total->max;
     }
+    uint8_t holder = add_held(book, kind);
     struct span *span = next_span(book);
     if (span == NULL) {
         book->lost++;
@@ -311,17 +379,30 @@ static void write_event(struct hp_cap_lane *lane, const struct hp_wait_event *ev
                           .conn = event->conn,
                           .error = event->error,
                           .kind = kind,
-                          .proto = event->proto};
+                          .proto = event->proto,
+                          .holder = holder};
+}
+
+bool hp__wait_lane_runs(void)
+{
+    const struct hp_wait_thread *self = &hp__wait_thread;
+    return self->lane != NULL &&
+           (chunk_of == NULL || self->chunk == NULL || chunk_of(self->thread) == self->chunk);
+}
+
+uint32_t hp__wait_site(void *thread)
+{
+    return site_of != NULL && thread != NULL ? site_of(thread) : 0;
 }
 
 void hp__wait_add(const struct hp_wait_event *event)
 {
     struct hp_wait_thread *self = &hp__wait_thread;
     struct hp_cap_lane *lane = self->lane;
-    if (chunk_of != NULL && self->chunk != NULL && chunk_of(self->thread) != self->chunk) {
-        return; /* another greenlet's */
+    if (!hp__wait_lane_runs()) {
+        return;
     }
-    uint32_t site = site_of != NULL && self->thread != NULL ? site_of(self->thread) : 0;
+    uint32_t site = hp__wait_site(self->thread);
     uint32_t on = HP_WAIT_ON;
     if (!atomic_compare_exchange_strong_explicit(&lane->wait_state, &on, HP_WAIT_BUSY, memory_order_acquire,
                                                  memory_order_relaxed)) {
@@ -420,9 +501,76 @@ static void take_totals(struct hp_cap_request *request, uint32_t lane, struct hp
     }
 }
 
-static void take_spans(struct hp_cap_request *request, uint32_t lane, const struct hp_wait_book *book)
+/* The route of a request that runs; 0: it has ended, or has none yet. */
+static uint32_t route_of(const struct hp_cap *cap, uint64_t id)
 {
-    uint32_t *lost = &request->lanes[lane].lost_spans;
+    for (const struct hp_cap_request *other = cap->live_requests; other != NULL; other = other->next) {
+        if (other->facts.id == id) {
+            return other->facts.route;
+        }
+    }
+    return 0;
+}
+
+static struct hp_holder holder_of(const struct hp_cap_request *request, uint32_t lane,
+                                  const struct held *held)
+{
+    struct hp_cap_place place = place_at(held->by.site);
+    struct hp_holder holder = {.request = held->by.request,
+                               .count = held->count,
+                               .ns = held->ticks,
+                               .lane = lane,
+                               .route = held->by.route,
+                               .site_sym = place.site_sym,
+                               .site_line = place.site_line,
+                               .via_sym = place.via_sym,
+                               .kind = held->kind};
+    if (holder.request == 0) {
+        holder.thread = hp__holder_left(held->by.serial);
+        holder.thread = holder.thread == 0 && name_of != NULL ? name_of(held->by.thread) : holder.thread;
+    } else if (holder.route == 0) {
+        holder.route = route_of(request->cap, holder.request);
+    }
+    return holder;
+}
+
+/* As many as there is room for: spans speak of them by their place in the book. */
+static void take_held(struct hp_cap_request *request, uint32_t lane, const struct block *block)
+{
+    for (uint64_t i = 0; block != NULL && i < block->count; i++) {
+        struct hp_holder *holders = hp__cap_room(request->cap, request->holders, request->holder_count,
+                                                 &request->holder_capacity, HP_HOLDER_CAP, sizeof *holders);
+        if (holders == NULL) {
+            return;
+        }
+        request->holders = holders;
+        holders[request->holder_count++] = holder_of(request, lane, &block->of.held[i]);
+    }
+}
+
+/* The number of a span's holder in the request; UINT32_MAX: as of the next span. */
+static uint32_t holder_number(const struct hp_cap_request *request, uint32_t first, uint8_t number)
+{
+    uint32_t holder = number == NEXT_HOLDER ? UINT32_MAX : number != 0 ? first + number : 0;
+    return holder == UINT32_MAX || holder <= request->holder_count ? holder : 0;
+}
+
+/* Pieces of one wait for the GIL: what nobody gave up at the end of one was had by who had it in the next. */
+static void join_pieces(struct hp_span *spans, uint32_t count)
+{
+    uint32_t after = 0;
+    for (uint32_t i = count; i-- > 0;) {
+        if (spans[i].holder == UINT32_MAX) {
+            spans[i].holder = after;
+        }
+        after = spans[i].kind == HP_WAIT_GIL ? spans[i].holder : 0;
+    }
+}
+
+static void take_spans(struct hp_cap_request *request, uint32_t lane, const struct hp_wait_book *book,
+                       uint32_t first_holder)
+{
+    uint32_t *lost = &request->lanes[lane].lost_spans, first = request->span_count;
     for (const struct block *block = book->spans; block != NULL; block = block->next) {
         for (uint64_t i = 0; i < block->count; i++) {
             const struct span *span = &block->of.spans[i];
@@ -434,21 +582,24 @@ static void take_spans(struct hp_cap_request *request, uint32_t lane, const stru
             }
             struct hp_cap_place place = place_at(span->site);
             request->spans = spans;
-            spans[request->span_count++] = (struct hp_span){.t0_ns = span->t0,
-                                                            .t1_ns = span->t1,
-                                                            .bytes = span->bytes,
-                                                            .lane = lane,
-                                                            .node = span->node,
-                                                            .peer = string_of(request->cap, span->peer),
-                                                            .group = span->conn,
-                                                            .error = (uint32_t)span->error,
-                                                            .site_sym = place.site_sym,
-                                                            .site_line = place.site_line,
-                                                            .via_sym = place.via_sym,
-                                                            .kind = span->kind,
-                                                            .protocol = span->proto};
+            spans[request->span_count++] =
+                (struct hp_span){.t0_ns = span->t0,
+                                 .t1_ns = span->t1,
+                                 .bytes = span->bytes,
+                                 .lane = lane,
+                                 .node = span->node,
+                                 .peer = string_of(request->cap, span->peer),
+                                 .group = span->conn,
+                                 .error = (uint32_t)span->error,
+                                 .holder = holder_number(request, first_holder, span->holder),
+                                 .site_sym = place.site_sym,
+                                 .site_line = place.site_line,
+                                 .via_sym = place.via_sym,
+                                 .kind = span->kind,
+                                 .protocol = span->proto};
         }
     }
+    join_pieces(request->spans + first, request->span_count - first);
 }
 
 /* CPU and run queue inside the calls. Those that were not measured follow a brief one: they count as the brief ones that were. */
@@ -471,7 +622,9 @@ static void take_book(struct hp_cap_request *request, uint32_t lane, struct hp_w
         request->facts.gil_ns = hp_clock_ns_of_ticks(book->sums[HP_WAIT_GIL].ticks);
     }
     take_totals(request, lane, book);
-    take_spans(request, lane, book);
+    uint32_t first_holder = request->holder_count;
+    take_held(request, lane, book->held);
+    take_spans(request, lane, book, first_holder);
 }
 
 void hp__wait_end(struct hp_cap_lane *lane)
@@ -493,6 +646,7 @@ void hp__wait_end(struct hp_cap_lane *lane)
         lane->waits = NULL;
         give_blocks(book->spans);
         give_blocks(book->totals);
+        give_blocks(book->held);
         struct block *block = (struct block *)book;
         block->next = NULL;
         give_blocks(block);
@@ -504,6 +658,9 @@ void hp__wait_convert(struct hp_cap_request *request)
     for (uint32_t i = 0; i < request->wait_count; i++) {
         request->waits[i].ns = hp_clock_ns_of_ticks(request->waits[i].ns);
         request->waits[i].max_ns = hp_clock_ns_of_ticks(request->waits[i].max_ns);
+    }
+    for (uint32_t i = 0; i < request->holder_count; i++) {
+        request->holders[i].ns = hp_clock_ns_of_ticks(request->holders[i].ns);
     }
     for (uint32_t i = 0; i < request->span_count; i++) {
         struct hp_span *span = &request->spans[i];
@@ -524,6 +681,8 @@ void hp_waits_thread(struct hp_cap_lane *lane, void *thread)
     self->lane = NULL; /* a signal handler must not see half of it */
     atomic_signal_fence(memory_order_seq_cst);
     self->thread = thread;
+    self->request = on ? lane->request->facts.id : 0;
+    self->open_ticks = 0;
     self->depth = 0;
     self->queue = on && lane->request->facts.level >= HP_LEVEL_SAMPLE;
     memset(self->measure, 1, sizeof self->measure);
@@ -537,10 +696,12 @@ void hp_waits_greenlets(const void *(*function)(void *thread))
     chunk_of = function;
 }
 
-void hp__wait_configure(hp_waits_site_fn site, hp_waits_place_fn place)
+void hp__wait_configure(const struct hp_waits_config *config)
 {
-    place_of = place;
-    site_of = site;
+    place_of = config->place;
+    name_of = config->name;
+    site_of = config->site;
+    hp__holder_configure(config->thread);
 }
 
 bool hp_waits_on(void)

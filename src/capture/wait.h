@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "capture/capture_int.h"
+#include "capture/holder.h"
 #include "hotplate/ext/waits.h"
 
 #define HP_LANE_SPAN_CAP 2000u
@@ -27,14 +28,18 @@ enum hp_wait_state { HP_WAIT_OFF = 0, HP_WAIT_ON = 1, HP_WAIT_BUSY = 2 };
 
 /* What a thread's probes need. */
 struct hp_wait_thread {
-    struct hp_cap_lane *lane;    /* borrowed; NULL: waits belong to nobody */
-    void *thread;                /* for the site function */
-    const void *chunk;           /* greenlets: what runs when `lane` does */
-    uint64_t inner_bytes;        /* of calls inside the one that is open */
-    uint32_t depth;              /* hooked calls that are open */
-    uint32_t turn;               /* counts calls, so that one in some is measured */
-    bool queue;                  /* measure the run queue, too */
-    bool measure[HP_WAIT_KINDS]; /* the next call of this kind: the first, and those after a long one */
+    struct hp_cap_lane *lane;          /* borrowed; NULL: waits belong to nobody */
+    void *thread;                      /* for the site function */
+    const void *chunk;                 /* greenlets: what runs when `lane` does */
+    uint64_t inner_bytes;              /* of calls inside the one that is open */
+    uint32_t depth;                    /* hooked calls that are open */
+    uint32_t turn;                     /* counts calls, so that one in some is measured */
+    uint64_t request;                  /* id of the lane's */
+    const struct hp_holder_wait *held; /* of the wait that is being added; NULL: not of a lock */
+    uint32_t serial;                   /* of this thread among those that were told of; 0: it was not */
+    uint64_t open_ticks, open_until;   /* holder.h: waited for the GIL, and nobody gave it up yet */
+    bool queue;                        /* measure the run queue, too */
+    bool measure[HP_WAIT_KINDS];       /* the next call of this kind: the first, and those after a long one */
     int inner_fd;
 };
 extern __thread struct hp_wait_thread hp__wait_thread __attribute__((tls_model("initial-exec")));
@@ -50,6 +55,10 @@ struct hp_wait_event {
 
 /* Add a wait to the lane that this thread runs. Threads: any, signal-safe. Hot: yes. */
 void hp__wait_add(const struct hp_wait_event *event);
+/* Whether this thread runs its lane now: it has one, and no greenlet of another is in between. Threads: any, signal-safe. */
+bool hp__wait_lane_runs(void);
+/* The application place of this thread, as hp_waits_site_fn; 0: none. Threads: any, signal-safe. */
+uint32_t hp__wait_site(void *thread);
 
 /* ---- with the GIL ---- */
 /* Get ready blocks for what begins now. */
@@ -68,7 +77,7 @@ void hp__calls_join(struct hp_cap_request *request);
 uint64_t hp__runqueue_ns(void);
 
 /* What the extension gives (hotplate/ext/waits.h). */
-void hp__wait_configure(hp_waits_site_fn site, hp_waits_place_fn place);
+void hp__wait_configure(const struct hp_waits_config *config);
 
 /* switch.c: the probes are in, as hp_waits_on. */
 extern _Atomic bool hp__wait_probes;

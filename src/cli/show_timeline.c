@@ -19,7 +19,9 @@
 #include "base/show.h"
 #include "cli/output.h"
 #include "cli/place.h"
+#include "cli/show_waits.h"
 #include "cli/table.h"
+#include "format/holders.h"
 
 #define ROWS_AT_MOST  40u
 #define NAME_WIDTH    14u
@@ -238,6 +240,12 @@ static void put_waits(const struct view *view, struct hp_buf *out, uint32_t lane
             hp_buf_printf(out, "%s%s %s", between, hp_timeline_state_name(HP_TIMELINE_WAIT + kind),
                           hp_show_ns(time, ns));
             between = ", ";
+            const struct hp_holder *holder = hp_holders_longest(view->record, lane, (uint8_t)kind);
+            if (holder != NULL) {
+                hp_buf_put_text(out, HP_STR(" ("));
+                hp_show_waits_holder(out, view->dict, view->record, holder);
+                hp_buf_put_text(out, HP_STR(")"));
+            }
         }
     }
 }

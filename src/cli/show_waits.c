@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/place.h"
 #include "cli/table.h"
+#include "format/holders.h"
 #include "format/waitsjson.h"
 
 #define LISTED_AT_MOST 40u
@@ -87,6 +88,56 @@ static hp_err put_waits(struct hp_buf *out, const struct hp_dict *dict, struct h
     return err;
 }
 
+void hp_show_waits_holder(struct hp_buf *out, const struct hp_dict *dict, const struct hp_record *record,
+                          const struct hp_holder *holder)
+{
+    struct hp_buf who;
+    hp_buf_init(&who, 4096);
+    hp_holders_put_who(&who, dict, record, holder);
+    if (holder->site_sym != 0 || holder->via_sym != 0) {
+        hp_place_put(out, dict, holder->site_sym, holder->site_line, holder->via_sym);
+        hp_buf_put_text(out, HP_STR(" in "));
+    }
+    hp_output_text(out, hp_buf_str(&who));
+    hp_buf_fini(&who);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct hp_holder *x = *(const struct hp_holder *const *)a, *y = *(const struct hp_holder *const *)b;
+    return x->ns != y->ns ? (x->ns > y->ns ? -1 : 1) : 0;
+}
+
+static hp_err put_holders(struct hp_buf *out, const struct hp_dict *dict, const struct hp_record *record)
+{
+    static const struct hp_table_column columns[] = {
+        {"  total", false}, {"times", false}, {"lane", false}, {"wait", true}, {"had by", true}};
+    const struct hp_holder *list[HP_HOLDER_CAP];
+    uint32_t count = record->holder_count < HP_HOLDER_CAP ? record->holder_count : HP_HOLDER_CAP;
+    struct hp_table table;
+    struct hp_buf text;
+    for (uint32_t i = 0; i < count; i++) {
+        list[i] = &record->holders[i];
+    }
+    qsort(list, count, sizeof *list, by_time); /* pointers: spans know holders by their position */
+    hp_buf_init(&text, 1 << 16);
+    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 0; i < count && i < LISTED_AT_MOST; i++) {
+        hp_table_ns(&table, list[i]->ns);
+        hp_table_count(&table, list[i]->count);
+        hp_table_count(&table, list[i]->lane);
+        hp_table_cell(&table, hp_str_from0(hp_record_wait_name(list[i]->kind)));
+        hp_buf_reset(&text);
+        hp_show_waits_holder(&text, dict, record, list[i]);
+        hp_table_cell(&table, hp_buf_str(&text));
+    }
+    hp_output_heading(out, "Who had the locks that it waited for", "");
+    hp_err err = hp_table_put(&table, out);
+    hp_table_fini(&table);
+    hp_buf_fini(&text);
+    return err;
+}
+
 static void add_call_row(struct hp_table *table, struct hp_buf *text, const struct hp_dict *dict,
                          const struct hp_waitsjson_call *call)
 {
@@ -151,5 +202,8 @@ hp_err hp_show_waits_text(struct hp_buf *out, const struct hp_dict *dict, struct
     }
     put_time(out, record);
     hp_err err = record->wait_count == 0 ? HP_OK : put_waits(out, dict, record);
+    if (err == HP_OK && record->holder_count != 0) {
+        err = put_holders(out, dict, record);
+    }
     return err == HP_OK ? put_calls(out, dict, record) : err;
 }

@@ -268,9 +268,12 @@ struct hp__io { /* one candidate */
     uint32_t *at, *calls; /* room for the waits and for the calls of any request */
     uint64_t count, ns;   /* of this request, set by pick */
     bool has_low;
-    uint32_t peer, holder, mode; /* peer: of the costliest wait; mode: the rule's own */
+    uint32_t peer, mode; /* peer: of the costliest wait; mode: the rule's own */
     uint64_t peer_ns;
-    uint64_t sum[4]; /* the rule's own, over all requests; zero at first */
+    struct hp__places holders; /* where those were that had the locks waited for */
+    struct hp_holder who;      /* who had them longest in one wait's request */
+    uint64_t lock_ns;          /* all waits for them */
+    uint64_t sum[4];           /* the rule's own, over all requests; zero at first */
     struct hp_finding finding;
     struct hp__places places;
     struct hp__spread counts, total;
@@ -281,6 +284,8 @@ HP_CHECK hp_err hp__io_cut_call(struct hp__io *io, const struct hp__call *call, 
                                 struct hp__cut *cut);
 /* " to <peer>" of the costliest wait, or nothing. */
 struct hp_str hp__io_to(struct hp__io *io);
+/* ", mostly for app.py:12 burn" and its evidence, or nothing: who had the locks that were waited for. */
+struct hp_str hp__io_holder(struct hp__io *io);
 /* Evidence that all rules of waits give: how often, how long, with whom. */
 void hp__io_evidence(struct hp__io *io, const char *what, uint64_t count, uint64_t ns);
 

@@ -26,6 +26,17 @@ static uint32_t pick(struct hp__io *io, uint32_t request)
     return io->kind->pick(io, &io->f->views[request]);
 }
 
+static void note_holder(struct hp__io *io, const struct hp__view *view, const struct hp__wait_item *item)
+{
+    if (item->span.holder == 0) {
+        return;
+    }
+    const struct hp_holder *holder = &view->sample->record->holders[item->span.holder - 1];
+    io->lock_ns += item->ns;
+    hp__places_add(&io->holders, holder->site_sym, holder->site_line, holder->via_sym, item->ns);
+    io->who = holder->ns > io->who.ns ? *holder : io->who;
+}
+
 static void note(struct hp__io *io, const struct hp__view *view, uint32_t n)
 {
     for (uint32_t k = 0; k < n; k++) {
@@ -38,7 +49,7 @@ static void note(struct hp__io *io, const struct hp__view *view, uint32_t n)
             io->peer_ns = item->ns;
             io->peer = item->span.peer;
         }
-        io->holder = item->span.holder != 0 ? item->span.holder : io->holder;
+        note_holder(io, view, item);
     }
     hp__spread_add(&io->counts, io->count);
     hp__spread_add(&io->total, io->ns);
@@ -137,6 +148,43 @@ struct hp_str hp__io_to(struct hp__io *io)
         to = hp__textf(io->f->arena, " to %.*s", (int)peer.n, peer.p);
     }
     return to.p != NULL ? to : (struct hp_str){"", 0};
+}
+
+/* The costliest place; ns 0: none has one. */
+static struct hp_holder costliest(const struct hp__io *io)
+{
+    struct hp_holder most = {0};
+    for (uint32_t i = 0; i < io->holders.count; i++) {
+        if (io->holders.list[i].sym != 0 && io->holders.list[i].ns > most.ns) {
+            most = (struct hp_holder){.ns = io->holders.list[i].ns,
+                                      .site_sym = io->holders.list[i].sym,
+                                      .site_line = io->holders.list[i].line};
+        }
+    }
+    return most;
+}
+
+struct hp_str hp__io_holder(struct hp__io *io)
+{
+    const struct hp_dict *dict = io->f->c->dict;
+    struct hp_holder most = costliest(io);
+    struct hp_str route = hp_dict_route(dict, io->who.route).rule,
+                  thread = hp_dict_string(dict, io->who.thread);
+    if (io->who.route != 0) {
+        hp__finding_text(&io->finding, "holder_route", route);
+    } else if (io->who.thread != 0) {
+        hp__finding_text(&io->finding, "holder_thread", thread);
+    }
+    if (most.ns == 0) {
+        return HP_STR("");
+    }
+    struct hp_symbol symbol = hp_dict_symbol(dict, most.site_sym);
+    struct hp_str place = hp__textf(io->f->arena, "%.*s:%u %.*s", (int)symbol.file.n, symbol.file.p,
+                                    (unsigned)most.site_line, (int)symbol.name.n, symbol.name.p);
+    hp__finding_text(&io->finding, "holder", place);
+    hp__finding_number(&io->finding, "holder_share", (double)most.ns / (double)io->lock_ns);
+    struct hp_str text = hp__textf(io->f->arena, ", mostly for %.*s", (int)place.n, place.p);
+    return text.p != NULL ? text : HP_STR("");
 }
 
 void hp__io_evidence(struct hp__io *io, const char *what, uint64_t count, uint64_t ns)

@@ -55,7 +55,9 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     io->finding.site_sym = io->site_sym;
     io->finding.site_line = hp_dict_symbol(io->f->c->dict, io->site_sym).line;
     io->finding.via_sym = 0;
-    io->finding.title = hp__textf(io->f->arena, "waits %s for other threads that compute", time);
+    struct hp_str holder = hp__io_holder(io);
+    io->finding.title =
+        hp__textf(io->f->arena, "waits %s for other threads that compute%.*s", time, (int)holder.n, holder.p);
     io->finding.advice = hp__textf(
         io->f->arena,
         "Do not do it here: look for what computes meanwhile (hot functions of other routes, background "

@@ -51,7 +51,8 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
 {
     char time[HP_SHOW_BYTES];
     hp_show_ns(time, ns);
-    io->finding.title = hp__textf(io->f->arena, "waits %s for a lock", time);
+    struct hp_str holder = hp__io_holder(io);
+    io->finding.title = hp__textf(io->f->arena, "waits %s for a lock%.*s", time, (int)holder.n, holder.p);
     io->finding.advice = hp__textf(
         io->f->arena,
         "Do not do it here: move slow work (queries, calls, files, sleeping) out of the with lock: block, in "
@@ -63,9 +64,6 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
         "bound "
         "of the saving is 0.");
     hp__io_evidence(io, "waits", count, ns);
-    if (io->holder != 0) {
-        hp__finding_text(&io->finding, "holder", hp_dict_string(io->f->c->dict, io->holder));
-    }
     return true;
 }
 

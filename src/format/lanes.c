@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "format/holders.h"
+
 #define PID 1u
 
 /* ---- JSON ---- */
@@ -82,6 +84,7 @@ static void put_lane(struct hp_json *json, const struct hp_timeline *timeline, c
         }
     }
     hp_json_object_end(json);
+    hp_holders_json(json, dict, record, i);
     put_pieces(json, timeline, i);
     hp_json_object_end(json);
 }
@@ -187,6 +190,31 @@ static struct hp_str statement_at(const struct hp_record *record, const struct h
     return HP_STR("sql");
 }
 
+/* "gil: app.py:12 burn": a wait for a lock, and who had it. */
+static void put_lock_name(struct hp_buf *name, const struct hp_record *record, const struct hp_dict *dict,
+                          const struct hp_timeline_piece *piece)
+{
+    hp_buf_reset(name);
+    hp_buf_put_text(name, hp_str_from0(hp_timeline_state_name(piece->state)));
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *span = &record->spans[i];
+        if (span->lane == piece->lane && span->holder != 0 && span->t0_ns <= piece->t0_ns &&
+            piece->t0_ns < span->t1_ns && span->kind == piece->state - HP_TIMELINE_WAIT) {
+            const struct hp_holder *holder = &record->holders[span->holder - 1];
+            struct hp_symbol symbol = hp_dict_symbol(dict, holder->site_sym);
+            hp_buf_put_text(name, HP_STR(": "));
+            if (holder->site_sym != 0) {
+                hp_buf_put_text(name, symbol.file);
+                hp_buf_printf(name, ":%u ", holder->site_line);
+                hp_buf_put_text(name, symbol.name);
+                hp_buf_put_text(name, HP_STR(", "));
+            }
+            hp_holders_put_who(name, dict, record, holder);
+            return;
+        }
+    }
+}
+
 /* An arrow between two lanes; times must lie on slices, which lanes have from start to end. */
 static void arrow(struct hp_json *json, const char *what, uint64_t number, uint32_t from, uint64_t from_ns,
                   uint32_t to, uint64_t to_ns)
@@ -226,6 +254,8 @@ hp_err hp_lanes_chrome(const struct hp_timeline *timeline, const struct hp_recor
                        const struct hp_dict *dict, struct hp_str title, struct hp_buf *out)
 {
     struct hp_json json;
+    struct hp_buf lock;
+    hp_buf_init(&lock, 4096);
     hp_json_init(&json, out, false);
     hp_json_object_begin(&json);
     hp_json_kv_cstr(&json, "displayTimeUnit", "ms");
@@ -241,6 +271,11 @@ hp_err hp_lanes_chrome(const struct hp_timeline *timeline, const struct hp_recor
         struct hp_str name = piece->state == HP_TIMELINE_SQL
                                  ? statement_at(record, dict, piece->lane, piece->t0_ns)
                                  : hp_str_from0(state);
+        if (piece->state == HP_TIMELINE_WAIT + HP_WAIT_GIL ||
+            piece->state == HP_TIMELINE_WAIT + HP_WAIT_LOCK) {
+            put_lock_name(&lock, record, dict, piece);
+            name = hp_buf_str(&lock);
+        }
         slice(&json, name, state, piece->lane, piece->t0_ns, piece->t1_ns);
     }
     put_arrows(&json, record);
@@ -255,5 +290,6 @@ hp_err hp_lanes_chrome(const struct hp_timeline *timeline, const struct hp_recor
     }
     hp_json_array_end(&json);
     hp_json_object_end(&json);
+    hp_buf_fini(&lock);
     return hp_json_finish(&json);
 }

@@ -2,6 +2,7 @@
 #include "format/waitsjson.h"
 
 #include "base/mem.h"
+#include "format/holders.h"
 #include "format/member.h"
 
 static const char *const protocols[] = {"", "http", "redis", "postgresql", "mysql"};
@@ -203,5 +204,6 @@ void hp_waitsjson_members(struct hp_json *json, const struct hp_dict *dict, cons
         json_time(json, record);
         json_waits(json, dict, record);
         json_calls(json, dict, record);
+        hp_holders_json(json, dict, record, HP_HOLDERS_ALL);
     }
 }

@@ -35,7 +35,7 @@ bool hp_waitsjson_is_call(const struct hp_waitsjson_call *call);
 /* "http", "redis", …; empty if not known. */
 const char *hp_waitsjson_protocol(const struct hp_waitsjson_call *call);
 
-/* Members "time", "waits" and "calls" of an object that the caller has begun; nothing when no waits were recorded. */
+/* Members "time", "waits", "calls" and "holders" of an object that the caller has begun; nothing when no waits were recorded. */
 void hp_waitsjson_members(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record);
 
 #endif

@@ -40,6 +40,7 @@ enum section {
     SECTION_SPAN_MORE = 11, /* what later versions know of the elements of SPANS, WAITS, LANES */
     SECTION_WAIT_MORE = 12,
     SECTION_LANE_MORE = 13,
+    SECTION_HOLDERS = 14,
     SECTION_NOTES = 16, /* one for each enum hp_note */
     SECTION_LAST = SECTION_NOTES + HP_NOTE_COUNT - 1
 };
@@ -548,6 +549,35 @@ static void get_wait(struct hp_reader *in, struct hp_wait *wait)
     wait->kind = hp_reader_u8(in);
 }
 
+static uint8_t *put_holder(uint8_t *p, const struct hp_holder *holder)
+{
+    p = put_le(p, holder->request, 8);
+    p = put(p, holder->count);
+    p = put(p, holder->ns);
+    p = put(p, holder->lane);
+    p = put(p, holder->route);
+    p = put(p, holder->thread);
+    p = put(p, holder->site_sym);
+    p = put(p, holder->site_line);
+    p = put(p, holder->via_sym);
+    *p++ = holder->kind;
+    return p;
+}
+
+static void get_holder(struct hp_reader *in, struct hp_holder *holder)
+{
+    holder->request = hp_reader_u64le(in);
+    holder->count = hp_reader_varint(in);
+    holder->ns = hp_reader_varint(in);
+    holder->lane = get_u32(in);
+    holder->route = get_u32(in);
+    holder->thread = get_u32(in);
+    holder->site_sym = get_u32(in);
+    holder->site_line = get_u32(in);
+    holder->via_sym = get_u32(in);
+    holder->kind = hp_reader_u8(in);
+}
+
 static uint8_t *put_group(uint8_t *p, const struct hp_group *group)
 {
     p = put(p, group->statement);
@@ -767,6 +797,7 @@ static void put_detail(struct hp_buf *out, const struct hp_record *record)
     if (has_lane_more(record)) {
         PUT_LIST(out, SECTION_LANE_MORE, record, lane, lane_more);
     }
+    PUT_LIST(out, SECTION_HOLDERS, record, holder, holder);
     put_notes(out, &record->notes);
 }
 
@@ -885,6 +916,9 @@ static hp_err get_section(uint64_t tag, struct hp_reader *in, struct hp_arena *a
     case SECTION_WAITS:
         GET_LIST(in, arena, record, wait, 6);
         break;
+    case SECTION_HOLDERS:
+        GET_LIST(in, arena, record, holder, 17);
+        break;
     case SECTION_SPAN_MORE:
         GET_MORE(in, record, span);
         break;
@@ -927,7 +961,12 @@ static void sanitise(struct hp_record *record)
         edge->other = edge->other < count ? edge->other : HP_NODE_NONE;
     }
     for (uint32_t i = 0; i < record->span_count; i++) {
-        record->spans[i].lane = record->spans[i].lane < count ? record->spans[i].lane : 0;
+        struct hp_span *span = &record->spans[i];
+        span->lane = span->lane < count ? span->lane : 0;
+        span->holder = span->holder <= record->holder_count ? span->holder : 0;
+    }
+    for (uint32_t i = 0; i < record->holder_count; i++) {
+        record->holders[i].lane = record->holders[i].lane < count ? record->holders[i].lane : 0;
     }
     for (uint32_t i = 0; i < record->wait_count; i++) {
         record->waits[i].lane = record->waits[i].lane < count ? record->waits[i].lane : 0;
@@ -1032,6 +1071,12 @@ void hp_record_map(struct hp_record *record, const struct hp_id_maps *maps)
         map_id(maps->string, maps->ctx, &record->waits[i].peer);
         map_id(maps->symbol, maps->ctx, &record->waits[i].site_sym);
         map_id(maps->symbol, maps->ctx, &record->waits[i].via_sym);
+    }
+    for (uint32_t i = 0; i < record->holder_count; i++) {
+        map_id(maps->route, maps->ctx, &record->holders[i].route);
+        map_id(maps->string, maps->ctx, &record->holders[i].thread);
+        map_id(maps->symbol, maps->ctx, &record->holders[i].site_sym);
+        map_id(maps->symbol, maps->ctx, &record->holders[i].via_sym);
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         map_id(maps->statement, maps->ctx, &record->stmts[i].statement);

@@ -147,9 +147,10 @@ struct hp_span { /* one wait, in order per lane; the first HP_SPAN_CAP of a requ
     uint64_t t0_ns, t1_ns, bytes;
     uint32_t lane, node, peer /* string id */;
     uint32_t group; /* the outgoing call that it is part of; 0: none */
-    uint32_t error, holder;
-    uint8_t kind;                          /* enum hp_wait_kind */
-    uint8_t protocol;                      /* of the group: enum hp_protocol */
+    uint32_t error;
+    uint32_t holder;  /* 1 + index of who had the lock for most of it; 0: not known, or no lock */
+    uint8_t kind;     /* enum hp_wait_kind */
+    uint8_t protocol; /* of the group: enum hp_protocol */
     uint32_t site_sym, site_line, via_sym; /* application place that waits; sym 0: none on the stack */
 };
 #define HP_SPAN_CAP 4000u
@@ -171,6 +172,16 @@ struct hp_wait { /* totals per (lane, node, kind, peer, place); always complete 
     uint64_t max_ns;
 };
 #define HP_WAIT_CAP 5000u
+
+struct hp_holder {    /* who had a lock that a lane waited for: totals per (lane, kind, who, place) */
+    uint64_t request; /* id of the request that it worked for, maybe this one; 0: none */
+    uint64_t count, ns;
+    uint32_t lane;          /* that waited */
+    uint32_t route, thread; /* of that request, or the thread's name (string id); 0: not known */
+    uint32_t site_sym, site_line, via_sym; /* application place at which it gave the lock up */
+    uint8_t kind;                          /* HP_WAIT_GIL, HP_WAIT_LOCK */
+};
+#define HP_HOLDER_CAP 256u
 
 enum hp_stmt_flags { HP_STMT_ERROR = 1, HP_STMT_MANY = 2, HP_STMT_IN_TX = 4, HP_STMT_ORM = 8 };
 
@@ -199,10 +210,11 @@ struct hp_record {
     struct hp_edge *edges;
     struct hp_span *spans;
     struct hp_wait *waits;
+    struct hp_holder *holders;
     struct hp_stmt *stmts;
     struct hp_group *groups;
     struct hp_notes notes;
-    uint32_t lane_count, edge_count, span_count, wait_count, stmt_count, group_count;
+    uint32_t lane_count, edge_count, span_count, wait_count, holder_count, stmt_count, group_count;
     struct hp_str shape,
         values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */
 };
@@ -218,7 +230,7 @@ HP_CHECK hp_err hp_record_encode_detail(const struct hp_record *record, struct h
 /* Decode; arrays come from `arena`, shape/values are spans into the input. Untrusted input: HP_EFORMAT, HP_EVERSION, HP_ENOMEM; `record` is
  * then zeroed. _detail fills only what hp_record_encode_detail writes and leaves `req`'s other fields as they are; after a failure `req` is as
  * before and the rest zeroed. Decoded indices of lanes are safe to use: a parent comes before its child, `lane` is in range (or 0 when there are no lanes),
- * `other` in range or HP_NODE_NONE. Indices of nodes are not checked against the tree. */
+ * `other` in range or HP_NODE_NONE, `holder` in range or 0. Indices of nodes are not checked against the tree. */
 HP_CHECK hp_err hp_record_decode(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record);
 HP_CHECK hp_err hp_record_decode_detail(struct hp_reader *in, struct hp_arena *arena,
                                         struct hp_record *record);

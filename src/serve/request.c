@@ -91,6 +91,9 @@ static void put_spans(struct hp_json *json, const struct hp_dict *dict, const st
         if (span->group != 0) {
             hp_json_kv_u64(json, "group", span->group);
         }
+        if (span->holder != 0) {
+            hp_json_kv_u64(json, "holder", span->holder - 1);
+        }
         hp_member_place(json, dict, span->site_sym, span->site_line, span->via_sym);
         hp_json_object_end(json);
     }

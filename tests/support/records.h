@@ -258,6 +258,17 @@ static inline void rec_add_span(struct rec_set *set, struct rec *rec, struct rec
                              .via_sym = s.via_sym};
 }
 
+/* Who had the locks that spans were waited for (`holder` of a span is what this returns). */
+static inline uint32_t rec_add_holder(struct rec_set *set, struct rec *rec, struct hp_holder holder)
+{
+    struct hp_record *r = &rec->record;
+    if (r->holders == NULL) {
+        r->holders = rec_zeroed(set, HP_HOLDER_CAP * sizeof *r->holders);
+    }
+    r->holders[r->holder_count++] = holder;
+    return r->holder_count;
+}
+
 /* The main lane waits from t0 to t1 for `other`. */
 static inline void rec_add_join(struct rec *rec, uint32_t other, uint32_t node, double t0, double t1)
 {

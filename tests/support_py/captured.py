@@ -29,10 +29,15 @@ def flask_app(view: Callable[[], Any], import_name: str = "views_under_test") ->
 
 def last(app: Any, path: str = "/", times: int = 1) -> dict[str, Any]:
     """Request `path` this often; the record of the last one."""
-    from hotplate import _hotplate
-
     for _ in range(times):
         wsgi.call(app, path)
+    return last_record()
+
+
+def last_record() -> dict[str, Any]:
+    """The record of the request that ended last."""
+    from hotplate import _hotplate
+
     record = _hotplate.last_request()
     assert isinstance(record, dict)
     return record

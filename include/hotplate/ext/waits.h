@@ -17,7 +17,11 @@ typedef struct hp_cap_place (*hp_waits_place_fn)(uint32_t site);
 struct hp_waits_config {
     hp_waits_site_fn site;   /* NULL: waits have no place */
     hp_waits_place_fn place; /* NULL with site */
-    bool skip_own;           /* leave the calls of the object that holds the probes alone */
+    /* What hp_waits_site_fn takes of the calling thread; NULL: it runs none of the interpreter's. Called as that is. NULL: who had a lock has no place. */
+    void *(*thread)(void);
+    /* Name of the thread that has this pthread_self as the id of a string, 0: not known. Called with the GIL; NULL: threads have no names. */
+    uint32_t (*name)(uint64_t thread);
+    bool skip_own; /* leave the calls of the object that holds the probes alone */
 };
 
 /* Hook the call slots; a second call only replaces the configuration and hooks what was loaded since. Call with the GIL. Fails: HP_EBUSY (another thread is at it). */
@@ -27,10 +31,14 @@ HP_CHECK hp_err hp_waits_stop(void);
 bool hp_waits_on(void);
 /* Hook what was loaded since the last time; about 100 ns if nothing was. */
 void hp_waits_rescan(void);
-/* Condition variables between low and low + bytes are the interpreter's lock: waiting for them is `gil`, not `lock`. */
-void hp_waits_gil(const void *low, size_t bytes);
+/* Condition variables between low and low + bytes are the interpreter's lock: waiting for them is `gil`, not `lock`. Who gives it up signals `released`, with
+ * the mutex held that is waited for it with (NULL: not known, then nobody is told who had it); `locked` is not 0 while somebody has it. */
+void hp_waits_gil(const void *low, size_t bytes, const void *released, const volatile int *locked);
 /* From now on this thread's waits belong to `lane` (NULL: to nobody). `thread` is handed to the site function. */
 void hp_waits_thread(struct hp_cap_lane *lane, void *thread);
+/* Whether the calling thread had a lock that a request waited for. If it ends then, others may want its name later (the id of a string). With the GIL. */
+bool hp_waits_told(void);
+void hp_waits_leave(uint32_t name);
 /* Whether greenlets switch on this thread below us: then waits count only while `chunk_of(thread)` is what it was at hp_waits_thread. NULL: no. */
 void hp_waits_greenlets(const void *(*chunk_of)(void *thread));
 /* What is hooked and what cannot be, one line: "29 calls in 50 objects; not hooked: …". Copies at most n bytes with NUL. */

@@ -35,7 +35,7 @@
 
 extern char **environ;
 
-static const struct hp_waits_config plain = {NULL, NULL, false};
+static const struct hp_waits_config plain = {0};
 
 static int setup_hooked(void **state)
 {
@@ -453,7 +453,7 @@ static void the_interpreters_lock_is_told_from_others(void **state)
     } gil = {PTHREAD_COND_INITIALIZER};
     pthread_cond_t other = PTHREAD_COND_INITIALIZER;
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    hp_waits_gil(&gil, sizeof gil);
+    hp_waits_gil(&gil, sizeof gil, NULL, NULL);
     struct hp_cap_request *request = begin_here(HP_LEVEL_MONITOR);
     pthread_mutex_lock(&mutex);
     struct timespec until = in_ms(CLOCK_REALTIME, 10);
@@ -462,7 +462,7 @@ static void the_interpreters_lock_is_told_from_others(void **state)
     pthread_cond_timedwait(&other, &mutex, &until);
     pthread_mutex_unlock(&mutex);
     finish_here(request);
-    hp_waits_gil(NULL, 0);
+    hp_waits_gil(NULL, 0, NULL, NULL);
     assert_in_range(sum_of(HP_WAIT_GIL).ns, 9000000, 30000000);
     assert_in_range(sum_of(HP_WAIT_LOCK).ns, 4000000, 20000000);
     assert_int_equal(last.req.gil_ns, sum_of(HP_WAIT_GIL).ns);

@@ -35,7 +35,7 @@ struct page {
     struct rec_set *set;
     struct rec *rec;
     double t;
-    uint32_t group, lane, line, site, node, protocol;
+    uint32_t group, lane, line, site, node, protocol, holder;
 };
 
 static struct page page_begin(struct rec_set *set)
@@ -62,6 +62,7 @@ static void span(struct page *page, enum hp_wait_kind kind, double length, uint6
                                    .site_sym = page->site,
                                    .site_line = page->line,
                                    .node = page->node,
+                                   .holder = kind == HP_WAIT_GIL || kind == HP_WAIT_LOCK ? page->holder : 0,
                                    .t0 = page->t,
                                    .t1 = page->t + length,
                                    .bytes = bytes});
@@ -471,6 +472,45 @@ static void tasks_that_await(struct page *page)
     tasks(page, HP_WAIT_AWAIT);
 }
 
+static uint32_t holder(struct page *page, uint32_t line, double length)
+{
+    uint32_t sym = rec_sym(page->set, "app/stats.py", "crunch", 3, REC_APP);
+    return rec_add_holder(page->set, page->rec,
+                          (struct hp_holder){.count = 1,
+                                             .ns = rec_ns(length),
+                                             .thread = 5,
+                                             .site_sym = sym,
+                                             .site_line = line,
+                                             .kind = HP_WAIT_GIL});
+}
+
+static void two_lines_compute(struct page *page)
+{
+    uint32_t few = holder(page, 20, 5), most = holder(page, 21, 15);
+    page->t += 20;
+    for (int i = 0; i < 4; i++) {
+        page->holder = i == 0 ? few : most;
+        span(page, HP_WAIT_GIL, 5, 0);
+    }
+}
+
+static void what_had_the_lock_for_longest_is_named(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, two_lines_compute, 10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 1);
+    const struct hp_finding *finding = &r.findings.list[0];
+    double share = 0;
+    assert_non_null(strstr(finding->title.p, "mostly for app/stats.py:21 crunch"));
+    for (uint32_t i = 0; i < finding->evidence_count; i++) {
+        share = strcmp(finding->evidence[i].key, "holder_share") == 0 ? finding->evidence[i].number : share;
+    }
+    assert_near(share, 0.75, 0.01);
+    rec_set_fini(&set);
+}
+
 static void threads_and_tasks(void **state)
 {
     (void)state;
@@ -720,6 +760,7 @@ int main(void)
         cmocka_unit_test(reads_of_one_connection),
         cmocka_unit_test(waits_of_the_machine),
         cmocka_unit_test(threads_and_tasks),
+        cmocka_unit_test(what_had_the_lock_for_longest_is_named),
         cmocka_unit_test(calls_of_a_helper_are_told_at_the_loop),
         cmocka_unit_test(work_of_the_library_beside_waits),
         cmocka_unit_test(commits_of_a_file),

@@ -23,6 +23,7 @@ struct sample {
     struct hp_edge edges[2];
     struct hp_span spans[2];
     struct hp_wait waits[1];
+    struct hp_holder holders[1];
     struct hp_stmt stmts[STMTS];
     struct hp_group groups[GROUPS];
 };
@@ -96,9 +97,10 @@ static void fill(struct sample *s)
     }
     s->edges[0] = (struct hp_edge){950, 900100, 0, 1, 17, 21, 33, HP_EDGE_JOIN};
     s->edges[1] = (struct hp_edge){1, 2, 1, HP_NODE_NONE, HP_NODE_NONE, 0, 0, HP_EDGE_WAKE};
-    s->spans[0] = (struct hp_span){5, 6, 7, 1, 8, 9, 10, 11, 12, 13, 0, 0, 0, 0};
+    s->spans[0] = (struct hp_span){5, 6, 7, 1, 8, 9, 10, 11, 1, 13, 0, 0, 0, 0};
     s->spans[1] = (struct hp_span){.t0_ns = 70, .t1_ns = 60, .node = HP_NODE_NONE};
     s->waits[0] = (struct hp_wait){3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0};
+    s->holders[0] = (struct hp_holder){0x8877665544332211, 2, 3, 1, 7, 9, 21, 40, 5, HP_WAIT_GIL};
     s->stmts[0] =
         (struct hp_stmt){100, 200, 300, 0, 0x1122334455667788, 1, 0, HP_NODE_NONE, 2, 21, 40, 5, 0, 6, 0};
     s->stmts[1] = (struct hp_stmt){5000, 201, 0, HP_ABSENT, 0, 1, 1, 0, 2, 21, 40, 5, 7, 0, HP_STMT_ORM};
@@ -115,6 +117,8 @@ static void fill(struct sample *s)
     s->record.span_count = 2;
     s->record.waits = s->waits;
     s->record.wait_count = 1;
+    s->record.holders = s->holders;
+    s->record.holder_count = 1;
     s->record.stmts = s->stmts;
     s->record.stmt_count = STMTS;
     s->record.groups = s->groups;
@@ -177,6 +181,10 @@ static void assert_lists_equal(const struct hp_record *a, const struct hp_record
         assert_memory_equal(&a->waits[i], &b->waits[i], offsetof(struct hp_wait, kind) + 1);
         assert_memory_equal(&a->waits[i].lane, &b->waits[i].lane,
                             sizeof a->waits[i] - offsetof(struct hp_wait, lane));
+    }
+    assert_int_equal(a->holder_count, b->holder_count);
+    for (uint32_t i = 0; i < a->holder_count; i++) {
+        assert_memory_equal(&a->holders[i], &b->holders[i], offsetof(struct hp_holder, kind) + 1);
     }
     assert_int_equal(a->stmt_count, b->stmt_count);
     for (uint32_t i = 0; i < a->stmt_count; i++) {
@@ -462,6 +470,8 @@ static void lanes_that_do_not_exist_become_harmless(void **state)
     s.edges[1].lane = 3;
     s.stmts[2].lane = 70;
     s.spans[0].lane = UINT32_MAX;
+    s.spans[1].holder = 2;
+    s.holders[0].lane = 3;
     struct hp_buf buf;
     hp_buf_init(&buf, 1 << 20);
     assert_int_equal(hp_record_encode(&s.record, &buf), HP_OK);
@@ -476,6 +486,9 @@ static void lanes_that_do_not_exist_become_harmless(void **state)
     assert_int_equal(out.edges[1].lane, 0);
     assert_int_equal(out.stmts[2].lane, 0);
     assert_int_equal(out.spans[0].lane, 0);
+    assert_int_equal(out.spans[0].holder, 1);
+    assert_int_equal(out.spans[1].holder, 0);
+    assert_int_equal(out.holders[0].lane, 0);
     hp_arena_fini(&arena);
     hp_buf_fini(&buf);
 }
@@ -503,6 +516,10 @@ static void map_reaches_every_id_and_leaves_none_alone(void **state)
     assert_int_equal(s.edges[0].site_sym, 1021);
     assert_int_equal(s.spans[0].peer, 1009);
     assert_int_equal(s.waits[0].peer, 1007);
+    assert_int_equal(s.holders[0].route, 1007);
+    assert_int_equal(s.holders[0].thread, 1009);
+    assert_int_equal(s.holders[0].site_sym, 1021);
+    assert_int_equal(s.holders[0].via_sym, 1005);
     assert_int_equal(s.stmts[0].statement, 1001);
     assert_int_equal(s.stmts[0].via_sym, 1005);
     assert_int_equal(s.stmts[3].site_sym, 0);
@@ -580,6 +597,8 @@ static void golden_file_of_version_1_is_read(void **state)
     struct hp_record out;
     assert_int_equal(hp_record_decode(&reader, &arena, &out), HP_OK);
     assert_request_equal(&s.record.req, &out.req);
+    s.record.holder_count = 0; /* version 1 began without */
+    s.spans[0].holder = 0;
     assert_lists_equal(&s.record, &out);
     assert_true(hp_str_eq(s.record.shape, out.shape) && hp_str_eq(s.record.values, out.values));
     hp_arena_fini(&arena);

@@ -105,7 +105,7 @@ static uint32_t frames_of(PyObject *traceback, struct hp_cap_frame *frames, uint
 
 void hp_exception_note(struct hp_cap_lane *lane, PyObject *exception, int end)
 {
-    if (hp_cap_lane_level(lane) < HP_X_LEVEL_MONITOR || hp_cap_should_fail(hp_ext.cap, "callback")) {
+    if (hp_cap_lane_level(lane) < HP_X_LEVEL_MONITOR || hp_cap_callback_fails(hp_ext.cap)) {
         return;
     }
     struct hp_pending pending = hp_pending_save();

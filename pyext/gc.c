@@ -31,7 +31,7 @@ static PyObject *on_collection(PyObject *self, PyObject *const *args, Py_ssize_t
     (void)self;
     struct hp_cap_lane *lane =
         hp_ext.cap != NULL && n == 2 && PyUnicode_Check(args[0]) ? hp_lane_here() : NULL;
-    if (lane == NULL || hp_cap_should_fail(hp_ext.cap, "callback")) {
+    if (lane == NULL || hp_cap_callback_fails(hp_ext.cap)) {
         Py_RETURN_NONE;
     }
     if (PyUnicode_CompareWithASCIIString(args[0], "start") == 0) {

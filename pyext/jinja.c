@@ -79,7 +79,7 @@ static PyObject *run_next(Run *self)
         return next(generator);
     }
     if (self->request != hp_cap_request_id(request)) {
-        if (hp_cap_should_fail(hp_ext.cap, "callback")) {
+        if (hp_cap_callback_fails(hp_ext.cap)) {
             return next(generator);
         }
         self->row = begin(lane, self->kind, self->sym, self->name);
@@ -264,7 +264,7 @@ static PyObject *on_template(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
     (void)lane;
     PyObject *template = hp_wrap_call(wrap, args, nargsf, names);
     if (template != NULL && hp_ext.cap != NULL && hp_ext.places != NULL &&
-        !hp_cap_should_fail(hp_ext.cap, "callback")) {
+        !hp_cap_callback_fails(hp_ext.cap)) {
         if (watch_template(template) != 0) {
             hp_swallow();
         }

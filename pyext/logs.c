@@ -74,7 +74,7 @@ static PyObject *on_handle(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
                            size_t nargsf, PyObject *names)
 {
     if (hp_cap_lane_level(lane) < HP_X_LEVEL_MONITOR || PyVectorcall_NARGS(nargsf) < 2 ||
-        hp_cap_should_fail(hp_ext.cap, "callback")) {
+        hp_cap_callback_fails(hp_ext.cap)) {
         return hp_wrap_call(wrap, args, nargsf, names);
     }
     PyObject *record = Py_NewRef(args[1]);

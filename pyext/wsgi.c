@@ -50,7 +50,7 @@ static void swallow(void)
 
 bool hp_raises_on_purpose(void)
 {
-    if (!hp_cap_should_fail(hp_ext.cap, "callback")) {
+    if (!hp_cap_callback_fails(hp_ext.cap)) {
         return false;
     }
     PyErr_SetString(PyExc_RuntimeError, "hotplate: a callback failed on purpose");

@@ -78,6 +78,9 @@ static void join(struct joining *j, struct hp_span *spans, uint32_t i)
 void hp__calls_join(struct hp_cap_request *request)
 {
     struct joining j;
+    if (request->span_count == 0) {
+        return; /* most requests of a page that is quick: `j` is a kilobyte to clear */
+    }
     memset(&j, 0, sizeof j);
     for (uint32_t i = 0; i < request->span_count; i++) {
         struct hp_span *span = &request->spans[i];

@@ -414,14 +414,9 @@ void hp_cap_fail_at(struct hp_cap *cap, const char *point, uint64_t n)
     }
 }
 
-bool hp_cap_should_fail(struct hp_cap *cap, const char *point)
+bool hp_cap_callback_fails(struct hp_cap *cap)
 {
-    uint64_t armed = 0; /* looked at first: requests ask, and must not compare names */
-    for (int i = 0; i < HP_FAIL_COUNT; i++) {
-        armed |= atomic_load_explicit(&cap->fail_at[i], memory_order_relaxed);
-    }
-    int index = armed != 0 ? point_of(point) : -1;
-    return index >= 0 && hp__cap_fails(cap, (enum hp_fail_point)index);
+    return hp__cap_fails(cap, HP_FAIL_CALLBACK);
 }
 
 void hp_cap_bytes_free(uint8_t *data)

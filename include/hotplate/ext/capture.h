@@ -64,7 +64,8 @@ void hp_cap_sampled_out(struct hp_cap *cap);
 
 /* Fault injection for tests: the n-th call from now of the named capture point fails ("alloc", "ring", "store", "callback"); n 0 clears. */
 void hp_cap_fail_at(struct hp_cap *cap, const char *point, uint64_t n);
-bool hp_cap_should_fail(struct hp_cap *cap, const char *point);
+/* Whether this call of the extension's point, "callback", is to fail. */
+bool hp_cap_callback_fails(struct hp_cap *cap);
 
 /* ---- words (ids of the process's dictionary; 0 when full) ---- */
 

@@ -403,10 +403,11 @@ static void faults_on_purpose_are_counted(void **state)
     hp_cap_fail_at(cap, "ring", 1);
     everything(HP_LEVEL_TRACE, 0);
     hp_cap_fail_at(cap, "callback", 2);
-    assert_false(hp_cap_should_fail(cap, "callback"));
-    assert_true(hp_cap_should_fail(cap, "callback"));
-    assert_false(hp_cap_should_fail(cap, "callback"));
-    assert_false(hp_cap_should_fail(cap, "nonsense"));
+    assert_false(hp_cap_callback_fails(cap));
+    assert_true(hp_cap_callback_fails(cap));
+    assert_false(hp_cap_callback_fails(cap));
+    hp_cap_fail_at(cap, "nonsense", 1);
+    assert_false(hp_cap_callback_fails(cap));
     assert_true(hp_cap_flush(cap, 2000));
     struct hp_cap_counts seen = counts();
     assert_int_equal(seen.started, 9);

@@ -232,6 +232,7 @@ struct sides {
     struct hp_sampled now, then;
     struct hp_before before; /* what `then` is of; name empty: nothing is known */
     struct routes rows;      /* of it */
+    struct hp_sites sites;
 };
 
 static hp_err load_before(struct hp_store *store, const struct hp_answer *answer, struct hp_arena *arena,
@@ -289,6 +290,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
         sampled->c.before = &sides->then.c;
         sampled->c.before_name = sides->before.name;
     }
+    sampled->c.sites = &sides->sites;
     err = hp_find_run(&sampled->c, arena, &result);
     if (err != HP_OK) {
         err = hp_err_set(info, err, 0, "out of memory while looking for causes");
@@ -385,7 +387,12 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
     if (err == HP_OK) {
         err = load_before(store, &answer, arena, &sides, info);
     }
-    for (uint32_t i = 0; i < answer.route_count && i < most && err == HP_OK; i++) {
+    most = answer.route_count < most ? answer.route_count : most;
+    for (uint32_t i = 0; i < most && err == HP_OK; i++) {
+        err = hp_sampled_sites(&sides.sites, store, &options->scope, answer.routes[i].row.route, arena,
+                               &scratch, info);
+    }
+    for (uint32_t i = 0; i < most && err == HP_OK; i++) {
         err = look_into(store, arena, &scratch, &sides, &answer, i, info);
     }
     if (err == HP_OK) {

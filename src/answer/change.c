@@ -56,6 +56,7 @@ struct pairs {
     bool is_after;
     struct hp_arena *arena;
     hp_err err;
+    struct hp_sites sites;
 };
 
 static struct pair *pair_of(struct pairs *pairs, uint32_t route)
@@ -399,10 +400,11 @@ static hp_err add_moved(const struct both *both, struct hp_arena *arena, struct 
 }
 
 static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
-                        struct hp_change *change, const struct pair *pair, uint32_t route,
+                        struct hp_change *change, const struct pairs *pairs, uint32_t route,
                         const uint64_t recorded_ns[2], struct hp_errinfo *info)
 {
     const struct hp_change_options *options = &change->options;
+    const struct pair *pair = &pairs->list[route];
     uint32_t most = due_requests(options, pair, recorded_ns);
     struct both both;
     struct hp_route_row old = pair->before, new = pair->after;
@@ -417,6 +419,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     if (err != HP_OK) {
         goto done;
     }
+    both.before.c.sites = both.after.c.sites = &pairs->sites;
     both.own_before = hp_arena_alloc(scratch, most * sizeof(uint64_t) + 1, _Alignof(uint64_t));
     both.own_after = hp_arena_alloc(scratch, most * sizeof(uint64_t) + 1, _Alignof(uint64_t));
     err = both.own_before != NULL && both.own_after != NULL ? HP_OK : HP_ENOMEM;
@@ -476,6 +479,19 @@ static hp_err load_pairs(struct hp_store *store, const struct hp_change_options 
     return err;
 }
 
+static hp_err learn_sites(struct hp_store *store, const struct hp_change_options *options,
+                          struct pairs *pairs, uint32_t most, struct hp_arena *scratch,
+                          struct hp_errinfo *info)
+{
+    const struct hp_scope *scopes[2] = {&options->before, &options->after};
+    hp_err err = HP_OK;
+    for (uint32_t i = 0; i < 2 * pairs->count && i < 2 * most && err == HP_OK; i++) {
+        err = hp_sampled_sites(&pairs->sites, store, scopes[i % 2], pairs->list[i / 2].route, pairs->arena,
+                               scratch, info);
+    }
+    return err;
+}
+
 hp_err hp_change_load(struct hp_store *store, const struct hp_change_options *options, struct hp_arena *arena,
                       struct hp_change *out, struct hp_errinfo *info)
 {
@@ -500,11 +516,12 @@ hp_err hp_change_load(struct hp_store *store, const struct hp_change_options *op
         recorded_ns[0] += pairs.list[i].before.total_ns;
         recorded_ns[1] += pairs.list[i].after.total_ns;
     }
+    err = learn_sites(store, options, &pairs, most, &scratch, info);
     for (uint32_t i = 0; i < pairs.count && err == HP_OK; i++) {
         err = load_route(store, options, &pairs.list[i], arena, &change.routes[i], info);
         change.route_count = i + 1;
         if (err == HP_OK && i < most) {
-            err = look_into(store, arena, &scratch, &change, &pairs.list[i], i, recorded_ns, info);
+            err = look_into(store, arena, &scratch, &change, &pairs, i, recorded_ns, info);
         }
     }
     if (err == HP_OK && change.finding_count > 1) {

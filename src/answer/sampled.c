@@ -5,7 +5,8 @@
 #include "answer/plans.h"
 #include "base/reader.h"
 
-#define MAX_NODES (1u << 18)
+#define MAX_NODES      (1u << 18)
+#define LEARN_REQUESTS 3u
 
 struct loading {
     struct hp_sampled *sampled;
@@ -150,6 +151,32 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
         }
     }
     return err == HP_OK ? hp_plans_load(&sampled->c, store, arena, info) : err;
+}
+
+struct learning {
+    struct hp_sites *sites;
+    const struct hp_dict *dict;
+    struct hp_arena *arena;
+    hp_err err;
+};
+
+static bool learn_record(void *ctx, const struct hp_record *record)
+{
+    struct learning *learning = ctx;
+    learning->err = hp_sites_add(learning->sites, learning->dict, record, learning->arena);
+    return learning->err == HP_OK;
+}
+
+hp_err hp_sampled_sites(struct hp_sites *sites, struct hp_store *store, const struct hp_scope *scope,
+                        uint32_t route, struct hp_arena *arena, struct hp_arena *scratch,
+                        struct hp_errinfo *info)
+{
+    struct learning learning = {sites, hp_store_dict(store), arena, HP_OK};
+    hp_arena_reset(scratch);
+    hp_err err = hp_store_sample(store, scope, route, LEARN_REQUESTS, scratch, learn_record, &learning, info);
+    return err == HP_OK && learning.err != HP_OK
+               ? hp_err_set(info, learning.err, 0, "out of memory while loading requests")
+               : err;
 }
 
 void hp_sampled_fini(struct hp_sampled *sampled)

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "find/find.h"
+#include "find/sites.h"
 #include "store/store.h"
 
 #define HP_SAMPLED_MOST 200u
@@ -27,6 +28,12 @@ HP_CHECK hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *sto
                                 const struct hp_scope *scope, const struct hp_route_row *row,
                                 uint64_t recorded_ns, uint32_t most, struct hp_arena *arena,
                                 struct hp_errinfo *info);
+
+/* Learn from a few requests of a route which lines run statements; for all routes before the first is looked into. `scratch` is reset, the list grows in
+ * `arena`. Fails: as hp_store_sample, HP_ENOMEM. Threads: owner of the handle. */
+HP_CHECK hp_err hp_sampled_sites(struct hp_sites *sites, struct hp_store *store, const struct hp_scope *scope,
+                                 uint32_t route, struct hp_arena *arena, struct hp_arena *scratch,
+                                 struct hp_errinfo *info);
 
 /* Free the trees. A zeroed one is fine. */
 void hp_sampled_fini(struct hp_sampled *sampled);

@@ -365,7 +365,8 @@ static void write_event(struct hp_cap_lane *lane, const struct hp_wait_event *ev
         total->max = ticks > total->max ? ticks : total->max;
     }
     uint8_t holder = add_held(book, kind);
-    struct span *span = next_span(book);
+    bool has_enough = total != NULL && total->count > HP_ALIKE_SPANS;
+    struct span *span = has_enough ? NULL : next_span(book);
     if (span == NULL) {
         book->lost++;
         return;

@@ -6,7 +6,7 @@
  *     OFF ──begin──▶ ON ◀──▶ BUSY (a probe writes)      end: ON ──▶ OFF, then the book is nobody's but the owner's
  *
  *     lane ─▶ book: sums per kind, totals per (node, kind, peer, site) ─▶ more totals
- *                └▶ spans ─▶ spans ─▶ …        each block 4 KiB, at most HP_LANE_SPAN_CAP spans
+ *                └▶ spans ─▶ spans ─▶ …        each block 4 KiB, at most HP_LANE_SPAN_CAP spans, HP_ALIKE_SPANS alike
  *
  * What does not fit is counted; the sums per kind are always complete.
  */
@@ -22,6 +22,7 @@
 #include "hotplate/ext/waits.h"
 
 #define HP_LANE_SPAN_CAP 2000u
+#define HP_ALIKE_SPANS   600u   /* of them of one node, kind, peer and place: thousands of small reads leave room for what follows */
 #define HP_WAIT_LONG_NS  100000u /* a wait from which on the next of its kind is measured */
 
 enum hp_wait_state { HP_WAIT_OFF = 0, HP_WAIT_ON = 1, HP_WAIT_BUSY = 2 };

@@ -362,6 +362,17 @@ static void take_needed(struct hp__find *f, const struct bound *bound, uint32_t 
     }
 }
 
+/* What the route takes once the findings so far are fixed; at least a fifth of it, as their savings may overlap. */
+static double left_ns(const struct hp__find *f)
+{
+    double all = (double)f->median_ns, left = all;
+    for (uint32_t i = 0; i < f->out->count; i++) {
+        const struct hp_finding *finding = &f->out->list[i];
+        left -= finding->tail || finding->fixed_figures ? 0 : (double)finding->median_ns;
+    }
+    return left > all / 5 ? left : all / 5;
+}
+
 static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t site, bool *kept)
 {
     struct hp_finding finding;
@@ -387,8 +398,8 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
         .saved_ns = hp__spread_median(&medians.saved),
         .calls = hp__spread_median(&medians.calls),
     };
-    if ((double)part.saved_ns < bound->rule->min_share * (double)f->median_ns ||
-        part.saved_ns < LEAST_SAVED_NS || (bound->rule->warms_up && finding.seen < 2)) {
+    if ((double)part.saved_ns < bound->rule->min_share * left_ns(f) || part.saved_ns < LEAST_SAVED_NS ||
+        (bound->rule->warms_up && finding.seen < 2)) {
         return HP_OK;
     }
     hp__places_choose(&places, &finding);

@@ -385,6 +385,7 @@ static hp_err prepare(struct hp__find *f)
     }
     for (uint32_t i = 0; i < c->sample_count; i++) {
         err = hp__view_init(&f->views[i], &c->samples[i], &f->facts, f->arena);
+        err = err == HP_OK ? hp_sites_add(&f->sites, c->dict, c->samples[i].record, f->arena) : err;
         if (err != HP_OK) {
             return err;
         }

@@ -62,7 +62,8 @@ struct hp_sample { /* one request of the case, decoded */
                                      * say of one as long; times only, there are no calls. NULL: none */
 };
 
-struct hp_plan; /* plan.h */
+struct hp_plan;  /* plan.h */
+struct hp_sites; /* sites.h */
 
 struct hp_case_plan { /* what is kept of a statement's plan */
     uint32_t statement;
@@ -79,6 +80,7 @@ struct hp_case { /* one route */
     uint32_t sample_count;
     const struct hp_case_plan *plans; /* of statements in the samples, as far as there are any */
     uint32_t plan_count;
+    const struct hp_sites *sites; /* lines that run statements, over all routes; NULL: of the samples alone */
     const struct hp_case
         *before;               /* the same route in the revision before, same dictionary; NULL: not known */
     struct hp_str before_name; /* "revision 1a2b3c4", "label before" */

@@ -12,6 +12,7 @@
 
 #include "find/find.h"
 #include "find/moved.h"
+#include "find/sites.h"
 
 struct hp__facts { /* of every symbol, looked up once */
     const struct hp_dict *dict;
@@ -87,6 +88,7 @@ struct hp__find {
     struct hp_arena *scratch; /* for one price at a time */
     struct hp__facts facts;
     struct hp__view *views; /* [c->sample_count] */
+    struct hp_sites sites;  /* lines that run statements, of the samples */
     struct hp_findings *out;
     uint64_t median_ns; /* the route's, never 0 */
     uint64_t p95_ns;
@@ -198,6 +200,12 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym);
 /* The lines to edit of executions of one statement in one request, each with what they cost. */
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
                      struct hp__places *places);
+
+/* The same for executions of a statement: the function that runs it is what the finding is of, wherever the line to edit is. */
+void hp__group_place(const struct hp__places *places, struct hp__key key, struct hp_finding *finding);
+/* Offer a finding of single executions, common or of a tail; if it is kept they are explained. `at`: room for them. HP_ENOMEM. */
+HP_CHECK hp_err hp__group_offer(struct hp__find *f, struct hp_finding *finding, struct hp__key key,
+                                uint32_t *at);
 
 struct hp__spread {
     uint64_t *list;
@@ -313,7 +321,8 @@ struct hp__bound_rule {
     bool (*is_boundary)(const struct hp_symbol *sym);
     /* NULL, or library functions right above that do nothing else when they are called as often: they begin the boundary. */
     bool (*is_around)(const struct hp_symbol *sym);
-    double min_share, low_share;     /* of the route's median that a fix saves; of the saving that is sure */
+    double min_share,
+        low_share; /* of what findings so far leave of the route's median; of the saving that is sure */
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */

@@ -98,6 +98,25 @@ void hp__places_choose(const struct hp__places *places, struct hp_finding *findi
     }
 }
 
+void hp__group_place(const struct hp__places *places, struct hp__key key, struct hp_finding *finding)
+{
+    hp__places_choose(places, finding);
+    finding->subject_sym = key.site_sym != HP__ANY_SITE ? key.site_sym : 0;
+}
+
+hp_err hp__group_offer(struct hp__find *f, struct hp_finding *finding, struct hp__key key, uint32_t *at)
+{
+    bool kept = false;
+    hp_err err = hp__find_offer(f, finding, true, &kept);
+    for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
+        uint32_t n = hp__group_pick(&f->views[i], key, at);
+        for (uint32_t k = 0; k < n; k++) {
+            f->views[i].stmt_taken[at[k]] = 1;
+        }
+    }
+    return err;
+}
+
 hp_err hp__spread_init(struct hp__find *f, struct hp__spread *spread)
 {
     spread->count = 0;

@@ -31,7 +31,7 @@ bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spo
 }
 
 /* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
- * the place) and, if `helper`, past the function itself. */
+ * the place) and, if `helper`, past the function itself and those that only pass on what they are given. */
 static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -47,7 +47,7 @@ static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, 
         if ((!once_each && !passes_on) || !hp__place_caller(view, spot.node, &above)) {
             break;
         }
-        helper = false;
+        helper = helper && calls > times; /* the calling line, too, leads to more than these */
         spot = above;
     }
     return spot;
@@ -96,23 +96,12 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
 
 /* ---- statements ---- */
 
-/* Whether a line runs whatever it is given: different statements within the sample. */
+/* Whether a line runs whatever it is given: different statements, here or on other routes. */
 static bool is_helper(const struct hp__find *f, const struct hp_stmt *stmt)
 {
-    for (uint32_t i = 0; i < f->c->sample_count; i++) {
-        const struct hp_record *record = f->c->samples[i].record;
-        for (uint32_t k = 0; k < record->group_count; k++) {
-            const struct hp_group *group = &record->groups[k];
-            if (group->site_sym == stmt->site_sym && group->site_line == stmt->site_line &&
-                group->statement != stmt->statement) {
-                struct hp_statement other = hp_dict_statement(f->c->dict, group->statement);
-                if (hp__words_reads(&other)) { /* a BEGIN or COMMIT says nothing */
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
+    return hp_sites_shared(&f->sites, stmt->site_sym, stmt->site_line, stmt->statement) ||
+           (f->c->sites != NULL &&
+            hp_sites_shared(f->c->sites, stmt->site_sym, stmt->site_line, stmt->statement));
 }
 
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,

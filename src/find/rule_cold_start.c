@@ -3,7 +3,7 @@
  * Principle: what the first request loads, imports or builds for all that follow belongs into the start of the process, where nobody waits.
  *
  * Evidence: a call tree; the earliest sampled request (of several processes one each: the same number in its process) takes five times the others' median and
- * 150 ms more, and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
+ * 150 ms more (30 ms where three processes or more show it), and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
  * function itself).
  *
  * Silent: several slow requests of one process (a cache that fills by key); what waits for a database or a peer (a cache that is filled from there); the
@@ -16,10 +16,12 @@
 #include "find/compare.h"
 #include "find/find_int.h"
 
-#define MIN_FACTOR  5u
-#define MIN_MORE_NS 150000000u
-#define MIN_SAMPLES 6u
-#define SHARE       0.6
+#define MIN_FACTOR    5u
+#define MIN_MORE_NS   150000000u
+#define SEVERAL_NS    30000000u /* … where several processes show it */
+#define MIN_PROCESSES 3u
+#define MIN_SAMPLES   6u
+#define SHARE         0.6
 
 struct cold {
     uint32_t first[64], count; /* requests */
@@ -54,7 +56,7 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
     cold->count = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t ns = f->c->samples[i].duration_ns;
-        if (ns >= MIN_FACTOR * median && ns >= median + MIN_MORE_NS) {
+        if (ns >= MIN_FACTOR * median && ns >= median + SEVERAL_NS) {
             if (cold->count == sizeof cold->first / sizeof *cold->first) {
                 return false;
             }
@@ -64,7 +66,8 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
         }
     }
     cold->usual_ns = median;
-    return cold->count != 0 && others >= MIN_SAMPLES && cold->count * 4 <= n && are_first(f, cold);
+    bool much = cold->count >= MIN_PROCESSES || room[n - 1] >= median + MIN_MORE_NS;
+    return cold->count != 0 && much && others >= MIN_SAMPLES && cold->count * 4 <= n && are_first(f, cold);
 }
 
 static bool is_in_others(const struct hp__find *f, const struct cold *cold, uint32_t sym)
@@ -107,6 +110,17 @@ static uint64_t outside_ns(const struct hp__view *view, uint32_t node)
     return ns;
 }
 
+/* A function's own time, with comprehensions in it. */
+static uint64_t own_ns(const struct hp__view *view, uint32_t node)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t ns = 0;
+    for (uint32_t i = node; i < tree->count; i++) {
+        ns += view->app[i] && view->owner[i] == node ? tree->nodes[i].self : 0;
+    }
+    return ns;
+}
+
 struct part {
     uint32_t node; /* HP_NODE_NONE: nothing that the application could do earlier */
     uint64_t ns;
@@ -128,8 +142,7 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
         }
         uint64_t outside = outside_ns(view, i);
         uint64_t ns = tree->nodes[i].total > outside ? tree->nodes[i].total - outside : 0;
-        bool alone =
-            (double)tree->nodes[i].self >= SHARE * more || !is_in_others(f, cold, tree->nodes[i].sym);
+        bool alone = (double)own_ns(view, i) >= SHARE * more || !is_in_others(f, cold, tree->nodes[i].sym);
         bool module = hp_str_eq(hp_dict_symbol(f->c->dict, tree->nodes[i].sym).name, HP_STR("<module>"));
         if ((double)ns >= SHARE * more && (alone || imports) && !(module && imports)) {
             part->node = i;
@@ -139,26 +152,10 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
     return err;
 }
 
-/* Where the function spends it: its costliest call, or where it is defined. */
-static uint32_t line_of(const struct hp__find *f, const struct hp_tree *tree, uint32_t node)
-{
-    uint64_t most = 0;
-    uint32_t line = 0;
-    for (uint32_t i = node + 1; i < tree->count; i++) {
-        if (tree->nodes[i].parent == node && tree->nodes[i].total > most) {
-            most = tree->nodes[i].total;
-            line = tree->nodes[i].line;
-        }
-    }
-    return most * 2 > tree->nodes[node].total && line != 0
-               ? line
-               : hp_dict_symbol(f->c->dict, tree->nodes[node].sym).line;
-}
-
 static void describe(struct hp__find *f, struct hp_finding *finding, const struct cold *cold,
                      const struct part *part)
 {
-    struct hp_symbol sym = hp_dict_symbol(f->c->dict, finding->site_sym);
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, finding->subject_sym);
     char more[HP_SHOW_BYTES], usual[HP_SHOW_BYTES];
     bool imports = part->import_ns * 2 >= part->ns;
     hp_show_ns(more, finding->median_ns);
@@ -214,8 +211,10 @@ hp_err hp__rule_cold_start(struct hp__find *f)
         }
         uint64_t more = f->c->samples[i].duration_ns - cold.usual_ns, ns = part.ns < more ? part.ns : more;
         last = part;
-        finding.site_sym = f->c->samples[i].tree->nodes[part.node].sym;
-        finding.site_line = line_of(f, f->c->samples[i].tree, part.node);
+        finding.subject_sym = f->c->samples[i].tree->nodes[part.node].sym;
+        struct hp__spot spot = hp__place_function(&f->views[i], finding.subject_sym);
+        finding.site_sym = spot.sym;
+        finding.site_line = spot.line;
         finding.seen++;
         err = hp__bound_price(f, &finding, i, ns, ns / 2, ns);
     }

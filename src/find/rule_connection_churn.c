@@ -19,6 +19,7 @@
 #define LEAST_NS         1000000u
 #define LEAST_LOOK_UP_NS 20000u
 #define MIN_REQUESTS     3u
+#define CHATTY_READS     100u /* of one call: a kept connection does not make them fewer */
 #define SETUP_KINDS      (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS))
 
 /* One that failed could not have been kept. */
@@ -141,7 +142,8 @@ static uint32_t pick_setups(struct hp__io *io, const struct hp__view *view, bool
         if (!cheap && (!cold || count_alike(io, view, calls, k) > 1)) {
             io->count++;
             io->ns += setup_ns(&view->calls[io->calls[k]]);
-            n += hp__waits_of_call(view, io->calls[k], setup_only, io->at + n);
+            bool chatty = view->calls[io->calls[k]].reads >= CHATTY_READS;
+            n += hp__waits_of_call(view, io->calls[k], setup_only || chatty, io->at + n);
         }
     }
     uint32_t items = view->item_count;

@@ -163,7 +163,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     if (err != HP_OK || cand.finding.seen == 0) {
         return err;
     }
-    hp__places_choose(&cand.places, &cand.finding);
+    hp__group_place(&cand.places, cand.key, &cand.finding);
     describe(f, &cand);
     err = hp__find_offer(f, &cand.finding, true, &kept);
     for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {

@@ -7,7 +7,7 @@
  * at least half as much as the one before. And the process must grow meanwhile: its peak by a quarter of that or more (what a collection empties, the interpreter's free lists and
  * rings of garbage, is filled again by requests that leak nothing).
  *
- * Silent: the first requests (modules, caches); routes that are found to import, compile templates or collect again and again; what is collected some requests later (the mean tells); a growth that ends.
+ * Silent: the first requests (modules, caches); routes that are found to import, compile templates, collect or start threads again and again; what is collected some requests later (the mean tells); a growth that ends.
  *
  * Saving: no time, but bytes a request: the smaller of mean and median.
  */
@@ -105,13 +105,14 @@ static void describe(struct hp__find *f, struct hp_finding *finding, double byte
     hp__finding_number(finding, "kept_bytes_per_request", bytes);
 }
 
-/* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at work): what it keeps is not known. */
+/* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at work, threads that end later): what it keeps is not
+ * known. */
 static bool makes_garbage(const struct hp__find *f)
 {
     for (uint32_t i = 0; i < f->out->count; i++) {
         enum hp_finding_kind kind = f->out->list[i].kind;
         if (kind == HP_FIND_import_in_request || kind == HP_FIND_gc_pressure ||
-            kind == HP_FIND_template_hot) {
+            kind == HP_FIND_template_hot || kind == HP_FIND_thread_churn) {
             return true;
         }
     }

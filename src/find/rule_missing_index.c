@@ -121,12 +121,12 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
         const struct hp_stmt *stmt = &record->stmts[at[k]];
         ns += stmt->exec_ns + stmt->fetch_ns;
         rows += stmt->rows != HP_ABSENT ? stmt->rows : 0;
-        hp__places_add(&cand->places, stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->exec_ns);
         for (int b = 0; b < 3 && err == HP_OK; b++) {
             double goes = goes_ns(cand, stmt, bounds[b].dear, bounds[b].keep);
             err = hp__cut_add(f->arena, &cuts[b], stmt->lane, stmt->t0_ns, (uint64_t)goes);
         }
     }
+    hp__place_stmts(f, &f->views[i], at, n, &cand->places);
     hp__spread_add(&cand->executions, n);
     hp__spread_add(&cand->each_ns, ns / n);
     hp__spread_add(&cand->rows, rows / n);
@@ -196,7 +196,6 @@ static hp_err start(struct hp__find *f, struct candidate *cand)
 static hp_err try_key(struct hp__find *f, struct hp__key key, const struct hp_plan *plan, uint32_t *at)
 {
     struct candidate cand;
-    bool kept = false;
     memset(&cand, 0, sizeof cand);
     cand.key = key;
     cand.plan = plan;
@@ -215,16 +214,9 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, const struct hp_pl
     if (err != HP_OK || cand.finding.seen == 0) {
         return err;
     }
-    hp__places_choose(&cand.places, &cand.finding);
+    hp__group_place(&cand.places, cand.key, &cand.finding);
     describe(f, &cand);
-    err = hp__find_offer(f, &cand.finding, true, &kept);
-    for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
-        uint32_t n = hp__group_pick(&f->views[i], key, at);
-        for (uint32_t k = 0; k < n; k++) {
-            f->views[i].stmt_taken[at[k]] = 1;
-        }
-    }
-    return err;
+    return hp__group_offer(f, &cand.finding, key, at);
 }
 
 hp_err hp__rule_missing_index(struct hp__find *f)

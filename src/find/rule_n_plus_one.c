@@ -291,7 +291,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     if (err != HP_OK || cand.finding.seen == 0) {
         return err;
     }
-    hp__places_choose(&cand.places, &cand.finding);
+    hp__group_place(&cand.places, cand.key, &cand.finding);
     describe(f, &cand);
     err = hp__finding_claim(f, &cand.finding, key.statement);
     err = err == HP_OK ? hp__find_offer(f, &cand.finding, true, &kept) : err;

@@ -7,17 +7,18 @@
  * converters that it calls back count with it. Needs a call tree: a C encoder called without a Python frame (pickle.dumps) is own time of its
  * caller, hence hot_function's.
  *
- * Silent: one encoding of the response at the usual speed, however long; less than a tenth of the route.
+ * Silent: one encoding of the response at the usual speed, up to half a megabyte; less than a tenth of the route.
  *
- * Saving (usual costs by hp__view_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). low = 0.4: another
- * library may be needed for it; high = all.
+ * Saving (usual costs by hp__view_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A
+ * longer one is more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be needed for it; high = all.
  */
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define BYTE_NS   50u
-#define LOW_SHARE 0.4
-#define MIN_SHARE 0.10
+#define BYTE_NS    50u
+#define LONG_BYTES 500000u
+#define LOW_SHARE  0.4
+#define MIN_SHARE  0.10
 
 static bool is_serialiser(const struct hp_symbol *sym)
 {
@@ -67,7 +68,9 @@ static bool is_serialiser(const struct hp_symbol *sym)
 static uint64_t product_ns(const struct hp__view *view)
 {
     uint64_t bytes = view->sample->record->req.bytes_out;
-    return bytes != HP_ABSENT ? (uint64_t)((double)bytes * BYTE_NS * hp__view_slowness(view)) : 0;
+    return bytes != HP_ABSENT && bytes <= LONG_BYTES
+               ? (uint64_t)((double)bytes * BYTE_NS * hp__view_slowness(view))
+               : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part)
@@ -86,6 +89,7 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
                                 "Do not do it here: a copy needs no text in between (copy by constructor or "
                                 "comprehension), and fields that nobody reads need no "
                                 "encoding. Do it once: keep the encoded text while the data stay the same. "
+                                "Where the response is long, send pages of it. "
                                 "Do it together: one dumps over the whole list instead of one an item. %s",
                                 faster);
     hp__finding_number(finding, "calls", (double)part->calls);

@@ -155,7 +155,6 @@ static hp_err start(struct hp__find *f, struct candidate *cand, struct hp__key k
 static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint64_t *room)
 {
     struct candidate cand;
-    bool kept = false;
     memset(&cand, 0, sizeof cand);
     cand.key = key;
     cand.statement = hp_dict_statement(f->c->dict, key.statement);
@@ -174,16 +173,9 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     if (err != HP_OK || cand.finding.seen == 0) {
         return err;
     }
-    hp__places_choose(&cand.places, &cand.finding);
+    hp__group_place(&cand.places, cand.key, &cand.finding);
     describe(f, &cand);
-    err = hp__find_offer(f, &cand.finding, true, &kept);
-    for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
-        uint32_t n = hp__group_pick(&f->views[i], key, at);
-        for (uint32_t k = 0; k < n; k++) {
-            f->views[i].stmt_taken[at[k]] = 1;
-        }
-    }
-    return err;
+    return hp__group_offer(f, &cand.finding, key, at);
 }
 
 hp_err hp__rule_slow_query(struct hp__find *f)

@@ -86,8 +86,7 @@ static hp_err add_functions(struct hp__find *f, struct hp_arena *arena, struct t
     for (uint32_t k = 1; err == HP_OK && tree != NULL && k < tree->count; k++) {
         if (own[k] * 100 > view->sample->duration_ns) {
             uint32_t sym = tree->nodes[k].sym;
-            add(table, f->c->sample_count, i,
-                (struct part){HP_MOVED_FUNCTION, sym, sym, hp_dict_symbol(f->c->dict, sym).line},
+            add(table, f->c->sample_count, i, (struct part){HP_MOVED_FUNCTION, sym, sym, 0},
                 (uint64_t)((double)own[k] / slow));
         }
     }
@@ -202,13 +201,16 @@ static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
     struct hp_finding finding;
     struct hp__spread beyond;
     const struct part *part = &table->parts[k];
-    uint32_t n = f->c->sample_count;
+    uint32_t n = f->c->sample_count, longest = 0;
+    uint64_t most_ns = 0;
     bool kept;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_tail_latency);
     err = err == HP_OK ? hp__spread_init(f, &beyond) : err;
     for (uint32_t i = 0; i < n && err == HP_OK; i++) {
         uint64_t ns = table->more_ns[i] != 0 ? beyond_ns(table, n, k, i) : 0;
         if (ns != 0) {
+            longest = ns > most_ns ? i : longest;
+            most_ns = ns > most_ns ? ns : most_ns;
             finding.seen++;
             hp__spread_add(&beyond, ns);
             err = hp__bound_price(f, &finding, i, ns, 0, ns);
@@ -217,8 +219,13 @@ static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
     if (err != HP_OK || finding.seen == 0) {
         return err;
     }
-    finding.site_sym = part->site;
+    finding.site_sym = finding.subject_sym = part->site;
     finding.site_line = part->line != 0 ? part->line : hp_dict_symbol(f->c->dict, finding.site_sym).line;
+    if (part->kind == HP_MOVED_FUNCTION) {
+        struct hp__spot spot = hp__place_function(&f->views[longest], part->id);
+        finding.site_sym = spot.sym;
+        finding.site_line = spot.line;
+    }
     finding.statement = part->kind == HP_MOVED_STATEMENT ? part->id : 0;
     finding.tail = true;
     describe(f, &finding, part, table->usual_ns[k], hp__spread_median(&beyond), finding.seen);

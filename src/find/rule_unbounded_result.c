@@ -2,8 +2,8 @@
  *
  * Principle: what the application counts, sums, sorts or filters row by row, the database does where the rows are, and sends the result.
  *
- * Evidence: a SELECT without LIMIT, OFFSET or FETCH, from one application line, with 500 rows or more in a request, of which the response has less than 8
- * bytes each; carrying them (fetch, objects, the loop over them) costs a tenth of the request or more. Rows are counted at every level, the objects and the
+ * Evidence: a SELECT without LIMIT, OFFSET or FETCH, from one application line, with 500 rows or more in a request, of which the response cannot even name
+ * each (a number as long as theirs, something that sets it apart, and a character of its own); carrying them (fetch, objects, the loop over them) costs a tenth of the request or more. Rows are counted at every level, the objects and the
  * loop need a call tree.
  *
  * Silent: a page that shows its rows (a list, a report, an export); responses whose size is not known; few rows; what saves too little (find.c).
@@ -14,12 +14,11 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MIN_ROWS      500u
-#define BYTES_PER_ROW 8u
-#define MIN_SHARE     0.10
-#define LOOP_NS       1000u
-#define SAVES         0.95
-#define SAVES_LOW     0.50
+#define MIN_ROWS  500u
+#define MIN_SHARE 0.10
+#define LOOP_NS   1000u
+#define SAVES     0.95
+#define SAVES_LOW 0.50
 
 struct candidate {
     struct hp__key key;
@@ -37,10 +36,20 @@ static uint64_t rows_of(const struct hp_record *record, const uint32_t *at, uint
     return rows;
 }
 
+static uint64_t digits_of(uint64_t n)
+{
+    uint64_t digits = 1;
+    while (n >= 10) {
+        n /= 10;
+        digits++;
+    }
+    return digits;
+}
+
 static bool is_unbounded(const struct hp_record *record, uint64_t rows)
 {
     return rows >= MIN_ROWS && record->req.bytes_out != HP_ABSENT &&
-           record->req.bytes_out / rows < BYTES_PER_ROW;
+           record->req.bytes_out / rows < digits_of(rows) + 2;
 }
 
 /* Of a driver in C: its time is the function's own. */
@@ -184,7 +193,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at)
     if (err != HP_OK || cand.finding.seen == 0) {
         return err;
     }
-    hp__places_choose(&cand.places, &cand.finding);
+    hp__group_place(&cand.places, cand.key, &cand.finding);
     err = hp__finding_claim(f, &cand.finding, key.statement);
     describe(f, &cand);
     err = err == HP_OK ? hp__find_offer(f, &cand.finding, true, &kept) : err;

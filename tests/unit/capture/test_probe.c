@@ -494,6 +494,30 @@ static void sums_stay_complete_when_spans_and_places_overflow(void **state)
     close(pair[1]);
 }
 
+static void many_small_reads_leave_spans_for_what_follows(void **state)
+{
+    (void)state;
+    int pair[2];
+    char byte = 'x';
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    struct hp_cap_request *request = begin_here(HP_LEVEL_TRACE);
+    struct hp_cap_lane *lane = hp_cap_request_lane(request);
+    for (uint32_t i = 0; i < 3000; i++) {
+        assert_int_equal(send(pair[0], &byte, 1, 0), 1);
+        assert_int_equal(recv(pair[1], &byte, 1, 0), 1);
+    }
+    hp_cap_enter(lane, sym("later"), 1, &frames[1], false);
+    assert_int_equal(send(pair[0], &byte, 1, 0), 1);
+    hp_cap_leave(lane, &frames[1], false);
+    finish_here(request);
+    const struct hp_span *final = &last.spans[last.span_count - 1];
+    assert_int_equal(last.span_count, 2 * HP_ALIKE_SPANS + 1);
+    assert_true(final->node != last.spans[0].node);
+    assert_int_equal(sum_of(HP_WAIT_RECV).count, 3000);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void a_reused_descriptor_is_looked_at_again(void **state)
 {
     (void)state;
@@ -680,6 +704,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_interpreters_lock_is_told_from_others, setup_hooked,
                                         teardown_hooked),
         cmocka_unit_test_setup_teardown(sums_stay_complete_when_spans_and_places_overflow, setup_hooked,
+                                        teardown_hooked),
+        cmocka_unit_test_setup_teardown(many_small_reads_leave_spans_for_what_follows, setup_hooked,
                                         teardown_hooked),
         cmocka_unit_test_setup_teardown(a_reused_descriptor_is_looked_at_again, setup_hooked,
                                         teardown_hooked),

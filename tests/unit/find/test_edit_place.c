@@ -2,6 +2,7 @@
 #include "records.h"
 
 #include "find/find.h"
+#include "find/sites.h"
 
 struct words {
     uint32_t wsgi, load, rows, execute, compute;
@@ -148,6 +149,46 @@ static void a_slow_query_of_a_helper_is_where_the_helper_is_called(void **state)
     rec_set_fini(&set);
 }
 
+/* Here rows() runs one statement alone; that it is a helper only other routes show. */
+static void a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct words w = begin(&set);
+    struct hp_sites sites = {0};
+    uint64_t id = 0;
+    uint32_t slow = rec_sql(&set, "SELECT a FROM item WHERE b = ?", HP_ENGINE_SQLITE);
+    uint32_t statements[] = {slow, rec_sql(&set, "SELECT c FROM shop WHERE id = ?", HP_ENGINE_SQLITE)};
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1), set.view, 4, 1, 2);
+        uint32_t rows = rec_node(rec, view, w.rows, 14, 1, 0.1);
+        rec_add_stmt(rec, (struct rec_stmt){.statement = slow,
+                                            .node = rec_node(rec, rows, w.execute, 31, 1, 80),
+                                            .site_sym = w.rows,
+                                            .site_line = 31,
+                                            .t0 = 3,
+                                            .exec = 79,
+                                            .rows = 1});
+        rec_end(&set, rec, 84, 80);
+    }
+    for (int known = 0; known < 2;
+         known++) { /* statements of rows() on other routes: this one alone, and another */
+        struct hp_case c = rec_case(&set);
+        struct hp_find_result result;
+        struct hp_group group = {.statement = statements[known], .site_sym = w.rows, .site_line = 31};
+        struct hp_record other = {.groups = &group, .group_count = 1};
+        assert_int_equal(hp_sites_add(&sites, set.dict, &other, &set.arena), HP_OK);
+        c.sites = &sites;
+        assert_int_equal(hp_find_run(&c, &set.arena, &result), HP_OK);
+        assert_int_equal(result.findings.count, 1);
+        assert_place(&set, &result.findings.list[0], known ? "page" : "rows", known ? 14 : 31);
+        assert_true(id == 0 || id == result.findings.list[0].id);
+        id = result.findings.list[0].id;
+    }
+    rec_set_fini(&set);
+}
+
 static void a_slow_function_is_where_it_is_called(void **state)
 {
     (void)state;
@@ -176,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_helper_that_only_asks_is_part_of_the_query),
         cmocka_unit_test(a_helper_that_computes_stays_a_cause_of_its_own),
         cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),
+        cmocka_unit_test(a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same),
         cmocka_unit_test(a_slow_function_is_where_it_is_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

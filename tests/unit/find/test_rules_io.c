@@ -315,6 +315,33 @@ static void large_reads(struct page *page)
     }
 }
 
+/* Two handshakes, and tiny reads on the first connection. */
+static void handshakes_and_tiny_reads(struct page *page)
+{
+    for (int i = 0; i < 2; i++) {
+        connect_for(page, 0, 1, 30);
+        ask(page, 2);
+        for (int k = 0; i == 0 && k < 1000; k++) {
+            span(page, HP_WAIT_RECV, 0.02, 1);
+            page->t += 0.005;
+        }
+    }
+}
+
+static void tiny_reads_are_a_cause_beside_the_handshake_of_their_connection(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make(&set, handshakes_and_tiny_reads, 10);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_tls_churn);
+    assert_near(ms(r.findings.list[0].median_ns), 62, 0.02);
+    assert_int_equal(r.findings.list[1].kind, HP_FIND_chatty_reads);
+    assert_near(ms(r.findings.list[1].median_ns), 25, 0.1);
+    rec_set_fini(&set);
+}
+
 static void reads_of_one_connection(void **state)
 {
     (void)state;
@@ -758,6 +785,7 @@ int main(void)
         cmocka_unit_test(setups_of_connections),
         cmocka_unit_test(outgoing_calls),
         cmocka_unit_test(reads_of_one_connection),
+        cmocka_unit_test(tiny_reads_are_a_cause_beside_the_handshake_of_their_connection),
         cmocka_unit_test(waits_of_the_machine),
         cmocka_unit_test(threads_and_tasks),
         cmocka_unit_test(what_had_the_lock_for_longest_is_named),

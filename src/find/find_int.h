@@ -203,6 +203,8 @@ void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, cons
 
 /* The same for executions of a statement: the function that runs it is what the finding is of, wherever the line to edit is. */
 void hp__group_place(const struct hp__places *places, struct hp__key key, struct hp_finding *finding);
+/* The plan that is kept of a statement; NULL: none. */
+const struct hp_plan *hp__group_plan(const struct hp__find *f, uint32_t statement);
 /* Offer a finding of single executions, common or of a tail; if it is kept they are explained. `at`: room for them. HP_ENOMEM. */
 HP_CHECK hp_err hp__group_offer(struct hp__find *f, struct hp_finding *finding, struct hp__key key,
                                 uint32_t *at);

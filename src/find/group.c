@@ -104,6 +104,16 @@ void hp__group_place(const struct hp__places *places, struct hp__key key, struct
     finding->subject_sym = key.site_sym != HP__ANY_SITE ? key.site_sym : 0;
 }
 
+const struct hp_plan *hp__group_plan(const struct hp__find *f, uint32_t statement)
+{
+    for (uint32_t i = 0; i < f->c->plan_count; i++) {
+        if (f->c->plans[i].statement == statement) {
+            return f->c->plans[i].plan;
+        }
+    }
+    return NULL;
+}
+
 hp_err hp__group_offer(struct hp__find *f, struct hp_finding *finding, struct hp__key key, uint32_t *at)
 {
     bool kept = false;

@@ -3,7 +3,7 @@
  * Principle: its exclusive time (own code, and library and C functions that it calls) that is neither waiting, nor SQL, nor another
  * application function, nor framework dispatch.
  *
- * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 1 ms (a
+ * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
  * short request has always some function with a tenth of it).
  *
  * Silent: the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
@@ -28,7 +28,7 @@
 #define MIN_SHARE     0.10
 #define MIN_NS        5000000u
 #define BIG_SHARE     0.30
-#define BIG_NS        1000000u
+#define BIG_NS        2000000u
 #define LOOK_SHARE    0.005 /* nodes below that are not looked at */
 #define MAX_FUNCTIONS 512u
 

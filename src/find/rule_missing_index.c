@@ -37,16 +37,6 @@ struct candidate {
     double row_ns, part; /* part: of the rows read, this scan's */
 };
 
-static const struct hp_plan *plan_of(const struct hp__find *f, uint32_t statement)
-{
-    for (uint32_t i = 0; i < f->c->plan_count; i++) {
-        if (f->c->plans[i].statement == statement) {
-            return f->c->plans[i].plan;
-        }
-    }
-    return NULL;
-}
-
 /* Rows that an execution gives at the median; negative: not known. */
 static hp_err returned_rows(struct hp__find *f, struct hp__key key, uint32_t *at, double *returned)
 {
@@ -233,7 +223,7 @@ hp_err hp__rule_missing_index(struct hp__find *f)
     hp_err err = hp__group_keys(f, true, &keys, &count);
     for (uint32_t i = 0; i < count && err == HP_OK; i++) {
         struct hp_statement statement = hp_dict_statement(f->c->dict, keys[i].statement);
-        const struct hp_plan *plan = plan_of(f, keys[i].statement);
+        const struct hp_plan *plan = hp__group_plan(f, keys[i].statement);
         if (plan != NULL && hp__words_reads(&statement)) {
             err = try_key(f, keys[i], plan, at);
         }

@@ -3,7 +3,7 @@
  * Principle: an entity costs ten times a plain row (identity map, state, instrumentation, collections of the garbage it makes). Where many are built and only
  * read, columns do.
  *
- * Evidence: a call tree; an application function whose statements bring 300 rows or more, and library time around them (all calls into the packages that
+ * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time around them (all calls into the packages that
  * ran them, build.c) of at least twice exec + fetch and 15 % of the request.
  *
  * Silent: few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
@@ -15,7 +15,7 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MIN_ROWS      300u /* fewer are what a page is made of */
+#define MIN_ROWS      500u /* fewer are what a page is made of */
 #define MIN_FACTOR    2u
 #define MIN_SHARE     0.15
 #define FIXED_NS      500000u

@@ -3,7 +3,8 @@
  * Principle: n calls in sequence take the sum of their times, side by side their longest, and one call for all items one.
  *
  * Evidence: in one lane, at one function, calls that do not overlap: two or more from one and the same call path (a loop, with a tree), or three
- * or more at one line, or three or more at the lines of the function. The calls' own time, from look-up or first byte sent to the last received.
+ * or more at one line, or three or more at the lines of the function that take 10 ms together (at lines of their own they often need
+ * each other). The calls' own time, from look-up or first byte sent to the last received.
  *
  * Silent: two calls at two lines (the second mostly needs the first: a token, then the query); calls with sleeps in between; calls that overlap or run in lanes of their own; databases
  * (their statements have rules of their own); what a connection's setup dominates (connection_churn); whatever saves too little (find.c).
@@ -17,6 +18,7 @@
 #define LEAST_LINES 3u
 #define LEAST_LOOP  2u
 #define LEAST_NS    1000000u
+#define LINES_NS    10000000u
 #define CALL_KINDS  (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS) | HP__WAIT(SEND) | HP__WAIT(RECV))
 
 static uint64_t call_ns(const struct hp__call *call)
@@ -133,9 +135,22 @@ static uint32_t pick_calls(struct hp__io *io, const struct hp__view *view)
     return best;
 }
 
+/* From one line each time, or long enough to ask whether each needs the one before. */
+static bool is_worth_asking(const struct hp__io *io, const struct hp__view *view, uint32_t calls)
+{
+    uint64_t ns = 0;
+    bool one_line = true;
+    for (uint32_t k = 0; k < calls; k++) {
+        ns += call_ns(&view->calls[io->calls[k]]);
+        one_line = one_line && view->calls[io->calls[k]].loop_line == view->calls[io->calls[0]].loop_line;
+    }
+    return one_line || ns >= LINES_NS;
+}
+
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 {
     uint32_t calls = pick_calls(io, view), n = 0;
+    calls = is_worth_asking(io, view, calls) ? calls : 0;
     for (uint32_t k = 0; k < calls; k++) {
         io->ns += call_ns(&view->calls[io->calls[k]]);
         io->sum[0] += view->calls[io->calls[k]].protocol == HP_PROTOCOL_REDIS;

@@ -1,7 +1,7 @@
 /* rule_slow_query.c -- a statement whose single executions are expensive.
  *
  * Principle: a round trip that takes far longer than the others of the same application spends its time in the database (a scan, a sort, a lock) or in
- * carrying rows. No plan is known here, so the rule says that it is slow and what its ceiling is, not why.
+ * carrying rows. The rule says that it is slow and what its ceiling is; why, only its plan may tell, which is quoted where one is kept.
  *
  * Evidence: exec + fetch at the median ≥ 10 ms and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
  * explain do not count.
@@ -16,11 +16,13 @@
 #include "base/show.h"
 #include "find/compare.h"
 #include "find/find_int.h"
+#include "find/plan.h"
 
 #define SLOW_NS      10000000u
 #define VERY_SLOW_NS 50000000u
 #define SLOW_FACTOR  10.0
 #define FLOOR_NS     300000u
+#define MOST_TABLES  4u
 
 struct candidate {
     struct hp__key key;
@@ -113,10 +115,38 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
     return err == HP_OK ? hp__finding_price(f, &cand->finding, i, &cut, &nothing, NULL) : err;
 }
 
+/* "papers: scan (300,000 rows), sort"; empty without a plan. */
+static struct hp_str plan_words(struct hp__find *f, const struct hp_plan *plan)
+{
+    struct hp_str words = {NULL, 0};
+    unsigned flags = 0;
+    uint32_t told = 0;
+    for (uint32_t i = 0; plan != NULL && i < plan->count; i++) {
+        const struct hp_plan_node *node = &plan->nodes[i];
+        char rows[HP_SHOW_BYTES];
+        flags |= node->flags;
+        if (node->access == HP_PLAN_NO_TABLE || node->table.n == 0 || told == MOST_TABLES) {
+            continue;
+        }
+        told++;
+        hp_show_count(rows, node->scanned > 0 ? (uint64_t)node->scanned : 0);
+        words = hp__textf(f->arena, "%.*s%s%.*s: %s%s%.*s%s%s%s", (int)words.n, words.p,
+                          words.n != 0 ? ", " : "", (int)node->table.n, node->table.p,
+                          hp_plan_access_name(node->access), node->index.n != 0 ? " " : "",
+                          (int)node->index.n, node->index.p, node->scanned > 0 ? " (" : "",
+                          node->scanned > 0 ? rows : "", node->scanned > 0 ? " rows)" : "");
+    }
+    return words.n != 0 ? hp__textf(f->arena, "%.*s%s%s", (int)words.n, words.p,
+                                    flags & HP_PLAN_TEMPORARY ? ", kept aside" : "",
+                                    flags & HP_PLAN_SORT ? ", sort" : "")
+                        : words;
+}
+
 static void describe(struct hp__find *f, struct candidate *cand)
 {
     struct hp_finding *finding = &cand->finding;
     struct hp_str verb = hp__words_verb(cand->statement.text), table = hp__words_table(cand->statement.text);
+    struct hp_str plan = plan_words(f, hp__group_plan(f, cand->key.statement));
     uint64_t each_ns = hp__spread_median(&cand->each_ns);
     char time[HP_SHOW_BYTES], floor[HP_SHOW_BYTES];
     hp_show_ns(time, each_ns);
@@ -128,14 +158,16 @@ static void describe(struct hp__find *f, struct candidate *cand)
                                 "rarely changes. Else do it faster: look at its plan "
                                 "(EXPLAIN) for a full scan or a sort without index, and at how many rows and "
                                 "columns it carries. A usual round trip here "
-                                "takes %s; how near it can come is not known without the plan, so the lower "
+                                "takes %s; how near it can come %s, so the lower "
                                 "bound of the saving is 0.",
-                                hp_show_ns(floor, cand->floor_ns));
+                                hp_show_ns(floor, cand->floor_ns),
+                                plan.n != 0 ? "its plan does not tell" : "is not known without the plan");
     hp__finding_text(finding, "statement", cand->statement.text);
     hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));
     hp__finding_number(finding, "each_ms", (double)each_ns / 1e6);
     hp__finding_number(finding, "usual_round_trip_ms", (double)cand->floor_ns / 1e6);
     hp__finding_number(finding, "rows", (double)hp__spread_median(&cand->rows));
+    hp__finding_text(finding, "plan", plan);
 }
 
 static hp_err start(struct hp__find *f, struct candidate *cand, struct hp__key key)

@@ -20,6 +20,7 @@
 #define BYTE_NS      60u
 #define BYTE_NS_NOTE 150u /* values are not known */
 #define LONG_NS      6000000u
+#define LEAST_NS     200000u
 #define MANY         20u
 #define MIN_SHARE    0.10
 #define LOW_SHARE    0.40
@@ -282,7 +283,7 @@ static hp_err try_site(struct hp__find *f, const struct table *table, uint32_t s
     for (uint32_t r = 0; r < f->c->sample_count && err == HP_OK; r++) {
         const struct part *part = &table->parts[(size_t)r * MAX_SITES + site];
         if ((double)part->saved_ns >= MIN_SHARE * (double)f->c->samples[r].duration_ns &&
-            part->saved_ns != 0) {
+            part->saved_ns >= LEAST_NS) {
             err = add_request(f, part, r, &finding, &medians);
         }
     }

@@ -92,7 +92,17 @@ static void what_it_says_outlives_the_plan(void **state)
     rec_set_fini(&set);
 }
 
-static void without_its_evidence_a_slow_query_stays_one(void **state)
+static struct hp_str evidence_of(const struct hp_finding *finding, const char *key)
+{
+    for (uint32_t i = 0; i < finding->evidence_count; i++) {
+        if (strcmp(finding->evidence[i].key, key) == 0) {
+            return finding->evidence[i].text;
+        }
+    }
+    return HP_STR("");
+}
+
+static void without_its_evidence_a_slow_query_stays_one_and_quotes_the_plan(void **state)
 {
     static const struct {
         double rows, distinct;
@@ -108,8 +118,13 @@ static void without_its_evidence_a_slow_query_stays_one(void **state)
         struct hp_find_result r = run(&set, &c);
         assert_int_equal(r.findings.count, 1);
         assert_int_equal(r.findings.list[0].kind, HP_FIND_slow_query);
+        const char *quoted =
+            cases[i].rows < 1000 ? "settings: scan (500 rows)" : "settings: scan (50,000 rows)";
+        assert_true(hp_str_eq(evidence_of(&r.findings.list[0], "plan"), hp_str_from0(quoted)));
         c.plan_count = 0;
-        assert_int_equal(run(&set, &c).findings.list[0].kind, HP_FIND_slow_query);
+        r = run(&set, &c);
+        assert_int_equal(r.findings.list[0].kind, HP_FIND_slow_query);
+        assert_int_equal(evidence_of(&r.findings.list[0], "plan").n, 0);
         rec_set_fini(&set);
     }
 }
@@ -150,7 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scan_for_few_rows_is_a_missing_index_and_not_a_slow_query),
         cmocka_unit_test(what_it_says_outlives_the_plan),
-        cmocka_unit_test(without_its_evidence_a_slow_query_stays_one),
+        cmocka_unit_test(without_its_evidence_a_slow_query_stays_one_and_quotes_the_plan),
         cmocka_unit_test(what_costs_nothing_is_not_told),
         cmocka_unit_test(without_memory_it_fails_cleanly),
     };

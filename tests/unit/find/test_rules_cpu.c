@@ -520,6 +520,9 @@ static void small_or_rare_collections_are_silent(void **state)
     make_garbage(&set, 4, 0.3, 3, 0);
     assert_int_equal(only(&set, HP_FIND_hot_function)->kind, HP_FIND_hot_function);
     rec_set_fini(&set);
+    make_garbage(&set, 20, 6, 120, 0); /* short ones, of what the function has just made */
+    assert_int_equal(only(&set, HP_FIND_hot_function)->kind, HP_FIND_hot_function);
+    rec_set_fini(&set);
     rec_set_init(&set, "GET", "/build");
     for (unsigned i = 0; i < 20; i++) {
         add_garbage(&set, 0.1, i % 4 == 0 ? 20 : 0, i % 4 == 0, 2);

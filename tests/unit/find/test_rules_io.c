@@ -241,6 +241,25 @@ static void token_then_query(struct page *page)
     page->t += 10;
 }
 
+/* Each answer is needed for the next question, as far as one knows. */
+static void three_lines(struct page *page, double each)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        page->line = 10 + 2 * i;
+        call(page, each);
+    }
+}
+
+static void three_quick_lines(struct page *page)
+{
+    three_lines(page, 1.5);
+}
+
+static void three_slow_lines(struct page *page)
+{
+    three_lines(page, 20);
+}
+
 static void calls_side_by_side(struct page *page)
 {
     double from = page->t;
@@ -289,6 +308,8 @@ static void outgoing_calls(void **state)
     expect(loop_of_calls, HP_FIND_sequential_io, 5 * 20.1, 0);
     expect(loop_of_two_in_a_tree, HP_FIND_sequential_io, 20.1, 0);
     expect_silence(token_then_query);
+    expect_silence(three_quick_lines);
+    expect(three_slow_lines, HP_FIND_sequential_io, 2 * 20.1, 0);
     expect_silence(calls_side_by_side);
     expect_silence(cheap_calls);
     expect(slow_service, HP_FIND_slow_external, 250.1, 0);

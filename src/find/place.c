@@ -30,9 +30,38 @@ bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spo
     return true;
 }
 
+static uint64_t calls_of(const struct hp__view *view, uint32_t sym)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t calls = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        calls += tree->nodes[i].sym == sym && view->owner[i] == i ? tree->nodes[i].calls : 0;
+    }
+    return calls;
+}
+
+/* Whether another statement than this one runs below the same line of the application. */
+static bool leads_elsewhere(const struct hp__view *view, const struct hp__spot *line, uint32_t statement)
+{
+    const struct hp_record *record = view->sample->record;
+    for (uint32_t k = 0; k < record->stmt_count; k++) {
+        struct hp__spot above = {.node = record->stmts[k].node};
+        for (uint32_t i = 0; i < MOST_FRAMES && record->stmts[k].statement != statement; i++) {
+            if (!hp__place_caller(view, above.node, &above)) {
+                break;
+            }
+            if (above.sym == line->sym && above.line == line->line) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
  * the place) and, if `helper`, past the function itself and those that only pass on what they are given. */
-static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper)
+static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper,
+                             uint32_t statement)
 {
     const struct hp_tree *tree = view->sample->tree;
     struct hp__spot spot = from, above;
@@ -47,7 +76,7 @@ static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, 
         if ((!once_each && !passes_on) || !hp__place_caller(view, spot.node, &above)) {
             break;
         }
-        helper = helper && calls > times; /* the calling line, too, leads to more than these */
+        helper = helper && calls_of(view, above.sym) > times && leads_elsewhere(view, &above, statement);
         spot = above;
     }
     return spot;
@@ -123,7 +152,7 @@ void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, cons
         }
         struct hp__spot spot = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
         times = (uint64_t)((double)times * hp__view_scale(view, at[from], n) + 0.5);
-        spot = climb(view, spot, times, helper);
+        spot = climb(view, spot, times, helper, stmt->statement);
         hp__places_add(places, spot.sym, spot.line, spot.via, ns);
     }
 }

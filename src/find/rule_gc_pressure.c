@@ -3,8 +3,7 @@
  * Principle: collections are set off by allocating objects that refer to others, and each full one looks at all that the process keeps. A request that
  * makes many, or that asks for collections, pays for the whole heap.
  *
- * Evidence: the request's gc_ns (all collections of its threads, from level monitor on), less those that other findings explain, of at least a fifth of it, and 0.1 ms each
- * on average (shorter ones look at what the request has just made: they are part of making it).
+ * Evidence: the request's gc_ns (all collections of its threads, from level monitor on), less those that other findings explain, of at least a fifth of it.
  *
  * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in particular); collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one cause).
  *
@@ -14,10 +13,9 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MIN_SHARE     0.20
-#define LEAST_EACH_NS 100000u
-#define SAVES         0.90
-#define SAVES_LOW     0.30
+#define MIN_SHARE 0.20
+#define SAVES     0.90
+#define SAVES_LOW 0.30
 
 struct pauses {
     uint64_t ns, full_ns, collected;
@@ -140,8 +138,7 @@ hp_err hp__rule_gc_pressure(struct hp__find *f)
     err = err == HP_OK ? hp__spread_init(f, &count) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         struct pauses p = pauses_of(&f->views[i]);
-        if (p.ns == 0 || p.ns < LEAST_EACH_NS * p.count ||
-            (double)p.ns < MIN_SHARE * (double)f->c->samples[i].duration_ns) {
+        if (p.ns == 0 || (double)p.ns < MIN_SHARE * (double)f->c->samples[i].duration_ns) {
             continue;
         }
         hp__spread_add(&ns, p.ns);

@@ -149,6 +149,42 @@ static void a_slow_query_of_a_helper_is_where_the_helper_is_called(void **state)
     rec_set_fini(&set);
 }
 
+/* page() asks at two lines through ask(), which calls rows(); both pass on what they are given. A decorator calls page(). */
+static void helpers_of_helpers_are_passed_and_the_view_is_not(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t ask = rec_sym(&set, "app/db.py", "ask", 40, REC_APP);
+    uint32_t wrapper = rec_sym(&set, "app/auth.py", "wrapper", 8, REC_APP);
+    uint32_t sql[] = {rec_sql(&set, "SELECT a FROM item WHERE b = ?", HP_ENGINE_SQLITE),
+                      rec_sql(&set, "SELECT c FROM shop WHERE id = ?", HP_ENGINE_SQLITE)};
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t around = rec_node(rec, rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1), wrapper, 4, 1, 0.1);
+        uint32_t view = rec_node(rec, around, set.view, 9, 1, 2);
+        for (uint32_t k = 0; k < 2;
+             k++) { /* the slow one at line 14, as both in the second half of the requests */
+            uint32_t rows =
+                rec_node(rec, rec_node(rec, view, ask, r < 5 ? 14 + k : 14, 1, 0.1), w.rows, 41, 1, 0.1);
+            rec_add_stmt(rec,
+                         (struct rec_stmt){.statement = sql[k],
+                                           .node = rec_node(rec, rows, w.execute, 31, 1, k == 0 ? 80 : 1),
+                                           .site_sym = w.rows,
+                                           .site_line = 31,
+                                           .t0 = 4 + 82 * k,
+                                           .exec = k == 0 ? 79 : 0.5,
+                                           .rows = 1});
+        }
+        rec_end(&set, rec, 87, 80);
+    }
+    const struct hp_finding *finding = only(&set, &result);
+    assert_int_equal(finding->kind, HP_FIND_slow_query);
+    assert_place(&set, finding, "page", 14);
+    rec_set_fini(&set);
+}
+
 /* Here rows() runs one statement alone; that it is a helper only other routes show. */
 static void a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same(void **state)
 {
@@ -217,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_helper_that_only_asks_is_part_of_the_query),
         cmocka_unit_test(a_helper_that_computes_stays_a_cause_of_its_own),
         cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),
+        cmocka_unit_test(helpers_of_helpers_are_passed_and_the_view_is_not),
         cmocka_unit_test(a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same),
         cmocka_unit_test(a_slow_function_is_where_it_is_called),
     };

@@ -520,7 +520,7 @@ static void small_or_rare_collections_are_silent(void **state)
     make_garbage(&set, 4, 0.3, 3, 0);
     assert_int_equal(only(&set, HP_FIND_hot_function)->kind, HP_FIND_hot_function);
     rec_set_fini(&set);
-    make_garbage(&set, 20, 6, 120, 0); /* short ones, of what the function has just made */
+    make_garbage(&set, 20, 4, 20, 1); /* a sixth */
     assert_int_equal(only(&set, HP_FIND_hot_function)->kind, HP_FIND_hot_function);
     rec_set_fini(&set);
     rec_set_init(&set, "GET", "/build");

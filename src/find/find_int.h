@@ -294,6 +294,8 @@ HP_CHECK hp_err hp__io_cut_call(struct hp__io *io, const struct hp__call *call, 
                                 struct hp__cut *cut);
 /* " to <peer>" of the costliest wait, or nothing. */
 struct hp_str hp__io_to(struct hp__io *io);
+/* Set the finding's place to the line of the function that had the locks longest, if it is a third of the time or more. False: nowhere in particular. */
+bool hp__io_holder_place(const struct hp__io *io, struct hp_finding *finding);
 /* ", mostly for app.py:12 burn" and its evidence, or nothing: who had the locks that were waited for. */
 struct hp_str hp__io_holder(struct hp__io *io);
 /* Evidence that all rules of waits give: how often, how long, with whom. */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include "find/find_int.h"
 
+#define HOLDER_SHARE 0.33
+
 static hp_err start(struct hp__io *io, uint32_t site_sym)
 {
     struct hp__find *f = io->f;
@@ -162,6 +164,21 @@ static struct hp_holder costliest(const struct hp__io *io)
         }
     }
     return most;
+}
+
+bool hp__io_holder_place(const struct hp__io *io, struct hp_finding *finding)
+{
+    struct hp_holder most = costliest(io);
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < io->holders.count; i++) {
+        ns += io->holders.list[i].sym == most.site_sym ? io->holders.list[i].ns : 0;
+    }
+    if (most.site_line == 0 || (double)ns < HOLDER_SHARE * (double)io->lock_ns) {
+        return false;
+    }
+    finding->site_sym = most.site_sym;
+    finding->site_line = most.site_line;
+    return true;
 }
 
 struct hp_str hp__io_holder(struct hp__io *io)

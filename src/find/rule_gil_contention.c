@@ -2,7 +2,8 @@
  *
  * Principle: one thread of a process runs Python at a time. Threads that compute make all requests of the process wait, whatever those do.
  *
- * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more. It is no function's fault, so the finding is at the view.
+ * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more. No function of the request is to blame: the finding is where
+ * those were that had the GIL, for a third of the time or more; at the view where that is not known.
  *
  * Silent: the short waits that any two threads cause; lanes that thread_churn explains; whatever saves too little (find.c).
  *
@@ -56,6 +57,8 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     io->finding.site_line = hp_dict_symbol(io->f->c->dict, io->site_sym).line;
     io->finding.via_sym = 0;
     struct hp_str holder = hp__io_holder(io);
+    io->finding.subject_sym = io->site_sym;
+    (void)hp__io_holder_place(io, &io->finding);
     io->finding.title =
         hp__textf(io->f->arena, "waits %s for other threads that compute%.*s", time, (int)holder.n, holder.p);
     io->finding.advice = hp__textf(

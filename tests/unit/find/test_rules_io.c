@@ -556,6 +556,13 @@ static void what_had_the_lock_for_longest_is_named(void **state)
         share = strcmp(finding->evidence[i].key, "holder_share") == 0 ? finding->evidence[i].number : share;
     }
     assert_near(share, 0.75, 0.01);
+    assert_int_equal(finding->site_sym, rec_sym(&set, "app/stats.py", "crunch", 3, REC_APP));
+    assert_int_equal(finding->site_line, 21);
+    assert_int_equal(finding->subject_sym, set.view); /* what it is of stays, whoever computes */
+    rec_set_fini(&set);
+    make(&set, others_compute, 10); /* nobody knows */
+    r = run(&set);
+    assert_int_equal(r.findings.list[0].site_sym, set.view);
     rec_set_fini(&set);
 }
 

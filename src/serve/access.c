@@ -399,15 +399,15 @@ hp_err hp_access_same_origin(const struct hp_api_request *request, struct hp_err
 }
 
 hp_err hp_access_may_change(const struct hp_access *access, const struct hp_api_request *request,
-                            struct hp_errinfo *info)
+                            const char *type, struct hp_errinfo *info)
 {
     char expected[HP_ACCESS_MAC];
     hp_err err = hp_access_same_origin(request, info);
     if (err != HP_OK) {
         return err;
     }
-    if (!hp_str_starts(hp_access_header(request, "content-type"), HP_STR("application/json"))) {
-        return hp_err_set(info, HP_EPERM, 0, "changes are sent as application/json");
+    if (!hp_str_starts(hp_access_header(request, "content-type"), hp_str_from0(type))) {
+        return hp_err_set(info, HP_EPERM, 0, "this is sent as %s", type);
     }
     hp_access_post_token(access, expected);
     if (!same_secret(hp_access_header(request, "x-hotplate-token"), hp_str_from0(expected))) {

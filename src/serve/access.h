@@ -53,9 +53,10 @@ HP_CHECK hp_err hp_access_login(struct hp_access *access, const struct hp_api_re
 /* What POST has to bring along in X-Hotplate-Token. */
 void hp_access_post_token(const struct hp_access *access, char token[HP_ACCESS_MAC]);
 
-/* Whether a POST comes from our own page, as far as the browser says. / Whether it also has the token and is JSON. HP_EPERM with a line. */
+/* Whether a POST comes from our own page, as far as the browser says. / Whether it also has the token and is of a type that no form can send. HP_EPERM with
+ * a line. */
 HP_CHECK hp_err hp_access_same_origin(const struct hp_api_request *request, struct hp_errinfo *info);
 HP_CHECK hp_err hp_access_may_change(const struct hp_access *access, const struct hp_api_request *request,
-                                     struct hp_errinfo *info);
+                                     const char *type, struct hp_errinfo *info);
 
 #endif

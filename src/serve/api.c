@@ -15,12 +15,16 @@
 #include "format/gunzip.h"
 #include "serve/question.h"
 #include "serve/remembered.h"
+#include "serve/upload.h"
 
 #define LIMIT_MS        2000u
 #define HANDLES         4
 #define ARENA_BYTES     ((size_t)512 << 20)
 #define BODY_MOST       ((size_t)64 << 20)
 #define POST_MOST       ((size_t)16 << 10)
+#define HEAD_MOST       ((size_t)32 << 10) /* of a body that is refused with a line */
+#define JSON_TYPE       "application/json"
+#define BYTES_TYPE      "application/octet-stream"
 #define FORM_MOST       ((size_t)2 << 10)
 #define PACK_FROM       2048u /* shorter answers are not packed */
 #define BUSY_MS         500u
@@ -598,19 +602,63 @@ static void log_in(struct hp_api *api, const struct hp_api_request *request, str
     }
 }
 
+/* ---- profiles from elsewhere ---- */
+
+static bool is_upload(const struct hp_api_request *request)
+{
+    return hp_str_eq(request->method, HP_STR("POST")) && hp_str_eq(request->path, HP_STR("api/v1/profile"));
+}
+
+static void show_upload(struct hp_api *api, const struct hp_api_request *request,
+                        struct hp_api_response *response)
+{
+    struct hp_params params;
+    struct hp_arena arena;
+    struct hp_errinfo info = {0};
+    hp_arena_init(&arena, FORM_MOST * 4);
+    hp_err err = hp_access_may_change(&api->access, request, BYTES_TYPE, &info);
+    if (err == HP_OK) {
+        err = hp_params_parse(&params, request->query, &arena);
+    }
+    if (err == HP_OK) {
+        err = hp_upload_read(request->body, hp_params_text(&params, "name"), &response->body, &info);
+    }
+    hp_arena_fini(&arena);
+    if (err != HP_OK) {
+        fail_with(response, err, &info);
+        return;
+    }
+    put_header(response, "Content-Type", BYTES_TYPE);
+    put_header(response, "Cache-Control", "no-store");
+    pack(request, response);
+}
+
+size_t hp_api_body_most(struct hp_api *api, const struct hp_api_request *request)
+{
+    struct hp_errinfo info = {0};
+    bool opens = is_upload(request) &&
+                 hp_access_role(&api->access, request, hp_clock_wall_ns(), &info) == HP_API_WRITER &&
+                 hp_access_may_change(&api->access, request, BYTES_TYPE, &info) == HP_OK;
+    return opens ? HP_UPLOAD_MOST : HEAD_MOST;
+}
+
 /* ---- dispatch ---- */
 
 static void post(struct hp_api *api, const struct hp_api_request *request, enum hp_api_role role,
                  struct hp_api_response *response)
 {
     struct hp_errinfo info = {0};
+    if (is_upload(request) && role == HP_API_WRITER) {
+        show_upload(api, request, response);
+        return;
+    }
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         if (!hp_str_eq(request->path, hp_str_from0(changes[i].path))) {
             continue;
         }
         if (role != HP_API_WRITER) {
             fail(response, 403, "here one can only read");
-        } else if (hp_access_may_change(&api->access, request, &info) != HP_OK) {
+        } else if (hp_access_may_change(&api->access, request, JSON_TYPE, &info) != HP_OK) {
             fail_with(response, HP_EPERM, &info);
         } else if (request->body.n > POST_MOST) {
             fail(response, 413, "too much to say at once");
@@ -619,7 +667,12 @@ static void post(struct hp_api *api, const struct hp_api_request *request, enum 
         }
         return;
     }
-    fail(response, 405, "nothing here is changed by POST");
+    if (is_upload(request)) {
+        fail(response, 403,
+             "profiles are opened by hotplate serve, for who may write, or by hotplate open FILE");
+    } else {
+        fail(response, 405, "nothing here is changed by POST");
+    }
 }
 
 static void get(struct hp_api *api, const struct hp_api_request *request, enum hp_api_role role,

@@ -66,6 +66,8 @@ struct hp_api_response {
  * answer with a status and a line. Threads: any, at the same time. */
 void hp_api_answer(struct hp_api *api, const struct hp_api_request *request,
                    struct hp_api_response *response);
+/* How long a body the request may have, by its head alone: what is longer is refused without being read. */
+size_t hp_api_body_most(struct hp_api *api, const struct hp_api_request *request);
 void hp_api_response_fini(struct hp_api_response *response);
 
 /* Whether who asks would be let in; `authorization` must not be among the headers (a wrong token counts). Threads: any. */

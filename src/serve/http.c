@@ -1,7 +1,7 @@
 /* http.c -- see http.h.
  *
  * libmicrohttpd parses (strictly) and bounds: connections, their number by address, bytes of a header, seconds of silence. A body is kept up
- * to BODY_MOST; a longer one is refused when its head says so, or cut off. Everything else is api.c's.
+ * to what api.c grants to its head; a longer one is refused when its head says so, or cut off. Everything else is api.c's.
  */
 #include "serve/http.h"
 
@@ -22,7 +22,6 @@
 #define CONNECTION_BYTES    ((size_t)24 << 10) /* of request line and headers, and for sending */
 #define SILENCE_S           15u
 #define THREADS             4u
-#define BODY_MOST           ((size_t)32 << 10)
 #define HEADERS_MOST        64u
 #define PORTS_TRIED         100
 
@@ -82,7 +81,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     (void)ctx;
     (void)connection;
     if (exchange != NULL) {
-        hp_buf_init(&exchange->body, BODY_MOST);
+        hp_buf_init(&exchange->body, 0); /* until the head is known */
         memcpy(exchange->uri, uri, n);
         exchange->path_bytes = strcspn(uri, "?");
     }
@@ -138,39 +137,58 @@ static enum MHD_Result send_line(struct MHD_Connection *connection, unsigned sta
     return queued;
 }
 
-static enum MHD_Result answer(struct hp_http *http, struct MHD_Connection *connection,
-                              const struct exchange *exchange, const char *method, const char *version)
-{
-    struct headers headers = {.count = 0};
-    struct hp_api_response response;
+struct head { /* of a request, as api.c wants it; texts are the connection's and the exchange's */
+    struct headers headers;
     char peer[INET6_ADDRSTRLEN];
+    struct hp_api_request request;
+};
+
+static void read_head(struct MHD_Connection *connection, const struct exchange *exchange, const char *method,
+                      const char *version, struct head *head)
+{
     const char *query = exchange->uri + exchange->path_bytes;
     size_t slash = exchange->path_bytes != 0 && exchange->uri[0] == '/' ? 1 : 0;
-    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &headers);
-    if (headers.too_many) {
-        return send_line(connection, 431, "{\"error\": \"too many headers\"}");
-    }
-    name_peer(connection, peer);
-    struct hp_api_request request = {
+    head->headers.count = 0;
+    head->headers.too_many = false;
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, add_header, &head->headers);
+    name_peer(connection, head->peer);
+    head->request = (struct hp_api_request){
         .method = hp_str_from0(method),
         .path = hp_str_make(exchange->uri + slash, exchange->path_bytes - slash),
         .query = hp_str_from0(query[0] == '?' ? query + 1 : query),
-        .body = hp_buf_str(&exchange->body),
-        .headers = headers.list,
-        .header_count = headers.count,
-        .peer = hp_str_from0(peer),
+        .headers = head->headers.list,
+        .header_count = head->headers.count,
+        .peer = hp_str_from0(head->peer),
         /* Browsers speak 1.1; who speaks 1.0 is a proxy, and asks for somebody else. */
-        .loopback = hp_api_is_loopback(hp_str_from0(peer)) && strcmp(version, "HTTP/1.0") != 0};
-    hp_api_answer(http->api, &request, &response);
+        .loopback = hp_api_is_loopback(hp_str_from0(head->peer)) && strcmp(version, "HTTP/1.0") != 0};
+}
+
+static enum MHD_Result answer(struct hp_http *http, struct MHD_Connection *connection,
+                              const struct exchange *exchange, const char *method, const char *version)
+{
+    struct head head;
+    struct hp_api_response response;
+    read_head(connection, exchange, method, version, &head);
+    if (head.headers.too_many) {
+        return send_line(connection, 431, "{\"error\": \"too many headers\"}");
+    }
+    head.request.body = hp_buf_str(&exchange->body);
+    hp_api_answer(http->api, &head.request, &response);
     enum MHD_Result sent = send_answer(connection, &response);
     hp_api_response_fini(&response);
     return sent;
 }
 
-static bool says_too_much(struct MHD_Connection *connection)
+/* The head is in: how much of a body is taken. False: it says that there is more. */
+static bool admit(struct hp_http *http, struct MHD_Connection *connection, struct exchange *exchange,
+                  const char *method, const char *version)
 {
+    struct head head;
+    read_head(connection, exchange, method, version, &head);
+    size_t most = hp_api_body_most(http->api, &head.request);
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
-    return length != NULL && (strlen(length) > 6 || strtoul(length, NULL, 10) > BODY_MOST);
+    hp_buf_init(&exchange->body, most);
+    return length == NULL || (strlen(length) < 10 && strtoul(length, NULL, 10) <= most);
 }
 
 /* Called once when the head is in, then with each part of the body, then without one. */
@@ -185,7 +203,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     }
     if (!exchange->begun) {
         exchange->begun = true;
-        exchange->too_large = says_too_much(connection);
+        exchange->too_large = !admit(ctx, connection, exchange, method, version);
         return exchange->too_large ? send_line(connection, 413, "{\"error\": \"too much at once\"}")
                                    : MHD_YES;
     }

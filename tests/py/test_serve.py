@@ -316,6 +316,25 @@ def test_changes_need_token_and_origin(served: Served) -> None:
     assert served.get("api/v1/finding?id=00000000000000aa&muted=true").status == 404  # never by GET
 
 
+def test_a_profile_is_opened_and_nobody_elses_body_is_taken(served: Served) -> None:
+    stacks = b"".join(b"main;step_%d;%s 2\n" % (i, b"x" * 200) for i in range(20_000))  # 4.4 MB
+    good = {
+        "Content-Type": "application/octet-stream",
+        "X-Hotplate-Token": served.json("meta")["token"],
+    }
+    url = served.url + "api/v1/profile?name=stacks.txt"
+    answer = fetch(url, data=stacks, **good)
+    assert answer.status == 200
+    assert b"step_19999" in answer.body and b"stacks.txt" in answer.body
+    bad = fetch(url, data=b"\x01" * 1000, **good)
+    assert (bad.status, "error" in bad.json()) == (400, True)
+    head = "POST /api/v1/profile HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n"
+    token = "".join(f"{name}: {value}\r\n" for name, value in good.items())
+    for length, more in ((4_400_000, ""), (33 << 20, token), (10**12, token)):
+        said = raw(served.port, (head.format(length) + more + "\r\n").encode())
+        assert b" 413 " in said[:20], (length, said)
+
+
 def test_read_only_changes_nothing(store: Path) -> None:
     running = Served("--store", str(store), "--read-only")
     try:

@@ -52,3 +52,19 @@ export async function tell(path: string, token: string, body: Record<string, unk
   }
   await readAnswer<unknown>(response);
 }
+
+/** POST a file to api/v1/PATH; the bytes of the answer. Throws ApiError. */
+export async function send(path: string, token: string, file: Blob): Promise<Uint8Array> {
+  let response: Response;
+  try {
+    response = await fetch(`api/v1/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/octet-stream", "X-Hotplate-Token": token },
+      body: file,
+    });
+  } catch {
+    throw new ApiError(0, NO_ANSWER);
+  }
+  if (!response.ok) await readAnswer<unknown>(response);
+  return new Uint8Array(await response.arrayBuffer());
+}

@@ -28,8 +28,13 @@ interface Props {
 const OURS = ["view", "up", "order", "fold", "thread", "q", "fn", "at", "fsort"];
 
 export function ProfileView({ source, first = {} }: Props) {
-  const { where, set } = useWhere();
   const data = useMemo(() => new Data(profileOf(source)), [source]);
+  return <ViewsOf data={data} first={first} />;
+}
+
+/** The same of a profile that is there already. */
+export function ViewsOf({ data, first = {} }: { data: Data; first?: Partial<State> }) {
+  const { where, set } = useWhere();
   const words = new URLSearchParams();
   for (const key of OURS) if (where.words[key]) words.set(key === "fsort" ? "sort" : key, where.words[key]);
   const parsed = parseState(words.toString());

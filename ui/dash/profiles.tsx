@@ -1,11 +1,15 @@
 /* profiles.tsx -- the merged exact call tree of whatever is chosen, in all views of a profile; and how to look at files. */
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
+import { send } from "../api/client";
 import type { TreeAnswer } from "../api/types";
 import { profileOf, type TreeSource } from "../model/calltree";
 import { headline } from "../model/headline";
+import { decode } from "../model/profile";
+import { showBytes } from "../model/show";
 import { question } from "../model/where";
 import { Data } from "../views/data";
 import { Answer, Answered, Command, Empty, NOT_RECORDED, Section } from "./parts";
+import { ViewsOf } from "./profile";
 import { Merged } from "./route";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -13,7 +17,13 @@ export function Profiles() {
   const { where, scope, set } = useWhere();
   const { meta } = useLive();
   const { route = "" } = where.words;
-  const asked = useAsk<TreeAnswer>(question("tree", { ...scope, route }), false);
+  const [file, setFile] = useState<Opened | null>(null);
+  const asked = useAsk<TreeAnswer>(file ? null : question("tree", { ...scope, route }), false);
+  const open = (next: Opened | null) => {
+    set({ at: "", fn: "", q: "", view: "", thread: "" }, true); // they are of the profile before
+    setFile(next);
+  };
+  if (file) return <OpenedFile file={file} close={() => open(null)} />;
   return (
     <>
       <div class="filters">
@@ -39,12 +49,7 @@ export function Profiles() {
           )
         }
       </Answered>
-      <Section title="Files" note="pstats, speedscope, pprof, callgrind, collapsed stacks and others">
-        <p>
-          <Command>hotplate open profile.prof</Command>{" "}
-          <span class="pale">shows any readable file in the same views.</span>
-        </p>
-      </Section>
+      <Files open={open} />
     </>
   );
 }
@@ -68,4 +73,81 @@ function Hottest({ source }: { source: TreeSource }) {
       .join("");
   }, [source]);
   return <Answer>{text}</Answer>;
+}
+
+interface Opened {
+  name: string;
+  data: Data;
+}
+
+const FILE_MOST = 32 * 1024 * 1024;
+
+/* Where a profile from elsewhere is opened; nothing of it is kept. */
+function Files({ open }: { open: (file: Opened) => void }) {
+  const { meta } = useLive();
+  const [said, setSaid] = useState("");
+  const read = (file: File | null | undefined) => {
+    if (!file) return;
+    if (file.size > FILE_MOST) {
+      setSaid(`${file.name} has more than ${showBytes(FILE_MOST)}: hotplate open shows it.`);
+      return;
+    }
+    setSaid("reading…");
+    send(question("profile", { name: file.name }), meta?.token ?? "", file).then(
+      (bytes) => open({ name: file.name, data: new Data(decode(bytes)) }),
+      (error) => setSaid(`${file.name}: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  };
+  return (
+    <Section title="Files" note="pstats, speedscope, pprof, callgrind, collapsed stacks and others">
+      {meta?.token ? (
+        <p
+          class="drop"
+          onDragOver={(event) => event.preventDefault()}
+          onDrop={(event) => {
+            event.preventDefault();
+            read(event.dataTransfer?.files[0]);
+          }}
+        >
+          <label>
+            Open or drop a profile{" "}
+            <input type="file" onChange={(event) => read(event.currentTarget.files?.[0])} />
+          </label>{" "}
+          <output>{said}</output>
+        </p>
+      ) : (
+        <p>
+          <Command>hotplate open profile.prof</Command>{" "}
+          <span class="pale">shows any readable file in the same views.</span>
+        </p>
+      )}
+    </Section>
+  );
+}
+
+function OpenedFile({ file, close }: { file: Opened; close: () => void }) {
+  const text = useMemo(
+    () =>
+      headline(file.data.profile, file.data.rows(0), file.data.whole(0), false)
+        .map((piece) => piece.text)
+        .join(""),
+    [file],
+  );
+  return (
+    <>
+      <Answer
+        aside={
+          <span class="complete">
+            <b class="mono">{file.name}</b> <span>is in no store: a link does not lead here</span>
+            <button type="button" class="link" data-key="Escape" onClick={close}>
+              close it
+            </button>
+          </span>
+        }
+      >
+        {text}
+      </Answer>
+      <ViewsOf data={file.data} />
+    </>
+  );
 }

@@ -53,7 +53,11 @@ const PAGES: [string, string, RegExp][] = [
     /2\.11 s in one request\. 59 % \(1\.25 s\) is spent in fetch_all_peaks itself, shop\/history\.py:25\./,
   ],
   ["process", "#/process", /2 processes use 337 MB; process 4702 grew by 118 MB\./],
-  ["settings", "#/settings", /1 setting is changed.*levels how deep.*<u>known<\/u> unmute.*41\.0 MB of 1\.00 GB/],
+  [
+    "settings",
+    "#/settings",
+    /1 setting is changed.*levels how deep.*<u>known<\/u> unmute.*41\.0 MB of 1\.00 GB/,
+  ],
 ];
 
 let browser: Browser;
@@ -325,6 +329,30 @@ test("a source whose costs could not be asked is shown, and says so", async () =
     false,
   );
 });
+
+test("a profile from elsewhere is opened in the same views, and what is none is told", () =>
+  on(
+    "#/profiles",
+    {},
+    async (page) => {
+      const input = page.getByLabel("Open or drop a profile");
+      const file = (name: string, text: string) => ({
+        name,
+        mimeType: "application/octet-stream",
+        buffer: Buffer.from(text),
+      });
+      await input.setInputFiles(file("<b>bad.prof", "no profile"));
+      await shows(page, /<b>bad\.prof: byte 0: no profile/);
+      await input.setInputFiles(file("<b>small.prof", "profile"));
+      await shows(page, /<b>small\.prof is in no store/);
+      await page.getByRole("tab", { name: "Table" }).click();
+      await shows(page, /settings/);
+      assert.equal(await page.locator("#content b").filter({ hasText: "bad" }).count(), 0);
+      await page.getByRole("button", { name: "close it" }).click();
+      await shows(page, /2\.11 s in one request/);
+    },
+    false,
+  ));
 
 test("a statement's plan: what is kept, and the database asked by POST with the token", () =>
   on("#/sql", {}, async (page) => {

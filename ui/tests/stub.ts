@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { UI } from "./browser";
+import { encode, smallProfile } from "./encode";
 import * as fixture from "./fixture";
 
 const POLICY =
@@ -89,6 +90,12 @@ export async function stub(mount = "/"): Promise<Stub> {
         text += part;
       });
       request.on("end", () => {
+        if (name === "profile") {
+          if (text === "no profile")
+            send(response, 400, "application/json", '{"error": "byte 0: no profile"}');
+          else send(response, 200, "application/octet-stream", Buffer.from(encode(smallProfile())));
+          return;
+        }
         told.push({ path: name, token: String(request.headers["x-hotplate-token"]), body: JSON.parse(text) });
         send(response, 200, "application/json", '{"ok": true}');
       });

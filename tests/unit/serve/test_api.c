@@ -476,6 +476,41 @@ static void without_a_way_to_a_database_it_says_so(void **state)
     assert_int_equal(ask_for(ask, "POST", target), 403);
 }
 
+/* ---- profiles from elsewhere ---- */
+
+static void a_profile_is_shown_to_who_may_write(void **state)
+{
+    struct ask *ask = *state;
+    char token[40];
+    take_token(ask, token);
+    ask->token = token;
+    ask->type = "application/octet-stream";
+    ask->body = "main;<script>alert(1)</script> 3\nmain;load 4\n";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/profile?name=%3Cb%3Ea.txt"), 200);
+    assert_true(hp_str_eq(ask_header(ask, "Content-Type"), HP_STR("application/octet-stream")));
+    assert_true(ask_says(ask, "<script>alert(1)"));
+    ask->body = "\x01 this is nothing";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/profile"), 400);
+    ask->body = "";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/profile"), 400);
+    ask->type = "text/plain"; /* as a form of elsewhere could send */
+    assert_int_equal(ask_for(ask, "POST", "api/v1/profile"), 403);
+    ask->type = "application/octet-stream";
+    ask->token = NULL;
+    assert_int_equal(ask_for(ask, "POST", "api/v1/profile"), 403);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/profile"), 404);
+}
+
+static void a_reader_opens_no_profile(void **state)
+{
+    struct ask *ask = *state;
+    ask->bearer = "Bearer just look";
+    ask->type = "application/octet-stream";
+    ask->body = "main;load 4\n";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/profile"), 403);
+    assert_true(ask_says(ask, "who may write"));
+}
+
 /* ---- memory ---- */
 
 static void ask_all(void *arg)
@@ -507,6 +542,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_plan_is_asked_for_and_kept, set_up_explain, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_sees_plans_and_asks_for_none, set_up_explain, tear_down),
         TEST(without_a_way_to_a_database_it_says_so),
+        TEST(a_profile_is_shown_to_who_may_write),
+        WITH_TOKENS(a_reader_opens_no_profile),
         TEST(every_question_is_answered),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_empty, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(a_store_with_nothing_in_it_yet_is_empty, set_up_empty, tear_down),

@@ -22,9 +22,14 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
+from support_py import services
 
 UI = Path(__file__).resolve().parents[2] / "ui"
 WALK_LIMIT_S = 240
+PAGES = (
+    *("", "routes", "route", "requests", "request", "sql", "findings", "compare", "profiles", "process"),
+    *("settings", "source"),
+)
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 pytestmark = [
@@ -93,10 +98,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def served(store: Path) -> Iterator[str]:
+def served(store: Path, *options: str) -> Iterator[str]:
     """`hotplate serve` of a store; the address it printed."""
     process = subprocess.Popen(
-        ["hotplate", "serve", "--store", store, "--port", "0"],
+        ["hotplate", "serve", "--store", store, "--port", "0", *options],
         stderr=subprocess.STDOUT,
         stdout=subprocess.PIPE,
         text=True,
@@ -119,10 +124,12 @@ def base(store: Path) -> Iterator[str]:
         yield address
 
 
-def walk(base: str, *steps: dict[str, Any], trouble: bool = False) -> list[dict[str, Any]]:
+def walk(
+    base: str, *steps: dict[str, Any], trouble: bool = False, token: str = ""
+) -> list[dict[str, Any]]:
     done = subprocess.run(
         ["node", UI / "tests" / "walk.mjs"],
-        input=json.dumps({"base": base, "steps": steps}),
+        input=json.dumps({"base": base, "steps": steps, "token": token}),
         capture_output=True,
         text=True,
         timeout=WALK_LIMIT_S,
@@ -284,3 +291,30 @@ def test_an_empty_store_says_the_one_command(store: Path, tmp_path: Path) -> Non
         (page,) = walk(address, {"hash": "#/"})
     assert "Nothing is recorded yet." in page["text"]
     assert "hotplate run -- flask --app yourapp run" in page["text"]
+
+
+def kind_of(link: str) -> tuple[str, tuple[str, ...]]:
+    """Links of one kind lead to the same page with other values."""
+    page, _, query = link.partition("?")
+    return page, tuple(sorted(part.partition("=")[0] for part in query.split("&")))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not services.has_nginx(), reason="nginx is not here (tools/setup)")
+def test_every_link_works_behind_nginx_below_a_path(store: Path) -> None:
+    with served(store, "--token", "open sesame") as upstream, services.nginx(upstream, "/a/b/") as base:
+        seen = {kind_of("#/"): "#/"}
+        todo = ["#/"]
+        while todo:
+            found = walk(base, *({"hash": fragment} for fragment in todo), token="open sesame")
+            links = {link for page in found for link in page["links"]}
+            assert [link for link in links if not link.startswith(base)] == []
+            assert all("there is no such" not in page["text"] for page in found)
+            todo = []
+            for link in sorted(links):
+                fragment = link.removeprefix(base)
+                if kind_of(fragment) not in seen:
+                    seen[kind_of(fragment)] = fragment
+                    todo.append(fragment)
+        pages = {page for page, _ in seen}
+        assert pages >= {f"#/{page}" for page in PAGES}, pages

@@ -95,6 +95,24 @@ def has_mariadb() -> bool:
     return shutil.which("mariadbd") is not None
 
 
+def has_nginx() -> bool:
+    """Whether this machine can run an nginx."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None
+
+
+@contextmanager
+def nginx(upstream: str, path: str) -> Iterator[str]:
+    """An nginx that hands `path` on to `upstream`; the address of that path there."""
+    folder, port = tempfile.mkdtemp(prefix="nginx-"), free_port()
+    try:
+        subprocess.run([SERVICES / "nginx", "start", folder, str(port), upstream, path], check=True)
+        wait_port(port)
+        yield f"http://127.0.0.1:{port}{path}"
+    finally:
+        subprocess.run([SERVICES / "nginx", "stop", folder], check=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def has_postgresql() -> bool:
     """Whether this machine can run a PostgreSQL."""
     return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))

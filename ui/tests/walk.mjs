@@ -2,13 +2,14 @@
  *
  *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *
- * Prints a JSON list, an object a step: text, title, hash, wider (px beyond the window), trouble (console, errors, requests elsewhere).
+ * With "token" beside them each step first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
+ * window), links (addresses), trouble (console, errors, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const WAIT_MS = 10_000;
-const { base, steps } = JSON.parse(readFileSync(0, "utf8"));
+const { base, steps, token } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
@@ -26,6 +27,11 @@ async function take(step) {
     colorScheme: step.dark ? "dark" : "light",
   });
   const page = await context.newPage();
+  if (token) {
+    await page.goto(base);
+    await page.getByLabel("Token").fill(token);
+    await Promise.all([page.waitForURL(base), page.getByRole("button").click()]);
+  }
   const trouble = [];
   page.on("console", (message) => trouble.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
@@ -46,6 +52,7 @@ async function take(step) {
     text: document.body.innerText.replace(/\s+/g, " "),
     title: document.title,
     hash: location.hash,
+    links: Array.from(document.links, (link) => link.href),
     wider: document.documentElement.scrollWidth - window.innerWidth,
   }));
   await context.close();

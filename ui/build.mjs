@@ -56,8 +56,11 @@ async function dashboard() {
     chunkNames: "[name]",
   });
   const files = result.outputFiles.map((file) => [`dash/${basename(file.path)}`, file.text]);
-  const html = readFileSync(join(here, "dash/index.html"), "utf8");
-  return [["dash/index.html", html], ...files].sort(([a], [b]) => (a < b ? -1 : 1));
+  const pages = ["index.html", "login.html"].map((name) => [
+    `dash/${name}`,
+    readFileSync(join(here, "dash", name), "utf8"),
+  ]);
+  return [...pages, ...files].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /* The toolbar: one classic script with its style in it, for pages that are not ours. */

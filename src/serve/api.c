@@ -519,19 +519,18 @@ static void put_plain(struct hp_api_response *response, const char *type, struct
     hp_buf_put_text(&response->body, text);
 }
 
-/* Nothing else is told to somebody who is not in. */
-static void put_login_page(struct hp_api_response *response)
+/* The page that asks for the token, with a line of ours about the last one. Nothing else is told to somebody who is not in. */
+static void put_login_page(struct hp_api_response *response, int status, const char *line)
 {
-    response->status = 401;
-    put_plain(
-        response, "text/html; charset=utf-8",
-        HP_STR(
-            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Hotplate</title>"
-            "</head>\n<body><main><h1>Hotplate</h1>\n<form method=\"post\" action=\"login\">"
-            "<p><label>Token <input type=\"password\" name=\"token\" autocomplete=\"current-password\" "
-            "required autofocus></label> <button>Open</button></p>"
-            "</form></main></body></html>\n"));
+    static const char place[] = "<!--said-->";
+    struct hp_str page = hp_asset_file(HP_STR("login.html"));
+    const char *at = page.n != 0 ? memmem(page.p, page.n, place, strlen(place)) : NULL;
+    size_t before = at != NULL ? (size_t)(at - page.p) : page.n;
+    size_t after = at != NULL ? before + strlen(place) : page.n;
+    response->status = status;
+    put_plain(response, "text/html; charset=utf-8", hp_str_make(page.p, before));
+    hp_buf_put_text(&response->body, hp_str_from0(line));
+    hp_buf_put_text(&response->body, hp_str_make(page.p + after, page.n - after));
 }
 
 /* ---- who is there ---- */
@@ -539,6 +538,12 @@ static void put_login_page(struct hp_api_response *response)
 static bool is_api(struct hp_str path)
 {
     return hp_str_starts(path, HP_STR("api/"));
+}
+
+/* The style sheet of the page that asks who is there. */
+static bool is_look(const struct hp_api_request *request)
+{
+    return hp_str_eq(request->path, HP_STR("dashboard.css"));
 }
 
 static void put_retry_after(struct hp_api_response *response, const struct hp_errinfo *info)
@@ -557,8 +562,10 @@ static void refuse(struct hp_api *api, const struct hp_api_request *request, str
         fail(response, 429, info->text);
     } else if (hp_access_has_login(&api->access) && is_api(request->path)) {
         fail(response, 401, info->text);
+    } else if (hp_access_has_login(&api->access) && is_look(request)) {
+        (void)put_file(request, response);
     } else if (hp_access_has_login(&api->access)) {
-        put_login_page(response);
+        put_login_page(response, 401, "");
     } else if (is_api(request->path)) {
         fail(response, 403, info->text);
     } else {
@@ -594,11 +601,17 @@ static void log_in(struct hp_api *api, const struct hp_api_request *request, str
     if (err == HP_OK) {
         put_made(response, "Set-Cookie", cookie);
         redirect_home(response);
-    } else if (err == HP_EBUSY) {
+        return;
+    }
+    int status = err == HP_EBUSY ? 429 : status_of(err);
+    const char *line = info.text[0] != '\0' ? info.text : hp_err_text(err);
+    if (err == HP_EBUSY) {
         put_retry_after(response, &info);
-        fail(response, 429, info.text);
+    }
+    if (hp_question_contains(hp_access_header(request, "accept"), HP_STR("text/html"))) {
+        put_login_page(response, status, line);
     } else {
-        fail_with(response, err, &info);
+        fail(response, status, line);
     }
 }
 

@@ -19,7 +19,8 @@ struct ask {
     struct hp_api_response response;
     char dir[64], path[96];
     /* what the next question says of itself; ask_reset puts the usual back */
-    const char *host, *peer, *token, *cookie, *origin, *site, *type, *bearer, *etag, *forwarded, *body;
+    const char *host, *peer, *token, *cookie, *origin, *site, *type, *bearer, *etag, *forwarded, *accept,
+        *body;
     bool loopback;
 };
 
@@ -29,7 +30,7 @@ static inline void ask_reset(struct ask *ask)
     ask->peer = "127.0.0.1";
     ask->loopback = true;
     ask->token = ask->cookie = ask->origin = ask->site = ask->type = ask->bearer = ask->etag = NULL;
-    ask->forwarded = ask->body = NULL;
+    ask->forwarded = ask->accept = ask->body = NULL;
 }
 
 /* `requests` requests in a new store: every tenth with a tree and statements, two routes in turn. 0: no store at all. */
@@ -101,7 +102,8 @@ static inline int ask_for(struct ask *ask, const char *method, const char *targe
                {"Content-Type", ask->type},
                {"Authorization", ask->bearer},
                {"If-None-Match", ask->etag},
-               {"X-Forwarded-For", ask->forwarded}};
+               {"X-Forwarded-For", ask->forwarded},
+               {"Accept", ask->accept}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i].value != NULL) {
             headers[count++] = (struct hp_api_header){hp_str_from0(all[i].name), hp_str_from0(all[i].value)};

@@ -312,6 +312,19 @@ static void guessing_is_slowed_down(void **state)
     assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
 }
 
+static void a_browser_is_told_on_the_page_and_sees_nothing_but_its_style(void **state)
+{
+    struct ask *ask = *state;
+    ask->accept = "text/html,*/*;q=0.8";
+    ask->body = "token=wrong";
+    assert_int_equal(ask_for(ask, "POST", "login"), 403);
+    assert_true(ask_says(ask, "not the right token</p>"));
+    assert_true(ask_says(ask, "action=\"login\""));
+    assert_int_equal(ask_for(ask, "GET", "dashboard.css"), 200);
+    assert_true(hp_str_eq(ask_header(ask, "Content-Type"), HP_STR("text/css; charset=utf-8")));
+    assert_int_equal(ask_for(ask, "GET", "dashboard.js"), 401);
+}
+
 static void a_login_from_elsewhere_is_refused(void **state)
 {
     struct ask *ask = *state;
@@ -542,6 +555,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_plan_is_asked_for_and_kept, set_up_explain, tear_down),
         cmocka_unit_test_setup_teardown(a_reader_sees_plans_and_asks_for_none, set_up_explain, tear_down),
         TEST(without_a_way_to_a_database_it_says_so),
+        WITH_TOKENS(a_browser_is_told_on_the_page_and_sees_nothing_but_its_style),
         TEST(a_profile_is_shown_to_who_may_write),
         WITH_TOKENS(a_reader_opens_no_profile),
         TEST(every_question_is_answered),

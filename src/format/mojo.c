@@ -53,7 +53,7 @@ static void note(struct mojo *m, hp_err err)
     }
 }
 
-/* Six bits and the sign in the first byte, then seven a byte, the least first. */
+/* Six bits and the sign in the first byte, then seven a byte, the least first. Austin writes keys of frames as 64 bits without a sign: they wrap. */
 static int64_t read_int(struct mojo *m)
 {
     uint64_t value = 0;
@@ -67,13 +67,13 @@ static int64_t read_int(struct mojo *m)
         more = (byte & 0x80) != 0;
         negative = shift == 0 ? (byte & 0x40) != 0 : negative;
         uint64_t bits = shift == 0 ? byte & 0x3F : byte & 0x7F;
-        if (shift > 55 && (shift > 62 || bits >> (63 - shift) != 0)) {
-            fail(m, HP_EFORMAT, "a number of more than 63 bits");
+        if (shift > 57 && (shift > 62 || bits >> (64 - shift) != 0)) {
+            fail(m, HP_EFORMAT, "a number of more than 64 bits");
             return 0;
         }
         value |= bits << shift;
     }
-    return negative ? -(int64_t)value : (int64_t)value;
+    return (int64_t)(negative ? 0 - value : value);
 }
 
 static struct hp_str read_text(struct mojo *m)

@@ -20,6 +20,8 @@ static const struct {
     {"sample.pb.gz", "pprof", 47, "spin", 46, HP_UNIT_SAMPLES},
     {"sample.pb", "pprof", 47, "spin", 46, HP_UNIT_SAMPLES},
     {"austin.mojo", "mojo", 1864000, "spin", 1500000, HP_UNIT_TIME},
+    {"austin-3.7.mojo", "mojo", 275917000, "spin", 273642000, HP_UNIT_TIME},
+    {"austin-3.7.austin", "collapsed", 275917000, "spin", 273642000, HP_UNIT_TIME},
 };
 
 #define GOLDEN_COUNT (sizeof golden / sizeof golden[0])
@@ -112,8 +114,9 @@ static void counts_calls_of_evented_speedscope(void **state)
 }
 
 static const char *const files[] = {
-    "py-spy.folded", "py-spy.speedscope.json", "py-spy.trace.json",  "sample.pb.gz",    "sample.pb",
-    "austin.mojo",   "pyinstrument.tree.json", "valgrind.callgrind", "sample.collapsed"};
+    "py-spy.folded",    "py-spy.speedscope.json", "py-spy.trace.json",  "sample.pb.gz",     "sample.pb",
+    "austin.mojo",      "pyinstrument.tree.json", "valgrind.callgrind", "sample.collapsed", "austin-3.7.mojo",
+    "austin-3.7.austin"};
 
 static void survives_cut_and_flipped_input(void **state)
 {

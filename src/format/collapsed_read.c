@@ -1,8 +1,23 @@
-/* collapsed_read.c -- reading collapsed stacks; see collapsed.h. */
+/* collapsed_read.c -- reading collapsed stacks; see collapsed.h.
+ *
+ * Files are mostly sorted, so a line begins as the one before it: those frames are not looked up again, but taken from the path that was walked then.
+ *
+ *     main;load;parse 3         path: main load parse
+ *     main;load;check 2               ~~~~~~~~~ kept
+ */
 #include "format/collapsed.h"
+
+#include <string.h>
 
 #include "base/mem.h"
 #include "format/frametext.h"
+
+/* A frame of the line before. */
+struct step {
+    size_t end; /* of its text in the stack */
+    uint32_t node;
+    bool thread;
+};
 
 struct lines {
     struct hp_str bytes;
@@ -10,6 +25,9 @@ struct lines {
     size_t number; /* bytes before the line that was taken last */
     uint64_t scale;
     struct hp_profile *profile;
+    struct hp_str before; /* the stack of the line before */
+    struct step *path;    /* its frames */
+    size_t depth, capacity;
 };
 
 /* The next line without its end; false: none left. */
@@ -74,25 +92,77 @@ static void read_comment(struct lines *lines, struct hp_str line)
     }
 }
 
+/* How many bytes both begin with. */
+static size_t common_length(struct hp_str a, struct hp_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n, at = 0;
+    while (n - at >= 64 && memcmp(a.p + at, b.p + at, 64) == 0) {
+        at += 64;
+    }
+    while (at < n && a.p[at] == b.p[at]) {
+        at++;
+    }
+    return at;
+}
+
+/* Keep what the new stack has in common with the one before, by whole frames. Returns where its other frames begin. */
+static size_t keep_common(struct lines *lines, struct hp_str stack)
+{
+    size_t common = common_length(lines->before, stack);
+    size_t end = 0;
+    while (lines->depth != 0) {
+        end = lines->path[lines->depth - 1].end;
+        if (end <= common && (end == stack.n || stack.p[end] == ';')) {
+            break;
+        }
+        lines->depth--;
+    }
+    lines->before = stack;
+    return lines->depth == 0 ? 0 : end + (end < stack.n);
+}
+
+static hp_err add_step(struct lines *lines, struct step step)
+{
+    if (lines->depth == lines->capacity) {
+        size_t wanted = lines->capacity == 0 ? 64 : lines->capacity * 2;
+        struct step *bigger = hp_realloc(lines->path, wanted * sizeof *bigger);
+        if (bigger == NULL) {
+            return HP_ENOMEM;
+        }
+        lines->path = bigger;
+        lines->capacity = wanted;
+    }
+    lines->path[lines->depth++] = step;
+    return HP_OK;
+}
+
+/* Go from a node to the child for a frame's text, which ends at `end` of the stack. */
+static hp_err enter(struct lines *lines, struct hp_str text, size_t end)
+{
+    const struct step *last = lines->depth == 0 ? NULL : &lines->path[lines->depth - 1];
+    struct step step = {.end = end, .node = last == NULL ? HP_NODE_ROOT : last->node};
+    struct hp_frametext frame = hp_frametext_parse(text, last == NULL || last->thread);
+    uint32_t sym = 0;
+    step.thread = frame.thread;
+    hp_err err = frame.thread ? hp_profile_thread(lines->profile, frame.name, &sym)
+                              : hp_profile_symbol(lines->profile, frame.file, frame.name, frame.line, &sym);
+    err = err != HP_OK ? err : hp_profile_child(lines->profile, step.node, sym, &step.node);
+    return err != HP_OK ? err : add_step(lines, step);
+}
+
 /* The node of a stack "a;b;c". */
 static hp_err find_node(struct lines *lines, struct hp_str stack, uint32_t *node)
 {
     hp_err err = HP_OK;
-    bool first = true;
-    *node = HP_NODE_ROOT;
-    while (err == HP_OK && stack.n != 0) {
-        size_t n = hp_str_find_char(stack, ';');
-        uint32_t sym = 0;
-        struct hp_frametext frame = hp_frametext_parse(hp_str_make(stack.p, n), first);
+    size_t at = keep_common(lines, stack);
+    while (err == HP_OK && at < stack.n) {
+        size_t n = hp_str_find_char(hp_str_make(stack.p + at, stack.n - at), ';');
         if (n != 0) {
-            err = frame.thread ? hp_profile_thread(lines->profile, frame.name, &sym)
-                               : hp_profile_symbol(lines->profile, frame.file, frame.name, frame.line, &sym);
-            err = err != HP_OK ? err : hp_profile_child(lines->profile, *node, sym, node);
-            first = frame.thread;
+            err = enter(lines, hp_str_make(stack.p + at, n), at + n);
         }
-        n += n < stack.n;
-        stack = hp_str_make(stack.p + n, stack.n - n);
+        at += n + 1;
     }
+    *node = lines->depth == 0 ? HP_NODE_ROOT : lines->path[lines->depth - 1].node;
     return err;
 }
 
@@ -151,6 +221,7 @@ hp_err hp_collapsed_read(const struct hp_profile_source *source, struct hp_profi
     while (err == HP_OK && next_line(&lines, &line)) {
         err = read_line(&lines, line, info);
     }
+    hp_free(lines.path);
     err = err != HP_OK ? err : hp_profile_finish(lines.profile);
     if (err != HP_OK) {
         hp_profile_free(lines.profile);

@@ -23,14 +23,18 @@ bool hp_marshal_need(struct hp_marshal *m, size_t n)
     return m->err == HP_OK;
 }
 
+static uint32_t load_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 uint32_t hp_marshal_u32(struct hp_marshal *m)
 {
     if (!hp_marshal_need(m, 4)) {
         return 0;
     }
-    const uint8_t *p = m->data + m->at;
     m->at += 4;
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    return load_u32(m->data + m->at - 4);
 }
 
 static hp_err remember(struct hp_marshal *m, struct hp_marshal_places *places, size_t at)
@@ -242,9 +246,34 @@ struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
     return out;
 }
 
+/* The bytes of a number of that type, which stands here or where a reference leads; steps over it. NULL: it is another object, or one that has to be
+ * remembered. Nearly all numbers of a profile are plain, and they are most of it. */
+static const uint8_t *plain_number(struct hp_marshal *m, uint8_t type, size_t size)
+{
+    const uint8_t *p = m->data + m->at;
+    size_t left = m->size - m->at;
+    if (m->err == HP_OK && left > size && p[0] == type) {
+        m->at += 1 + size;
+        return p + 1;
+    }
+    if (m->err == HP_OK && left >= 5 && p[0] == 'r' && load_u32(p + 1) < m->refs.count) {
+        size_t at = m->refs.items[load_u32(p + 1)];
+        if (m->size - at > size && (m->data[at] & ~HP_MARSHAL_REF) == type) {
+            m->at += 5;
+            return m->data + at + 1;
+        }
+    }
+    return NULL;
+}
+
 uint64_t hp_marshal_count(struct hp_marshal *m)
 {
     size_t start = m->at;
+    const uint8_t *plain = plain_number(m, 'i', 4);
+    if (plain != NULL && plain[3] < 0x80) {
+        return load_u32(plain);
+    }
+    m->at = start;
     struct hp_marshal_scalar value = hp_marshal_scalar(m);
     if (m->err == HP_OK && (value.kind != HP_MARSHAL_WHOLE || (value.negative && value.whole != 0))) {
         hp_marshal_fail(m, HP_EFORMAT, start, "not a count");
@@ -255,6 +284,11 @@ uint64_t hp_marshal_count(struct hp_marshal *m)
 double hp_marshal_time(struct hp_marshal *m)
 {
     size_t start = m->at;
+    const uint8_t *plain = plain_number(m, 'g', 8);
+    if (plain != NULL && isfinite(real_of_bits(plain))) {
+        return real_of_bits(plain);
+    }
+    m->at = start;
     struct hp_marshal_scalar value = hp_marshal_scalar(m);
     double time =
         value.kind == HP_MARSHAL_WHOLE ? (double)value.whole * (value.negative ? -1 : 1) : value.real;

@@ -295,7 +295,7 @@ hp_err hp_callgraph_fold(struct hp_callgraph *graph, const struct hp_tree *tree,
                                          .self = (double)pair->self_ns,
                                          .total = (double)pair->total_ns};
         if (edge.caller != UINT32_MAX && edge.callee != UINT32_MAX) {
-            err = hp_callgraph_edge(graph, &edge);
+            err = hp_callgraph_append(graph, &edge); /* each pair is there once */
         }
     }
     err = err != HP_OK ? err : hp_callgraph_finish(graph);

@@ -5,6 +5,7 @@ A reference tool that is missing fails the test; each comes with tools/setup or 
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import marshal
@@ -649,3 +650,111 @@ def test_firefox_profile_is_whole_and_adds_up(source: str, tmp_path: Path) -> No
     assert {name: value for name, value in own.items() if value} == pytest.approx(
         {name: value for name, value in expected.items() if value}
     )
+
+
+# ---- bad input, format by format ----
+
+EMPTY = {
+    "speedscope": b'{"$schema":"https://www.speedscope.app/file-format-schema.json","shared":{"frames":[]},"profiles":[]}',
+    "chrome": b'{"traceEvents":[]}',
+    "pyinstrument": b'{"root_frame":null}',
+    "mojo": b"MOJ\x03\x01austin\x003.7.0\x00",
+    "callgrind": b"# callgrind format\nevents: Ir\n\n",
+    "pprof": b"\x0a\x04\x08\x01\x10\x02\x32\x00\x32\x01s\x32\x01n",
+    "collapsed": b" 0\n",
+}
+WRONG_SHAPE = {
+    "pstats": b"{(\x03\x00\x00\x00i\x01\x00\x00\x00i\x01\x00\x00\x00i\x01\x00\x00\x00",
+    "speedscope": b'{"$schema":"https://www.speedscope.app/file-format-schema.json","profiles":7}',
+    "chrome": b'{"traceEvents":{"ph":"X"}}',
+    "pyinstrument": b'{"root_frame":[1,2]}',
+    "mojo": b"MOJ\x03\x05\x01",
+    "callgrind": b"# callgrind format\nevents: Ir\nfn=f\n1 1\ncfn=g\ncalls=x 1\n",
+    "pprof": b"\x0a\x04\x08\x01\x10\x02\x12\x05\x08\x01\x10\x02\x32\x32\x01",
+    "collapsed": b"a;b 1\na;c\n",
+}
+
+
+@pytest.mark.parametrize("format_name", EMPTY)
+def test_an_empty_profile_says_that_nothing_was_recorded(format_name: str, tmp_path: Path) -> None:
+    file = tmp_path / "empty"
+    file.write_bytes(EMPTY[format_name])
+    error = run("top", file, status=1)
+    assert re.fullmatch(rf"hotplate: .*: {format_name}: byte \d+: nothing was recorded\n", error), error
+
+
+@pytest.mark.parametrize("format_name", WRONG_SHAPE)
+def test_a_wrong_shape_is_one_line_with_its_place(format_name: str, tmp_path: Path) -> None:
+    file = tmp_path / "wrong"
+    file.write_bytes(WRONG_SHAPE[format_name])
+    error = run("top", file, status=1)
+    assert re.fullmatch(rf"hotplate: .*: {format_name}: byte \d+: [^\n]+\n", error), error
+
+
+def hostile(kind: str) -> bytes:
+    """A few megabytes that ask for as much memory as their format lets them."""
+    count = 200_000
+    if kind == "collapsed":
+        return "".join(f"{i:x};{i * 7:x};{i * 13:x} 1\n" for i in range(count)).encode()
+    if kind == "chrome":
+        events = (
+            f'{{"ph":"X","name":"{i:x}","ts":{i * 10},"dur":9,"pid":1,"tid":{i % 50}}}' for i in range(count)
+        )
+        return f"[{','.join(events)}]".encode()
+    if kind == "speedscope":
+        profile = {
+            "type": "sampled",
+            "name": "x",
+            "unit": "none",
+            "startValue": 0,
+            "endValue": count,
+            "samples": [[i, count - 1 - i] for i in range(count)],
+            "weights": [1] * count,
+        }
+        document = {
+            "$schema": "https://www.speedscope.app/file-format-schema.json",
+            "shared": {"frames": [{"name": f"{i:x}"} for i in range(count)]},
+            "profiles": [profile],
+        }
+        return json.dumps(document, separators=(",", ":")).encode()
+    if kind == "pyinstrument":
+        return (
+            b'{"root_frame":{"function":"r","file_path":"r","line_no":1,"time":9e9,"children":['
+            + b",".join(b'{"function":"%x","time":1,"children":[]}' % i for i in range(count))
+            + b"]}}"
+        )
+    if kind == "callgrind":
+        return b"# callgrind format\nevents: Ir\n\n" + b"".join(
+            b"fn=(%d) %x\n1 1\ncfn=(%d)\ncalls=1 1\n1 1\n" % (i + 1, i, i or 1) for i in range(count)
+        )
+    assert kind == "pstats"
+    keys = [("f", i, f"{i:x}") for i in range(count // 2)]
+    return marshal.dumps(
+        {
+            key: (1, 1, 0.5, 0.5, {keys[max(i - k, 0)]: (1, 1, 0.1, 0.1) for k in range(3)})
+            for i, key in enumerate(keys)
+        }
+    )
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["pstats", "collapsed", "speedscope", "chrome", "pyinstrument", "callgrind"])
+def test_reading_stays_below_64_megabytes_and_four_times_the_file(
+    kind: str, packed: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "hostile"
+    plain = hostile(kind)
+    file.write_bytes(gzip.compress(plain, 6) if packed else plain)
+    limit = (64 << 20) + 4 * file.stat().st_size
+    pairs = kind in ("pstats", "callgrind")
+    command = ["top", file, "5"] if pairs else ["convert", file, "--to", "collapsed", "-o", "/dev/null"]
+    done = subprocess.run(
+        [tool("prlimit"), f"--data={limit}", HOTPLATE, *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert "out of memory" not in done.stderr  # what is too much is refused before it is asked for
+    assert done.stderr.count("\n") == (done.returncode == 1)

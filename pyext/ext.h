@@ -205,6 +205,15 @@ void hp_recorder_enter(PyCodeObject *code, hp_frame *frame, bool resume);
 void hp_recorder_leave(PyCodeObject *code, hp_frame *frame, bool raised);
 /* A call site of recorded code: take note of the callee. Returns what the callback returns. */
 PyObject *hp_recorder_call(PyObject *callable);
+/* The tracer off again, as it was before hp_tracer_enable at a lower level: the flight recorder, if there is one, goes on. recorder.c */
+void hp_tracer_rest(void);
+
+/* ---- deep.c: single requests at level trace, because they come with a ticket (hotplate/ext/ticket.h) ---- */
+/* Whether this request is to be traced; then the tracer is on, and stays on at least until hp_deep_end. Call before a request begins. Never raises. */
+bool hp_deep_begin(PyObject *app, PyObject *wsgi_environ);
+void hp_deep_end(void);
+int hp_deep_init(PyObject *module);
+
 /* 3.11 with C functions: the profile function is per thread. No-ops elsewhere. */
 void hp_tracer_thread_begin(void);
 void hp_tracer_thread_end(void);

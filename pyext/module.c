@@ -253,8 +253,9 @@ static int module_exec(PyObject *module)
     if (hp_wsgi_init(module) != 0 || hp_flask_init(module) != 0 || hp_threads_init(module) != 0 ||
         hp_sql_init(module) != 0 || hp_code_init() != 0 || hp_gc_init(module) != 0 ||
         hp_logs_init(module) != 0 || hp_exceptions_init(module) != 0 || hp_jinja_init(module) != 0 ||
-        hp_facts_init(module) != 0 || hp_serve_init(module) != 0 || hp_waits_init(module) != 0 ||
-        hp_greenlets_init(module) != 0 || hp_tasks_init(module) != 0 || hp_sampling_init(module) != 0) {
+        hp_facts_init(module) != 0 || hp_serve_init(module) != 0 || hp_deep_init(module) != 0 ||
+        hp_waits_init(module) != 0 || hp_greenlets_init(module) != 0 || hp_tasks_init(module) != 0 ||
+        hp_sampling_init(module) != 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "__version__", HP_VERSION_TEXT);

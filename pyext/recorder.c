@@ -156,6 +156,16 @@ int hp_recorder_start(void)
     return 0;
 }
 
+void hp_tracer_rest(void)
+{
+    struct hp_pending pending = hp_pending_save();
+    if (!hp_ext.recording || !hp_monitor_only_global()) {
+        hp_tracer_stop();
+    }
+    hp_ext.tracing = hp_ext.tracing_c = false;
+    hp_pending_restore(pending);
+}
+
 /* The nearest frame at or above `frame` that is on top of the shadow stack, after closing entries that were missed; NULL: none is on it. */
 static hp_frame *recorded_caller(hp_frame *frame)
 {
@@ -235,6 +245,11 @@ PyObject *hp_recorder_call(PyObject *callable)
 }
 
 #else
+
+void hp_tracer_rest(void)
+{
+    hp_tracer_stop();
+}
 
 int hp_recorder_start(void)
 {

@@ -79,18 +79,19 @@ static void free_capsule(PyObject *capsule)
     hp_serve_free(PyCapsule_GetPointer(capsule, CAPSULE));
 }
 
-PyDoc_STRVAR(open_doc,
-             "dashboard_open(store, token, read_token, hint) -> object\n\nWhat dashboard_answer needs; of "
-             "this process, not of its children.");
+PyDoc_STRVAR(
+    open_doc,
+    "dashboard_open(store, token, read_token, secret, hint) -> object\n\nWhat dashboard_answer needs; of "
+    "this process, not of its children.");
 
 static PyObject *dashboard_open(PyObject *self, PyObject *args)
 {
     (void)self;
-    const char *store, *token, *read_token, *hint;
-    if (!PyArg_ParseTuple(args, "szzs", &store, &token, &read_token, &hint)) {
+    const char *store, *token, *read_token, *secret, *hint;
+    if (!PyArg_ParseTuple(args, "szzzs", &store, &token, &read_token, &secret, &hint)) {
         return NULL;
     }
-    struct hp_serve *serve = hp_serve_new(store, token, read_token, hint);
+    struct hp_serve *serve = hp_serve_new(store, token, read_token, secret, hint);
     if (serve == NULL) {
         return PyErr_NoMemory();
     }

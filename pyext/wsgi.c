@@ -23,7 +23,7 @@ typedef struct {
     PyObject *app;                                /* owned; for the route */
     PyObject *done;                               /* owned or NULL: the drop-in middleware's callback */
     uint64_t started;                             /* ticks */
-    bool want_c, timing, routed;
+    bool want_c, timing, routed, deep;
 } Call;
 
 static PyObject *call_type, *start_response_type, *body_type, *wrapper_type; /* owned */
@@ -114,6 +114,9 @@ static void call_dealloc(Call *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     finish(self);
+    if (self->deep) {
+        hp_deep_end();
+    }
     Py_CLEAR(self->env);
     Py_CLEAR(self->app);
     Py_CLEAR(self->done);
@@ -523,6 +526,7 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     call->app = Py_NewRef(app);
     call->done = Py_XNewRef(done);
     call->want_c = want_c;
+    call->deep = false;
     call->timing = done == NULL && allows_timing(app, env);
     call->routed = done != NULL;
     call->started = hp_cap_ticks();
@@ -644,12 +648,20 @@ static PyObject *wrapper_call(PyObject *object, PyObject *const *args, size_t na
     if (!plain || !hp_ext.started || hp_lane_current() != NULL || is_left_out(args[1])) {
         return PyObject_Vectorcall(original, args, nargsf, names);
     }
-    if (!is_in_scope(args[1])) {
+    bool deep = hp_deep_begin(args[0], args[1]);
+    if (!deep && !is_in_scope(args[1])) {
         return call_left_out(original, args);
     }
-    Call *call = call_begin(args[0], args[1], NULL, hp_ext.level, hp_ext.tracing_c);
+    Call *call = call_begin(args[0], args[1], NULL, deep ? HP_X_LEVEL_TRACE : hp_ext.level, hp_ext.tracing_c);
     if (call == NULL) {
+        if (deep) {
+            hp_deep_end();
+        }
         return call_left_out(original, args); /* wsgi_app must not try, and count, again */
+    }
+    if (deep) {
+        call->deep = true;
+        hp_cap_request_insist(call->request);
     }
     PyObject *body = run_request(call, original, args[0], args[1], args[2]);
     Py_DECREF(call);

@@ -52,12 +52,21 @@ def start(settings: Settings) -> Settings:
         _hotplate.sql_log(int(settings.log_sql_ms * 1e6))
     if _current is None:
         _hooks.install()
+        _hotplate.ticket_secret(secret_of)
         when_imported("flask.app", _wrap)
         atexit.register(_hotplate.stop, 2000)
     _current = settings
     if os.environ.get("HOTPLATE_RUN"):
         _plans.start(store)
     return settings
+
+
+def secret_of(app: Any) -> str | None:
+    """What all processes of this application know and nobody else: it signs tickets (docs/guide/toolbar.md)."""
+    secret = os.environ.get("HOTPLATE_TOKEN") or getattr(app, "secret_key", None)
+    if isinstance(secret, bytes):
+        return secret.hex()
+    return secret if isinstance(secret, str) and secret else None
 
 
 def _wrap(module: ModuleType) -> None:

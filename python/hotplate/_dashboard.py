@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from . import _hotplate
+from . import _capture, _hotplate
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -91,7 +91,8 @@ class Dashboard:
         if self._opened is None or self._opened[0] != pid:
             token = os.environ.get("HOTPLATE_TOKEN") or None
             read_token = os.environ.get("HOTPLATE_READ_TOKEN") or None
-            self._opened = (pid, _hotplate.dashboard_open(self._store, token, read_token, _HINT))
+            secret = _capture.secret_of(self._app)
+            self._opened = (pid, _hotplate.dashboard_open(self._store, token, read_token, secret, _HINT))
         return self._opened[1]
 
     def shows(self, environ: dict[str, Any]) -> bool:

@@ -146,6 +146,7 @@ struct hp_cap_request {
     pthread_t thread;
     uint64_t phase_ticks[HP_PHASE_COUNT], phase_since;
     int phase;
+    bool insisted; /* its level is not to be lowered */
     bool keep, dead /* begun in the process that forked this one */, frozen;
     bool flight;                /* the tree is the flight recorder's */
     bool tree_used, tree_lost;  /* the record has a tree; it should have had one */

@@ -188,6 +188,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
+    request->insisted = false;
     request->slow_ns = cap->slow_ns;
     request->flight = !keep && cap->flight != NULL && level == HP_LEVEL_MONITOR;
     request->dead = request->frozen = request->tree_lost = request->tree_used = false;
@@ -385,9 +386,15 @@ static void obey_budget(struct hp_cap_request *request)
     }
 }
 
+void hp_cap_request_insist(struct hp_cap_request *request)
+{
+    request->insisted = true;
+    request->slow_ns = 0;
+}
+
 int hp_cap_request_allow(struct hp_cap_request *request)
 {
-    if (!request->keep && !request->frozen && !request->dead) {
+    if (!request->keep && !request->insisted && !request->frozen && !request->dead) {
         obey_rule(request);
         obey_budget(request);
     }
@@ -408,7 +415,7 @@ void hp__cap_levels_take(void *ctx, struct hp_str text)
 void hp__cap_budget_note(struct hp_cap_request *request)
 {
     const struct hp_request *facts = &request->facts;
-    if (request->cap->budget != NULL) {
+    if (request->cap->budget != NULL && !request->insisted) {
         uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
         uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
         hp_budget_note(request->cap->budget, facts->route, budget_step(request),

@@ -16,48 +16,11 @@
 #define COOKIE_S      43200u
 #define COOKIE_NAME   "hotplate"
 
-/* ---- keys and MACs ---- */
-
-/* Two keys of the configured tokens: whoever knows those needs no key. */
-static void derive(struct hp_access *access)
-{
-    static const uint8_t salts[4][16] = {"hotplate cookie", "hotplate-cookie", "hotplate.cookie",
-                                         "hotplate:cookie"};
-    for (int i = 0; i < 4; i++) {
-        struct hp_sip sip;
-        hp_sip_init(&sip, salts[i]);
-        if (access->token != NULL) {
-            hp_sip_update(&sip, access->token, strlen(access->token));
-        }
-        hp_sip_update(&sip, "\0", 1);
-        if (access->read_token != NULL) {
-            hp_sip_update(&sip, access->read_token, strlen(access->read_token));
-        }
-        uint64_t word = hp_sip_final(&sip);
-        memcpy(access->keys[i / 2] + 8 * (size_t)(i % 2), &word, 8);
-    }
-}
-
-static void mac(const struct hp_access *access, const char *text, char out[HP_ACCESS_MAC])
-{
-    size_t n = strlen(text);
-    (void)snprintf(out, HP_ACCESS_MAC, "%016" PRIx64 "%016" PRIx64, hp_siphash24(access->keys[0], text, n),
-                   hp_siphash24(access->keys[1], text, n));
-}
-
-/* The same bytes, in a time that depends on the length only. */
-static bool same_secret(struct hp_str a, struct hp_str b)
-{
-    unsigned difference = a.n != b.n;
-    for (size_t i = 0; i < a.n; i++) {
-        difference |= (unsigned)(a.p[i] ^ (b.n != 0 ? b.p[i % b.n] : 0));
-    }
-    return difference == 0;
-}
+/* ---- tokens ---- */
 
 static bool is_token(const char *token, struct hp_str given)
 {
-    return token != NULL && given.n != 0 && same_secret(given, hp_str_from0(token));
+    return token != NULL && given.n != 0 && hp_mac_same(given, hp_str_from0(token));
 }
 
 static enum hp_api_role role_of_token(const struct hp_access *access, struct hp_str given)
@@ -80,6 +43,11 @@ static hp_err copy_text(const char *text, char **out)
     return *out != NULL ? HP_OK : HP_ENOMEM;
 }
 
+static struct hp_str text_of(const char *text)
+{
+    return hp_str_from0(text != NULL ? text : "");
+}
+
 hp_err hp_access_init(struct hp_access *access, const struct hp_api_config *config)
 {
     memset(access, 0, sizeof *access);
@@ -93,8 +61,8 @@ hp_err hp_access_init(struct hp_access *access, const struct hp_api_config *conf
                         &access->hint);
     }
     if (err == HP_OK && hp_access_has_login(access)) {
-        derive(access);
-    } else if (err == HP_OK && getrandom(access->keys, sizeof access->keys, 0) != sizeof access->keys) {
+        hp_mac_derive(&access->key, text_of(access->token), text_of(access->read_token));
+    } else if (err == HP_OK && getrandom(&access->key, sizeof access->key, 0) != sizeof access->key) {
         err = HP_EIO;
     }
     if (err == HP_OK && pthread_mutex_init(&access->lock, NULL) != 0) {
@@ -199,7 +167,7 @@ static bool came_through_proxy(const struct hp_api_request *request)
 
 static struct hp_access_peer *peer_of(struct hp_access *access, struct hp_str address, uint64_t now_ns)
 {
-    uint64_t hash = hp_siphash24(access->keys[0], address.p, address.n);
+    uint64_t hash = hp_siphash24(access->key.words[0], address.p, address.n);
     struct hp_access_peer *oldest = &access->peers[0];
     for (size_t i = 0; i < HP_ACCESS_PEERS; i++) {
         struct hp_access_peer *peer = &access->peers[i];
@@ -257,17 +225,17 @@ static enum hp_api_role try_token(struct hp_access *access, const struct hp_api_
 
 /* ---- cookies: "w.1769860800.MAC" ---- */
 
-static void sign(const struct hp_access *access, char role, uint64_t until_s, char out[HP_ACCESS_MAC])
+static void sign(const struct hp_access *access, char role, uint64_t until_s, char out[HP_MAC])
 {
     char text[64];
     (void)snprintf(text, sizeof text, "cookie %c %" PRIu64, role, until_s);
-    mac(access, text, out);
+    hp_mac_sign(&access->key, text, out);
 }
 
 static enum hp_api_role role_of_cookie(const struct hp_access *access, struct hp_str value, uint64_t now_ns)
 {
     uint64_t until_s = 0;
-    char expected[HP_ACCESS_MAC];
+    char expected[HP_MAC];
     if (value.n < 36 || value.n > 56 || (value.p[0] != 'w' && value.p[0] != 'r') || value.p[1] != '.') {
         return HP_API_NOBODY;
     }
@@ -280,22 +248,21 @@ static enum hp_api_role role_of_cookie(const struct hp_access *access, struct hp
     }
     sign(access, value.p[0], until_s, expected);
     bool good = value.p[2 + digits] == '.' && until_s > now_ns / SECOND_NS &&
-                same_secret(hp_str_make(value.p + value.n - 32, 32), hp_str_make(expected, 32));
+                hp_mac_same(hp_str_make(value.p + value.n - 32, 32), hp_str_make(expected, 32));
     return !good ? HP_API_NOBODY : value.p[0] == 'w' ? HP_API_WRITER : HP_API_READER;
 }
 
-/* The value of our cookie among "a=b; c=d". */
-static struct hp_str find_cookie(struct hp_str cookies)
+struct hp_str hp_access_cookie(struct hp_str cookies, const char *name)
 {
-    struct hp_str name = HP_STR(COOKIE_NAME "=");
+    size_t n = strlen(name);
     while (cookies.n != 0) {
         size_t end = hp_str_find_char(cookies, ';');
         struct hp_str one = hp_str_make(cookies.p, end);
         while (one.n != 0 && one.p[0] == ' ') {
             one = hp_str_make(one.p + 1, one.n - 1);
         }
-        if (hp_str_starts(one, name)) {
-            return hp_str_make(one.p + name.n, one.n - name.n);
+        if (one.n > n && memcmp(one.p, name, n) == 0 && one.p[n] == '=') {
+            return hp_str_make(one.p + n + 1, one.n - n - 1);
         }
         size_t skip = end < cookies.n ? end + 1 : end;
         cookies = hp_str_make(cookies.p + skip, cookies.n - skip);
@@ -306,7 +273,7 @@ static struct hp_str find_cookie(struct hp_str cookies)
 hp_err hp_access_login(struct hp_access *access, const struct hp_api_request *request, struct hp_str token,
                        uint64_t now_ns, char cookie[200], struct hp_errinfo *info)
 {
-    char signature[HP_ACCESS_MAC];
+    char signature[HP_MAC];
     enum hp_api_role role = try_token(access, request, token, now_ns, info);
     if (role == HP_API_NOBODY) {
         return info->code;
@@ -348,7 +315,8 @@ static enum hp_api_role role_by_token(struct hp_access *access, const struct hp_
     if (hp_str_starts(shown, bearer)) {
         return try_token(access, request, hp_str_make(shown.p + bearer.n, shown.n - bearer.n), now_ns, info);
     }
-    enum hp_api_role role = role_of_cookie(access, find_cookie(hp_access_header(request, "cookie")), now_ns);
+    enum hp_api_role role =
+        role_of_cookie(access, hp_access_cookie(hp_access_header(request, "cookie"), COOKIE_NAME), now_ns);
     if (role == HP_API_NOBODY) {
         hp_err_set(info, HP_EPERM, 0, "log in first");
     }
@@ -368,9 +336,9 @@ enum hp_api_role hp_access_role(struct hp_access *access, const struct hp_api_re
 
 /* ---- changes ---- */
 
-void hp_access_post_token(const struct hp_access *access, char token[HP_ACCESS_MAC])
+void hp_access_post_token(const struct hp_access *access, char token[HP_MAC])
 {
-    mac(access, "post", token);
+    hp_mac_sign(&access->key, "post", token);
 }
 
 hp_err hp_access_same_origin(const struct hp_api_request *request, struct hp_errinfo *info)
@@ -401,7 +369,7 @@ hp_err hp_access_same_origin(const struct hp_api_request *request, struct hp_err
 hp_err hp_access_may_change(const struct hp_access *access, const struct hp_api_request *request,
                             const char *type, struct hp_errinfo *info)
 {
-    char expected[HP_ACCESS_MAC];
+    char expected[HP_MAC];
     hp_err err = hp_access_same_origin(request, info);
     if (err != HP_OK) {
         return err;
@@ -410,7 +378,7 @@ hp_err hp_access_may_change(const struct hp_access *access, const struct hp_api_
         return hp_err_set(info, HP_EPERM, 0, "this is sent as %s", type);
     }
     hp_access_post_token(access, expected);
-    if (!same_secret(hp_access_header(request, "x-hotplate-token"), hp_str_from0(expected))) {
+    if (!hp_mac_same(hp_access_header(request, "x-hotplate-token"), hp_str_from0(expected))) {
         return hp_err_set(info, HP_EPERM, 0, "the page is out of date: load it again");
     }
     return HP_OK;

@@ -13,9 +13,9 @@
 #include <pthread.h>
 
 #include "serve/api.h"
+#include "serve/mac.h"
 
 #define HP_ACCESS_PEERS 64u
-#define HP_ACCESS_MAC   33u /* 32 hex digits and a NUL */
 
 struct hp_access_peer {
     uint64_t hash, until_ns /* of the wall clock: nothing before */, seen_ns;
@@ -26,7 +26,7 @@ struct hp_access {
     char *token, *read_token; /* owned; NULL: none */
     bool read_only;
     char *hint;
-    uint8_t keys[2][16];
+    struct hp_mac_key key;
     pthread_mutex_t lock; /* guards what follows */
     struct hp_access_peer peers[HP_ACCESS_PEERS];
 };
@@ -37,6 +37,9 @@ void hp_access_fini(struct hp_access *access);
 
 /* The value of a header, by its name in lower case; empty if it is not there. */
 struct hp_str hp_access_header(const struct hp_api_request *request, const char *name);
+
+/* The value of a cookie among "a=b; c=d"; empty if it is not there. */
+struct hp_str hp_access_cookie(struct hp_str cookies, const char *name);
 
 /* The role of who asks; HP_API_NOBODY with a line in `info` (HP_EPERM), or, while it has to wait, with HP_EBUSY and the seconds in `position`. */
 enum hp_api_role hp_access_role(struct hp_access *access, const struct hp_api_request *request,
@@ -51,7 +54,7 @@ HP_CHECK hp_err hp_access_login(struct hp_access *access, const struct hp_api_re
                                 struct hp_errinfo *info);
 
 /* What POST has to bring along in X-Hotplate-Token. */
-void hp_access_post_token(const struct hp_access *access, char token[HP_ACCESS_MAC]);
+void hp_access_post_token(const struct hp_access *access, char token[HP_MAC]);
 
 /* Whether a POST comes from our own page, as far as the browser says. / Whether it also has the token and is of a type that no form can send. HP_EPERM with
  * a line. */

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "format/gunzip.h"
+#include "hotplate/ext/ticket.h"
 #include "serve/question.h"
 #include "serve/remembered.h"
 #include "serve/upload.h"
@@ -39,6 +40,8 @@ struct handle {
 
 struct hp_api {
     struct hp_access access;
+    struct hp_ticket_key ticket_key;
+    bool has_tickets;
     char *path; /* owned */
     uint32_t limit_ms;
     bool keep;
@@ -50,6 +53,15 @@ struct hp_api {
 
 /* ---- life ---- */
 
+static void begin_tickets(struct hp_api *api, const struct hp_api_config *config)
+{
+    const char *secret = config->secret != NULL ? config->secret : config->token;
+    api->has_tickets = secret != NULL && secret[0] != '\0';
+    if (api->has_tickets) {
+        hp_ticket_key(&api->ticket_key, (struct hp_span8){secret, strlen(secret)});
+    }
+}
+
 struct hp_api *hp_api_new(const struct hp_api_config *config)
 {
     struct hp_api *api = hp_calloc(1, sizeof *api);
@@ -59,6 +71,7 @@ struct hp_api *hp_api_new(const struct hp_api_config *config)
     api->path = hp_str0_dup(config->store, strlen(config->store));
     api->limit_ms = config->limit_ms != 0 ? config->limit_ms : LIMIT_MS;
     api->keep = config->keep;
+    begin_tickets(api, config);
     api->explain = config->explain;
     if (api->path == NULL || hp_access_init(&api->access, config) != HP_OK) {
         goto no_access;
@@ -655,6 +668,35 @@ size_t hp_api_body_most(struct hp_api *api, const struct hp_api_request *request
     return opens ? HP_UPLOAD_MOST : HEAD_MOST;
 }
 
+/* ---- tickets ---- */
+
+/* A new ticket, or what it takes to have one. It changes nothing here, and nobody elsewhere can read the answer. */
+static void put_ticket(const struct hp_api *api, struct hp_api_response *response)
+{
+    struct hp_json json;
+    char ticket[HP_TICKET];
+    uint64_t until_s = hp_clock_wall_ns() / 1000000000u + HP_TICKET_S;
+    hp_json_init(&json, &response->body, false);
+    hp_json_object_begin(&json);
+    hp_json_kv_u64(&json, "schema", 1);
+    hp_json_kv_cstr(&json, "header", HP_TICKET_HEADER);
+    hp_json_kv_cstr(&json, "cookie", HP_TICKET_COOKIE);
+    if (api->has_tickets) {
+        hp_ticket_write(&api->ticket_key, until_s, ticket);
+        hp_json_kv_cstr(&json, "ticket", ticket);
+        hp_json_kv_u64(&json, "seconds", HP_TICKET_S);
+    } else {
+        hp_json_kv_cstr(&json, "hint",
+                        "a secret must be known to all processes: SECRET_KEY or HOTPLATE_TOKEN");
+    }
+    hp_json_object_end(&json);
+    if (hp_json_finish(&json) != HP_OK) {
+        fail(response, 500, "out of memory");
+        return;
+    }
+    put_json_head(response);
+}
+
 /* ---- dispatch ---- */
 
 static void post(struct hp_api *api, const struct hp_api_request *request, enum hp_api_role role,
@@ -697,7 +739,9 @@ static void get(struct hp_api *api, const struct hp_api_request *request, enum h
             return;
         }
     }
-    if (!put_file(request, response)) {
+    if (hp_str_eq(request->path, HP_STR("api/v1/ticket"))) {
+        put_ticket(api, response);
+    } else if (!put_file(request, response)) {
         fail(response, 404, "there is no such page");
     }
 }

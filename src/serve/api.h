@@ -31,7 +31,8 @@ struct hp_api_config {      /* texts are copied */
     bool keep;              /* keep handles of the store between answers; not in a process that forks */
     uint32_t limit_ms;      /* of one answer; 0: 2000 */
     hp_api_explain explain; /* NULL: no database is asked from here */
-    const char *hint;       /* what opens the door to others, for the line with 403; NULL: --token */
+    const char *secret; /* signs tickets (hotplate/ext/ticket.h); NULL: `token`, without one there are none */
+    const char *hint;   /* what opens the door to others, for the line with 403; NULL: --token */
 };
 
 /* NULL: no memory. Owns: the caller, hp_api_free, when no answer is being made any more. */

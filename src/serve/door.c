@@ -80,10 +80,15 @@ static void leave(void)
     pthread_mutex_unlock(&gate.lock);
 }
 
-struct hp_serve *hp_serve_new(const char *store, const char *token, const char *read_token, const char *hint)
+struct hp_serve *hp_serve_new(const char *store, const char *token, const char *read_token,
+                              const char *secret, const char *hint)
 {
-    const struct hp_api_config config = {
-        .store = store, .token = token, .read_token = read_token, .read_only = true, .hint = hint};
+    const struct hp_api_config config = {.store = store,
+                                         .token = token,
+                                         .read_token = read_token,
+                                         .secret = secret,
+                                         .read_only = true,
+                                         .hint = hint};
     struct hp_serve *serve = hp_calloc(1, sizeof *serve);
     if (serve == NULL) {
         return NULL;

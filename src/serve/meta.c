@@ -160,7 +160,7 @@ static void put_routes(struct hp_question *question, struct facts *facts)
 static void put_who(struct hp_question *question)
 {
     struct hp_json *json = question->json;
-    char token[HP_ACCESS_MAC];
+    char token[HP_MAC];
     const char *slash = strrchr(question->path, '/');
     hp_json_kv_cstr(json, "version", HP_VERSION_TEXT);
     hp_json_kv_cstr(json, "store", slash != NULL ? slash + 1 : question->path);

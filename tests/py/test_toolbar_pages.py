@@ -18,6 +18,7 @@ from support_py.services import APPS
 
 UI = Path(__file__).resolve().parents[2] / "ui"
 WALK_LIMIT_S = 120
+MONITOR, TRACE = 1, 3
 
 pytestmark = [
     pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="the pages are the same for every Python"),
@@ -34,7 +35,7 @@ from hotplate.flask import Hotplate
 from werkzeug.serving import make_server
 
 app.debug = True
-Hotplate(app, store=sys.argv[1], level="trace")
+Hotplate(app, store=sys.argv[1])
 server = make_server("127.0.0.1", 0, app, threaded=True)
 print(server.port, flush=True)
 server.serve_forever()
@@ -132,6 +133,22 @@ def test_the_page_view_is_a_waterfall_that_can_be_shared(site: Site) -> None:
     for word in ("GET /strict/page", "GET /strict/asks.js", "POST /echo", "GET /slow"):
         assert word in page["page"], word
     assert "hotplate/toolbar.js" not in page["page"]
+
+
+def test_the_page_is_loaded_again_traced_and_then_no_more(site: Site) -> None:
+    again = [["click", "load again, traced"], ["wait", "SQL"], ["click", "SQL"], ["wait", "took"]]
+    steps = [
+        ["click", "SQL"],
+        ["wait", "took"],
+        *again,
+        ["reload"],
+        ["wait", "SQL"],
+        ["click", "SQL"],
+        ["wait", "took"],
+    ]
+    site.walk({"path": "/nonce/page", "until": "done", "do": steps})
+    rows = [row for row in store_file.requests(site.store) if row["rule"] == "/nonce/page"]
+    assert [row["level"] for row in rows[-3:]] == [MONITOR, TRACE, MONITOR]
 
 
 def test_the_badge_is_dragged_hidden_and_remembered(site: Site) -> None:

@@ -9,6 +9,13 @@ export interface Known {
   findings: Finding[]; // of its route, that are to be seen in it
 }
 
+/** As GET api/v1/ticket has it. */
+export interface Ticket {
+  ticket?: string;
+  seconds?: number;
+  hint?: string; // why there is no ticket
+}
+
 const WAITS_MS = [150, 350, 700, 1500, 3000, 6000];
 
 const fetchNow = window.fetch.bind(window); // before anybody follows it
@@ -27,6 +34,15 @@ export class Dashboard {
     const known = this.known.get(id) ?? this.find(id);
     this.known.set(id, known);
     return known;
+  }
+
+  /** What lets one request be traced; null when there is none to be had. */
+  async ticket(): Promise<Ticket | null> {
+    try {
+      return await this.ask<Ticket>("ticket", {});
+    } catch {
+      return null;
+    }
   }
 
   private async find(id: string): Promise<Known | null> {

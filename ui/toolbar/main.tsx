@@ -3,6 +3,7 @@
 import { render } from "preact";
 import { Dashboard } from "./ask";
 import { Follower } from "./follow";
+import { hideTicket } from "./memory";
 import { Toolbar } from "./toolbar";
 
 declare const TOOLBAR_STYLE: string;
@@ -10,6 +11,7 @@ declare const TOOLBAR_STYLE: string;
 const NAME = "hotplate-toolbar";
 
 function start(root: string, id: string): void {
+  hideTicket();
   const follower = new Follower(root, id);
   follower.start();
   const host = document.createElement(NAME);

@@ -6,7 +6,7 @@ import { Moments, Waterfall } from "../views/waterfall";
 import { About } from "./about";
 import type { Dashboard, Known } from "./ask";
 import type { Followed, Follower } from "./follow";
-import { type Corner, nearestCorner, recall, remember } from "./memory";
+import { type Corner, nearestCorner, recall, remember, showTicket } from "./memory";
 
 interface Props {
   follower: Follower;
@@ -149,11 +149,41 @@ function Panel(props: Props & { known: Known | null; close: () => void; redraw: 
         <>
           <List follower={follower} dashboard={dashboard} page={known} chosen={chosen} choose={setChosen} />
           <About key={chosen} id={chosen} dashboard={dashboard} />
+          <TraceNext dashboard={dashboard} />
         </>
       ) : (
         <View view={follower.view()} dashboard={dashboard} />
       )}
     </section>
+  );
+}
+
+/* Loads the page again with a ticket; the script takes it back when it starts, so it serves one page and what that asks for until then. */
+function TraceNext({ dashboard }: { dashboard: Dashboard }) {
+  const [said, setSaid] = useState("");
+  const load = async () => {
+    const given = await dashboard.ticket();
+    if (given?.ticket) {
+      showTicket(given.ticket);
+      location.reload();
+    } else {
+      setSaid(given?.hint ?? "the dashboard gave no answer");
+    }
+  };
+  return (
+    <p>
+      <button
+        type="button"
+        class="link"
+        onClick={load}
+        title="every Python call of one request, whatever the level"
+      >
+        load again, traced
+      </button>{" "}
+      <span class="pale" role="status">
+        {said}
+      </span>
+    </p>
   );
 }
 

@@ -123,6 +123,8 @@ void hp_cap_request_trace(struct hp_cap_request *request, const uint64_t trace_i
 /* The level that the budget allows for the request's route (tell that first); lowers the request to it, for good, and says why in its record. Call on
  * the main lane's thread, once, as early as the route is known. Returns the level in force. */
 int hp_cap_request_allow(struct hp_cap_request *request);
+/* Somebody asked for this one request: hp_cap_request_allow leaves its level alone, its detail is kept, and the budget does not count it. */
+void hp_cap_request_insist(struct hp_cap_request *request);
 /* Switch the main lane's phase and return the one before, to be restored by the caller. */
 int hp_cap_request_phase(struct hp_cap_request *request, int phase);
 /* So far, for Server-Timing: wall, and SQL time and count. */

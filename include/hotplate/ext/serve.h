@@ -13,10 +13,10 @@
 
 struct hp_serve; /* opaque */
 
-/* `token`, `read_token`: NULL for none; `hint`: what opens the door to others, for the line with 403. NULL: no memory, or no random numbers.
+/* `token`, `read_token`, `secret` (of tickets): NULL for none; `hint`: what opens the door to others, for the line with 403. NULL: no memory, or no random numbers.
  * Owns: the caller, hp_serve_free. Threads: any. */
 struct hp_serve *hp_serve_new(const char *store, const char *token, const char *read_token,
-                              const char *hint) HP_CHECK;
+                              const char *secret, const char *hint) HP_CHECK;
 void hp_serve_free(struct hp_serve *serve);
 
 struct hp_serve_header {

@@ -158,7 +158,7 @@ def test_the_badge_is_dragged_hidden_and_remembered(site: Site) -> None:
     [hidden] = site.walk({"path": "/page", "do": [["wait", "SQL"], ["key", "Alt+h"], ["reload"]]})
     assert hidden["badge"] == ""
     [back] = site.walk(
-        {"path": "/page", "do": [["key", "Alt+h"], ["key", "Alt+h"], ["wait", "SQL"], ["click", "SQL"]]}
+        {"path": "/page", "do": [["wait", "SQL"], ["key", "Alt+h"], ["key", "Alt+h"], ["click", "SQL"]]}
     )
     assert "GET /page 200" in back["panel"]
 

@@ -60,8 +60,10 @@ export function Toolbar({ follower, dashboard }: Props) {
     const press = (event: KeyboardEvent) => {
       if (event.altKey && !event.ctrlKey && !event.metaKey && event.code === "KeyH") {
         event.preventDefault();
-        remember("hidden", hidden ? "" : "1");
-        setHidden(!hidden);
+        setHidden((was) => {
+          remember("hidden", was ? "" : "1");
+          return !was;
+        });
       } else if (event.key === "Escape" && open) {
         setOpen(false);
         badge.current?.focus();
@@ -69,7 +71,7 @@ export function Toolbar({ follower, dashboard }: Props) {
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
-  }, [hidden, open]);
+  }, [open]);
   if (hidden) return null;
   const move = (to: Corner) => {
     remember("corner", to);

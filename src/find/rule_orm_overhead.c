@@ -4,9 +4,10 @@
  * read, columns do.
  *
  * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time around them (all calls into the packages that
- * ran them, build.c) of at least twice exec + fetch and 15 % of the request.
+ * ran them, build.c) of at least twice exec + fetch and 15 % of the request, and of 2.5 µs a row beyond 0.5 ms a statement (by hp__view_slowness where processors
+ * were short).
  *
- * Silent: few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
+ * Silent: plain rows; few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
  * result explains; databases slower than the building.
  *
  * Saving: the library time less 0.5 ms a statement (compiling and the session stay): predicted 85 % of it, which is what columns save; low 40 %
@@ -18,7 +19,8 @@
 #define MIN_ROWS      500u /* fewer are what a page is made of */
 #define MIN_FACTOR    2u
 #define MIN_SHARE     0.15
-#define FIXED_NS      500000u
+#define FIXED_NS      500000u /* a statement: compiling it, the session */
+#define ROW_NS        2500u   /* a row: a plain one takes less, an entity more */
 #define SAVES         0.85
 #define SAVES_LOW     0.40
 #define MAX_FUNCTIONS 64u
@@ -59,10 +61,13 @@ static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32
     return sum;
 }
 
-static bool is_overhead(const struct hp__build *build, uint64_t duration_ns)
+static bool is_overhead(const struct hp__view *view, const struct hp__build *build)
 {
+    double slow = hp__view_slowness(view);
+    double beyond = (double)build->ns - (double)(build->statements * FIXED_NS) * slow;
     return build->rows >= MIN_ROWS && build->ns >= MIN_FACTOR * build->sql_ns &&
-           (double)build->ns >= MIN_SHARE * (double)duration_ns;
+           (double)build->ns >= MIN_SHARE * (double)view->sample->duration_ns &&
+           beyond >= (double)(build->rows * ROW_NS) * slow;
 }
 
 static void describe(struct hp__find *f, struct candidate *cand)
@@ -118,7 +123,7 @@ static hp_err try_function(struct hp__find *f, uint32_t sym)
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         if (f->c->samples[i].tree != NULL) {
             struct sum sum = sum_of(f, &f->views[i], sym, false);
-            if (sum.stmt != UINT32_MAX && is_overhead(&sum.build, f->c->samples[i].duration_ns)) {
+            if (sum.stmt != UINT32_MAX && is_overhead(&f->views[i], &sum.build)) {
                 err = price(f, &cand, i, &sum);
             }
         }

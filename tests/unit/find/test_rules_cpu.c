@@ -427,6 +427,17 @@ static void few_rows_and_slow_databases_are_no_matter_of_objects(void **state)
         assert_int_not_equal(r.findings.list[i].kind, HP_FIND_orm_overhead);
     }
     rec_set_fini(&set);
+    make_loads(&set, (struct load){/* plain rows */
+                                   .exec_ms = 0.5,
+                                   .fetch_ms = 0.5,
+                                   .build_ms = 4.5,
+                                   .rows = 2000,
+                                   .bytes_out = 90000});
+    r = run(&set);
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        assert_int_not_equal(r.findings.list[i].kind, HP_FIND_orm_overhead);
+    }
+    rec_set_fini(&set);
 }
 
 static void rows_that_the_response_cannot_hold_are_not_needed(void **state)

@@ -98,7 +98,7 @@ static struct hp_str entry_text(const struct hp_intern *table, uint32_t id)
 /* The slot that holds `text`, or the free one where it belongs. */
 static struct slot *find_slot(struct hp_intern *table, struct hp_str text, uint64_t hash)
 {
-    for (size_t i = (size_t)hash & table->mask;; i = (i + 1) & table->mask) {
+    for (size_t i = (size_t)(hash >> 32) & table->mask;; i = (i + 1) & table->mask) {
         struct slot *slot = &table->slots[i];
         if (slot->id_plus_1 == 0) {
             return slot;
@@ -114,21 +114,22 @@ static uint64_t hash_of(struct hp_str text)
     return hp_hash64(text.p, text.n, 0);
 }
 
-/* Double the index. The texts are hashed anew: their lower halves are not kept. */
-static hp_err grow_index(struct hp_intern *table, uint32_t count)
+/* Double the index. Places are told by the half of the hash that is kept, so no text is looked at. */
+static hp_err grow_index(struct hp_intern *table)
 {
     size_t size = (table->mask + 1) * 2;
     struct slot *slots = hp_calloc(size, sizeof *slots);
     if (slots == NULL) {
         return HP_ENOMEM;
     }
-    for (uint32_t id = 0; id < count; id++) {
-        uint64_t hash = hash_of(entry_text(table, id));
-        size_t i = (size_t)hash & (size - 1);
-        while (slots[i].id_plus_1 != 0) {
+    for (size_t old = 0; old <= table->mask; old++) {
+        size_t i = table->slots[old].hash & (size - 1);
+        while (table->slots[old].id_plus_1 != 0 && slots[i].id_plus_1 != 0) {
             i = (i + 1) & (size - 1);
         }
-        slots[i] = (struct slot){(uint32_t)(hash >> 32), id + 1};
+        if (table->slots[old].id_plus_1 != 0) {
+            slots[i] = table->slots[old];
+        }
     }
     hp_free(table->slots);
     table->slots = slots;
@@ -144,7 +145,7 @@ static hp_err store(struct hp_intern *table, struct hp_str text, uint64_t hash, 
         return HP_EFULL;
     }
     if (((size_t)id + 1) * 4 > (table->mask + 1) * 3) {
-        hp_err err = grow_index(table, id);
+        hp_err err = grow_index(table);
         if (err != HP_OK) {
             return err;
         }

@@ -87,9 +87,31 @@ static int compare_by(enum key key, const struct hp_callgraph_function *a,
                              : compare_stdnames(&x, &y);
 }
 
+/* A function and what the first key says of it, 0 where that is no double: most comparisons end there, without a look at the functions. */
+struct ranked {
+    double first;
+    uint32_t function;
+};
+
+static double first_key(const struct hp_callgraph_function *function)
+{
+    switch (order.keys[0]) {
+    case KEY_SELF:
+        return function->self;
+    case KEY_TOTAL:
+        return function->total;
+    default:
+        return 0;
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const struct ranked *p = a, *q = b;
+    uint32_t x = p->function, y = q->function;
+    if (p->first != q->first) {
+        return descending(p->first, q->first);
+    }
     for (unsigned i = 0; i < order.count; i++) {
         int result = compare_by(order.keys[i], &order.graph->functions[x], &order.graph->functions[y]);
         if (result != 0) {
@@ -137,13 +159,21 @@ hp_err hp_ranking_init(struct hp_ranking *ranking, const struct hp_callgraph *gr
     if (ranking->list == NULL) {
         return HP_ENOMEM;
     }
-    ranking->count = graph->listed_count;
-    for (uint32_t i = 0; i < ranking->count; i++) {
-        ranking->list[i] = i;
+    struct ranked *ranked = hp_malloc(((size_t)graph->listed_count + 1) * sizeof *ranked);
+    if (ranked == NULL) {
+        return HP_ENOMEM;
     }
+    ranking->count = graph->listed_count;
     order.graph = graph;
     order.dict = dict;
-    qsort(ranking->list, ranking->count, sizeof *ranking->list, compare);
+    for (uint32_t i = 0; i < ranking->count; i++) {
+        ranked[i] = (struct ranked){first_key(&graph->functions[i]), i};
+    }
+    qsort(ranked, ranking->count, sizeof *ranked, compare);
+    for (uint32_t i = 0; i < ranking->count; i++) {
+        ranking->list[i] = ranked[i].function;
+    }
+    hp_free(ranked);
     for (uint32_t i = 0; reverse && i < ranking->count / 2; i++) {
         uint32_t other = ranking->list[i];
         ranking->list[i] = ranking->list[ranking->count - 1 - i];

@@ -45,8 +45,22 @@ static hp_err grow(void **items, uint32_t count, uint32_t *capacity, size_t size
     return HP_OK;
 }
 
+/* The map says the places before they were put in order; every key is known, so no put can fail. */
+static hp_err map_functions(struct hp_callgraph *graph)
+{
+    hp_err err = HP_OK;
+    for (uint32_t i = 0; i < graph->count && err == HP_OK; i++) {
+        err = hp_map_put(&graph->by_sym, graph->functions[i].sym, i);
+    }
+    graph->moved = err != HP_OK;
+    return err;
+}
+
 hp_err hp_callgraph_function(struct hp_callgraph *graph, uint32_t sym, uint32_t *index)
 {
+    if (graph->moved && map_functions(graph) != HP_OK) {
+        return HP_ENOMEM;
+    }
     if (hp_map_get(&graph->by_sym, sym, index)) {
         return HP_OK;
     }
@@ -182,17 +196,6 @@ static bool in_order(const struct hp_callgraph *graph)
     return true;
 }
 
-/* The map says the new places; every key is known, so no put can fail for want of room. Pairs are mapped when needed. */
-static hp_err rebuild_maps(struct hp_callgraph *graph)
-{
-    hp_err err = HP_OK;
-    graph->unmapped = true;
-    for (uint32_t i = 0; i < graph->count && err == HP_OK; i++) {
-        err = hp_map_put(&graph->by_sym, graph->functions[i].sym, i);
-    }
-    return err;
-}
-
 hp_err hp_callgraph_finish(struct hp_callgraph *graph)
 {
     if (in_order(graph)) {
@@ -217,7 +220,8 @@ hp_err hp_callgraph_finish(struct hp_callgraph *graph)
     if (graph->edge_count != 0) {
         memcpy(graph->edges, edges, (size_t)graph->edge_count * sizeof *edges);
     }
-    err = rebuild_maps(graph);
+    graph->moved = graph->unmapped = true; /* few graphs are added to afterwards, so the maps wait for that */
+    err = HP_OK;
 done:
     hp_free(edges);
     hp_free(functions);

@@ -180,7 +180,7 @@ int hp_load_need_tree(const struct hp_loaded *loaded, const char *command)
     }
     struct hp_str title = hp_buf_str(&loaded->title);
     return hp_output_fail("%.*s: %s holds pairs of caller and callee, no stacks, so there is no %s of it "
-                          "(top and graph show it)",
+                          "(top, graph and sandwich show it)",
                           (int)(title.n < 100 ? title.n : 100), title.p,
                           loaded->format != NULL ? loaded->format : "it", command);
 }

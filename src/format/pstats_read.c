@@ -13,7 +13,7 @@
 
 /* ---- rows ---- */
 
-/* A key whose texts are shared is known by where these stand: most keys come again as callers. */
+/* A key whose texts are shared is known by where these stand: most keys come again as callers. One that is shared as a whole needs none of this (by_ref). */
 struct known {
     const char *file, *name;
     uint32_t line, index;
@@ -81,12 +81,11 @@ static hp_err remember_key(struct rows *rows, uint64_t hash, struct known key)
     return err;
 }
 
-/* The function of a key, made if new. */
+/* The function of a key, made if new. `shared`: its texts may be met again. */
 static hp_err find_function(struct rows *rows, const struct hp_marshal_scalar *file, uint32_t line,
-                            const struct hp_marshal_scalar *name, uint32_t *index)
+                            const struct hp_marshal_scalar *name, bool shared, uint32_t *index)
 {
     struct known key = {file->text.p, name->text.p, line, 0};
-    bool shared = file->shared && name->shared;
     uint64_t hash = hp_hash_mix(hp_hash_mix((uintptr_t)key.file, (uintptr_t)key.name), line);
     uint32_t number, sym = 0;
     bool taken = shared && hp_map_get(&rows->by_place, hash, &number);
@@ -161,9 +160,12 @@ static uint32_t read_key(struct rows *rows, bool *marker)
                                 line.kind != HP_MARSHAL_WHOLE || line.negative || line.whole > UINT32_MAX)) {
             hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
         }
-        hp_err err =
-            m->err != HP_OK ? m->err : find_function(rows, &file, (uint32_t)line.whole, &name, &index);
-        if (err == HP_OK && back == 0 && !again && (m->data[start] & HP_MARSHAL_REF) != 0) {
+        bool whole = m->err == HP_OK && back == 0 && !again && (m->data[start] & HP_MARSHAL_REF) != 0;
+        bool shared = !whole && file.shared && name.shared;
+        hp_err err = m->err != HP_OK
+                         ? m->err
+                         : find_function(rows, &file, (uint32_t)line.whole, &name, shared, &index);
+        if (err == HP_OK && whole) {
             err = remember_ref(rows, ref, index); /* the tuple's own number is the first that it took */
         }
         if (err != HP_OK && m->err == HP_OK) {

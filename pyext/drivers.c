@@ -626,7 +626,8 @@ static int wrap_dialect(PyObject *cls)
 {
     return hp_wrap_own_method(cls, "do_execute", on_alchemy, ALCHEMY_EXECUTE, 0) != 0 ||
                    hp_wrap_own_method(cls, "do_executemany", on_alchemy, ALCHEMY_MANY, 0) != 0 ||
-                   hp_wrap_own_method(cls, "do_execute_no_params", on_alchemy, ALCHEMY_NO_PARAMS, 0) != 0
+                   hp_wrap_own_method(cls, "do_execute_no_params", on_alchemy, ALCHEMY_NO_PARAMS, 0) != 0 ||
+                   hp_connections_hook_dialect(cls) != 0
                ? -1
                : 0;
 }
@@ -735,5 +736,5 @@ int hp_drivers_init(void)
     hp_hook_add("pymysql.cursors", hook_mysql);
     hp_hook_add("MySQLdb.cursors", hook_mysql);
     hp_hook_add("psycopg", hook_psycopg);
-    return 0;
+    return hp_connections_init();
 }

@@ -86,6 +86,8 @@ enum {
     HP_X_WAIT_LOOP
 };
 
+enum { HP_X_DB_POOL, HP_X_DB_CONNECT, HP_X_DB_PING, HP_X_DB_COMMIT, HP_X_DB_ROLLBACK };
+
 struct hp_ext {
     struct hp_cap *cap;         /* owned; NULL before start and after stop */
     PyInterpreterState *interp; /* the interpreter that we serve */

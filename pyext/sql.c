@@ -291,17 +291,9 @@ static int engine_of(PyObject *connection, int engine)
     return found;
 }
 
-/* Number and engine of an execution's connection; number 0 when the cursor does not say. */
-static uint32_t connection_of(const struct hp_sql_facts *facts, int *engine)
+uint32_t hp_sql_connection(PyObject *connection, int *engine)
 {
-    PyObject *cursor = facts->cursor;
-    PyObject *connection =
-        facts->connection != NULL ? Py_NewRef(facts->connection) : hp_attribute(cursor, str_connection);
     if (connection == NULL || connection == Py_None) {
-        Py_XSETREF(connection, hp_attribute(cursor, str_inner_connection));
-    }
-    if (connection == NULL || connection == Py_None) {
-        Py_XDECREF(connection);
         return 0;
     }
     size_t at = hash_pointer(connection) & (CONNECTION_SLOTS - 1);
@@ -316,11 +308,26 @@ static uint32_t connection_of(const struct hp_sql_facts *facts, int *engine)
             slot = &connections[hash_pointer(connection) & (CONNECTION_SLOTS - 1)];
         }
         connections_used++;
-        *slot = (struct connection){connection, ++connection_count, engine_of(connection, *engine)};
+        *slot = (struct connection){connection, ++connection_count, HP_X_ENGINE_UNKNOWN};
     }
-    *engine = *engine == HP_X_ENGINE_MYSQL ? slot->engine : *engine;
-    uint32_t number = slot->number;
-    Py_DECREF(connection);
+    if (*engine == HP_X_ENGINE_MYSQL) {
+        slot->engine = slot->engine != HP_X_ENGINE_UNKNOWN ? slot->engine : engine_of(connection, *engine);
+        *engine = slot->engine;
+    }
+    return slot->number;
+}
+
+/* Number and engine of an execution's connection; number 0 when the cursor does not say. */
+static uint32_t connection_of(const struct hp_sql_facts *facts, int *engine)
+{
+    PyObject *cursor = facts->cursor;
+    PyObject *connection =
+        facts->connection != NULL ? Py_NewRef(facts->connection) : hp_attribute(cursor, str_connection);
+    if (connection == NULL || connection == Py_None) {
+        Py_XSETREF(connection, hp_attribute(cursor, str_inner_connection));
+    }
+    uint32_t number = hp_sql_connection(connection, engine);
+    Py_XDECREF(connection);
     return number;
 }
 

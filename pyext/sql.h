@@ -50,6 +50,13 @@ bool hp_sql_fetch_begin(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, Py
 /* `result` of fetchone (method HP_SQL_FETCHONE) or of fetchmany and fetchall; NULL: an exception, or the end of an iteration. */
 void hp_sql_fetch_end(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, PyObject *result, int method);
 
+/* The number of a connection in records, and what it talks to as far as it says (in: as far as the driver does); 0 for NULL and None. */
+uint32_t hp_sql_connection(PyObject *connection, int *engine);
+
+/* connections.c: what connections take beside statements. Each 0, or -1 with an exception. */
+int hp_connections_hook_dialect(PyObject *cls);
+int hp_connections_init(void);
+
 /* drivers.c: adds the hooks of the drivers that we know. 0, or -1 with an exception. */
 int hp_drivers_init(void);
 

@@ -164,9 +164,11 @@ struct hp_cap_request {
     struct hp_wait *waits;
     struct hp_span *spans;
     struct hp_holder *holders;
+    struct hp_step *steps; /* times in ticks until frozen, as the others */
     uint16_t *group_slots; /* 1 + group index; 0 free */
     uint32_t lane_count, lane_capacity, edge_count, edge_capacity, stmt_count, stmt_capacity, group_count,
-        group_capacity, wait_count, wait_capacity, span_count, span_capacity, holder_count, holder_capacity;
+        group_capacity, wait_count, wait_capacity, span_count, span_capacity, holder_count, holder_capacity,
+        step_count, step_capacity;
     uint64_t sql_ticks, sql_fetch_ns;
     uint32_t sql_count;
     uint32_t ran_last; /* lane that was switched out last, see share.c */

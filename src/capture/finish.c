@@ -96,6 +96,10 @@ static void convert_events(struct hp_cap_request *request)
         uint64_t ticks = request->stmts[i].exec_ns;
         request->stmts[i].exec_ns = ticks != HP_ABSENT ? hp_clock_ns_of_ticks(ticks) : 0; /* still open */
     }
+    for (uint32_t i = 0; i < request->step_count; i++) {
+        request->steps[i].t0_ns = since(request, request->steps[i].t0_ns);
+        request->steps[i].ns = hp_clock_ns_of_ticks(request->steps[i].ns);
+    }
     for (uint32_t i = 0; i < request->group_count; i++) {
         request->groups[i].exec_ns = hp_clock_ns_of_ticks(request->groups[i].exec_ns);
         request->groups[i].max_ns = hp_clock_ns_of_ticks(request->groups[i].max_ns);
@@ -277,6 +281,8 @@ static void push(struct hp_cap_request *request)
         record.spans = request->spans;
         record.holders = request->holders;
         record.holder_count = request->holder_count;
+        record.steps = request->steps;
+        record.step_count = request->step_count;
         record.wait_count = request->wait_count;
         record.span_count = request->span_count;
         record.lane_count = request->lane_count;

@@ -187,6 +187,23 @@ static void put_holders(struct hp_json *json, struct hp_cap *cap, const struct h
     hp_json_array_end(json);
 }
 
+static void put_steps(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
+{
+    hp_json_key(json, "steps");
+    hp_json_array_begin(json);
+    for (uint32_t i = 0; i < record->step_count; i++) {
+        const struct hp_step *step = &record->steps[i];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "kind", step->kind);
+        hp_json_kv_u64(json, "lane", step->lane);
+        hp_json_kv_u64(json, "conn", step->conn);
+        hp_json_kv_u64(json, "ns", step->ns);
+        put_site(json, cap, step->site_sym, step->site_line, step->via_sym);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
 static void put_statements(struct hp_json *json, struct hp_cap *cap, const struct hp_record *record)
 {
     hp_json_key(json, "statements");
@@ -395,6 +412,7 @@ hp_err hp_inspect_last(struct hp_cap *cap, uint8_t **out, size_t *n)
     put_lanes(&json, cap, &record);
     put_waits(&json, cap, &record);
     put_holders(&json, cap, &record);
+    put_steps(&json, cap, &record);
     put_statements(&json, cap, &record);
     put_notes(&json, cap, &record);
     if (record.shape.n != 0) {

@@ -45,6 +45,7 @@ void hp__cap_request_free(struct hp_cap_request *request)
     hp_free(request->waits);
     hp_free(request->spans);
     hp_free(request->holders);
+    hp_free(request->steps);
     hp_free(request->group_slots);
     hp__cap_notes_free(request);
     hp_free(request);
@@ -196,7 +197,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
         memset(request->group_slots, 0, HP_GROUP_SLOTS * sizeof *request->group_slots);
     }
     request->lane_count = request->edge_count = request->stmt_count = request->group_count = 0;
-    request->wait_count = request->span_count = request->holder_count = 0;
+    request->wait_count = request->span_count = request->holder_count = request->step_count = 0;
     request->ran_last = 0;
     request->ran_until = 0;
     request->sql_ticks = request->sql_fetch_ns = 0;

@@ -188,3 +188,41 @@ bool hp_cap_sql_inside(const struct hp_cap_lane *lane)
 {
     return lane->in_sql && lane->request != NULL;
 }
+
+void hp_cap_sql_step(struct hp_cap_lane *lane, int kind, uint32_t conn, uint64_t t0,
+                     struct hp_cap_place place)
+{
+    struct hp_cap_request *request = lane->request;
+    if (request == NULL || request->facts.level < HP_LEVEL_MONITOR) {
+        return;
+    }
+    uint64_t now = hp_clock_ticks(), ticks = now > t0 ? now - t0 : 0;
+    struct hp_step *same = NULL;
+    for (uint32_t i = request->step_count; i-- > 0 && request->steps[i].t0_ns >= t0;) {
+        struct hp_step *inner = &request->steps[i];
+        if (inner->lane == lane->index) {
+            ticks -= inner->ns < ticks ? inner->ns : ticks;
+            same = inner->kind == kind ? inner : same;
+        }
+    }
+    if (same != NULL) {
+        same->ns += ticks;
+        same->conn = conn != 0 ? conn : same->conn;
+        return;
+    }
+    struct hp_step *steps = hp__cap_room(request->cap, request->steps, request->step_count,
+                                         &request->step_capacity, HP_STEP_CAP, sizeof *steps);
+    if (steps == NULL) {
+        request->facts.flags |= HP_REQ_TRUNCATED;
+        return;
+    }
+    request->steps = steps;
+    steps[request->step_count++] = (struct hp_step){.t0_ns = t0,
+                                                    .ns = ticks,
+                                                    .lane = lane->index,
+                                                    .conn = conn,
+                                                    .site_sym = place.site_sym,
+                                                    .site_line = place.site_line,
+                                                    .via_sym = place.via_sym,
+                                                    .kind = (uint8_t)kind};
+}

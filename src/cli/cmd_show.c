@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/place.h"
 #include "cli/quantity.h"
+#include "cli/show_connections.h"
 #include "cli/show_notes.h"
 #include "cli/show_request.h"
 #include "cli/show_timeline.h"
@@ -19,6 +20,7 @@
 #include "format/notesjson.h"
 #include "format/requestjson.h"
 #include "format/treejson.h"
+#include "format/connections.h"
 #include "format/waitsjson.h"
 
 #define ARENA_BYTES    ((size_t)1 << 30)
@@ -230,6 +232,9 @@ static int put_text(struct show *show, struct hp_buf *out)
     if (err == HP_OK && show->record.stmt_count != 0) {
         err = put_statements(show, out);
     }
+    if (err == HP_OK) {
+        err = hp_show_connections_text(out, &show->record);
+    }
     if (err == HP_OK && show->record.lane_count > 1) {
         err = put_lanes(show, out);
     }
@@ -250,6 +255,7 @@ static int put_json(const struct show *show, struct hp_buf *out)
     hp_requestjson_fields(&json, show->dict, &show->record.req);
     hp_requestjson_detail(&json, show->dict, &show->record);
     hp_waitsjson_members(&json, show->dict, &show->record);
+    hp_connections_json(&json, &show->record);
     hp_notesjson_members(&json, show->dict, &show->record);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {

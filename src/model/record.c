@@ -41,6 +41,7 @@ enum section {
     SECTION_WAIT_MORE = 12,
     SECTION_LANE_MORE = 13,
     SECTION_HOLDERS = 14,
+    SECTION_STEPS = 15,
     SECTION_NOTES = 16, /* one for each enum hp_note */
     SECTION_LAST = SECTION_NOTES + HP_NOTE_COUNT - 1
 };
@@ -207,6 +208,7 @@ static void put_detail(struct hp_buf *out, const struct hp_record *record)
         PUT_LIST(out, SECTION_LANE_MORE, record, lane, lane_more);
     }
     PUT_LIST(out, SECTION_HOLDERS, record, holder, holder);
+    PUT_LIST(out, SECTION_STEPS, record, step, step);
     put_notes(out, &record->notes);
 }
 
@@ -328,6 +330,9 @@ static hp_err get_section(uint64_t tag, struct hp_reader *in, struct hp_arena *a
     case SECTION_HOLDERS:
         GET_LIST(in, arena, record, holder, 17);
         break;
+    case SECTION_STEPS:
+        GET_LIST(in, arena, record, step, 8);
+        break;
     case SECTION_SPAN_MORE:
         GET_MORE(in, record, span);
         break;
@@ -382,6 +387,9 @@ static void sanitise(struct hp_record *record)
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         record->stmts[i].lane = record->stmts[i].lane < count ? record->stmts[i].lane : 0;
+    }
+    for (uint32_t i = 0; i < record->step_count; i++) {
+        record->steps[i].lane = record->steps[i].lane < count ? record->steps[i].lane : 0;
     }
     hp_notes_sanitise(&record->notes, count);
 }
@@ -496,6 +504,10 @@ void hp_record_map(struct hp_record *record, const struct hp_id_maps *maps)
         map_id(maps->statement, maps->ctx, &record->groups[i].statement);
         map_id(maps->symbol, maps->ctx, &record->groups[i].site_sym);
         map_id(maps->symbol, maps->ctx, &record->groups[i].via_sym);
+    }
+    for (uint32_t i = 0; i < record->step_count; i++) {
+        map_id(maps->symbol, maps->ctx, &record->steps[i].site_sym);
+        map_id(maps->symbol, maps->ctx, &record->steps[i].via_sym);
     }
     hp_notes_map(&record->notes, maps);
 }

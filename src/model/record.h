@@ -198,6 +198,18 @@ struct
 };
 #define HP_STMT_CAP 1000u
 
+enum hp_db_step_kind { HP_DB_POOL = 0, HP_DB_CONNECT, HP_DB_PING, HP_DB_COMMIT, HP_DB_ROLLBACK, HP_DB_STEPS };
+
+struct hp_step { /* what a database connection took beside its statements */
+    uint64_t t0_ns;
+    uint64_t ns; /* without the steps inside of it */
+    uint32_t lane;
+    uint32_t conn; /* as in hp_stmt; 0: not known, or none came about */
+    uint32_t site_sym, site_line, via_sym;
+    uint8_t kind; /* enum hp_db_step_kind */
+};
+#define HP_STEP_CAP 1000u
+
 struct hp_group { /* executions of one statement from one place: always complete */
     uint64_t count, exec_ns, fetch_ns, max_ns, rows, errors;
     uint32_t statement, site_sym, site_line, via_sym;
@@ -213,8 +225,10 @@ struct hp_record {
     struct hp_holder *holders;
     struct hp_stmt *stmts;
     struct hp_group *groups;
+    struct hp_step *steps;
     struct hp_notes notes;
-    uint32_t lane_count, edge_count, span_count, wait_count, holder_count, stmt_count, group_count;
+    uint32_t lane_count, edge_count, span_count, wait_count, holder_count, stmt_count, group_count,
+        step_count;
     struct hp_str shape,
         values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */
 };

@@ -472,6 +472,31 @@ void hp__get_holder(struct hp_reader *in, struct hp_holder *holder)
     holder->kind = hp_reader_u8(in);
 }
 
+uint8_t *hp__put_step(uint8_t *p, const struct hp_step *step)
+{
+    p = hp__put(p, step->t0_ns);
+    p = hp__put(p, step->ns);
+    p = hp__put(p, step->lane);
+    p = hp__put(p, step->conn);
+    p = hp__put(p, step->site_sym);
+    p = hp__put(p, step->site_line);
+    p = hp__put(p, step->via_sym);
+    *p++ = step->kind;
+    return p;
+}
+
+void hp__get_step(struct hp_reader *in, struct hp_step *step)
+{
+    step->t0_ns = hp_reader_varint(in);
+    step->ns = hp_reader_varint(in);
+    step->lane = get_u32(in);
+    step->conn = get_u32(in);
+    step->site_sym = get_u32(in);
+    step->site_line = get_u32(in);
+    step->via_sym = get_u32(in);
+    step->kind = hp_reader_u8(in);
+}
+
 uint8_t *hp__put_group(uint8_t *p, const struct hp_group *group)
 {
     p = hp__put(p, group->statement);

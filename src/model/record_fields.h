@@ -56,6 +56,8 @@ uint8_t *hp__put_wait(uint8_t *p, const struct hp_wait *wait);
 void hp__get_wait(struct hp_reader *in, struct hp_wait *wait);
 uint8_t *hp__put_holder(uint8_t *p, const struct hp_holder *holder);
 void hp__get_holder(struct hp_reader *in, struct hp_holder *holder);
+uint8_t *hp__put_step(uint8_t *p, const struct hp_step *step);
+void hp__get_step(struct hp_reader *in, struct hp_step *step);
 uint8_t *hp__put_group(uint8_t *p, const struct hp_group *group);
 void hp__get_group(struct hp_reader *in, struct hp_group *group);
 

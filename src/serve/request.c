@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/map.h"
+#include "format/connections.h"
 #include "format/lanes.h"
 #include "format/member.h"
 #include "format/notesjson.h"
@@ -327,6 +328,7 @@ static hp_err put_all(struct hp_question *question, const struct hp_record *reco
     hp_requestjson_parts(json, question->dict, record);
     hp_err err = put_executions(question, record);
     hp_waitsjson_members(json, question->dict, record);
+    hp_connections_json(json, record);
     hp_notesjson_members(json, question->dict, record);
     put_spans(json, question->dict, record);
     if (err == HP_OK) {

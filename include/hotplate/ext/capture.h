@@ -185,6 +185,10 @@ uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct h
 void hp_cap_sql_end(struct hp_cap_lane *lane, uint32_t number, int64_t rows, bool error);
 void hp_cap_sql_fetch(struct hp_cap_lane *lane, uint32_t number, uint64_t ns, int64_t rows_more);
 bool hp_cap_sql_inside(const struct hp_cap_lane *lane); /* between begin and end */
+/* A connection (0: none came about) took this since tick t0 beside its statements: enum hp_db_step_kind. Steps that began later on the lane are inside of it: their
+ * time is not its own, and one of its own kind is it (a method that calls its base's). */
+void hp_cap_sql_step(struct hp_cap_lane *lane, int kind, uint32_t conn, uint64_t t0,
+                     struct hp_cap_place place);
 
 /* ---- notes: what a request does besides (monitor and above; each list is capped, what is refused is counted in the record) ---- */
 

@@ -254,6 +254,56 @@ static void statements_and_groups_are_recorded(void **state)
     assert_int_equal(last.stmts[0].param_hash, 99);
 }
 
+static uint64_t nap(void)
+{
+    uint64_t t0 = hp_cap_ticks(), now;
+    do {
+        now = hp_cap_ticks();
+    } while (hp_cap_ns(now - t0) < 2000000);
+    return t0;
+}
+
+static void steps_of_connections_nest_and_a_base_methods_is_the_same_step(void **state)
+{
+    (void)state;
+    struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+    struct hp_cap_lane *lane = hp_cap_request_lane(request);
+    uint64_t pool = nap(), outer = nap(), inner = nap();
+    hp_cap_sql_step(lane, HP_DB_CONNECT, 0, inner, nowhere);
+    hp_cap_sql_step(lane, HP_DB_CONNECT, 7, outer, nowhere);
+    hp_cap_sql_step(lane, HP_DB_POOL, 7, pool, nowhere);
+    uint64_t ping = nap();
+    hp_cap_sql_step(lane, HP_DB_PING, 7, ping, nowhere);
+    hp_cap_request_finish(request);
+    load_last();
+    assert_int_equal(last.step_count, 3);
+    assert_true(last.steps[0].kind == HP_DB_CONNECT && last.steps[0].conn == 7);
+    assert_true(last.steps[1].kind == HP_DB_POOL && last.steps[2].kind == HP_DB_PING);
+    assert_true(last.steps[0].ns >= 4000000 && last.steps[1].ns >= 2000000 && last.steps[2].ns >= 2000000);
+    uint64_t sum_ns = last.steps[0].ns + last.steps[1].ns + last.steps[2].ns;
+    assert_true(sum_ns <= last.req.wall_ns);
+    assert_true(last.steps[2].t0_ns >= last.steps[1].t0_ns + last.steps[1].ns + last.steps[0].ns);
+    request = begin(HP_LEVEL_COUNT);
+    hp_cap_sql_step(hp_cap_request_lane(request), HP_DB_PING, 7, hp_cap_ticks(), nowhere);
+    hp_cap_request_finish(request);
+    load_last();
+    assert_int_equal(last.step_count, 0);
+}
+
+static void beyond_the_cap_steps_are_left_out(void **state)
+{
+    (void)state;
+    struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+    for (uint32_t i = 0; i < HP_STEP_CAP + 5; i++) {
+        hp_cap_sql_step(hp_cap_request_lane(request), HP_DB_PING, 1, hp_cap_ticks(),
+                        (struct hp_cap_place){0});
+    }
+    hp_cap_request_finish(request);
+    load_last();
+    assert_int_equal(last.step_count, HP_STEP_CAP);
+    assert_true(last.req.flags & HP_REQ_TRUNCATED);
+}
+
 static void beyond_the_cap_statements_count_in_their_groups(void **state)
 {
     (void)state;
@@ -481,6 +531,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_requests_are_not_pushed, setup, teardown),
         cmocka_unit_test_setup_teardown(statements_and_groups_are_recorded, setup, teardown),
+        cmocka_unit_test_setup_teardown(steps_of_connections_nest_and_a_base_methods_is_the_same_step, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(beyond_the_cap_steps_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(beyond_the_cap_statements_count_in_their_groups, setup, teardown),
         cmocka_unit_test_setup_teardown(beyond_the_cap_groups_share_one, setup, teardown),
         cmocka_unit_test_setup_teardown(parameter_hashes_are_keyed_and_never_zero, setup, teardown),

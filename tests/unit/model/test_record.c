@@ -24,6 +24,7 @@ struct sample {
     struct hp_span spans[2];
     struct hp_wait waits[1];
     struct hp_holder holders[1];
+    struct hp_step steps[1];
     struct hp_stmt stmts[STMTS];
     struct hp_group groups[GROUPS];
 };
@@ -101,6 +102,7 @@ static void fill(struct sample *s)
     s->spans[1] = (struct hp_span){.t0_ns = 70, .t1_ns = 60, .node = HP_NODE_NONE};
     s->waits[0] = (struct hp_wait){3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0};
     s->holders[0] = (struct hp_holder){0x8877665544332211, 2, 3, 1, 7, 9, 21, 40, 5, HP_WAIT_GIL};
+    s->steps[0] = (struct hp_step){70, 80, 1, 2, 21, 41, 5, HP_DB_PING};
     s->stmts[0] =
         (struct hp_stmt){100, 200, 300, 0, 0x1122334455667788, 1, 0, HP_NODE_NONE, 2, 21, 40, 5, 0, 6, 0};
     s->stmts[1] = (struct hp_stmt){5000, 201, 0, HP_ABSENT, 0, 1, 1, 0, 2, 21, 40, 5, 7, 0, HP_STMT_ORM};
@@ -119,6 +121,8 @@ static void fill(struct sample *s)
     s->record.wait_count = 1;
     s->record.holders = s->holders;
     s->record.holder_count = 1;
+    s->record.steps = s->steps;
+    s->record.step_count = 1;
     s->record.stmts = s->stmts;
     s->record.stmt_count = STMTS;
     s->record.groups = s->groups;
@@ -185,6 +189,10 @@ static void assert_lists_equal(const struct hp_record *a, const struct hp_record
     assert_int_equal(a->holder_count, b->holder_count);
     for (uint32_t i = 0; i < a->holder_count; i++) {
         assert_memory_equal(&a->holders[i], &b->holders[i], offsetof(struct hp_holder, kind) + 1);
+    }
+    assert_int_equal(a->step_count, b->step_count);
+    for (uint32_t i = 0; i < a->step_count; i++) {
+        assert_memory_equal(&a->steps[i], &b->steps[i], offsetof(struct hp_step, kind) + 1);
     }
     assert_int_equal(a->stmt_count, b->stmt_count);
     for (uint32_t i = 0; i < a->stmt_count; i++) {
@@ -472,6 +480,7 @@ static void lanes_that_do_not_exist_become_harmless(void **state)
     s.spans[0].lane = UINT32_MAX;
     s.spans[1].holder = 2;
     s.holders[0].lane = 3;
+    s.steps[0].lane = 3;
     struct hp_buf buf;
     hp_buf_init(&buf, 1 << 20);
     assert_int_equal(hp_record_encode(&s.record, &buf), HP_OK);
@@ -489,6 +498,7 @@ static void lanes_that_do_not_exist_become_harmless(void **state)
     assert_int_equal(out.spans[0].holder, 1);
     assert_int_equal(out.spans[1].holder, 0);
     assert_int_equal(out.holders[0].lane, 0);
+    assert_int_equal(out.steps[0].lane, 0);
     hp_arena_fini(&arena);
     hp_buf_fini(&buf);
 }
@@ -520,6 +530,8 @@ static void map_reaches_every_id_and_leaves_none_alone(void **state)
     assert_int_equal(s.holders[0].thread, 1009);
     assert_int_equal(s.holders[0].site_sym, 1021);
     assert_int_equal(s.holders[0].via_sym, 1005);
+    assert_int_equal(s.steps[0].site_sym, 1021);
+    assert_int_equal(s.steps[0].via_sym, 1005);
     assert_int_equal(s.stmts[0].statement, 1001);
     assert_int_equal(s.stmts[0].via_sym, 1005);
     assert_int_equal(s.stmts[3].site_sym, 0);
@@ -597,7 +609,7 @@ static void golden_file_of_version_1_is_read(void **state)
     struct hp_record out;
     assert_int_equal(hp_record_decode(&reader, &arena, &out), HP_OK);
     assert_request_equal(&s.record.req, &out.req);
-    s.record.holder_count = 0; /* version 1 began without */
+    s.record.holder_count = s.record.step_count = 0; /* version 1 began without */
     s.spans[0].holder = 0;
     assert_lists_equal(&s.record, &out);
     assert_true(hp_str_eq(s.record.shape, out.shape) && hp_str_eq(s.record.values, out.values));

@@ -93,16 +93,14 @@ struct ranked {
     uint32_t function;
 };
 
+static bool first_is_double(void)
+{
+    return order.keys[0] == KEY_SELF || order.keys[0] == KEY_TOTAL;
+}
+
 static double first_key(const struct hp_callgraph_function *function)
 {
-    switch (order.keys[0]) {
-    case KEY_SELF:
-        return function->self;
-    case KEY_TOTAL:
-        return function->total;
-    default:
-        return 0;
-    }
+    return !first_is_double() ? 0 : order.keys[0] == KEY_SELF ? function->self : function->total;
 }
 
 static int compare(const void *a, const void *b)
@@ -112,7 +110,7 @@ static int compare(const void *a, const void *b)
     if (p->first != q->first) {
         return descending(p->first, q->first);
     }
-    for (unsigned i = 0; i < order.count; i++) {
+    for (unsigned i = first_is_double(); i < order.count; i++) {
         int result = compare_by(order.keys[i], &order.graph->functions[x], &order.graph->functions[y]);
         if (result != 0) {
             return result;

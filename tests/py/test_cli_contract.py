@@ -24,7 +24,7 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
 COMMANDS += ["ledger", "open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
-COMMANDS += ["serve", "explain"]
+COMMANDS += ["serve", "explain", "sunburst", "sandwich"]
 READERS = ["report", "routes", "requests", "sql", "top", "tree"]
 NUMBER = (int, float)
 
@@ -390,6 +390,8 @@ def test_unknown_option_is_a_usage_error(name: str) -> None:
         ["tree", "--threshold", "2"],
         ["flame"],
         ["flame", "-o", "x.svg", "--width", "1"],
+        ["sunburst"],
+        ["sandwich", "-o", "x.svg", "--function", "("],
         ["convert", "-o", "x.unknown"],
         ["compare", "before"],
         ["ledger", "forget"],

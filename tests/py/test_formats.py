@@ -758,3 +758,86 @@ def test_reading_stays_below_64_megabytes_and_four_times_the_file(
     assert done.returncode in (0, 1), done.stderr
     assert "out of memory" not in done.stderr  # what is too much is refused before it is asked for
     assert done.stderr.count("\n") == (done.returncode == 1)
+
+
+# ---- a capture of ours ----
+
+PATHS = """\
+import json
+import time
+from flask import Flask
+
+app = Flask(__name__)
+spent = []
+
+def work(seconds):
+    begin = time.perf_counter()
+    while time.perf_counter() < begin + seconds:
+        pass
+    spent.append((time.perf_counter() - begin) * 1000)
+
+def b(seconds):
+    work(seconds)
+
+def c(seconds):
+    work(seconds)
+
+def a(first, second):
+    b(first)
+    c(second)
+
+def again(depth):
+    work(0.002)
+    return again(depth - 1) if depth else None
+
+@app.route("/")
+def view():
+    a(0.01, 0.02)
+    a(0.04, 0.03)
+    again(20)
+    return "ok"
+
+app.test_client().get("/")
+print(json.dumps(spent[:4]))
+"""
+
+
+def test_each_path_of_a_capture_has_its_own_time_where_a_prof_can_only_guess(tmp_path: Path) -> None:
+    (tmp_path / "paths.py").write_text(PATHS)
+    command = [HOTPLATE, "run", "--no-serve", "--", sys.executable, "paths.py"]
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    nodes = json.loads(run("tree", "--threshold", "0", "--json", cwd=tmp_path))["nodes"]
+    by_id = {node["node"]: node for node in nodes}
+
+    def path(node: Any) -> list[str]:
+        up = path(by_id[node["parent"]]) if node["parent"] >= 0 else []
+        return [*up, f"{node['function']}:{node.get('call_line', 0)}"]
+
+    took = {"/".join(path(node)).split("view", 1)[-1]: node["total_ms"] for node in nodes}
+    first, second = [key for key in took if re.fullmatch(r":\d+/a:\d+", key)]
+    calls = [took[f"{each}/{name}"] for each in sorted((first, second)) for name in ("b:21", "c:22")]
+    assert calls == pytest.approx(json.loads(done.stdout), abs=1)
+    for node in nodes:
+        below = sum(
+            each["total_ms"] for each in nodes if each["parent"] == node["node"] and each["kind"] != "lane"
+        )
+        assert node["total_ms"] == pytest.approx(node["self_ms"] + below, rel=1e-4, abs=1e-3)
+    answer = json.loads(run("top", "--json", cwd=tmp_path))
+    totals = {row["function"]: row for row in answer["functions"]}
+    assert totals["again"]["calls"] == 21
+    assert totals["again"]["primitive_calls"] == 1
+    assert all(row["total_s"] <= answer["total_time_s"] for row in answer["functions"])
+    assert totals["a"]["total_s"] * 1000 == pytest.approx(took[first] + took[second], abs=0.001)
+    run("convert", "-o", "x.prof", cwd=tmp_path)
+    guessed: Any = pstats.Stats(str(tmp_path / "x.prof")).stats  # type: ignore[attr-defined]
+    ((callers),) = [value[4] for key, value in guessed.items() if key[2] == "b"]
+    assert len(callers) == 1  # one figure for both calls of a

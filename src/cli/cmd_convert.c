@@ -24,7 +24,7 @@
 static const char convert_help[] =
     "hotplate convert [INPUT] -o FILE [--to FORMAT] [--calls] [--raw]\n"
     "\n"
-    "A profile for other tools. chrome of req:ID is what its threads and tasks did when.\n" FORMATS
+    "A profile for other tools; chrome of req:ID is what its threads did when.\n" FORMATS
     "  --calls             collapsed stacks: calls instead of time\n"
     "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 

@@ -32,7 +32,7 @@ static const char sunburst_help[] =
     "INPUT: a profile, a store, req:ID, route:'GET /x', label:L, or the bare word.\n";
 
 static const char sandwich_help[] =
-    "hotplate sandwich [INPUT] -o FILE.svg [--function RE] [--width 1200] [--min 0.1%] [--raw]\n"
+    "hotplate sandwich [INPUT] -o FILE.svg [--function RE] [--width 1200] [--min P]\n"
     "\n"
     "One function in the middle, its callers above, what it calls below: an SVG as\n"
     "hotplate flame makes it. Of profiles without stacks (.prof) one level each.\n"

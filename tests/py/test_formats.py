@@ -825,7 +825,7 @@ def test_each_path_of_a_capture_has_its_own_time_where_a_prof_can_only_guess(tmp
     took = {"/".join(path(node)).split("view", 1)[-1]: node["total_ms"] for node in nodes}
     first, second = [key for key in took if re.fullmatch(r":\d+/a:\d+", key)]
     calls = [took[f"{each}/{name}"] for each in sorted((first, second)) for name in ("b:21", "c:22")]
-    assert calls == pytest.approx(json.loads(done.stdout), abs=1)
+    assert calls == pytest.approx(json.loads(done.stdout), abs=5)  # each is 10 from the next
     for node in nodes:
         below = sum(
             each["total_ms"] for each in nodes if each["parent"] == node["node"] and each["kind"] != "lane"

@@ -25,7 +25,17 @@ PAGE = """<!doctype html>
 """
 BARE = PAGE % ""
 
-DOCUMENTS = ("/page", "/strict/page", "/nonce/page", "/async", "/missing", "/comment", "/no-length", "/error")
+DOCUMENTS = (
+    "/page",
+    "/strict/page",
+    "/nonce/page",
+    "/async",
+    "/missing",
+    "/comment",
+    "/no-length",
+    "/error",
+    "/form",
+)
 OTHERS = (
     "/fragment",
     "/stream",
@@ -241,6 +251,27 @@ def redirected() -> object:
     response = redirect("/fragment")
     response.set_data(BARE)
     return response
+
+
+@app.post("/orders")
+def order() -> object:
+    """A form was sent: go and look."""
+    base.execute("select count(*) from item").fetchone()
+    return redirect("/go")
+
+
+@app.get("/go")
+def go() -> object:
+    """One more step."""
+    return redirect("/page")
+
+
+@app.get("/form")
+def form() -> str:
+    """A document with a form."""
+    return BARE.replace(
+        "</body>", '<form method="post" action="/orders"><button>order</button></form></body>'
+    )
 
 
 @app.get("/favicon.ico")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from hotplate.flask import Hotplate
 from werkzeug.serving import make_server
 
 app.debug = True
-Hotplate(app, store=sys.argv[1])
+Hotplate(app, store=sys.argv[1], server_timing=None if sys.argv[2] == "timing" else False)
 server = make_server("127.0.0.1", 0, app, threaded=True)
 print(server.port, flush=True)
 server.serve_forever()
@@ -64,11 +65,12 @@ class Site:
         return seen
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    store = tmp_path_factory.mktemp("toolbar") / "s.db"
+@contextmanager
+def serving(folder: Path, *words: str) -> Iterator[Site]:
+    """The pages, served by a process of their own."""
+    store = folder / "s.db"
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(store)],
+        [sys.executable, "-c", SERVE, str(store), *words],
         env=clean_environment({"PYTHONPATH": str(APPS)}),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -80,6 +82,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with serving(tmp_path_factory.mktemp("toolbar"), "timing") as pages_served:
+        yield pages_served
+
+
+@pytest.fixture
+def quiet_site(tmp_path: Path) -> Iterator[Site]:
+    with serving(tmp_path, "no timing") as pages_served:
+        yield pages_served
 
 
 @pytest.mark.parametrize("path", ["/strict/page", "/nonce/page"])
@@ -135,6 +149,22 @@ def test_the_page_view_is_a_waterfall_that_can_be_shared(site: Site) -> None:
     assert "hotplate/toolbar.js" not in page["page"]
 
 
+def test_the_redirects_that_led_to_a_page_are_shown_with_it(site: Site) -> None:
+    steps = [["press", "order"], ["wait", "SQL"], ["click", "SQL"], ["wait", "POST /orders"]]
+    [seen] = site.walk({"path": "/form", "do": steps})
+    panel = seen["panel"]
+    assert "POST /orders 302 1" in panel
+    assert "GET /go 302 0" in panel
+    assert "GET /page 200" in panel
+
+
+def test_without_server_timing_the_dashboard_says_what_requests_took(quiet_site: Site) -> None:
+    steps = [["wait", "SQL"], ["click", "SQL"], ["wait", "/items?by=fetch 200 1"], ["wait", "/slow 200 0"]]
+    [seen] = quiet_site.walk({"path": "/strict/page", "until": "done", "do": steps})
+    assert "41 SQL" in seen["badge"]
+    assert not any(parts for _, parts in seen["timing"])
+
+
 def test_the_page_is_loaded_again_traced_and_then_no_more(site: Site) -> None:
     again = [["click", "load again, traced"], ["wait", "SQL"], ["click", "SQL"], ["wait", "took"]]
     steps = [
@@ -165,9 +195,9 @@ def test_the_badge_is_dragged_hidden_and_remembered(site: Site) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_panel_fits_the_window(site: Site, width: int, dark: bool) -> None:
-    steps = [["click", "SQL"], ["wait", "took"]]
-    both = [*steps, ["click", "Page view", "tab"], ["wait", "Server"]]
+def test_the_panel_fits_the_window_and_keeps_nobody_out(site: Site, width: int, dark: bool) -> None:
+    steps = [["click", "SQL"], ["wait", "took"], ["axe"]]
+    both = [*steps, ["click", "Page view", "tab"], ["wait", "Server"], ["axe"]]
     page = {"path": "/strict/page", "until": "done", "width": width, "dark": dark}
     for seen in site.walk({**page, "do": steps}, {**page, "do": both}):
         assert seen["panel"]

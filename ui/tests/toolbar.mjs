@@ -1,7 +1,7 @@
 /* toolbar.mjs -- opens pages of an application in Debian's Chromium, works their toolbar and says what it shows; what tests/py/test_toolbar_pages.py asks.
  *
  *   node toolbar.mjs <<< '{"base": "http://127.0.0.1:1", "steps": [{"path": "/page", "width": 390, "dark": true, "until": "text of the page",
- *                          "do": [["click", "name"], ["key", "Alt+h"], ["wait", "text of the toolbar"], ["drag", 10, 10], ["shot", "file.png"], ["reload"]]}]}'
+ *                          "do": [["click", "name"], ["press", "button of the page"], ["key", "Alt+h"], ["wait", "text of the toolbar"], ["drag", 10, 10], ["shot", "file.png"], ["reload"], ["axe"]]}]}'
  *
  * Prints a JSON list, an object a step: badge, panel (texts; null: not there), corner, links (href by name), page (its own text), timing (what Server-Timing told of
  * each thing asked for), outside (the element's own box), trouble (console, errors, violations of the policy, requests elsewhere).
@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const WAIT_MS = 10_000;
+const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
 const { base, steps } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -35,8 +36,14 @@ async function act(page, [what, ...words], trouble) {
       .getByRole(words[1] ?? "button", { name: words[0] })
       .first()
       .click();
+  if (what === "press") await page.locator("body").getByRole("button", { name: words[0] }).click();
   if (what === "key") await page.keyboard.press(words[0]);
   if (what === "reload") await page.reload();
+  if (what === "axe") {
+    await page.evaluate(readFileSync(AXE, "utf8"));
+    const { violations } = await page.evaluate(() => window.axe.run("hotplate-toolbar"));
+    for (const each of violations) trouble.push(`axe: ${each.id} ${each.nodes[0]?.html}`);
+  }
   if (what === "shot") await page.screenshot({ path: words[0] });
   if (what === "drag") {
     const box = await bar.locator(".badge").boundingBox();

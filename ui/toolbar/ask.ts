@@ -1,6 +1,6 @@
 /* ask.ts -- asks the dashboard about a request that was just made. It may not be stored yet, so it is looked for first, by a question that is answered
  * with an empty list then: an answer of 404 would stand on the page's console. */
-import type { Finding, FindingsAnswer, RequestAnswer, RequestsAnswer } from "../api/types";
+import type { Finding, FindingsAnswer, RequestAnswer, RequestRow, RequestsAnswer } from "../api/types";
 import { findingsOf } from "../model/seen";
 import { question, type Words } from "../model/where";
 
@@ -16,6 +16,7 @@ export interface Ticket {
   hint?: string; // why there is no ticket
 }
 
+const SLACK_MS = 200; // between what browser and server call the beginning
 const WAITS_MS = [150, 350, 700, 1500, 3000, 6000];
 
 const fetchNow = window.fetch.bind(window); // before anybody follows it
@@ -45,12 +46,24 @@ export class Dashboard {
     }
   }
 
+  /** The last so many redirects that led to a request, newest first: the page's script can see how many, not which. By the server's clock. */
+  async redirectsTo(request: RequestAnswer, count: number, took_ms: number): Promise<RequestRow[]> {
+    const to = Math.round(request.start_ns / 1e6);
+    const from = Math.floor(to - took_ms - SLACK_MS);
+    const words = { status: "3xx", revision: "*", limit: `${count}`, from: `${from}`, to: `${to + 1}` };
+    try {
+      return (await this.ask<RequestsAnswer>("requests", words)).requests;
+    } catch {
+      return [];
+    }
+  }
+
   private async find(id: string): Promise<Known | null> {
     try {
       for (const wait of WAITS_MS) {
         await new Promise((done) => setTimeout(done, wait));
         const list = await this.ask<RequestsAnswer>("requests", { text: id, revision: "*", limit: "1" });
-        if (list.total > 0) return await this.tell(id);
+        if (list.total > 0) return await this.tell(list.requests[0]);
       }
     } catch {
       // no answer is an answer: the panel says that it has none
@@ -59,8 +72,9 @@ export class Dashboard {
     return null;
   }
 
-  private async tell(id: string): Promise<Known> {
-    const request = await this.ask<RequestAnswer>("request", { id });
+  private async tell(row: RequestRow): Promise<Known> {
+    const answer = await this.ask<RequestAnswer>("request", { id: row.id });
+    const request = { ...row, ...answer }; // the list counts statements
     const { findings } = await this.ask<FindingsAnswer>("findings", { route: request.route });
     return { request, findings: findingsOf(request, findings) };
   }

@@ -1,5 +1,6 @@
 /* follow.ts -- what the page asks for while one looks at it: fetch and XMLHttpRequest by our header in their answers, everything else by what the browser
  * measured. It changes nothing: callers get the promise and the object that they would get without us. */
+import type { RequestRow } from "../api/types";
 import { type Asked, type PageView, readTold, type Told } from "../model/pageview";
 
 /** A request of this page that the application has recorded. */
@@ -8,7 +9,7 @@ export interface Followed {
   name: string; // "GET /items"
   kind: string;
   status: number | null;
-  at: number; // ms since the navigation began
+  at: number; // ms since the navigation began; below 0: what led to it
   told: Told | null; // by Server-Timing; without it the dashboard knows
 }
 
@@ -169,6 +170,23 @@ export class Follower {
       }
       return send.apply(this, given);
     };
+  }
+
+  /** How many redirects of this site led to the page, and how long they took. */
+  redirects(): { count: number; took_ms: number } {
+    const entry = navigation();
+    return { count: entry?.redirectCount ?? 0, took_ms: entry ? entry.redirectEnd - entry.redirectStart : 0 };
+  }
+
+  /** What the dashboard knows of a request that no header told about, or that nobody could follow. */
+  add(row: RequestRow, kind: string, at: number): void {
+    const told = {
+      id: row.id,
+      server_ms: row.duration_ms,
+      sql_ms: row.sql_ms ?? null,
+      queries: row.sql_count ?? null,
+    };
+    this.note({ id: row.id, name: row.route, kind, status: row.status ?? null, at, told });
   }
 
   /** The page view as far as it has come. */

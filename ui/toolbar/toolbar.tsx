@@ -42,6 +42,26 @@ function badgeText(page: Followed, known: Known | null | undefined): string {
   return words.length > 0 ? words.join(" · ") : "Hotplate";
 }
 
+async function followBack(follower: Follower, dashboard: Dashboard, { request }: Known): Promise<void> {
+  const { count, took_ms } = follower.redirects();
+  if (count === 0) return;
+  const rows = await dashboard.redirectsTo(request, count, took_ms);
+  for (const [k, row] of rows.entries()) follower.add(row, "redirect", -1 - k);
+}
+
+const ASKED_MOST = 10; // at once, of those that no header tells about
+
+/* Where Server-Timing is not sent, the dashboard says what requests took. */
+function useUntold(follower: Follower, dashboard: Dashboard): void {
+  const count = follower.followed.length;
+  useEffect(() => {
+    const untold = follower.followed.filter((one) => one.told === null && one.kind !== "navigation");
+    for (const { id, kind, at } of untold.slice(-ASKED_MOST)) {
+      dashboard.about(id).then((found) => found && follower.add(found.request, kind, at));
+    }
+  }, [follower, dashboard, count]);
+}
+
 export function Toolbar({ follower, dashboard }: Props) {
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const [open, setOpen] = useState(false);
@@ -54,7 +74,11 @@ export function Toolbar({ follower, dashboard }: Props) {
     follower.changed = redraw as () => void;
   }, [follower]);
   useEffect(() => {
-    if (!hidden) dashboard.about(page.id).then(setKnown);
+    if (hidden) return;
+    dashboard.about(page.id).then((found) => {
+      setKnown(found);
+      if (found) followBack(follower, dashboard, found);
+    });
   }, [dashboard, page.id, hidden]);
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
@@ -80,15 +104,7 @@ export function Toolbar({ follower, dashboard }: Props) {
   const more = follower.followed.length - 1;
   return (
     <div class={`hotplate ${corner}`}>
-      {open && (
-        <Panel
-          follower={follower}
-          dashboard={dashboard}
-          known={known}
-          close={() => setOpen(false)}
-          redraw={redraw}
-        />
-      )}
+      {open && <Panel follower={follower} dashboard={dashboard} known={known} close={() => setOpen(false)} />}
       <button
         type="button"
         class={`badge ${rankOf(known)}`}
@@ -131,10 +147,11 @@ function useDrag(move: (corner: Corner) => void, click: () => void) {
   };
 }
 
-function Panel(props: Props & { known: Known | null; close: () => void; redraw: (n: never) => void }) {
+function Panel(props: Props & { known: Known | null; close: () => void }) {
   const { follower, dashboard, known, close } = props;
   const [tab, setTab] = useState<"requests" | "view">("requests");
   const [chosen, setChosen] = useState(follower.followed[0].id);
+  useUntold(follower, dashboard);
   return (
     <section class="panel" aria-label="Hotplate">
       <header>
@@ -226,36 +243,38 @@ function List({ follower, dashboard, page, chosen, choose }: ListProps) {
           </tr>
         </thead>
         <tbody>
-          {[...follower.followed].reverse().map((one) => {
-            const known = one.kind === "navigation" ? page : null;
-            const sql = sqlOf(one, known);
-            const ms = timeOf(one, known);
-            const status = one.status ?? known?.request.status;
-            return (
-              <tr key={one.id} class={one.id === chosen ? "chosen" : ""}>
-                <td class="what">
-                  <button
-                    type="button"
-                    class="link"
-                    aria-pressed={one.id === chosen}
-                    onClick={() => choose(one.id)}
-                  >
-                    {known
-                      ? known.request.route.split(" ")[0] + one.name.slice(one.name.indexOf(" "))
-                      : one.name}
-                  </button>
-                </td>
-                <td class={`number ${(status ?? 0) >= 400 ? "wrong" : ""}`}>{status ?? "–"}</td>
-                <td class="number">{sql ?? "–"}</td>
-                <td class="number">{ms === null ? "–" : showMs(ms)}</td>
-                <td class="to">
-                  <a href={dashboard.link("request", { id: one.id })} target="_blank" rel="noopener">
-                    open
-                  </a>
-                </td>
-              </tr>
-            );
-          })}
+          {[...follower.followed]
+            .sort((a, b) => b.at - a.at)
+            .map((one) => {
+              const known = one.kind === "navigation" ? page : null;
+              const sql = sqlOf(one, known);
+              const ms = timeOf(one, known);
+              const status = one.status ?? known?.request.status;
+              return (
+                <tr key={one.id} class={one.id === chosen ? "chosen" : ""}>
+                  <td class="what">
+                    <button
+                      type="button"
+                      class="link"
+                      aria-pressed={one.id === chosen}
+                      onClick={() => choose(one.id)}
+                    >
+                      {known
+                        ? known.request.route.split(" ")[0] + one.name.slice(one.name.indexOf(" "))
+                        : one.name}
+                    </button>
+                  </td>
+                  <td class={`number ${(status ?? 0) >= 400 ? "wrong" : ""}`}>{status ?? "–"}</td>
+                  <td class="number">{sql ?? "–"}</td>
+                  <td class="number">{ms === null ? "–" : showMs(ms)}</td>
+                  <td class="to">
+                    <a href={dashboard.link("request", { id: one.id })} target="_blank" rel="noopener">
+                      open
+                    </a>
+                  </td>
+                </tr>
+              );
+            })}
         </tbody>
       </table>
     </div>

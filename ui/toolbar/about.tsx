@@ -52,7 +52,12 @@ function Found({ finding }: { finding: Finding }) {
   return (
     <p class={`finding ${(finding.share ?? 0) >= 0.3 ? "bad" : "odd"}`}>
       <b>{finding.title}</b> <code>{placeOf(finding)}</code>
-      {typeof saving === "number" && <> mending it saves about {showMs(saving)}</>}
+      {typeof saving === "number" && (
+        <>
+          {" "}
+          mending it saves about {showMs(saving)} of the route's {finding.basis ?? "median"}
+        </>
+      )}
     </p>
   );
 }

@@ -835,7 +835,8 @@ def test_each_path_of_a_capture_has_its_own_time_where_a_prof_can_only_guess(tmp
     totals = {row["function"]: row for row in answer["functions"]}
     assert totals["again"]["calls"] == 21
     assert totals["again"]["primitive_calls"] == 1
-    assert all(row["total_s"] <= answer["total_time_s"] for row in answer["functions"])
+    most = answer["total_time_s"] * (1 + 1e-12)  # a sum of doubles
+    assert all(row["total_s"] <= most for row in answer["functions"])
     assert totals["a"]["total_s"] * 1000 == pytest.approx(took[first] + took[second], abs=0.001)
     run("convert", "-o", "x.prof", cwd=tmp_path)
     guessed: Any = pstats.Stats(str(tmp_path / "x.prof")).stats  # type: ignore[attr-defined]

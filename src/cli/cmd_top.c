@@ -45,7 +45,8 @@ struct show {
     struct hp_ranking ranking;
     uint32_t *starts, *edges; /* edges of function f: edges[starts[f]] … edges[starts[f + 1]] */
     int around;
-    uint64_t samples; /* that the tree is of; 0: it is exact */
+    uint64_t samples; /* that the tree is of; 0: it is exact, or the source does not say */
+    bool counted;     /* calls are known */
     struct hp_buf *out;
 };
 
@@ -110,11 +111,11 @@ static void put_json_around(struct hp_json *json, const struct show *show, uint3
         const struct hp_callgraph_edge *edge = &show->graph->edges[show->edges[i]];
         hp_json_object_begin(json);
         put_json_place(json, show, other_end(show, edge));
-        if (show->samples == 0) {
+        if (show->counted) {
             hp_json_kv_u64(json, "calls", edge->calls);
         }
         if (!edge->bare) {
-            if (show->samples == 0) {
+            if (show->counted) {
                 hp_json_kv_u64(json, "primitive_calls", edge->primitive);
             }
             put_json_value(json, show, "self_s", "self", edge->self);
@@ -139,7 +140,7 @@ static int put_json(const struct show *show)
     if (show->samples != 0) { /* calls are not known: absent */
         hp_json_kv_bool(&json, "sampled", true);
         hp_json_kv_u64(&json, "samples", show->samples);
-    } else {
+    } else if (show->counted) {
         hp_json_kv_u64(&json, "total_calls", sums.calls);
         hp_json_kv_u64(&json, "primitive_calls", sums.primitive);
     }
@@ -154,7 +155,7 @@ static int put_json(const struct show *show)
             double share = sums.self == 0 ? 0 : function->self / sums.self;
             hp_json_kv_double(&json, "self_share", share);
             hp_json_kv_double(&json, "self_share_error", hp_tree_share_error(share, show->samples));
-        } else {
+        } else if (show->counted) {
             hp_json_kv_u64(&json, "calls", function->calls);
             hp_json_kv_u64(&json, "primitive_calls", function->primitive);
         }
@@ -331,6 +332,7 @@ static int run(struct top *top, struct hp_buf *out)
     if (show.profile->sampled && show.profile->tree != NULL) {
         show.samples = hp_tree_samples(show.profile->tree);
     }
+    show.counted = show.samples == 0 && show.profile->counts_calls;
     hp_err err = hp_profile_graph(loaded.profile);
     err = err != HP_OK || !top->strip ? err : hp_profile_strip_dirs(loaded.profile);
     err = err != HP_OK ? err : choose(top, &show, &left_out, &info);

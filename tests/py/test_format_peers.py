@@ -142,7 +142,7 @@ def austin_stacks(text: str) -> list[tuple[list[str], float]]:
 
 def test_figures_of_mojo_equal_those_of_austins_own_reader(work: Path) -> None:
     binary, text = work / "austin.mojo", work / "austin.austin"
-    call(work, tool("austin"), "-i", "5ms", "-b", "-o", binary, sys.executable, "work.py")
+    call(work, tool("austin"), "-t", "10s", "-i", "5ms", "-b", "-o", binary, sys.executable, "work.py")
     call(work, tool("mojo2austin"), binary, text)
     same_own_values(binary, austin_stacks(text.read_text()))
     same_own_values(text, austin_stacks(text.read_text()))

@@ -392,6 +392,13 @@ def test_stacks_survive_the_way_through_each_format(ending: str, folded: Path, w
     assert top(out)["total"] == 53
 
 
+def test_calls_that_a_format_does_not_count_are_absent(folded: Path) -> None:
+    answer = top(folded, "--callers")
+    assert "total_calls" not in answer
+    assert all("calls" not in row and "primitive_calls" not in row for row in answer["functions"])
+    assert all("calls" not in other for row in answer["functions"] for other in row["callers"])
+
+
 def test_time_without_a_stack_is_no_functions_in_collapsed_stacks() -> None:
     lines = run("convert", GOLDEN / "py-spy.speedscope.json", "--to", "collapsed", "-o", "-").splitlines()
     assert [int(line.rsplit(" ", 1)[1]) for line in lines] == [85000, 135000]  # 20 ms of the 240 were idle

@@ -325,7 +325,8 @@ def test_a_profile_is_opened_and_nobody_elses_body_is_taken(served: Served) -> N
     url = served.url + "api/v1/profile?name=stacks.txt"
     answer = fetch(url, data=stacks, **good)
     assert answer.status == 200
-    assert b"step_19999" in answer.body and b"stacks.txt" in answer.body
+    assert b"step_19999" in answer.body
+    assert b"stacks.txt" in answer.body
     bad = fetch(url, data=b"\x01" * 1000, **good)
     assert (bad.status, "error" in bad.json()) == (400, True)
     head = "POST /api/v1/profile HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n"

@@ -18,7 +18,6 @@
 #define SOURCES_MOST 500u
 #define SEEN_CAP     4096u
 #define FILES_MOST   64u
-#define NEARBY_S     86400u /* neighbours and quantiles are looked for so far around it */
 
 /* ---- statements ---- */
 
@@ -290,16 +289,15 @@ static bool find_route(void *ctx, const struct hp_route_row *row)
 static hp_err put_standing(struct hp_question *question, const struct hp_record *record, uint64_t row)
 {
     const struct hp_request *req = &record->req;
-    uint64_t around_ns = (uint64_t)NEARBY_S * 1000000000u;
-    struct hp_scope scope = {.from_ns = req->start_wall_ns > around_ns ? req->start_wall_ns - around_ns : 0,
-                             .to_ns = req->start_wall_ns + around_ns,
-                             .revision = hp_dict_string(question->dict, req->revision)};
+    /* No range of its own: the rows that the handle has in memory for other questions do, so that a page costs no pass over the store. */
+    struct hp_scope scope = {.revision = hp_dict_string(question->dict, req->revision)};
     struct neighbours n = {.row = row,
                            .start_ns = req->start_wall_ns,
                            .duration_ns = hp_requestjson_duration(req),
                            .route = req->route};
     struct found_route found = {.route = req->route};
-    hp_err err = hp_store_rows(question->store, &scope, look_at, &n, question->info);
+    uint64_t each = 1;
+    hp_err err = hp_store_some_rows(question->store, &scope, look_at, &n, &each, question->info);
     if (err == HP_OK) {
         err = hp_store_routes(question->store, &scope, find_route, &found, question->info);
     }

@@ -25,11 +25,24 @@ static bool covers(const struct hp__scan *scan, uint64_t from_ns, uint64_t to_ns
     return scan->loaded && (same || wider);
 }
 
+/* The rows in memory that answer, else those to give up: not the last ones that were asked for, so that a question about a part (one request's source) does not
+ * cost the next one the whole. */
+static struct hp__scan *choose(struct hp_store *store, uint64_t from_ns, uint64_t to_ns)
+{
+    for (size_t i = 0; i < HP_SCANS; i++) {
+        if (covers(&store->scans[i], from_ns, to_ns)) {
+            return &store->scans[i];
+        }
+    }
+    return store->scan == &store->scans[0] ? &store->scans[1] : &store->scans[0];
+}
+
 static hp_err load(struct hp_store *store, const struct hp_scope *scope, struct hp__stamp *stamp,
                    struct hp_errinfo *info)
 {
-    struct hp__scan *scan = &store->scan;
     uint64_t to_ns = hp__scope_to(scope);
+    struct hp__scan *scan = choose(store, scope->from_ns, to_ns);
+    store->scan = scan;
     hp_err err = store->ops->stamp(store, stamp, info);
     if (err != HP_OK) {
         return err;
@@ -142,11 +155,11 @@ hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn,
     hp_err err = HP_OK;
     filter->fn = fn;
     filter->ctx = ctx;
-    if (store->scan.keep_mask != 0 && !sampled) {
+    if (store->scan->keep_mask != 0 && !sampled) {
         err = store->ops->scan(store, filter->scope->from_ns, hp__scope_to(filter->scope), 0, filtered,
                                filter, info);
     } else {
-        for (size_t i = 0; i < store->scan.count && filtered(filter, &store->scan.rows[i]); i++) {
+        for (size_t i = 0; i < store->scan->count && filtered(filter, &store->scan->rows[i]); i++) {
         }
     }
     if (err == HP_OK && filter->err != HP_OK) {

@@ -155,7 +155,7 @@ hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope *scope, 
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
     if (err == HP_OK) {
         err = hp__filter_rows(&filter, true, fn, ctx, info);
-        *each = (uint64_t)store->scan.keep_mask + 1;
+        *each = (uint64_t)store->scan->keep_mask + 1;
     }
     hp__filter_fini(&filter);
     return err;

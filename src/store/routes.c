@@ -29,7 +29,7 @@ hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *s
     struct hp__stamp stamp;
     struct hp__newest newest = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK && store->scan.keep_mask != 0) {
+    if (err == HP_OK && store->scan->keep_mask != 0) {
         err = look_at_last(&filter, &stamp, &newest, info);
     }
     if (err == HP_OK && newest.row == 0) {
@@ -101,7 +101,7 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
     struct hp_complete sum = {0};
     struct hp__losses losses = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK && store->scan.keep_mask != 0 && store->ops->rollups != NULL &&
+    if (err == HP_OK && store->scan->keep_mask != 0 && store->ops->rollups != NULL &&
         !hp__scope_is_brushed(scope)) {
         err = count_by_minute(&filter, &sum, info);
     } else if (err == HP_OK) {
@@ -301,7 +301,7 @@ hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_
     if (err != HP_OK) {
         goto done;
     }
-    if (store->scan.keep_mask != 0 && store->ops->rollups != NULL && !hp__scope_is_brushed(scope)) {
+    if (store->scan->keep_mask != 0 && store->ops->rollups != NULL && !hp__scope_is_brushed(scope)) {
         err = sketch_routes(&sums, info);
     } else {
         err = hp__filter_rows(&filter, false, sum_row, &sums, info);

@@ -1,7 +1,7 @@
 /* scan.h -- the rows of a scope in memory: what a report asks again and again, read once.
  *
  * Why: routes, durations, samples and the newest revision are all simple passes over narrow rows. The handle keeps the rows of
- * the last range of time; rows that were committed since are appended, an eviction reads them anew. 72 bytes a row.
+ * the last two ranges of time; rows that were committed since are appended, an eviction reads them anew. 72 bytes a row.
  *
  * Cap: HP_SCAN_CAP rows. A range with more is thinned: half of the rows go, chosen by a hash of their number, as
  * often as needed. So every row has the same chance, and the same data give the same rows. Who needs all rows
@@ -18,6 +18,7 @@
 #include "store/store.h"
 
 #define HP_SCAN_CAP 262144u
+#define HP_SCANS    2u /* ranges that a handle keeps */
 
 struct hp__scan {
     struct hp_narrow_row *rows; /* owned, ascending by number */

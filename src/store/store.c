@@ -29,7 +29,10 @@ hp_err hp_store_open(const struct hp_store_config *config, struct hp_store **sto
     }
     made->dict = dict;
     made->may_write = full.path == NULL || full.mode == HP_STORE_WRITE;
-    hp__scan_init(&made->scan, HP_SCAN_CAP);
+    for (size_t i = 0; i < HP_SCANS; i++) {
+        hp__scan_init(&made->scans[i], HP_SCAN_CAP);
+    }
+    made->scan = &made->scans[0];
     *store = made;
     return HP_OK;
 }
@@ -43,7 +46,9 @@ hp_err hp_store_close(struct hp_store *store)
         hp_store_rollback(store);
     }
     hp_dict_free(store->dict);
-    hp__scan_fini(&store->scan);
+    for (size_t i = 0; i < HP_SCANS; i++) {
+        hp__scan_fini(&store->scans[i]);
+    }
     for (int i = 0; i < HP_KEPT_COUNT; i++) {
         hp_free(store->kept[i]);
     }

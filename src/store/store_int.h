@@ -123,11 +123,12 @@ enum hp__kept { HP_KEPT_LABEL, HP_KEPT_FINDING, HP_KEPT_VALUE, HP_KEPT_PLAN, HP_
 
 struct hp_store {
     const struct hp_store_ops *ops;
-    struct hp_dict *dict;      /* owned: of what was read */
-    struct hp__scan scan;      /* rows read lately */
-    char *kept[HP_KEPT_COUNT]; /* owned: texts handed out last */
-    unsigned depth;            /* questions within each other's callbacks share a snapshot */
-    bool writing;              /* between begin and commit */
+    struct hp_dict *dict;            /* owned: of what was read */
+    struct hp__scan scans[HP_SCANS]; /* rows read lately, of two ranges */
+    struct hp__scan *scan;           /* the ones of the question at hand; into `scans` */
+    char *kept[HP_KEPT_COUNT];       /* owned: texts handed out last */
+    unsigned depth;                  /* questions within each other's callbacks share a snapshot */
+    bool writing;                    /* between begin and commit */
     bool may_write;
 };
 

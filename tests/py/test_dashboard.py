@@ -124,9 +124,7 @@ def base(store: Path) -> Iterator[str]:
         yield address
 
 
-def walk(
-    base: str, *steps: dict[str, Any], trouble: bool = False, token: str = ""
-) -> list[dict[str, Any]]:
+def walk(base: str, *steps: dict[str, Any], trouble: bool = False, token: str = "") -> list[dict[str, Any]]:
     done = subprocess.run(
         ["node", UI / "tests" / "walk.mjs"],
         input=json.dumps({"base": base, "steps": steps, "token": token}),

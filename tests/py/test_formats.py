@@ -767,6 +767,20 @@ def test_reading_stays_below_64_megabytes_and_four_times_the_file(
     assert done.stderr.count("\n") == (done.returncode == 1)
 
 
+def test_a_pipe_that_is_written_to_stays_one(work: Path, tmp_path: Path) -> None:
+    pipe, file = tmp_path / "pipe", work / "given.collapsed"
+    os.mkfifo(pipe)
+    file.write_text("main;fib 3\n")
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        try:
+            run("convert", file, "--to", "collapsed", "-o", pipe)
+            assert "fib" in reader.communicate(timeout=20)[0]
+        finally:
+            reader.kill()
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 # ---- a capture of ours ----
 
 PATHS = """\

@@ -280,7 +280,13 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     }
     route->looked_into = sampled->c.sample_count != 0;
     route->lowest_level = sampled->lowest_level;
-    route->lowered = route->looked_into ? (double)sampled->lowered / sampled->c.sample_count : 0;
+    struct hp_lowered lowered = {0};
+    err = hp_store_lowered(store, &answer->options.scope, route->row.route, &lowered, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    route->lowered = lowered.requests != 0 ? (double)lowered.lowered / (double)lowered.requests : 0;
+    route->lowered_to = lowered.level;
     const struct hp_route_row *before = faster_before(sides, &route->row);
     if (before != NULL) {
         err = hp_sampled_load(&sides->then, store, &sides->before.scope, before, 0, most, scratch, info);

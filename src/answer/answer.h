@@ -43,7 +43,8 @@ struct hp_answer_route {
     uint64_t now_ns, after_all_ns, low_ns, high_ns;
     uint32_t first, count;  /* its findings: routes' order of rank, as indices in hp_answer.by_route */
     struct hp_str sentence; /* empty without findings */
-    double lowered;         /* share of its sampled requests whose level the budget lowered */
+    double lowered;         /* share of its requests whose level the budget lowered */
+    uint8_t lowered_to;     /* the lowest that it was lowered to */
     uint8_t lowest_level;   /* of its sampled requests */
     bool looked_into;
 };

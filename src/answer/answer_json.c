@@ -107,7 +107,7 @@ static void put_route(struct hp_json *json, const struct hp_answer_route *route)
     hp_json_kv_u64(json, "requests", route->row.requests);
     if (route->lowered > 0) {
         hp_json_kv_double(json, "lowered", route->lowered);
-        hp_json_kv_cstr(json, "lowest_level", hp_answer_level(route->lowest_level));
+        hp_json_kv_cstr(json, "lowest_level", hp_answer_level(route->lowered_to));
     }
     hp_json_kv_double(json, "now_ms", ms(route->now_ns));
     hp_json_kv_double(json, "after_all_ms", ms(route->after_all_ns));

@@ -143,10 +143,9 @@ static void put_lowered(const struct hp_answer *answer, struct hp_buf *out)
         const struct hp_answer_route *route = &answer->routes[i];
         char share[HP_SHOW_BYTES];
         if (route->lowered > 0) {
-            hp_buf_printf(
-                out, "%.*s: level lowered to %s for %s of the requests looked into, to keep the budget\n",
-                (int)route->name.n, route->name.p, hp_answer_level(route->lowest_level),
-                hp_show_percent(share, route->lowered));
+            hp_buf_printf(out, "%.*s: level lowered to %s for %s of its requests, to keep the budget\n",
+                          (int)route->name.n, route->name.p, hp_answer_level(route->lowered_to),
+                          hp_show_percent(share, route->lowered));
         }
     }
 }

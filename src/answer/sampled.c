@@ -60,7 +60,6 @@ static bool add_record(void *ctx, const struct hp_record *record)
     uint8_t level = estimate || record->req.level != HP_LEVEL_SAMPLE ? record->req.level : HP_LEVEL_MONITOR;
     s->estimated += estimate;
     s->lowest_level = level < s->lowest_level ? level : s->lowest_level;
-    s->lowered += record->req.level_reason == HP_REASON_BUDGET;
     s->c.sample_count = i + 1;
     return true;
 }
@@ -130,7 +129,7 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
         return hp_err_set(info, HP_ENOMEM, 0, "out of memory while loading requests");
     }
     sampled->lowest_level = HP_LEVEL_TRACE;
-    sampled->lowered = sampled->estimated = 0;
+    sampled->estimated = 0;
     sampled->c = (struct hp_case){.dict = hp_store_dict(store),
                                   .route = row->route,
                                   .requests = row->requests,

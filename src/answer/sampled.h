@@ -17,7 +17,6 @@ struct hp_sampled {
     struct hp_tree *pool[HP_SAMPLED_MOST]; /* trees made so far; the next load uses them again */
     struct hp_tree *merged;                /* of all requests with samples; likewise */
     uint32_t estimated;                    /* sampled requests whose tree is of samples */
-    uint32_t lowered;                      /* sampled requests whose level the budget lowered */
     uint8_t lowest_level;                  /* enum hp_level of the sampled requests */
 };
 

@@ -41,7 +41,8 @@ enum hp_request_flags {
     HP_REQ_SHARED_CPU = 32,   /* other greenlets ran on the thread: cpu_ns is absent */
     HP_REQ_SAMPLED = 128,     /* its tree is of samples: no calls, times are estimates */
     HP_REQ_SAMPLED_CPU = 256, /* of processor time */
-    HP_REQ_SAMPLED_GIL = 512  /* of time that the GIL was held */
+    HP_REQ_SAMPLED_GIL = 512, /* of time that the GIL was held */
+    HP_REQ_LOWERED = 1024     /* recorded at a lower level than asked, for the budget */
 };
 
 enum hp_wait_kind { /* CONTRACTS "Waits"; stored: only add */

@@ -251,7 +251,7 @@ static void put_answer(struct hp_json *json, const struct hp_answer_route *route
     hp_member_ms(json, "high_ms", route->high_ns);
     if (route->lowered > 0) {
         hp_json_kv_double(json, "lowered", route->lowered);
-        hp_json_kv_cstr(json, "lowest_level", hp_member_level(route->lowest_level));
+        hp_json_kv_cstr(json, "lowest_level", hp_member_level(route->lowered_to));
     }
     if (route->sentence.n != 0) {
         hp_json_kv_str(json, "sentence", route->sentence);

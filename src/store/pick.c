@@ -313,6 +313,33 @@ hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *scope, uin
     return err;
 }
 
+static bool add_lowered(void *ctx, const struct hp_narrow_row *row)
+{
+    struct hp_lowered *sum = ctx;
+    bool lowered = (row->flags & HP_REQ_LOWERED) != 0;
+    sum->requests++;
+    sum->lowered += lowered;
+    sum->level = lowered && row->level < sum->level ? row->level : sum->level;
+    return true;
+}
+
+hp_err hp_store_lowered(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                        struct hp_lowered *out, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp = {0};
+    struct hp_lowered sum = {.level = HP_LEVEL_TRACE};
+    hp_err err = hp__filter_init(&filter, store, scope, route, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_rows(&filter, true, add_lowered, &sum, info);
+    }
+    if (err == HP_OK) {
+        *out = sum;
+    }
+    hp__filter_fini(&filter);
+    return err;
+}
+
 struct moment {
     uint64_t start_ns, row, duration_ns;
     uint32_t flags;

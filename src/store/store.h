@@ -226,6 +226,14 @@ HP_CHECK hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *s
                                 uint32_t most, struct hp_arena *arena, hp_record_fn fn, void *ctx,
                                 struct hp_errinfo *info);
 
+/* All requests of a route in scope, those of them that the budget lowered, and the lowest level of these (enum hp_level; HP_LEVEL_TRACE: none). */
+struct hp_lowered {
+    uint64_t requests, lowered;
+    uint8_t level;
+};
+HP_CHECK hp_err hp_store_lowered(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                                 struct hp_lowered *out, struct hp_errinfo *info);
+
 /* Durations (wall − own, ns) and start times of all requests of a route in scope, oldest first; for compare. */
 typedef bool (*hp_duration_fn)(void *ctx, uint64_t start_wall_ns, uint64_t duration_ns, uint32_t flags,
                                uint16_t status);

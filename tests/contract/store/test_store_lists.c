@@ -91,6 +91,33 @@ static void a_sample_without_details_takes_any_request(void **state)
     assert_int_equal(a.count, 1);
 }
 
+static void put_level(struct world *world, unsigned i, uint8_t level, uint32_t flags)
+{
+    struct hp_record record = {.req = make_request(&world->m, i, T0 + i, 3 * MS, 0)};
+    record.req.level = level;
+    record.req.flags = flags;
+    put(world, make_encode(&world->m, &record));
+}
+
+static void what_the_budget_lowered_is_counted_over_all_requests_of_the_route(void **state)
+{
+    struct world *world = *state;
+    struct hp_scope all = {0};
+    struct hp_lowered lowered = {0};
+    begin(world);
+    for (unsigned i = 0; i < 30; i++) {
+        put_level(world, i, HP_LEVEL_TRACE, 0);
+    }
+    put_level(world, 30, HP_LEVEL_SAMPLE, HP_REQ_LOWERED);
+    put_level(world, 31, HP_LEVEL_MONITOR, HP_REQ_LOWERED | HP_REQ_EXCEPTION);
+    put_level(world, 32, HP_LEVEL_COUNT, 0); /* asked for */
+    commit(world);
+    ok(world, hp_store_lowered(world->r, &all, route_id(world, "/settings"), &lowered, &world->info));
+    assert_int_equal(lowered.requests, 33);
+    assert_int_equal(lowered.lowered, 2);
+    assert_int_equal(lowered.level, HP_LEVEL_MONITOR);
+}
+
 struct moments {
     uint64_t starts[64], durations[64];
     unsigned count;
@@ -183,6 +210,7 @@ int main(void)
         BOTH(a_sample_is_spread_over_durations_and_repeats),
         BOTH(a_sample_is_not_of_those_alone_that_hold_much),
         BOTH(a_sample_without_details_takes_any_request),
+        BOTH(what_the_budget_lowered_is_counted_over_all_requests_of_the_route),
         BOTH(durations_come_oldest_first),
         BOTH(an_empty_store_answers_with_nothing),
         BOTH(questions_may_be_asked_within_callbacks),

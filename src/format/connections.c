@@ -65,8 +65,8 @@ static void put_connection(struct hp_json *json, const struct hp_connection *row
     hp_json_object_begin(json);
     hp_json_kv_u64(json, "connection", row->number);
     for (unsigned kind = 0; kind < HP_DB_STEPS; kind++) {
-        char key[32];
         if (row->steps[kind] != 0) {
+            char key[32];
             (void)snprintf(key, sizeof key, "%ss", hp_connections_step(kind));
             hp_json_kv_u64(json, key, row->steps[kind]);
             (void)snprintf(key, sizeof key, "%s_ms", hp_connections_step(kind));

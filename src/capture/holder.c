@@ -28,7 +28,7 @@ struct post {
 
 /* Guarded by the GIL's mutex, which who waits for its condition variable and who signals that hold both. */
 static struct {
-    uint32_t waiting; /* threads that want to know */
+    _Atomic uint32_t waiting; /* threads that want to know; looked at without the mutex, too */
     uint64_t turn;
     struct release ring[RELEASES];
 } gil;
@@ -61,7 +61,7 @@ void hp__holder_configure(void *(*thread)(void))
 
 void hp__holder_fork_child(void)
 {
-    gil.waiting = 0;
+    atomic_store(&gil.waiting, 0);
     atomic_store(&post_waiting, 0);
     for (uint32_t i = 0; i < POSTS; i++) {
         atomic_store(&posts[i].busy, false);
@@ -70,15 +70,21 @@ void hp__holder_fork_child(void)
 
 /* ---- who gives it up ---- */
 
-static struct release release_now(void)
+static uint32_t own_serial(void)
 {
     struct hp_wait_thread *self = &hp__wait_thread;
-    void *thread = thread_here != NULL ? thread_here() : NULL;
     if (self->serial == 0) {
         self->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     }
+    return self->serial;
+}
+
+static struct release release_now(void)
+{
+    const struct hp_wait_thread *self = &hp__wait_thread;
+    void *thread = thread_here != NULL ? thread_here() : NULL;
     struct release made = {.ticks = hp_clock_ticks(),
-                           .by = {.thread = (uint64_t)pthread_self(), .serial = self->serial}};
+                           .by = {.thread = (uint64_t)pthread_self(), .serial = own_serial()}};
     made.by.request = hp__wait_lane_runs() ? self->request : 0;
     made.by.site = thread != NULL ? hp__wait_site(thread) : 0;
     return made;
@@ -86,7 +92,7 @@ static struct release release_now(void)
 
 void hp__holder_signals(const void *condition)
 {
-    if (condition != gil_condition || gil.waiting == 0) {
+    if (condition != gil_condition || atomic_load_explicit(&gil.waiting, memory_order_relaxed) == 0) {
         return;
     }
     int saved = errno;
@@ -200,7 +206,7 @@ void hp__holder_begin(struct hp_holder_wait *wait, bool is_gil, const void *on)
         atomic_fetch_add_explicit(&post_waiting, 1, memory_order_relaxed);
     } else if (on == gil_condition) {
         wait->turn = gil.turn;
-        gil.waiting++;
+        atomic_fetch_add_explicit(&gil.waiting, 1, memory_order_relaxed);
     }
 }
 
@@ -227,7 +233,9 @@ void hp__holder_end(struct hp_holder_wait *wait, bool is_gil, uint64_t t0, bool 
             find_post(wait, t0, t1);
         }
     } else if (wait->on == gil_condition) {
-        gil.waiting -= gil.waiting != 0;
+        if (atomic_load_explicit(&gil.waiting, memory_order_relaxed) != 0) { /* not of before a fork */
+            atomic_fetch_sub_explicit(&gil.waiting, 1, memory_order_relaxed);
+        }
         cut_at_releases(wait, t0, t1);
     } else { /* until the thread that was asked for has taken it: that one has it next */
         leave_open(wait, take_open(t0) + t1 - t0, t1);
@@ -238,12 +246,12 @@ void hp__holder_end(struct hp_holder_wait *wait, bool is_gil, uint64_t t0, bool 
 
 bool hp_waits_told(void)
 {
-    return hp__wait_thread.serial != 0;
+    return hp__wait_thread.serial != 0 || atomic_load_explicit(&gil.waiting, memory_order_relaxed) != 0;
 }
 
 void hp_waits_leave(uint32_t name)
 {
-    left[left_count % LEFT].serial = hp__wait_thread.serial;
+    left[left_count % LEFT].serial = own_serial();
     left[left_count++ % LEFT].name = name;
 }
 

@@ -180,6 +180,9 @@ def thread_died_and_process_forked() -> list[Any]:
 
 
 def test_threads_that_have_ended_keep_their_name_and_a_forked_child_begins_anew() -> None:
-    named_ms, gil_ms, held_in_child = run_isolated(thread_died_and_process_forked)
-    assert named_ms > 0.8 * gil_ms > 0
-    assert held_in_child == 0
+    for _ in range(TRIES):
+        named_ms, gil_ms, held_in_child = run_isolated(thread_died_and_process_forked)
+        assert held_in_child == 0
+        if named_ms > 0.8 * gil_ms > 0:
+            return
+    pytest.fail(f"{named_ms=} {gil_ms=}")

@@ -36,7 +36,7 @@ void hp_waits_rescan(void);
 void hp_waits_gil(const void *low, size_t bytes, const void *released, const volatile int *locked);
 /* From now on this thread's waits belong to `lane` (NULL: to nobody). `thread` is handed to the site function. */
 void hp_waits_thread(struct hp_cap_lane *lane, void *thread);
-/* Whether the calling thread had a lock that a request waited for. If it ends then, others may want its name later (the id of a string). With the GIL. */
+/* Whether the calling thread had a lock that a request waited for, or has one now. If it ends then, others may want its name later (the id of a string). With the GIL. */
 bool hp_waits_told(void);
 void hp_waits_leave(uint32_t name);
 /* Whether greenlets switch on this thread below us: then waits count only while `chunk_of(thread)` is what it was at hp_waits_thread. NULL: no. */

@@ -16,8 +16,6 @@
 #include <stdint.h>
 
 #define HP_HOLDER_PARTS 8u
-#define HP_HOLDER_GAP_NS                                                                                     \
-    20000000u /* between two pieces of one wait: the thread may lose its processor there */
 
 struct hp_holder_by {
     uint64_t request; /* id; 0: it worked for none */

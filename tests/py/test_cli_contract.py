@@ -21,6 +21,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
 COMMANDS += ["ledger", "open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]

@@ -20,6 +20,8 @@ import pytest
 from support_py import services
 from support_py.cli import hotplate
 
+pytestmark = pytest.mark.one_python
+
 ROWS = 5000
 SECRET = "hunter2-passw0rd"
 

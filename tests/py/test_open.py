@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 
 def run(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
     """The command, without any display unless one is given."""

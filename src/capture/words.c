@@ -56,7 +56,7 @@ uint32_t hp_cap_statement(struct hp_cap *cap, struct hp_span8 sql, int engine, u
     struct hp_buf folded;
     struct hp_sql_facts facts = {0};
     hp_buf_init(&folded, HP_FINGERPRINT_MAX_BYTES);
-    hp_err err = hp_fingerprint(str_of(sql), hp_fingerprint_dialect(engine), &folded, &facts);
+    hp_err err = hp_fingerprint(str_of(sql), hp_fingerprint_dialect((unsigned)engine), &folded, &facts);
     if (err == HP_OK) {
         struct hp_statement statement = {hp_buf_str(&folded), (uint8_t)engine, (uint8_t)facts.verb};
         err = hp_dict_add_statement(cap->dict, &statement, &id);

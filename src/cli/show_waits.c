@@ -112,7 +112,7 @@ static hp_err put_holders(struct hp_buf *out, const struct hp_dict *dict, const 
 {
     static const struct hp_table_column columns[] = {
         {"  total", false}, {"times", false}, {"lane", false}, {"wait", true}, {"had by", true}};
-    const struct hp_holder *list[HP_HOLDER_CAP];
+    const struct hp_holder *list[HP_HOLDER_CAP] = {NULL};
     uint32_t count = record->holder_count < HP_HOLDER_CAP ? record->holder_count : HP_HOLDER_CAP;
     struct hp_table table;
     struct hp_buf text;

@@ -246,31 +246,33 @@ struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
     return out;
 }
 
-/* The bytes of a number of that type, which stands here or where a reference leads; steps over it. NULL: it is another object, or one that has to be
+/* The bytes of a number of that type, which stands here or where a reference leads; steps over it. False: it is another object, or one that has to be
  * remembered. Nearly all numbers of a profile are plain, and they are most of it. */
-static const uint8_t *plain_number(struct hp_marshal *m, uint8_t type, size_t size)
+static bool plain_number(struct hp_marshal *m, uint8_t type, size_t size, const uint8_t **bytes)
 {
     const uint8_t *p = m->data + m->at;
     size_t left = m->size - m->at;
     if (m->err == HP_OK && left > size && p[0] == type) {
         m->at += 1 + size;
-        return p + 1;
+        *bytes = p + 1;
+        return true;
     }
     if (m->err == HP_OK && left >= 5 && p[0] == 'r' && load_u32(p + 1) < m->refs.count) {
         size_t at = m->refs.items[load_u32(p + 1)];
         if (m->size - at > size && (m->data[at] & ~HP_MARSHAL_REF) == type) {
             m->at += 5;
-            return m->data + at + 1;
+            *bytes = m->data + at + 1;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 uint64_t hp_marshal_count(struct hp_marshal *m)
 {
     size_t start = m->at;
-    const uint8_t *plain = plain_number(m, 'i', 4);
-    if (plain != NULL && plain[3] < 0x80) {
+    const uint8_t *plain;
+    if (plain_number(m, 'i', 4, &plain) && plain[3] < 0x80) {
         return load_u32(plain);
     }
     m->at = start;
@@ -284,8 +286,8 @@ uint64_t hp_marshal_count(struct hp_marshal *m)
 double hp_marshal_time(struct hp_marshal *m)
 {
     size_t start = m->at;
-    const uint8_t *plain = plain_number(m, 'g', 8);
-    if (plain != NULL && isfinite(real_of_bits(plain))) {
+    const uint8_t *plain;
+    if (plain_number(m, 'g', 8, &plain) && isfinite(real_of_bits(plain))) {
         return real_of_bits(plain);
     }
     m->at = start;

@@ -698,7 +698,7 @@ static bool read_table(struct hp__sqllex lex, bool callable, struct hp_str *tabl
     return true;
 }
 
-enum hp_sql_dialect hp_fingerprint_dialect(int engine)
+enum hp_sql_dialect hp_fingerprint_dialect(unsigned engine)
 {
     switch (engine) {
     case HP_ENGINE_SQLITE:

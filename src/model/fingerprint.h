@@ -39,7 +39,7 @@ enum hp_sql_dialect {
 };
 
 /* The dialect that a database speaks (enum hp_engine of model/dict.h); HP_SQL_ANY of one that is not known. Threads: any. */
-enum hp_sql_dialect hp_fingerprint_dialect(int engine);
+enum hp_sql_dialect hp_fingerprint_dialect(unsigned engine);
 
 /* What a statement does, by its first word (after WITH: by the main statement's). */
 enum hp_sql_verb {

@@ -157,8 +157,8 @@ def rest(store: str, flight: bool) -> list[Any]:
     shape(app)
     first.append(_hotplate.status()["tracing"])
     failed = shape(app, "/fails")
-    again = [shape(app, HTTP_X_HOTPLATE_TRACE=ticket(app)["ticket"])[2] for _ in range(2)]
-    return [first, traced[2], failed[2], *again]
+    again = [shape(app, HTTP_X_HOTPLATE_TRACE=ticket(app)["ticket"])[2] for _ in range(3)]
+    return [first, traced[2], failed[2], *again[1:]]  # caches in the library settle in the first
 
 
 @pytest.mark.parametrize("flight", [False, True])

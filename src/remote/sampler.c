@@ -4,16 +4,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "remote/proc.h"
 
-#define TREE_NODES    (1u << 20)
-#define RESCAN_NS     1000000000u /* how often children are looked for */
-#define STILL_NS      20000000u   /* schedstat of a running thread moves at least every tick, 10 ms at most */
-#define COMMAND_BYTES 96
-#define SKIPPED_MOST  256
+#define TREE_NODES     (1u << 20)
+#define RESCAN_NS      1000000000u /* how often children are looked for */
+#define STILL_NS       20000000u /* schedstat of a running thread moves at least every tick, 10 ms at most */
+#define COMMAND_BYTES  96
+#define DUMP_TRIES     25 /* of a stack that moves … */
+#define DUMP_MOMENT_NS 2000000
+#define SKIPPED_MOST   256
 
 /* What is kept of a thread between samples. */
 struct task {
@@ -477,6 +480,18 @@ struct hp_sampler_counts hp_sampler_counts(const struct hp_sampler *sampler)
 
 /* ---- dump ---- */
 
+/* A stack that moves while it is read may stand still a moment later, and a dump has the time. */
+static hp_err read_still(struct process *process, uint32_t i, struct hp_target_stack *stack)
+{
+    const struct timespec moment = {.tv_nsec = DUMP_MOMENT_NS};
+    hp_err err = hp_target_stack(process->target, i, stack);
+    for (int n = 1; n < DUMP_TRIES && err == HP_ECORRUPT; n++) {
+        nanosleep(&moment, NULL);
+        err = hp_target_stack(process->target, i, stack);
+    }
+    return err;
+}
+
 static hp_err dump_thread(struct process *process, uint32_t i,
                           bool (*each)(void *ctx, const struct hp_sampler_thread *thread), void *ctx,
                           bool *more)
@@ -492,7 +507,7 @@ static hp_err dump_thread(struct process *process, uint32_t i,
                                     .free_threaded = layout->free_threaded,
                                     .stack = &stack};
     out.task = hp_proc_task(dir, hp_target_is_namespaced(process->target), thread->native_id);
-    out.err = hp_target_stack(process->target, i, &stack);
+    out.err = read_still(process, i, &stack);
     if (out.task != 0) {
         int fd = hp_proc_open_task(dir, out.task, "stat");
         out.state = fd < 0 ? '\0' : hp_proc_state(fd);

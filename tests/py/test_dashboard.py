@@ -23,22 +23,15 @@ from urllib.request import urlopen
 
 import pytest
 from support_py import services
+from support_py.browse import MARKS, browse
 
-UI = Path(__file__).resolve().parents[2] / "ui"
-WALK_LIMIT_S = 240
 PAGES = (
     *("", "routes", "route", "requests", "request", "sql", "findings", "compare", "profiles", "process"),
     *("settings", "source"),
 )
 TIMES = "\N{MULTIPLICATION SIGN}"
 
-pytestmark = [
-    pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="the pages are the same for every Python"),
-    pytest.mark.skipif(
-        not (UI / "node_modules" / "playwright-core").is_dir() or shutil.which("chromium") is None,
-        reason="the pages' packages or Chromium are not here (tools/setup ui)",
-    ),
-]
+pytestmark = MARKS
 
 APPLICATION = '''
 """shop -- what the dashboard is to show: one statement again and again, threads, failures, markup."""
@@ -125,20 +118,7 @@ def base(store: Path) -> Iterator[str]:
 
 
 def walk(base: str, *steps: dict[str, Any], trouble: bool = False, token: str = "") -> list[dict[str, Any]]:
-    done = subprocess.run(
-        ["node", UI / "tests" / "walk.mjs"],
-        input=json.dumps({"base": base, "steps": steps, "token": token}),
-        capture_output=True,
-        text=True,
-        timeout=WALK_LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    seen: list[dict[str, Any]] = json.loads(done.stdout)
-    for step, page in zip(steps, seen, strict=True):
-        assert trouble or page["trouble"] == [], step
-        assert page["wider"] <= 0, step
-    return seen
+    return browse("walk.mjs", base, *steps, trouble=trouble, token=token)
 
 
 def asked(base: str, question: str) -> Any:

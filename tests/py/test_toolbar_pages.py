@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,20 +12,13 @@ from typing import Any
 import pages
 import pytest
 from support_py import store_file
+from support_py.browse import MARKS, browse
 from support_py.cli import clean_environment
 from support_py.services import APPS
 
-UI = Path(__file__).resolve().parents[2] / "ui"
-WALK_LIMIT_S = 120
 MONITOR, TRACE = 1, 3
 
-pytestmark = [
-    pytest.mark.skipif(sys.version_info[:2] != (3, 12), reason="the pages are the same for every Python"),
-    pytest.mark.skipif(
-        not (UI / "node_modules" / "playwright-core").is_dir() or shutil.which("chromium") is None,
-        reason="the pages' packages or Chromium are not here (tools/setup ui)",
-    ),
-]
+pytestmark = MARKS
 
 SERVE = """
 import sys
@@ -48,19 +39,8 @@ class Site:
         self.base, self.store = base, store
 
     def walk(self, *steps: dict[str, Any], trouble: bool = False) -> list[dict[str, Any]]:
-        done = subprocess.run(
-            ["node", UI / "tests" / "toolbar.mjs"],
-            input=json.dumps({"base": self.base, "steps": steps}),
-            capture_output=True,
-            text=True,
-            timeout=WALK_LIMIT_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        seen: list[dict[str, Any]] = json.loads(done.stdout)
+        seen = browse("toolbar.mjs", self.base, *steps, trouble=trouble)
         for step, page in zip(steps, seen, strict=True):
-            assert trouble or page["trouble"] == [], step
-            assert page["wider"] <= 0, step
             assert page["inside"], step
         return seen
 

@@ -2,8 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { pageOf, type TestProfile } from "./encode";
+
+export { launch } from "./chromium.mjs";
 
 export const UI = process.env.HOTPLATE_UI ?? join(process.cwd());
 
@@ -18,19 +20,6 @@ export interface Options {
   dark?: boolean;
   width?: number;
   height?: number;
-}
-
-export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--no-first-run",
-    ],
-  });
 }
 
 /** Open a file and wait until its profile is shown. */

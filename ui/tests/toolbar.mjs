@@ -7,21 +7,12 @@
  * each thing asked for), outside (the element's own box), trouble (console, errors, violations of the policy, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 
 const WAIT_MS = 10_000;
 const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
 const { base, steps } = JSON.parse(readFileSync(0, "utf8"));
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--no-first-run",
-  ],
-});
+const browser = await launch();
 
 const shadowText = (selector) =>
   (document.querySelector("hotplate-toolbar")?.shadowRoot.querySelector(selector)?.innerText ?? "").replace(

@@ -6,20 +6,11 @@
  * window), links (addresses), trouble (console, errors, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 
 const WAIT_MS = 10_000;
 const { base, steps, token } = JSON.parse(readFileSync(0, "utf8"));
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--no-first-run",
-  ],
-});
+const browser = await launch();
 
 async function take(step) {
   const context = await browser.newContext({

@@ -369,7 +369,9 @@ static PyObject *on_response(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
         hp_serve_mount(args[0]) != NULL && !hp_cap_request_kept(request)) {
         PyObject *wsgi_environ = environ_of_context();
         if (wsgi_environ != NULL) {
-            hp_toolbar_add(args[0], wsgi_environ, response, request);
+            if (hp_toolbar_add(args[0], wsgi_environ, response, request) != 0) {
+                Py_CLEAR(response);
+            }
             Py_DECREF(wsgi_environ);
         }
     }

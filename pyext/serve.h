@@ -18,9 +18,10 @@ const struct hp_mount *hp_serve_mount(PyObject *app);
 /* The WSGI callable that answers this path of an application instead of it; borrowed. NULL: the application does. Never raises. */
 PyObject *hp_serve_mounted(PyObject *app, PyObject *path);
 
-/* toolbar.c: put the toolbar's element into a response that Flask has finished, if it is a whole HTML document and who asks may see it. Never raises; on
- * any failure, which is counted, the response is as it was. */
-void hp_toolbar_add(PyObject *app, PyObject *wsgi_environ, PyObject *response,
+/* toolbar.c: put the toolbar's element into a response that Flask has finished, if it is a whole HTML document and who asks may see it. On any failure, which
+ * is counted, the response is as it was. 0; -1 with an exception that is no Exception and came while the application was asked (a worker that is told to exit,
+ * a timeout of gevent's): it ends the request. */
+int hp_toolbar_add(PyObject *app, PyObject *wsgi_environ, PyObject *response,
                     const struct hp_cap_request *request);
 
 int hp_serve_init(PyObject *module);

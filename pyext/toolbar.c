@@ -240,14 +240,14 @@ static void add(const struct hp_mount *mount, PyObject *wsgi_environ, PyObject *
     Py_XDECREF(headers);
 }
 
-void hp_toolbar_add(PyObject *app, PyObject *wsgi_environ, PyObject *response,
-                    const struct hp_cap_request *request)
+int hp_toolbar_add(PyObject *app, PyObject *wsgi_environ, PyObject *response,
+                   const struct hp_cap_request *request)
 {
     const struct hp_mount *mount = hp_serve_mount(app);
     size_t at = 0;
     if (mount == NULL || mount->shows == NULL || (mount->only_debug && !hp_app_debug(app)) ||
         !PyDict_Check(wsgi_environ)) {
-        return;
+        return 0;
     }
     struct hp_pending pending = hp_pending_save();
     PyObject *body = document_of(response, &at);
@@ -256,8 +256,12 @@ void hp_toolbar_add(PyObject *app, PyObject *wsgi_environ, PyObject *response,
         add(mount, wsgi_environ, response, body, at, hp_cap_request_id(request));
     }
     Py_XDECREF(body);
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return -1; /* nothing was pending: there is a response */
+    }
     hp_swallow();
     hp_pending_restore(pending);
+    return 0;
 }
 
 int hp_toolbar_init(void)

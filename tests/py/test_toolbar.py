@@ -163,6 +163,38 @@ def test_a_failure_of_ours_leaves_a_whole_response(tmp_path: Path, nth: int) -> 
     assert ELEMENT.search(after[2])
 
 
+def end_while_asked(store: str) -> list[Any]:
+    """What comes of a request whose end somebody wants while the toolbar asks the application; and the next page."""
+    from hotplate import _hotplate
+    from hotplate.flask import Hotplate
+    from support_py import wsgi
+
+    wishes: list[BaseException] = [SystemExit(1), KeyboardInterrupt()]
+
+    def auth() -> bool:
+        if wishes:
+            raise wishes.pop()
+        return True
+
+    pages.app.testing = False
+    pages.app.debug = True
+    Hotplate(pages.app, store=store, server_timing=False, auth=auth)
+    ended = []
+    for _ in range(2):
+        try:
+            wsgi.call(pages.app, "/page")
+        except BaseException as raised:
+            ended.append(type(raised).__name__)
+    return [ended, wsgi.call(pages.app, "/page")[0], _hotplate.counts()["errors"]]
+
+
+def test_a_process_that_is_told_to_end_meanwhile_ends(tmp_path: Path) -> None:
+    ended, status, errors = run_isolated(end_while_asked, str(tmp_path / "s.db"))
+    assert ended == ["KeyboardInterrupt", "SystemExit"]
+    assert status == "200 OK"
+    assert errors == 0
+
+
 def ask_corpus(store: str, ours: bool) -> dict[str, Any]:
     """What every request of the corpus gives, by name."""
     if ours:

@@ -279,12 +279,12 @@ static inline bool hp_frame_is_resume(hp_frame *frame)
 #endif
 #include "internal/pycore_runtime.h"
 
-struct
-    hp_gil { /* the interpreter's lock: where it is, what is signalled when it is given up, not 0 while somebody has it */
-    const void *low;
+/* The interpreter's lock. */
+struct hp_gil {
+    const void *low; /* where it is, with its condition variables */
     size_t bytes;
-    const void *released;
-    const volatile int *locked;
+    const void *released;       /* signalled when it is given up */
+    const volatile int *locked; /* not 0 while somebody has it */
 };
 
 static inline struct hp_gil hp_gil_of(PyInterpreterState *interp)

@@ -22,8 +22,8 @@
 #include "hotplate/ext/waits.h"
 
 #define HP_LANE_SPAN_CAP 2000u
-#define HP_ALIKE_SPANS                                                                                       \
-    600u /* of them of one node, kind, peer and place: thousands of small reads leave room for what follows */
+/* Of them of one node, kind, peer and place: thousands of small reads leave room for what follows. */
+#define HP_ALIKE_SPANS  600u
 #define HP_WAIT_LONG_NS 100000u /* a wait from which on the next of its kind is measured */
 
 enum hp_wait_state { HP_WAIT_OFF = 0, HP_WAIT_ON = 1, HP_WAIT_BUSY = 2 };

@@ -1,5 +1,5 @@
-/* build.mjs -- makes dist/page.html of page/: one file with style and script in it, allowed by their hashes and nothing else; and dist/dash/ of
- * dash/: the dashboard as files of their own, without anything inline; and, among them, toolbar/'s script.
+/* build.mjs -- makes dist/page.html of page/, and dist/saved.html of dash/saved.tsx: one file each with style and script in it, allowed by their hashes
+ * and nothing else; and dist/dash/ of dash/: the dashboard as files of their own, without anything inline; and, among them, toolbar/'s script.
  *
  *   node build.mjs            writes dist/
  *   node build.mjs --check    exit 1 if what is there is not what would be written
@@ -32,19 +32,16 @@ const OPTIONS = {
   jsxImportSource: "preact",
 };
 
-/* The page of a profile: name and text. */
-async function page() {
-  const result = await build({ ...OPTIONS, entryPoints: [join(here, "page/main.tsx")] });
+/* A page that is one file, of `entry` and the HTML beside or around it: name and text. */
+async function page(name, entry, html) {
+  const result = await build({ ...OPTIONS, entryPoints: [join(here, entry)] });
   const of = (ending) => result.outputFiles.find((file) => file.path.endsWith(ending)).text.trim();
   const script = of(".js");
   const style = of(".css");
   if (/<\/(script|style)|<!--/i.test(script + style)) throw new Error("the bundle would end its own element");
   const words = { SCRIPT: script, STYLE: style, SCRIPT_HASH: sha256(script), STYLE_HASH: sha256(style) };
-  const text = readFileSync(join(here, "page/page.html"), "utf8").replace(
-    /@([A-Z_]+)@/g,
-    (_, word) => words[word],
-  );
-  return [["page.html", text]];
+  const text = readFileSync(join(here, html), "utf8").replace(/@([A-Z_]+)@/g, (_, word) => words[word]);
+  return [[name, text]];
 }
 
 /* The dashboard: what only one page needs is a file of its own, loaded there. */
@@ -98,7 +95,12 @@ if (mode === "--tests") {
   mkdirSync(folder, { recursive: true });
   await tests(folder);
 } else {
-  const files = [...(await page()), ...(await dashboard()), ...(await toolbar())];
+  const files = [
+    ...(await page("page.html", "page/main.tsx", "page/page.html")),
+    ...(await page("saved.html", "dash/saved.tsx", "dash/saved.html")),
+    ...(await dashboard()),
+    ...(await toolbar()),
+  ];
   if (mode !== "--check") {
     mkdirSync(join(dist, "dash"), { recursive: true });
     for (const name of readdirSync(join(dist, "dash"))) {
@@ -111,7 +113,7 @@ if (mode === "--tests") {
   } else {
     const there = (name) => existsSync(join(dist, name)) && readFileSync(join(dist, name), "utf8");
     const stale = files.filter(([name, text]) => there(name) !== text).map(([name]) => name);
-    if (stale.length > 0 || readdirSync(join(dist, "dash")).length !== files.length - 1) {
+    if (stale.length > 0 || readdirSync(join(dist, "dash")).length !== files.length - 2) {
       console.error(`ui/dist is not what its sources make (${stale.join(", ")}): npm run --prefix ui build`);
       process.exit(1);
     }

@@ -8,6 +8,11 @@ struct hp_str hp_asset_page(void)
     return hp_str_make((const char *)hp__asset_page, hp__asset_page_size);
 }
 
+struct hp_str hp_asset_saved(void)
+{
+    return hp_str_make((const char *)hp__asset_saved, hp__asset_saved_size);
+}
+
 struct hp_str hp_asset_file(struct hp_str name)
 {
     for (const struct hp__asset_file *file = hp__asset_files; file->name != NULL; file++) {

@@ -8,8 +8,11 @@
 
 #include "base/str.h"
 
-/* The page of one profile, with its two marks still in it (format/html.h). Owns: borrowed for ever. */
+/* The page of one profile, with its two marks still in it (format/onepage.h). Owns: borrowed for ever. */
 struct hp_str hp_asset_page(void);
+
+/* The page of one request that somebody saved, likewise. */
+struct hp_str hp_asset_saved(void);
 
 /* A file of the dashboard by its name ("index.html"); empty if there is none. Owns: borrowed for ever. */
 struct hp_str hp_asset_file(struct hp_str name);

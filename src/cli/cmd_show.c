@@ -1,6 +1,8 @@
 /* cmd_show.c -- `hotplate show ID`: one request with its phases, call tree, statements and lanes. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/show.h"
@@ -10,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/place.h"
 #include "cli/quantity.h"
+#include "cli/serving.h"
 #include "cli/show_connections.h"
 #include "cli/show_notes.h"
 #include "cli/show_request.h"
@@ -22,6 +25,7 @@
 #include "format/treejson.h"
 #include "format/connections.h"
 #include "format/waitsjson.h"
+#include "serve/api.h"
 
 #define ARENA_BYTES    ((size_t)1 << 30)
 #define STATEMENT_CUT  160
@@ -29,20 +33,24 @@
 #define LANES_AT_MOST  100u
 
 static const char help[] = "hotplate show ID [--timeline] [--threshold 1%] [--unfold] [--raw] [--sql]\n"
+                           "hotplate show ID --html [-o FILE.html]\n"
                            "\n"
                            "One request: phases, call tree, SQL, threads. ID from hotplate requests.\n"
                            "  --timeline      what each thread, greenlet and task did when, instead\n"
                            "  --threshold P   leave out calls below this share (1%)\n"
                            "  --unfold        show library frames too\n"
                            "  --raw           as measured: our own cost not taken out\n"
-                           "  --sql           every execution in order, one a line\n";
+                           "  --sql           every execution in order, one a line\n"
+                           "  --html          the dashboard's page of it as one file that works offline\n"
+                           "  -o, --output F  where to (stdout)\n";
 
 struct show {
     struct hp_reading reading;
     const struct hp_dict *dict;
     struct hp_record record;
     struct hp_tree *tree; /* NULL: none recorded */
-    bool raw, unfold, all_sql, over_time;
+    const char *file;     /* of the page; NULL: stdout */
+    bool raw, unfold, all_sql, over_time, page;
     double threshold;
 };
 
@@ -288,6 +296,48 @@ static int put_timeline(const struct show *show, struct hp_arena *arena, struct 
     return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
 }
 
+/* ---- the dashboard's page ---- */
+
+static int deliver_page(const struct show *show, struct hp_str page, struct hp_buf *out)
+{
+    struct hp_errinfo info = {0};
+    if (show->file == NULL || strcmp(show->file, "-") == 0) {
+        hp_buf_put_text(out, page);
+        return HP_EXIT_OK;
+    }
+    hp_err err = hp_output_file(show->file, page, &info);
+    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
+}
+
+/* As the dashboard exports it: the same question, asked without a server. */
+static int put_page(const struct show *show, struct hp_buf *out)
+{
+    const struct hp_api_config config = {.store = show->reading.path, .limit_ms = HP_SERVING_LIMIT_MS};
+    char query[32];
+    struct hp_api_response response;
+    int status;
+    struct hp_api *api = hp_api_new(&config);
+    if (api == NULL) {
+        return hp_output_error(HP_ENOMEM, NULL);
+    }
+    (void)snprintf(query, sizeof query, "id=%016" PRIx64, show->record.req.id);
+    const struct hp_api_request request = {.method = HP_STR("GET"),
+                                           .path = HP_STR("api/v1/export"),
+                                           .query = hp_str_from0(query),
+                                           .loopback = true,
+                                           .granted = HP_API_READER};
+    hp_api_answer(api, &request, &response);
+    struct hp_str body = hp_buf_str(&response.body);
+    if (response.status == 200) {
+        status = deliver_page(show, body, out);
+    } else {
+        status = hp_output_fail("the page could not be made: %.*s", (int)body.n, body.p);
+    }
+    hp_api_response_fini(&response);
+    hp_api_free(api);
+    return status;
+}
+
 static int show_it(struct show *show, uint64_t id, struct hp_buf *out)
 {
     struct hp_arena arena;
@@ -307,8 +357,8 @@ static int show_it(struct show *show, uint64_t id, struct hp_buf *out)
         status = hp_output_error(err, &info);
         goto done;
     }
-    if (show->over_time) {
-        status = put_timeline(show, &arena, out);
+    if (show->over_time || show->page) {
+        status = show->page ? put_page(show, out) : put_timeline(show, &arena, out);
         goto done;
     }
     status = show->reading.json ? put_json(show, out) : put_text(show, out);
@@ -327,14 +377,18 @@ int hp_cmd_show(int argc, char **argv, struct hp_buf *out)
                                              {"--unfold", NULL, HP_ARGS_FLAG, &show.unfold},
                                              {"--raw", NULL, HP_ARGS_FLAG, &show.raw},
                                              {"--sql", NULL, HP_ARGS_FLAG, &show.all_sql},
-                                             {"--timeline", NULL, HP_ARGS_FLAG, &show.over_time}};
+                                             {"--timeline", NULL, HP_ARGS_FLAG, &show.over_time},
+                                             {"--html", NULL, HP_ARGS_FLAG, &show.page},
+                                             {"--output", "-o", HP_ARGS_TEXT, &show.file}};
     const struct hp_reading_command command = {
-        .name = "show", .help = help, .options = options, .option_count = 5, .least = 1, .most = 1};
+        .name = "show", .help = help, .options = options, .option_count = 7, .least = 1, .most = 1};
     int status = hp_reading_parse(&show.reading, &command, argc, argv, out);
     if (status >= 0) {
         return status;
     }
-    if (!hp_quantity_share(threshold, &show.threshold)) {
+    if (show.file != NULL && !show.page) {
+        status = hp_output_usage("show", "-o %s without --html", show.file);
+    } else if (!hp_quantity_share(threshold, &show.threshold)) {
         status = hp_output_usage("show", "--threshold %s: not a share like 1%%", threshold);
     } else if (!hp_input_request_id(hp_str_from0(show.reading.words[0]), &id)) {
         status =

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "format/gunzip.h"
+#include "format/onepage.h"
 #include "hotplate/ext/ticket.h"
 #include "serve/question.h"
 #include "serve/remembered.h"
@@ -320,7 +321,7 @@ static const struct {
     {"api/v1/findings", hp__answer_findings, false}, {"api/v1/compare", hp__answer_compare, true},
     {"api/v1/diff", hp__answer_diff, true},          {"api/v1/process", hp__answer_process, false},
     {"api/v1/source", hp__answer_source, false},     {"api/v1/settings", hp__answer_settings, true},
-    {"api/v1/plan", hp__answer_plan, false},
+    {"api/v1/plan", hp__answer_plan, false},         {"api/v1/export", hp__answer_export, true},
 };
 
 static const struct {
@@ -419,6 +420,27 @@ static bool is_harmless(hp_err err)
     return err == HP_OK || err == HP_EINVAL || err == HP_ENOTFOUND || err == HP_ETIMEOUT || err == HP_EFULL;
 }
 
+/* Instead of the answer a page that holds it, to be downloaded. */
+static hp_err put_into_page(struct hp_str id, struct hp_api_response *response)
+{
+    char text[64];
+    struct hp_buf page;
+    (void)snprintf(text, sizeof text, "Request %.*s", (int)id.n, id.p);
+    hp_buf_init(&page, BODY_MOST);
+    hp_err err = hp_onepage_write(hp_asset_saved(), hp_str_from0(text), hp_buf_str(&response->body), &page);
+    if (err != HP_OK) {
+        hp_buf_fini(&page);
+        return err;
+    }
+    hp_buf_fini(&response->body);
+    response->body = page;
+    (void)snprintf(text, sizeof text, "attachment; filename=\"hotplate-%.*s.html\"", (int)id.n, id.p);
+    put_made(response, "Content-Disposition", text);
+    put_header(response, "Content-Type", "text/html; charset=utf-8");
+    put_header(response, "Cache-Control", "no-store");
+    return HP_OK;
+}
+
 static void ask(struct hp_api *api, const struct hp_api_request *request, enum hp_api_role role, size_t which,
                 struct hp_api_response *response)
 {
@@ -445,13 +467,17 @@ static void ask(struct hp_api *api, const struct hp_api_request *request, enum h
         err = answer_from(api, request, which, question, &response->body);
     }
     give_back(api, handle, api->keep && handle->inode != 0 && is_harmless(err));
+    if (err == HP_OK && questions[which].answer == hp__answer_export) {
+        err = put_into_page(hp_params_text(&question->params, "id"), response);
+    } else if (err == HP_OK) {
+        put_json_head(response);
+    }
     hp_arena_fini(&arena);
     hp_free(question);
     if (err != HP_OK) {
         fail_with(response, err, &info);
         return;
     }
-    put_json_head(response);
     pack(request, response);
 }
 

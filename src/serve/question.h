@@ -61,6 +61,7 @@ hp_err hp__answer_process(struct hp_question *question);
 hp_err hp__answer_source(struct hp_question *question);
 hp_err hp__answer_settings(struct hp_question *question);
 hp_err hp__answer_plan(struct hp_question *question);
+hp_err hp__answer_export(struct hp_question *question);
 
 /* Changes: `body` is JSON; the store is open for writing. */
 hp_err hp__change_finding(struct hp_question *question, struct hp_str body);

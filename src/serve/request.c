@@ -13,11 +13,11 @@
 #include "format/treejson.h"
 #include "format/waitsjson.h"
 #include "serve/points.h"
+#include "serve/sources.h"
+#include "serve/wholerequest.h"
 
-#define TREE_NODES   (1u << 20)
-#define SOURCES_MOST 500u
-#define SEEN_CAP     4096u
-#define FILES_MOST   64u
+#define TREE_NODES (1u << 20)
+#define SEEN_CAP   4096u
 
 /* ---- statements ---- */
 
@@ -138,102 +138,6 @@ static hp_err read_tree(struct hp_question *question, const struct hp_record *re
     return HP_OK;
 }
 
-/* ---- source lines ---- */
-
-struct source_file {
-    struct hp_str name, text; /* text: the arena's */
-};
-
-struct sources {
-    struct hp_question *question;
-    struct hp_scope scope; /* of the request alone */
-    struct hp_map seen;    /* places that are there already */
-    struct source_file files[FILES_MOST];
-    uint32_t count, file_count;
-    hp_err err;
-};
-
-/* The text of a file as it was then; read once. */
-static struct hp_str text_of(struct sources *sources, struct hp_str name)
-{
-    struct hp_question *question = sources->question;
-    struct hp_str text = {NULL, 0};
-    for (uint32_t i = 0; i < sources->file_count; i++) {
-        if (hp_str_eq(sources->files[i].name, name)) {
-            return sources->files[i].text;
-        }
-    }
-    if (sources->file_count == FILES_MOST) {
-        return text;
-    }
-    sources->err = hp_store_source(question->store, &sources->scope, name, &text, question->info);
-    char *copy = sources->err == HP_OK ? hp_arena_dup(question->arena, text.p, text.n) : NULL;
-    text = hp_str_make(copy, copy != NULL ? text.n : 0);
-    sources->files[sources->file_count++] = (struct source_file){name, text};
-    return text;
-}
-
-static struct hp_str line_of(struct hp_str text, uint32_t number)
-{
-    for (uint32_t i = 1; i < number && text.n != 0; i++) {
-        size_t end = hp_str_find_char(text, '\n');
-        size_t skip = end < text.n ? end + 1 : end;
-        text = hp_str_make(text.p + skip, text.n - skip);
-    }
-    size_t end = hp_str_find_char(text, '\n');
-    return hp_str_make(text.p, text.n != 0 && end != 0 && text.p[end - 1] == '\r' ? end - 1 : end);
-}
-
-static void put_source(struct sources *sources, uint32_t sym, uint32_t line)
-{
-    struct hp_symbol symbol = hp_dict_symbol(sources->question->dict, sym);
-    uint32_t place_line = line != 0 ? line : symbol.line, known;
-    uint64_t key = hp_hash64(symbol.file.p, symbol.file.n, place_line);
-    if (sources->err != HP_OK || sym == 0 || place_line == 0 || (symbol.flags & HP_SYM_APP) == 0 ||
-        sources->count == SOURCES_MOST || hp_map_get(&sources->seen, key, &known)) {
-        return;
-    }
-    sources->err = hp_map_put(&sources->seen, key, 1);
-    struct hp_str text =
-        sources->err == HP_OK ? line_of(text_of(sources, symbol.file), place_line) : (struct hp_str){NULL, 0};
-    if (sources->err == HP_OK && text.n != 0) {
-        struct hp_buf name;
-        hp_buf_init(&name, 1 << 16);
-        hp_buf_put_text(&name, symbol.file);
-        hp_buf_printf(&name, ":%" PRIu32, place_line);
-        hp_json_key_str(sources->question->json, hp_buf_str(&name));
-        hp_json_str(sources->question->json, text);
-        hp_buf_fini(&name);
-        sources->count++;
-    }
-}
-
-static hp_err put_sources(struct hp_question *question, const struct hp_record *record,
-                          const struct hp_tree *tree)
-{
-    struct sources sources = {
-        .question = question,
-        .scope = {.from_ns = record->req.start_wall_ns, .to_ns = record->req.start_wall_ns + 1}};
-    hp_map_init(&sources.seen, SEEN_CAP);
-    hp_json_key(question->json, "sources");
-    hp_json_object_begin(question->json);
-    for (uint32_t i = 0; i < record->group_count; i++) {
-        put_source(&sources, record->groups[i].site_sym, record->groups[i].site_line);
-    }
-    for (uint32_t i = 0; i < record->wait_count; i++) {
-        put_source(&sources, record->waits[i].site_sym, record->waits[i].site_line);
-    }
-    for (uint32_t i = 1; i < record->lane_count; i++) {
-        put_source(&sources, record->lanes[i].site_sym, record->lanes[i].site_line);
-    }
-    for (uint32_t i = 0; tree != NULL && i < tree->count; i++) {
-        put_source(&sources, tree->nodes[i].sym, 0);
-    }
-    hp_json_object_end(question->json);
-    hp_map_fini(&sources.seen);
-    return sources.err == HP_EFULL ? HP_OK : sources.err;
-}
-
 /* ---- among its route's requests ---- */
 
 struct neighbours {
@@ -339,29 +243,38 @@ static hp_err put_all(struct hp_question *question, const struct hp_record *reco
         hp_json_null(json);
     }
     if (err == HP_OK) {
-        err = put_sources(question, record, tree);
+        err = hp_sources_put_lines(question, record, tree);
     }
     return err == HP_OK ? put_standing(question, record, row) : err;
 }
 
-hp_err hp__answer_request(struct hp_question *question)
+void hp_wholerequest_fini(struct hp_wholerequest *whole)
 {
-    struct hp_record record;
-    struct hp_tree *tree = NULL;
-    uint64_t id = 0, row = 0;
+    hp_tree_free(whole->tree);
+}
+
+hp_err hp_wholerequest_init(struct hp_wholerequest *whole, struct hp_question *question)
+{
+    uint64_t id = 0;
+    whole->tree = NULL;
     if (!hp_params_read_id(hp_params_text(&question->params, "id"), &id)) {
         return hp_err_set(question->info, HP_EINVAL, 0, "id: 16 lower-case hex digits");
     }
-    hp_err err = hp_store_find(question->store, id, &row, question->info);
+    hp_err err = hp_store_find(question->store, id, &whole->row, question->info);
     if (err == HP_OK) {
-        err = hp_store_row_record(question->store, row, question->arena, &record, question->info);
+        err =
+            hp_store_row_record(question->store, whole->row, question->arena, &whole->record, question->info);
     }
+    return err == HP_OK ? read_tree(question, &whole->record, &whole->tree) : err;
+}
+
+hp_err hp__answer_request(struct hp_question *question)
+{
+    struct hp_wholerequest whole;
+    hp_err err = hp_wholerequest_init(&whole, question);
     if (err == HP_OK) {
-        err = read_tree(question, &record, &tree);
+        err = put_all(question, &whole.record, whole.tree, whole.row);
+        hp_wholerequest_fini(&whole);
     }
-    if (err == HP_OK) {
-        err = put_all(question, &record, tree, row);
-    }
-    hp_tree_free(tree);
     return err;
 }

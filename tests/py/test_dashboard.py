@@ -242,6 +242,59 @@ def test_every_other_page(store: Path, base: str) -> None:
     assert "store.db" in settings
 
 
+def saved(base: str, request: str, folder: Path) -> str:
+    """The address of a request's page as its button saves it."""
+    with urlopen(f"{base}api/v1/export?id={request}", timeout=10) as answer:
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="hotplate-{request}.html"'
+        page = answer.read()
+    assert page.count(b"</script>") == 2
+    file = folder / f"{request}.html"
+    file.write_bytes(page)
+    return file.as_uri()
+
+
+def test_a_saved_request_shows_the_same_from_a_file(store: Path, base: str, tmp_path: Path) -> None:
+    (request,) = rows(
+        store,
+        "select printf('%016x', request_id) from request join route on route.id = route where rule = '/items' limit 1",
+    )[0]
+    file = saved(base, request, tmp_path)
+    steps: list[dict[str, Any]] = [
+        {"hash": f"#/request?id={request}", "wait": "a request"},
+        {"hash": f"#/request?id={request}&tab=tree", "wait": "Fold libraries from"},
+        {"hash": f"#/request?id={request}&tab=sql", "wait": "statements,"},
+    ]
+    there = walk(base, *steps)
+    here = walk(file, *steps, {"hash": "", "width": 390, "dark": True}, {"hash": "#/routes"})
+    for step, live, page in zip(steps, there, here, strict=False):
+        assert page["text"].partition("Timeline")[2] == live["text"].partition("Timeline")[2] != "", step
+    assert here[-1]["hash"] == here[-2]["hash"] == f"#/request?id={request}"
+    links = {kind_of(link): link for link in here[0]["links"]}
+    assert {page.removeprefix(file) for page, _ in links} == {"#/request", "#/source", "#/findings"}
+    findings = asked(base, f"findings?route={quote('GET /items')}")["findings"]
+    pages = walk(file, *({"hash": link.removeprefix(file)} for link in links.values()))
+    assert all("saved from" not in page["text"] for page in pages)
+    assert any(finding["advice"].split(":")[0] in page["text"] for finding in findings for page in pages)
+    assert any("What line" in page["text"] for page in pages)
+
+
+def test_the_command_line_saves_the_same_page(store: Path, base: str, tmp_path: Path) -> None:
+    (request,) = rows(store, "select printf('%016x', request_id) from request where status = 500 limit 1")[0]
+    file = tmp_path / "request.html"
+    subprocess.run(
+        ["hotplate", "show", request, "--html", "-o", file, "--store", store],
+        check=True,
+        timeout=30,
+        cwd=tmp_path,
+    )
+    by_button = Path(saved(base, request, tmp_path).removeprefix("file://")).read_text()
+    payload = re.compile(r'(?<=octet-stream">)[^<]+')
+    assert payload.sub("", file.read_text()) == payload.sub("", by_button)
+    (page,) = walk(file.as_uri(), {"hash": f"#/request?id={request}&tab=exception"})
+    assert "<img src=x onerror=" in page["text"]
+    assert page["title"].startswith("Request")
+
+
 def test_what_is_not_there_is_said(base: str) -> None:
     (page,) = walk(base, {"hash": "#/request?id=0000000000000000"}, trouble=True)
     assert "no request 0000000000000000 in the store" in page["text"]

@@ -36,7 +36,7 @@ def run(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def payload(page: str) -> bytes:
-    found = re.search(r'<script id="profile"[^>]*>([A-Za-z0-9+/=]+)</script>', page)
+    found = re.search(r'<script id="payload"[^>]*>([A-Za-z0-9+/=]+)</script>', page)
     assert found
     return gzip.decompress(base64.b64decode(found[1]))
 

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { ApiError, tell } from "../api/client";
 import type { Finding } from "../api/types";
 import { showCount, showMs, showShare, showTime } from "../model/show";
-import { Bar, Code, Ms } from "./parts";
+import { Bar, Code, Ms, To } from "./parts";
 import { follow } from "./rows";
 import { useLive, useWhere } from "./use";
 
@@ -14,12 +14,12 @@ function lostOf(finding: Finding): number {
 
 /** Findings as rows: what, where, what mending saves a request and in all. */
 export function FindingList({ findings, route }: { findings: Finding[]; route?: boolean }) {
-  const { link } = useWhere();
+  const { where, link } = useWhere();
   const most = Math.max(...findings.map(lostOf), 0);
   return (
     <ol class="findings">
       {findings.map((finding) => {
-        const href = link("findings", { id: finding.id });
+        const href = link("findings", { id: finding.id, route: where.words.route ?? "" });
         return (
           <li key={finding.id} data-row={href} tabIndex={-1} onClick={(event) => follow(event, href)}>
             <span class="rank">{finding.rank}</span>
@@ -28,9 +28,9 @@ export function FindingList({ findings, route }: { findings: Finding[]; route?: 
               {finding.state !== "open" && <span class={`state ${finding.state}`}>{finding.state}</span>}
             </span>
             {route && (
-              <a class="route" href={link("route", { route: finding.route })}>
+              <To page="route" words={{ route: finding.route }} class="route">
                 {finding.route}
-              </a>
+              </To>
             )}
             <span class="at">
               <Code place={finding} bare />
@@ -98,7 +98,6 @@ export function Evidence({ evidence }: { evidence: Record<string, unknown> }) {
 
 /** One finding in full. */
 export function FindingCard({ finding }: { finding: Finding }) {
-  const { link } = useWhere();
   return (
     <article class="card">
       <p class="lead">
@@ -106,8 +105,10 @@ export function FindingCard({ finding }: { finding: Finding }) {
       </p>
       <p class="saving">
         Mending it saves about <b>{showMs(finding.predicted_saving_ms)}</b> of{" "}
-        <a href={link("route", { route: finding.route })}>{finding.route}</a>'s {finding.basis ?? "median"}{" "}
-        request
+        <To page="route" words={{ route: finding.route }}>
+          {finding.route}
+        </To>
+        's {finding.basis ?? "median"} request
         {typeof finding.share === "number" && <> ({showShare(finding.share, 1)})</>}
         {typeof finding.predicted_low_ms === "number" && (
           <span class="pale">
@@ -125,7 +126,9 @@ export function FindingCard({ finding }: { finding: Finding }) {
             {finding.requests_example?.map((id, k) => (
               <span key={id}>
                 {k > 0 ? ", " : ""}
-                <a href={link("request", { id })}>{id.slice(0, 8)}</a>
+                <To page="request" words={{ id }}>
+                  {id.slice(0, 8)}
+                </To>
               </span>
             ))}
           </span>

@@ -4,7 +4,7 @@ import type { Finding, FindingsAnswer, Remembered } from "../api/types";
 import { showMoment, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { FindingCard, FindingList, useFindingChange } from "./finding";
-import { Answer, Answered, Code, Empty, Section } from "./parts";
+import { Answer, Answered, Code, Empty, Section, To } from "./parts";
 import { type Column, Rows } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -131,11 +131,10 @@ function Gone({ row }: { row: Remembered | undefined }) {
 }
 
 function One({ finding, all }: { finding: Finding; all: Finding[] }) {
-  const { link } = useWhere();
   const others = all.filter((other) => other.route === finding.route && other.id !== finding.id);
   return (
     <>
-      <Answer aside={<a href={link("findings")}>all findings</a>}>
+      <Answer aside={<To page="findings">all findings</To>}>
         {finding.title} <span class={`state ${finding.state}`}>{finding.state}</span>
       </Answer>
       <FindingCard finding={finding} />

@@ -6,7 +6,7 @@ import { editorLink } from "../model/editor";
 import { kindOf } from "../model/kinds";
 import { shortFile } from "../model/profile";
 import { showMs } from "../model/show";
-import type { Where, Words } from "../model/where";
+import type { PageName, Where, Words } from "../model/where";
 import { type Asked, useLive, useWhere } from "./use";
 
 export const NOT_RECORDED = "not recorded at this level";
@@ -22,6 +22,26 @@ export function Absent() {
     <span class="absent" title={NOT_RECORDED}>
       not recorded
     </span>
+  );
+}
+
+interface ToProps {
+  page: PageName;
+  words?: Words;
+  class?: string;
+  "data-key"?: string;
+  children: ComponentChildren;
+}
+
+/** A link to another page; a text in a saved file that does not hold it. */
+export function To({ page, words = {}, children, ...rest }: ToProps) {
+  const { saved } = useLive();
+  const { link } = useWhere();
+  if (saved && !saved.holds(page, words)) return <span class={rest.class ?? ""}>{children}</span>;
+  return (
+    <a href={link(page, words)} {...rest}>
+      {children}
+    </a>
   );
 }
 
@@ -119,30 +139,32 @@ interface CodeProps {
 }
 
 /* The source of a place, with the costs of the request or route that one looks at. */
-function wordsOf(place: Place, where: Where): Words {
+function wordsOf(place: Place, where: Where, saved: string | undefined): Words {
   const words: Words = { file: place.file ?? "", line: String(place.line ?? "") };
-  if (where.page === "request" && where.words.id) words.id = where.words.id;
+  const id = saved ?? (where.page === "request" ? where.words.id : undefined);
+  if (id) words.id = id;
   else if (where.words.route) words.route = where.words.route;
   return words;
 }
 
 /** `file:line`, a button to copy it, a link to the editor, the source line as it was when recorded. */
 export function Code({ place, source, name, bare, plain }: CodeProps) {
-  const { editor } = useLive();
+  const { editor, saved } = useLive();
   const { where, link } = useWhere();
   if (!place.file) return place.function ? <span class="code">{place.function}</span> : null;
   const line = place.line ? `:${place.line}` : "";
   const full = `${place.file}${line}`;
+  const words = wordsOf(place, where, saved?.id);
   const edit = bare ? "" : editorLink(editor, place.file, place.line ?? 1);
   return (
     <span class="code">
-      {plain || place.file.startsWith("/") ? (
+      {plain || place.file.startsWith("/") || saved?.holds("source", words) === false ? (
         <span class="where" title={full}>
           {shortFile(place.file)}
           {line}
         </span>
       ) : (
-        <a class="where" title={full} href={link("source", wordsOf(place, where))}>
+        <a class="where" title={full} href={link("source", words)}>
           {shortFile(place.file)}
           {line}
         </a>
@@ -220,17 +242,23 @@ export function Wrong({
   error: Error & { status?: number; login?: boolean };
   small?: boolean;
 }) {
-  const { bump } = useLive();
+  const { bump, saved } = useLive();
   const { link } = useWhere();
   if (error.login) return <Login said={error.message} />;
   return (
     <div class={small ? "wrong small" : "wrong"} role="alert">
       <p>{error.message}</p>
       <p>
-        <button type="button" onClick={bump}>
-          Try again
-        </button>{" "}
-        {error.status === 404 && <a href={link("overview")}>to the overview</a>}
+        {saved ? (
+          <a href={link("request", { id: saved.id })}>to the request</a>
+        ) : (
+          <>
+            <button type="button" onClick={bump}>
+              Try again
+            </button>{" "}
+            {error.status === 404 && <a href={link("overview")}>to the overview</a>}
+          </>
+        )}
       </p>
     </div>
   );

@@ -16,13 +16,26 @@ import { showBytes, showCount, showMoment, showMs, showShare } from "../model/sh
 import { type Run, runsOf } from "../model/statements";
 import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
-import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms, NOT_RECORDED, Section, Status } from "./parts";
+import {
+  Absent,
+  Answer,
+  Answered,
+  Bar,
+  Code,
+  Copy,
+  Empty,
+  Ms,
+  NOT_RECORDED,
+  Section,
+  Status,
+  To,
+} from "./parts";
 import { PlanOf } from "./plan";
 import { ProfileView } from "./profile";
 import { type Column, Rows } from "./rows";
 import { SplitText, Timeline } from "./timeline";
 import { CallTree } from "./tree";
-import { useAsk, useWhere } from "./use";
+import { useAsk, useLive, useWhere } from "./use";
 
 interface Tab {
   key: string;
@@ -95,7 +108,7 @@ const HINTS_MOST = 4;
 
 /* What is known to be wrong with its route, as far as it is to be seen in this request. */
 function Hints({ data }: { data: RequestAnswer }) {
-  const { link, scope } = useWhere();
+  const { scope } = useWhere();
   const words: Words = { ...scope, route: data.route };
   if (!scope.label && !scope.revision) words.revision = data.revision ?? "";
   const asked = useAsk<FindingsAnswer>(question("findings", words), false);
@@ -105,7 +118,9 @@ function Hints({ data }: { data: RequestAnswer }) {
     <ul class="hints" aria-label="Findings of its route">
       {found.slice(0, HINTS_MOST).map((finding) => (
         <li key={finding.id}>
-          <a href={link("findings", { ...words, route: "", id: finding.id })}>{finding.title}</a>{" "}
+          <To page="findings" words={{ ...words, id: finding.id }}>
+            {finding.title}
+          </To>{" "}
           <Code place={finding} bare />{" "}
           <span class="pale">−{showMs(finding.predicted_saving_ms)} a request</span>
         </li>
@@ -124,7 +139,7 @@ function laneNote(data: RequestAnswer): string {
 }
 
 function Head({ data, parts }: { data: RequestAnswer; parts: Part[] | null }) {
-  const { link } = useWhere();
+  const { saved } = useLive();
   const times =
     typeof data.route_p50_ms === "number" && data.route_p50_ms > 0 ? data.duration_ms / data.route_p50_ms : 0;
   return (
@@ -140,21 +155,33 @@ function Head({ data, parts }: { data: RequestAnswer; parts: Part[] | null }) {
           <span>
             <Copy text={curlOf(data)} what="a curl command" /> curl
           </span>
-          {data.previous && (
-            <a href={link("request", { id: data.previous })} data-key="p">
-              before
+          {saved && <span>saved {showMoment(saved.at)}</span>}
+          {!saved && (
+            <a
+              href={`api/v1/${question("export", { id: data.id })}`}
+              download
+              title="one file, for whoever has no dashboard"
+            >
+              save as a file
             </a>
           )}
-          {data.next && (
-            <a href={link("request", { id: data.next })} data-key="n">
+          {data.previous && !saved && (
+            <To page="request" words={{ id: data.previous }} data-key="p">
+              before
+            </To>
+          )}
+          {data.next && !saved && (
+            <To page="request" words={{ id: data.next }} data-key="n">
               next
-            </a>
+            </To>
           )}
         </span>
       }
     >
-      <a href={link("route", { route: data.route })}>{data.route}</a> <Status status={data.status} />{" "}
-      <b>{showMs(data.duration_ms)}</b>
+      <To page="route" words={{ route: data.route }}>
+        {data.route}
+      </To>{" "}
+      <Status status={data.status} /> <b>{showMs(data.duration_ms)}</b>
       {parts && parts.length > 0 && (
         <>
           {" = "}
@@ -687,7 +714,6 @@ function Bytes({ bytes }: { bytes: number | null | undefined }) {
 }
 
 function Facts({ data }: { data: RequestAnswer }) {
-  const { link } = useWhere();
   const phases = Object.entries(data.phases_ms ?? {});
   const most = Math.max(...phases.map(([, ms]) => ms), 0.000001);
   const facts: [string, ComponentChildren][] = [
@@ -697,7 +723,9 @@ function Facts({ data }: { data: RequestAnswer }) {
       data.worker === undefined ? (
         <Absent />
       ) : (
-        <a href={link("requests", { worker: String(data.worker) })}>{data.worker}</a>
+        <To page="requests" words={{ worker: String(data.worker) }}>
+          {data.worker}
+        </To>
       ),
     ],
     ["wall time", <Ms key="wall" ms={data.wall_ms} />],

@@ -4,10 +4,10 @@ import { ApiError, ask } from "../api/client";
 import type { Meta, SettingsAnswer } from "../api/types";
 import { showCount, showMoment } from "../model/show";
 import type { PageName, Words } from "../model/where";
-import { useKeys } from "../views/views";
 import { Compare } from "./compare";
 import { Findings } from "./findings";
 import { Help } from "./help";
+import { usePageKeys } from "./keys";
 import { Overview } from "./overview";
 import { PageViewPage } from "./pageview";
 import { editorTemplate, Wrong } from "./parts";
@@ -120,14 +120,23 @@ function useMeta(): { live: Live; error: ApiError | null; paused: boolean; pause
       () => undefined, // no links then; the page of settings says what is wrong
     );
   }, [ready, version]);
-  return { live: { meta, version, bump, editor: editorTemplate() || editor }, error, paused, pause };
+  return {
+    live: { meta, version, bump, editor: editorTemplate() || editor, saved: null },
+    error,
+    paused,
+    pause,
+  };
 }
 
 export function Shell() {
   const navigation = useNavigation();
   const { live, error, paused, pause } = useMeta();
   const [help, setHelp] = useState(false);
-  usePageKeys(navigation, () => setHelp(true));
+  usePageKeys(
+    navigation,
+    (key) => ENTRIES.find((entry) => entry.key === key)?.page,
+    () => setHelp(true),
+  );
   const { page } = navigation.where;
   const Page = PAGES[page];
   const { meta } = live;
@@ -295,69 +304,4 @@ function ScopeBar({ meta, navigation }: { meta: Meta; navigation: Navigation }) 
 function rangeText(words: Words): string {
   const show = (text: string | undefined) => (text ? showMoment(Number(text)) : "…");
   return `${show(words.from)} – ${show(words.to)}`;
-}
-
-/* The rows of a page, in the order they stand. */
-function rowsHere(): HTMLElement[] {
-  return Array.from(document.querySelectorAll<HTMLElement>("#content [data-row]"));
-}
-
-function step(by: number): boolean {
-  const rows = rowsHere();
-  if (rows.length === 0) return false;
-  const at = rows.indexOf(document.activeElement as HTMLElement);
-  const next =
-    rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1)];
-  next.focus();
-  next.scrollIntoView({ block: "nearest" });
-  return true;
-}
-
-function press(selector: string): boolean {
-  const element = document.querySelector<HTMLElement>(selector);
-  if (!element) return false;
-  element.click();
-  return true;
-}
-
-/* Keys of all pages. A page offers its own by elements with data-key. */
-function usePageKeys(navigation: Navigation, help: () => void): void {
-  const going = useRef(0);
-  useKeys((key) => {
-    const active = document.activeElement as HTMLElement | null;
-    if (going.current > performance.now()) {
-      going.current = 0;
-      const entry = ENTRIES.find((candidate) => candidate.key === key);
-      if (!entry) return false;
-      location.hash = navigation.link(entry.page);
-      return true;
-    }
-    if (key === "g") {
-      going.current = performance.now() + 1500;
-      return true;
-    }
-    if (key === "j") return step(1);
-    if (key === "k") return step(-1);
-    if (key === "?") {
-      help();
-      return true;
-    }
-    if (key === "Enter") {
-      const target = active?.dataset.row;
-      if (target) location.hash = target;
-      return target !== undefined;
-    }
-    if (key === "Escape") {
-      if (press("#content [data-key=Escape]")) return true;
-      if (navigation.where.page !== "overview") navigation.back();
-      return true;
-    }
-    if (key === "/") {
-      const input = document.querySelector<HTMLInputElement>("#content input[type=search]");
-      input?.focus();
-      input?.select();
-      return input !== null;
-    }
-    return /^[a-z]$/.test(key) && press(`#content [data-key=${key}]`);
-  });
 }

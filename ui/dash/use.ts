@@ -4,6 +4,7 @@ import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact
 import { ApiError, ask } from "../api/client";
 import type { Meta } from "../api/types";
 import { kindOf } from "../model/kinds";
+import type { Saved } from "../model/saved";
 import {
   formatWhere,
   linkTo,
@@ -19,9 +20,16 @@ export interface Live {
   version: number; // grows when the store has new requests
   bump: () => void; // ask again, after something was changed
   editor: string; // links to an editor: a template, or ""
+  saved: Saved | null; // the file that this page is; null: it is the dashboard
 }
 
-export const LiveContext = createContext<Live>({ meta: null, version: 0, bump: () => undefined, editor: "" });
+export const LiveContext = createContext<Live>({
+  meta: null,
+  version: 0,
+  bump: () => undefined,
+  editor: "",
+  saved: null,
+});
 
 export interface Navigation {
   where: Where;

@@ -158,7 +158,7 @@ export function pageOf(profile: TestProfile, template: string): string {
   const title = (profile.meta?.title ?? "test").replace(/&/g, "&amp;").replace(/</g, "&lt;");
   return readFileSync(template, "utf8")
     .replace("<!--hotplate:title-->", () => title)
-    .replace("<!--hotplate:profile-->", () => packed);
+    .replace("<!--hotplate:payload-->", () => packed);
 }
 
 /** a() called twice from main, calling b() and c() with different costs each time; a library in between. */

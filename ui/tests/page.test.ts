@@ -457,7 +457,7 @@ test("nothing recorded and data cut short are said", async () => {
     for (const view of VIEWS) await page.getByRole("tab", { name: view, exact: true }).click();
   });
   const cut = join(folder, "cut.html");
-  writeFileSync(cut, readFileSync(small, "utf8").replace(/(id="profile"[^>]*>[^<]{60})[^<]*/, "$1"));
+  writeFileSync(cut, readFileSync(small, "utf8").replace(/(id="payload"[^>]*>[^<]{60})[^<]*/, "$1"));
   await on(cut, {}, async (page) => {
     assert.match(await page.locator("#hotplate").innerText(), /^The profile cannot be shown: .+\.$/);
   });

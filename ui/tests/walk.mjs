@@ -3,7 +3,7 @@
  *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *
  * With "token" beside them each step first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
- * window), links (addresses), trouble (console, errors, requests elsewhere).
+ * window), links (addresses, without downloads), trouble (console, errors, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
 import { launch } from "./chromium.mjs";
@@ -43,7 +43,9 @@ async function take(step) {
     text: document.body.innerText.replace(/\s+/g, " "),
     title: document.title,
     hash: location.hash,
-    links: Array.from(document.links, (link) => link.href),
+    links: Array.from(document.links)
+      .filter((link) => !link.hasAttribute("download"))
+      .map((link) => link.href),
     wider: document.documentElement.scrollWidth - window.innerWidth,
   }));
   await context.close();

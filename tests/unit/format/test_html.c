@@ -167,7 +167,7 @@ static void the_built_page_has_its_marks_once_and_a_strict_policy(void **state)
     hp_buf_init(&out, 1 << 20);
     hp_buf_put_text(&out, page);
     assert_int_equal(occurrences(&out, "<!--hotplate:title-->"), 1);
-    assert_int_equal(occurrences(&out, "<!--hotplate:profile-->"), 1);
+    assert_int_equal(occurrences(&out, "<!--hotplate:payload-->"), 1);
     assert_true(has(&out, "default-src 'none'; script-src 'sha256-"));
     assert_false(has(&out, "unsafe"));
     assert_false(has(&out, "https://"));

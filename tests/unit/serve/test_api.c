@@ -105,6 +105,20 @@ static void every_question_is_answered(void **state)
     assert_true(ask_says(ask, "\"next\":\"000000000000000c\""));
 }
 
+static void a_request_is_exported_as_a_page(void **state)
+{
+    struct ask *ask = *state;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/export?id=000000000000000a"), 200);
+    assert_true(hp_str_eq(ask_header(ask, "Content-Type"), HP_STR("text/html; charset=utf-8")));
+    assert_true(hp_str_eq(ask_header(ask, "Content-Disposition"),
+                          HP_STR("attachment; filename=\"hotplate-000000000000000a.html\"")));
+    assert_true(ask_says(ask, "<title>Request 000000000000000a</title>"));
+    assert_true(ask_says(ask, "octet-stream\">H4sI")); /* what gzip begins with, as base64 */
+    assert_int_equal(ask_for(ask, "GET", "api/v1/export?id=000000000000ffff"), 404);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/export?id=a\"%0d%0ax:y"), 400);
+    assert_true(hp_str_eq(ask_header(ask, "Content-Type"), HP_STR("application/json")));
+}
+
 static void a_store_that_is_not_there_is_empty(void **state)
 {
     struct ask *ask = *state;
@@ -559,6 +573,7 @@ int main(void)
         TEST(a_profile_is_shown_to_who_may_write),
         WITH_TOKENS(a_reader_opens_no_profile),
         TEST(every_question_is_answered),
+        TEST(a_request_is_exported_as_a_page),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_empty, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(a_store_with_nothing_in_it_yet_is_empty, set_up_empty, tear_down),
         TEST(requests_are_filtered_and_paged),

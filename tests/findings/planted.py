@@ -3,7 +3,7 @@
 An application is `apps/<name>.py` or `apps/<name>/` with a sidecar `apps/<name>.toml`:
 
     app = "workshop:create_app()"        # what the server loads
-    half = "blind"                       # blind: written without a look at the rules; open: beside them
+    half = "blind"                       # blind: written without a look at the rules; open: beside them, or seen since
     needs = ["upstream"]                 # services: upstream (HTTP, HTTPS), names (the same and slow DNS), mariadb
     vendor = true                        # the folder vendor/site-packages is on its path: extensions as a library
     starts = 1                           # processes that the requests are spread over, one after the other

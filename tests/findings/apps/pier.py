@@ -292,9 +292,8 @@ def pilot_line() -> HTTPSConnection:
 def pilots() -> dict[str, str]:
     """Who is on duty."""
     if shake_hands_each_time:
-        with urlopen(
-            f"https://localhost:{SECURE_PORT}/2/x200/pilots", context=trust, timeout=5
-        ) as answer:  # cause: tls_churn@pilots
+        page = f"https://localhost:{SECURE_PORT}/2/x200/pilots"
+        with urlopen(page, context=trust, timeout=5) as answer:  # cause: tls_churn@pilots
             return {"pilots": answer.read().decode()}
     line = pilot_line()
     line.request("GET", "/2/x200/pilots")

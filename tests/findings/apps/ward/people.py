@@ -81,7 +81,7 @@ def points_of_patients() -> dict[str, int]:
 @people.get("/scores")
 def scores() -> dict[str, int]:
     """The best of them."""
-    points = points_of_patients()
+    points = points_of_patients()  # cause: hot_function@scores
     return {"most": max(points.values()), "patients": len(points)}
 
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "answer/before.h"
+#include "answer/machine.h"
 #include "answer/sampled.h"
 #include "answer/sentence.h"
 
@@ -232,6 +233,7 @@ struct sides {
     struct hp_sampled now, then;
     struct hp_before before; /* what `then` is of; name empty: nothing is known */
     struct routes rows;      /* of it */
+    struct hp_machine machine;
     struct hp_sites sites;
 };
 
@@ -245,6 +247,9 @@ static hp_err load_before(struct hp_store *store, const struct hp_answer *answer
         err = hp_store_routes(store, &sides->before.scope, add_route, &sides->rows, info);
         if (err == HP_OK && sides->rows.err != HP_OK) {
             err = hp_err_set(info, sides->rows.err, 0, "out of memory while loading routes");
+        }
+        if (err == HP_OK) {
+            err = hp_machine_load(store, &sides->before.scope, &answer->options.scope, &sides->machine, info);
         }
     }
     return err;
@@ -295,6 +300,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
         }
         sampled->c.before = &sides->then.c;
         sampled->c.before_name = sides->before.name;
+        sampled->c.others_drift = hp_machine_others(&sides->machine, route->row.route);
     }
     sampled->c.sites = &sides->sites;
     err = hp_find_run(&sampled->c, arena, &result);

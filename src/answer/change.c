@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "answer/machine.h"
 #include "answer/sampled.h"
 #include "base/mem.h"
 #include "find/own.h"
+#include "find/steady.h"
 
 #define MOST_ROUTES    30u
 #define FEW_REQUESTS   60u /* sampled a side, at least … */
@@ -57,6 +59,7 @@ struct pairs {
     struct hp_arena *arena;
     hp_err err;
     struct hp_sites sites;
+    struct hp_machine machine;
 };
 
 static struct pair *pair_of(struct pairs *pairs, uint32_t route)
@@ -121,10 +124,11 @@ static double per_request(uint64_t total, uint64_t requests)
     return requests != 0 ? (double)total / (double)requests : 0;
 }
 
+static const double quantiles[] = {0.5, 0.9, 0.95, 0.99}; /* HP_GATE_P50 … */
+
 static void fill_route(struct hp_change_route *route, const struct pair *pair, struct durations *before,
                        struct durations *after)
 {
-    static const double quantiles[] = {0.5, 0.9, 0.95, 0.99};
     struct hp_compare_side old = side_of(before), new = side_of(after);
     route->requests_before = old.n;
     route->requests_after = new.n;
@@ -399,6 +403,28 @@ static hp_err add_moved(const struct both *both, struct hp_arena *arena, struct 
     return HP_OK;
 }
 
+/* Of what changed: what was the machine's is no change of the route. */
+static hp_err leave_out_machine(const struct both *both, struct hp_arena *scratch,
+                                struct hp_change_route *route)
+{
+    hp_err err = HP_OK;
+    for (int i = 0; i < 4 && err == HP_OK && route->moved_enough; i++) {
+        struct hp_gate_value *value = &route->gate.values[HP_GATE_P50 + i];
+        struct hp_steady steady;
+        err =
+            hp_steady_compare(&both->before.c, &both->after.c, route->drift, quantiles[i], scratch, &steady);
+        if (err != HP_OK || !value->changed || !hp_steady_is_machine(&steady)) {
+            continue;
+        }
+        value->changed = false;
+        if (i == 0) {
+            route->changed = route->gate.values[HP_GATE_MEAN].changed = false;
+            route->machine = true;
+        }
+    }
+    return err;
+}
+
 static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
                         struct hp_change *change, const struct pairs *pairs, uint32_t route,
                         const uint64_t recorded_ns[2], struct hp_errinfo *info)
@@ -420,6 +446,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
         goto done;
     }
     both.before.c.sites = both.after.c.sites = &pairs->sites;
+    both.after.c.others_drift = hp_machine_others(&pairs->machine, pair->route);
     both.own_before = hp_arena_alloc(scratch, most * sizeof(uint64_t) + 1, _Alignof(uint64_t));
     both.own_after = hp_arena_alloc(scratch, most * sizeof(uint64_t) + 1, _Alignof(uint64_t));
     err = both.own_before != NULL && both.own_after != NULL ? HP_OK : HP_ENOMEM;
@@ -431,6 +458,9 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     }
     if (err == HP_OK) {
         err = add_moved(&both, arena, &change->routes[route]);
+    }
+    if (err == HP_OK) {
+        err = leave_out_machine(&both, scratch, &change->routes[route]);
     }
     if (err == HP_OK) {
         err = room_for(change, both.found_before.findings.count + both.found_after.findings.count, arena);
@@ -502,6 +532,9 @@ hp_err hp_change_load(struct hp_store *store, const struct hp_change_options *op
     uint32_t most = options->most_routes != 0 ? options->most_routes : MOST_ROUTES;
     hp_arena_init(&scratch, (size_t)1 << 30);
     hp_err err = load_pairs(store, options, &pairs, info);
+    if (err == HP_OK) {
+        err = hp_machine_load(store, &options->before, &options->after, &pairs.machine, info);
+    }
     if (err != HP_OK) {
         goto done;
     }

@@ -1,6 +1,7 @@
 /* change.h -- two stretches compared: did the fix save what was predicted?
  *
- *     route     all requests of both stretches: median (and p50 … p99 for gates) with bootstrap intervals; noise is never called a change
+ *     route     all requests of both stretches: median (and p50 … p99 for gates) with bootstrap intervals; noise is never called a
+ *               change, and neither is what the machine did (find/steady.h)
  *     finding   the change of its cause's own time on the critical path (find/own.h), over the sampled requests
  *
  *     in before, not in after, saved ≥ half of predicted, interval above 0     fixed
@@ -39,7 +40,9 @@ struct hp_change_route {
     uint64_t requests_before, requests_after;
     double before_ns, after_ns;    /* medians; meaningful if there are requests on that side */
     struct hp_interval difference; /* after − before, 95 % */
-    bool enough, changed;
+    bool enough, changed;          /* changed: beyond noise, and not the machine's */
+    bool
+        machine; /* the median changed, and most of that is time without a processor or a machine of another speed */
     struct hp_gate_route gate;
     struct hp_change_moved *moved; /* functions, statements and waits that changed, the largest first */
     uint32_t moved_count;

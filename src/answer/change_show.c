@@ -54,6 +54,9 @@ static void put_route_json(struct hp_json *json, const struct hp_change_route *r
     }
     hp_json_kv_bool(json, "enough", route->enough);
     hp_json_kv_bool(json, "changed", route->changed);
+    if (route->machine) {
+        hp_json_kv_bool(json, "machine", true);
+    }
     if (route->moved_enough) {
         hp_json_kv_double(json, "drift", route->drift);
         hp_json_key(json, "moved");
@@ -140,6 +143,8 @@ static void put_route_text(const struct hp_change_route *route, struct hp_buf *o
     hp_buf_printf(out, "  %s -> %s", show(before, route->before_ns), show(after, route->after_ns));
     if (!route->enough) {
         hp_buf_put_text(out, HP_STR("  not enough data for an interval"));
+    } else if (route->machine) {
+        hp_buf_printf(out, "  the machine's: others had the processors, or it computes at another speed");
     } else if (!route->changed) {
         hp_buf_printf(out, "  no change beyond noise (95 %%: %s to %s)", show(low, route->difference.low),
                       show(high, route->difference.high));

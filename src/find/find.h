@@ -84,6 +84,8 @@ struct hp_case { /* one route */
     const struct hp_case
         *before;               /* the same route in the revision before, same dictionary; NULL: not known */
     struct hp_str before_name; /* "revision 1a2b3c4", "label before" */
+    double
+        others_drift; /* now ÷ before of what the other routes of both stretches compute; 0: not known. Of the newer side of a comparison */
 };
 
 struct hp_evidence {

@@ -116,12 +116,16 @@ uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node);
 /* The nearest application node above `node` in its lane, framework in between or not, and the line of its call, which stays as it is where there is none:
  * HP_NODE_NONE. */
 uint32_t hp__view_caller(const struct hp__view *view, uint32_t node, uint32_t *line);
-/* Wall time of computing ÷ its CPU time on the main lane, 1 or more: what a usual cost is to be multiplied by where other processes held the processors. */
-double hp__view_slowness(const struct hp__view *view);
 /* Mark a node and everything below it (not into LANE nodes, not into other owners' nodes) as explained. */
 void hp__view_take_node(struct hp__view *view, uint32_t node);
 /* Mark an execution as explained, with what its entry holds: library code, and the application's functions on the way. */
 void hp__view_take_stmt(struct hp__view *view, uint32_t stmt);
+
+/* ---- speed.c ---- */
+/* Wall time of computing ÷ its CPU time on the main lane, 1 or more: what a usual cost is to be multiplied by where other processes held the processors. */
+double hp__speed_slowness(const struct hp_sample *sample);
+/* The request's duration without the time in which no processor was free, as far as it is known. */
+uint64_t hp__speed_quiet_ns(const struct hp_sample *sample);
 
 /* ---- cut.c ---- */
 HP_CHECK hp_err hp__cut_add(struct hp_arena *arena, struct hp__cut *cut, uint32_t lane, uint64_t at_ns,

@@ -11,8 +11,11 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/rng.h"
+#include "find/find_int.h"
 
-#define JUDGED_SHARE  0.002  /* of the route's time: smaller things are not looked at */
+#define JUDGED_SHARE 0.002 /* of the route's time: smaller things are not looked at */
+#define MOVED_SHARE                                                                                          \
+    0.005 /* of the route's time: caches and branch predictors move every small function by less */
 #define STEADY_SHARE  0.0001 /* … and do not say how fast a request was */
 #define STEADY_SEEN   0.8    /* of the requests of each side */
 #define STEADY_LEAST  20u
@@ -148,8 +151,20 @@ static bool is_steady(const struct sides *s, uint32_t thing)
     return s->usual[thing] >= STEADY_SHARE * s->all;
 }
 
+/* Of two witnesses of how much slower everything is the one that says less; 1 where one says faster. `others` 0: there is one witness. */
+static double agreed(double own, double others)
+{
+    if (others <= 0) {
+        return own;
+    }
+    if ((own > 1) != (others > 1)) {
+        return 1;
+    }
+    return (own < others) == (own > 1) ? own : others;
+}
+
 /* Fill speed[]; all 1 where too few things are steady. Returns after ÷ before. */
-static double find_speeds(struct sides *s, uint32_t *steady)
+static double find_speeds(struct sides *s, double others, uint32_t *steady)
 {
     uint32_t count = 0;
     double median[2];
@@ -171,12 +186,13 @@ static double find_speeds(struct sides *s, uint32_t *steady)
         qsort(s->room, s->n[side], sizeof *s->room, by_value);
         median[side] = sorted_median(s->room, s->n[side]);
     }
+    double drift = agreed(median[1] / median[0], others);
     for (int side = 0; side < 2; side++) { /* at the speed of before */
         for (uint32_t i = 0; i < s->n[side]; i++) {
-            s->speed[side][i] /= median[0];
+            s->speed[side][i] *= (side == 1 ? drift : 1) / median[side];
         }
     }
-    return median[1] / median[0];
+    return drift;
 }
 
 static double p_of(struct sides *s, uint32_t thing)
@@ -234,7 +250,8 @@ static double accepted_p(const struct hp_moved_test *tests, uint32_t things, dou
 }
 
 hp_err hp_moved_test(const double *before, uint32_t n_before, const double *after, uint32_t n_after,
-                     uint32_t things, struct hp_arena *scratch, struct hp_moved_test *tests, double *drift)
+                     uint32_t things, double others_drift, struct hp_arena *scratch,
+                     struct hp_moved_test *tests, double *drift)
 {
     struct sides s = {.values = {before, after}, .n = {n_before, n_after}, .things = things};
     uint32_t *steady = hp_arena_alloc(scratch, things * sizeof *steady + 1, _Alignof(uint32_t));
@@ -243,7 +260,7 @@ hp_err hp_moved_test(const double *before, uint32_t n_before, const double *afte
         return err;
     }
     measure(&s, tests);
-    double ratio = n_before != 0 && n_after != 0 ? find_speeds(&s, steady) : 1;
+    double ratio = n_before != 0 && n_after != 0 ? find_speeds(&s, others_drift, steady) : 1;
     for (uint32_t t = 0; t < things && n_before != 0 && n_after != 0; t++) {
         tests[t].judged = s.usual[t] > 0 && s.usual[t] >= JUDGED_SHARE * s.all;
         tests[t].p = tests[t].judged ? p_of(&s, t) : 1;
@@ -251,7 +268,7 @@ hp_err hp_moved_test(const double *before, uint32_t n_before, const double *afte
     double accepted = accepted_p(tests, things, s.room);
     for (uint32_t t = 0; t < things; t++) {
         if (tests[t].judged && tests[t].p <= accepted &&
-            fabs(normal_mean(&s, 1, t, NULL) - normal_mean(&s, 0, t, NULL)) >= JUDGED_SHARE * s.all) {
+            fabs(normal_mean(&s, 1, t, NULL) - normal_mean(&s, 0, t, NULL)) >= MOVED_SHARE * s.all) {
             tests[t].difference = difference(&s, t);
             tests[t].changed = tests[t].difference.low > 0 || tests[t].difference.high < 0;
         }
@@ -271,6 +288,7 @@ const char *hp_moved_kind_name(enum hp_moved_kind kind)
 }
 
 struct collection {
+    const struct hp_dict *dict;
     uint32_t *function, *statement, *wait; /* index + 1 of the thing; wait: [sym × HP_WAIT_KINDS + kind] */
     uint32_t
         *same; /* [symbols] the first symbol of that file and name: an edit above moves a function's line */
@@ -367,22 +385,29 @@ static bool own_room(struct collection *c, const struct hp_tree *tree)
     return c->own != NULL;
 }
 
-static void collect_functions(struct collection *c, const struct hp_tree *tree)
+static void collect_functions(struct collection *c, const struct hp_tree *tree, double slow)
 {
     for (uint32_t i = 0; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         if ((node->kind == HP_NODE_CALL || node->kind == HP_NODE_TEMPLATE) && node->sym != 0 &&
             node->sym < c->symbols) {
             add(c, &c->function[c->same[node->sym]],
-                (struct hp_moved){.kind = HP_MOVED_FUNCTION, .sym = node->sym}, (double)c->own[i]);
+                (struct hp_moved){.kind = HP_MOVED_FUNCTION, .sym = node->sym}, (double)c->own[i] / slow);
         }
     }
+}
+
+/* The engine computes on the request's own thread. */
+static bool in_process(const struct collection *c, uint32_t statement)
+{
+    return hp_dict_statement(c->dict, statement).engine == HP_ENGINE_SQLITE;
 }
 
 static void collect(struct collection *c, const struct hp_sample *sample)
 {
     const struct hp_record *record = sample->record;
     const struct hp_tree *tree = sample->tree;
+    double slow = hp__speed_slowness(sample);
     if (tree != NULL && !own_room(c, tree)) {
         return;
     }
@@ -391,7 +416,7 @@ static void collect(struct collection *c, const struct hp_sample *sample)
         if (group->statement < c->statements) {
             add(c, &c->statement[group->statement],
                 (struct hp_moved){.kind = HP_MOVED_STATEMENT, .statement = group->statement},
-                (double)(group->exec_ns + group->fetch_ns));
+                (double)(group->exec_ns + group->fetch_ns) / (in_process(c, group->statement) ? slow : 1));
         }
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
@@ -408,7 +433,7 @@ static void collect(struct collection *c, const struct hp_sample *sample)
         }
     }
     if (tree != NULL) {
-        collect_functions(c, tree);
+        collect_functions(c, tree, slow);
     }
 }
 
@@ -491,7 +516,7 @@ hp_err hp_moved_find(const struct hp_case *before, const struct hp_case *after, 
                      struct hp_moved **list, uint32_t *count, bool *enough, double *drift)
 {
     struct hp_arena scratch;
-    struct collection c = {.arena = &scratch, .counting = true};
+    struct collection c = {.dict = before->dict, .arena = &scratch, .counting = true};
     *list = NULL;
     *count = 0;
     *drift = 1;
@@ -516,7 +541,7 @@ hp_err hp_moved_find(const struct hp_case *before, const struct hp_case *after, 
             hp_arena_alloc(&scratch, c.count * sizeof *tests + 1, _Alignof(struct hp_moved_test));
         err = c.failed || tests == NULL ? HP_ENOMEM
                                         : hp_moved_test(old, before->sample_count, new, after->sample_count,
-                                                        c.count, &scratch, tests, drift);
+                                                        c.count, after->others_drift, &scratch, tests, drift);
         if (err == HP_OK) {
             err = keep_changed(&c, tests, arena, list, count);
         }

@@ -3,9 +3,11 @@
  *     thing       a function's own time (without statements and waits), a statement, a wait of one kind at one place. A function is its file and
  *                 name: an edit above it changes nothing. What is there on both sides has the newer side's symbol
  *     drift       what makes everything slower alike (a busy machine, a newer interpreter): each request is measured against
- *                 its own speed, the median over its steady things of time ÷ usual time
+ *                 its own speed, the median over its steady things of time ÷ usual time. What the other routes say of the same stretches bounds it
+ *                 (a loop that got longer makes what runs after it slower too, as it empties the caches): the nearer to 1 counts
+ *     waiting     for a processor is nobody's time: functions, and statements of an engine in the process, are taken without it
  *     changed     rank-sum test on the times so normalised (Mann and Whitney 1947; with ties), false discoveries held at
- *                 5 % over all things of the route (Benjamini and Hochberg 1995), and at least 0.2 % of the route
+ *                 5 % over all things of the route (Benjamini and Hochberg 1995), and at least 0.5 % of the route
  *
  * With under 20 steady things no drift is taken out. All functions: Threads: any.
  */
@@ -27,11 +29,11 @@ struct hp_moved_test {
 };
 
 /* Test every row of two matrices of nanoseconds: before[thing × n_before + request], after alike. `tests` has room for `things`;
- * `drift` (may be NULL) is after ÷ before of the requests' speed, 1 where it is not known. Seeded: the same data give the same
+ * `others_drift` as in hp_case; `drift` (may be NULL) is after ÷ before of the requests' speed, 1 where it is not known. Seeded: the same data give the same
  * answer. HP_ENOMEM. */
 HP_CHECK hp_err hp_moved_test(const double *before, uint32_t n_before, const double *after, uint32_t n_after,
-                              uint32_t things, struct hp_arena *scratch, struct hp_moved_test *tests,
-                              double *drift);
+                              uint32_t things, double others_drift, struct hp_arena *scratch,
+                              struct hp_moved_test *tests, double *drift);
 
 enum hp_moved_kind { HP_MOVED_FUNCTION, HP_MOVED_STATEMENT, HP_MOVED_WAIT };
 const char *hp_moved_kind_name(enum hp_moved_kind kind); /* "function" */

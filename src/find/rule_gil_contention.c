@@ -2,7 +2,7 @@
  *
  * Principle: one thread of a process runs Python at a time. Threads that compute make all requests of the process wait, whatever those do.
  *
- * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more, by hp__view_slowness where processors were short (who has the GIL then
+ * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more, by hp__speed_slowness where processors were short (who has the GIL then
  * waits for a processor, and everybody for the GIL). No function of the request is to blame: the finding is where
  * those were that had the GIL, for a third of the time or more; at the view where that is not known.
  *
@@ -38,7 +38,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
             io->ns += item->ns;
         }
     }
-    double alone_ns = (double)io->ns / hp__view_slowness(view);
+    double alone_ns = (double)io->ns / hp__speed_slowness(view->sample);
     bool much = alone_ns >= SHARE * (double)view->sample->duration_ns && alone_ns >= LEAST_NS;
     io->count = much ? io->count : 0;
     return much ? n : 0;

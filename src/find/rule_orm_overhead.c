@@ -4,7 +4,7 @@
  * read, columns do.
  *
  * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time around them (all calls into the packages that
- * ran them, build.c) of at least twice exec + fetch and 15 % of the request, and of 2.5 µs a row beyond 0.5 ms a statement (by hp__view_slowness where processors
+ * ran them, build.c) of at least twice exec + fetch and 15 % of the request, and of 2.5 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where processors
  * were short).
  *
  * Silent: plain rows; few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
@@ -63,7 +63,7 @@ static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32
 
 static bool is_overhead(const struct hp__view *view, const struct hp__build *build)
 {
-    double slow = hp__view_slowness(view);
+    double slow = hp__speed_slowness(view->sample);
     double beyond = (double)build->ns - (double)(build->statements * FIXED_NS) * slow;
     return build->rows >= MIN_ROWS && build->ns >= MIN_FACTOR * build->sql_ns &&
            (double)build->ns >= MIN_SHARE * (double)view->sample->duration_ns &&

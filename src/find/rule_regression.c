@@ -3,22 +3,22 @@
  * Principle: compare the same route's requests before and now, thing by thing (functions, statements, waits; moved.c), at the same speed of the machine. What
  * takes longer beyond noise is summed up by the application function that it belongs to.
  *
- * Evidence: HP_COMPARE_ENOUGH sampled requests a side; the route's median grew and its 95 % interval says so; what the function's things take more is no noise
- * either (rank sums, false discoveries held at 5 %) and a twentieth of the route.
+ * Evidence: HP_COMPARE_ENOUGH sampled requests a side; the route's median grew and its 95 % interval says so, and it did in each third of both stretches; what
+ * the function's things take more is no noise either (rank sums, false discoveries held at 5 %) and a tenth of the route.
  *
- * Silent: one revision alone; what other findings explain already (they know how it is done otherwise); a machine that is slower as a whole; work that moved to
- * another function, or to one of another name: what is gone is set against what is new, and all findings together are at most the route's growth.
+ * Silent: one revision alone; what other findings explain already (they know how it is done otherwise); time in which no processor was free; a machine that
+ * is slower as a whole (moved.h: drift), or for a while; work that moved to another function, or to one of another name: what is gone is set against what is new, and all findings together are at most the route's growth.
  *
  * Saving: what it takes more than before, at the speed of now. low and high: the 95 % interval of that.
  */
 #include "base/show.h"
-#include "find/compare.h"
 #include "find/find_int.h"
+#include "find/steady.h"
 
-#define MIN_SHARE  0.05 /* of the route before */
+#define MIN_SHARE                                                                                            \
+    0.1 /* of the route before: where code and data lie in memory alone makes a process a tenth slower than another */
 #define MAX_CAUSES 16u
 #define GONE       0.1 /* of its time before or now from which on a thing is gone, or new */
-#define LEVEL      0.95
 
 struct cause { /* an application function */
     uint32_t subject;
@@ -150,28 +150,18 @@ static void add_thing(const struct hp__find *f, struct growth *growth, const str
 
 /* ---- how much of it is growth ---- */
 
-/* Growth of the route's median at the speed of before, with its interval. `*grown`: beyond noise. */
+/* Growth of the route's median that is its own. `*grown`: beyond noise, and throughout both stretches. */
 static hp_err has_grown(struct hp__find *f, struct growth *growth, struct hp_arena *arena, bool *grown)
 {
-    const struct hp_case *sides[2] = {f->c->before, f->c};
-    struct hp_compare_side sorted[2];
-    for (int k = 0; k < 2; k++) {
-        uint32_t n = sides[k]->sample_count;
-        uint64_t *ns = hp__zeroed(arena, n, sizeof *ns);
-        for (uint32_t i = 0; ns != NULL && i < n; i++) {
-            ns[i] = (uint64_t)((double)sides[k]->samples[i].duration_ns / (k == 1 ? growth->drift : 1));
-        }
-        if (ns == NULL) {
-            return HP_ENOMEM;
-        }
-        hp_compare_sort(ns, n);
-        sorted[k] = (struct hp_compare_side){ns, n};
+    struct hp_steady steady;
+    hp_err err =
+        hp_steady_compare(f->c->before, f->c, growth->drift > 1 ? growth->drift : 1, 0.5, arena, &steady);
+    if (err == HP_OK) {
+        growth->route_ns = steady.own.value;
+        growth->before_ns = steady.before_ns;
+        *grown = steady.throughout && steady.own.value >= MIN_SHARE * steady.before_ns;
     }
-    struct hp_interval more = hp_compare_difference(sorted[0], sorted[1], 0.5, LEVEL, f->c->route + 29u);
-    growth->route_ns = more.value;
-    growth->before_ns = hp_compare_quantile(sorted[0], 0.5);
-    *grown = hp_compare_changed(sorted[0], sorted[1], more) && more.value >= MIN_SHARE * growth->before_ns;
-    return HP_OK;
+    return err;
 }
 
 /* What is left of a cause once what is gone is set against what is new, and all against the route's growth. */

@@ -9,7 +9,7 @@
  *
  * Silent: one encoding of the response at the usual speed, up to half a megabyte; less than a tenth of the route.
  *
- * Saving (usual costs by hp__view_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A
+ * Saving (usual costs by hp__speed_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A
  * longer one is more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be needed for it; high = all.
  */
 #include "base/show.h"
@@ -69,7 +69,7 @@ static uint64_t product_ns(const struct hp__view *view)
 {
     uint64_t bytes = view->sample->record->req.bytes_out;
     return bytes != HP_ABSENT && bytes <= LONG_BYTES
-               ? (uint64_t)((double)bytes * BYTE_NS * hp__view_slowness(view))
+               ? (uint64_t)((double)bytes * BYTE_NS * hp__speed_slowness(view->sample))
                : 0;
 }
 

@@ -81,7 +81,7 @@ static hp_err add_functions(struct hp__find *f, struct hp_arena *arena, struct t
     const struct hp__view *view = &f->views[i];
     const struct hp_tree *tree = view->sample->tree;
     uint64_t *own = NULL;
-    double slow = hp__view_slowness(view);
+    double slow = hp__speed_slowness(view->sample);
     hp_err err = tree != NULL ? hp__hot_function_nodes(view, f->c->dict, arena, &own) : HP_OK;
     for (uint32_t k = 1; err == HP_OK && tree != NULL && k < tree->count; k++) {
         if (own[k] * 100 > view->sample->duration_ns) {
@@ -103,25 +103,16 @@ static uint64_t explained_ns(const struct hp__find *f, uint32_t request)
     return ns;
 }
 
-/* Without the time in which no processor was free. */
-static uint64_t quiet_ns(const struct hp_sample *sample)
-{
-    const struct hp_record *record = sample->record;
-    uint64_t away = record->lane_count != 0 ? record->lanes[0].runqueue_ns : HP_ABSENT;
-    away = away != HP_ABSENT ? away : 0;
-    return sample->duration_ns > away ? sample->duration_ns - away : 0;
-}
-
 static uint32_t find_slow(const struct hp__find *f, struct table *table)
 {
     uint32_t n = f->c->sample_count, slow = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
-        table->room[i] = quiet_ns(&f->c->samples[i]);
+        table->room[i] = hp__speed_quiet_ns(&f->c->samples[i]);
     }
     hp_compare_sort(table->room, n);
     uint64_t median = (uint64_t)hp_compare_quantile((struct hp_compare_side){table->room, n}, 0.5);
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t ns = quiet_ns(&f->c->samples[i]);
+        uint64_t ns = hp__speed_quiet_ns(&f->c->samples[i]);
         if (ns >= MIN_FACTOR * median && ns >= median + MIN_MORE_NS) {
             uint64_t more = ns - median;
             all++;

@@ -9,7 +9,7 @@
  *
  * Silent: a page that shows what it renders (a report of 3,700 values, 215 kB); templates compiled once; less than a tenth of the route.
  *
- * Saving (usual costs by hp__view_slowness where processors were short): time less the larger of 3.5 µs a value and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. A page that needs
+ * Saving (usual costs by hp__speed_slowness where processors were short): time less the larger of 3.5 µs a value and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. A page that needs
  * more than 13 ms of it is longer than anybody reads at once: in pages, or kept as it is, nearly all goes. Without a tree 150 ns a byte. low = 0.4, high = all. Compiling in each request goes entirely.
  */
 #include <string.h>
@@ -179,7 +179,7 @@ static void add_notes(const struct hp__find *f, struct table *table, uint32_t r)
 static void judge(const struct hp__view *view, const struct table *table, struct part *parts)
 {
     uint64_t all = 0, bytes = view->sample->record->req.bytes_out;
-    double slow = hp__view_slowness(view);
+    double slow = hp__speed_slowness(view->sample);
     double byte_ns = slow * (view->sample->tree != NULL ? BYTE_NS : BYTE_NS_NOTE);
     for (uint32_t k = 0; k < table->count; k++) {
         parts[k].load_ns = parts[k].load_ns < parts[k].ns ? parts[k].load_ns : parts[k].ns;

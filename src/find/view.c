@@ -298,24 +298,6 @@ double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recor
     return all > recorded ? (double)all / recorded : 1.0;
 }
 
-double hp__view_slowness(const struct hp__view *view)
-{
-    const struct hp_record *record = view->sample->record;
-    uint64_t cpu_ns = record->req.cpu_ns, away_ns = 0;
-    if (cpu_ns == HP_ABSENT || cpu_ns == 0) {
-        return 1;
-    }
-    if (record->lane_count != 0 && record->lanes[0].runqueue_ns != HP_ABSENT) {
-        return 1 + (double)record->lanes[0].runqueue_ns / (double)cpu_ns;
-    }
-    for (uint32_t i = 0; i < record->wait_count; i++) {
-        away_ns += record->waits[i].lane == 0 ? record->waits[i].ns : 0;
-    }
-    double wall = (double)view->sample->duration_ns - (double)away_ns;
-    bool all_known = record->lane_count == 1 && record->lanes[0].wait_busy_ns != HP_ABSENT;
-    return all_known && wall > (double)cpu_ns ? wall / (double)cpu_ns : 1;
-}
-
 void hp__view_take_node(struct hp__view *view, uint32_t node)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -61,7 +61,7 @@ static void a_planted_twentieth_is_found_and_noise_is_not(void **state)
         fill(&rng, before, 1);
         fill(&rng, after, 1.05);
         hp_arena_reset(&arena);
-        assert_int_equal(hp_moved_test(before, REQUESTS, after, REQUESTS, THINGS, &arena, tests, &drift),
+        assert_int_equal(hp_moved_test(before, REQUESTS, after, REQUESTS, THINGS, 0, &arena, tests, &drift),
                          HP_OK);
         for (uint32_t t = 0; t < THINGS; t++) {
             wrong += t != PLANTED && tests[t].changed;
@@ -100,7 +100,7 @@ static void drift_between_the_sides_is_no_change_of_any_thing(void **state)
         before[i] = 100 * exp(0.05 * gauss(&rng));
         after[i] = 110 * exp(0.05 * gauss(&rng));
     }
-    assert_int_equal(hp_moved_test(before, THESE, after, THESE, FEW, &arena, tests, &drift), HP_OK);
+    assert_int_equal(hp_moved_test(before, THESE, after, THESE, FEW, 0, &arena, tests, &drift), HP_OK);
     for (uint32_t t = 0; t < FEW; t++) {
         assert_false(tests[t].changed);
     }
@@ -118,10 +118,10 @@ static void the_same_numbers_on_both_sides_are_no_change(void **state)
     for (uint32_t i = 0; i < 20; i++) {
         same[i] = i < 10 ? 5 : 0;
     }
-    assert_int_equal(hp_moved_test(same, 10, same, 10, 2, &arena, test, &drift), HP_OK);
+    assert_int_equal(hp_moved_test(same, 10, same, 10, 2, 0, &arena, test, &drift), HP_OK);
     assert_false(test[0].changed || test[1].changed);
     assert_true(test[0].p >= 1 && test[1].p >= 1);
-    assert_int_equal(hp_moved_test(same, 0, same, 10, 2, &arena, test, NULL), HP_OK);
+    assert_int_equal(hp_moved_test(same, 0, same, 10, 2, 0, &arena, test, NULL), HP_OK);
     assert_false(test[0].changed || test[1].changed);
     hp_arena_fini(&arena);
 }

@@ -16,6 +16,8 @@ struct shape {                /* of one revision; times in ms */
     unsigned queries;         /* statements of the helper, in a loop; 0: one if `sql` */
     uint32_t def_line;        /* of the helper; 0: 20 */
     const char *helper;       /* its name; NULL: total */
+    double waiting;           /* share of the wall time in which no processor was free */
+    bool after_a_while;       /* its last third computes at this speed only */
 };
 
 static double noise(struct hp_rng *rng, double ms)
@@ -43,6 +45,18 @@ static double add_statements(struct rec_set *set, struct rec *rec, const struct 
         all += ms;
     }
     return all;
+}
+
+/* The time of everything so far is stretched: other programs had the processors. */
+static void add_waiting(struct rec *rec, const struct shape *shape, double *wall)
+{
+    double stretch = 1 / (1 - shape->waiting);
+    for (uint32_t i = 0; i < rec->tree->count; i++) {
+        rec->tree->nodes[i].self = (uint64_t)((double)rec->tree->nodes[i].self * stretch);
+    }
+    rec->record.req.cpu_ns = rec_ns(*wall);
+    rec->record.lanes[0].runqueue_ns = rec_ns(*wall * (stretch - 1));
+    *wall *= stretch;
 }
 
 /* wsgi and 30 functions of libraries (whose times say how fast a request was) ── view ── helper, called at line 14 of the view. */
@@ -81,6 +95,9 @@ static void add_request(struct rec_set *set, const struct shape *shape, struct h
         wall += slept;
     }
     rec->record.lanes[0].wait_busy_ns = 0;
+    if (shape->waiting > 0) {
+        add_waiting(rec, shape, &wall);
+    }
     rec_end(set, rec, wall, wall);
 }
 
@@ -95,7 +112,11 @@ static void make(struct two *two, struct shape before, struct shape now)
     rec_set_init(&two->set, "GET", "/page");
     hp_rng_seed(&rng, 7);
     for (unsigned i = 0; i < 2 * SIDE; i++) {
-        add_request(&two->set, i < SIDE ? &before : &now, &rng);
+        struct shape shape = i < SIDE ? before : now;
+        if (shape.after_a_while && i % SIDE < SIDE * 2 / 3) {
+            shape.compute = before.compute;
+        }
+        add_request(&two->set, &shape, &rng);
     }
     two->before = two->now = rec_case(&two->set);
     two->before.sample_count = two->now.sample_count = SIDE;
@@ -230,6 +251,50 @@ static void a_machine_that_is_slower_as_a_whole_is_no_regression(void **state)
     no_regression(&two);
 }
 
+static void waiting_for_a_processor_is_no_regression(void **state)
+{
+    (void)state;
+    struct two two;
+    make(&two, (struct shape){.compute = 8, .base = 3, .waiting = 0.01},
+         (struct shape){.compute = 8, .base = 3, .waiting = 0.5});
+    no_regression(&two);
+    make(&two, (struct shape){.compute = 8, .base = 3, .waiting = 0.01},
+         (struct shape){.compute = 24, .base = 3, .waiting = 0.5});
+    struct hp_find_result r = run(&two);
+    assert_non_null(find(&r, HP_FIND_regression));
+    rec_set_fini(&two.set);
+}
+
+/* Everything takes 1.3 times what it took, by the route itself; the other routes say whether the machine does that, or this route's own longer loop. */
+static void what_the_other_routes_do_not_share_is_not_the_machines(void **state)
+{
+    (void)state;
+    struct two two;
+    const struct shape before = {.compute = 8, .base = 3},
+                       now = {.compute = 8 * 1.25, .base = 3, .speed = 1.3};
+    make(&two, before, now);
+    two.now.others_drift = 1.02;
+    struct hp_find_result r = run(&two);
+    assert_non_null(find(&r, HP_FIND_regression));
+    rec_set_fini(&two.set);
+    make(&two, before, (struct shape){.compute = 8, .base = 3, .speed = 1.3});
+    two.now.others_drift = 1.35;
+    no_regression(&two);
+}
+
+static void what_became_slower_only_after_a_while_is_no_regression(void **state)
+{
+    (void)state;
+    struct two two;
+    make(&two, (struct shape){.compute = 8, .base = 3},
+         (struct shape){.compute = 30, .base = 3, .after_a_while = true});
+    no_regression(&two);
+    make(&two, (struct shape){.compute = 8, .base = 3}, (struct shape){.compute = 30, .base = 3});
+    struct hp_find_result r = run(&two);
+    assert_non_null(find(&r, HP_FIND_regression));
+    rec_set_fini(&two.set);
+}
+
 static void what_became_faster_is_no_regression(void **state)
 {
     (void)state;
@@ -315,6 +380,9 @@ int main(void)
         cmocka_unit_test(too_few_requests_of_the_revision_before_say_nothing),
         cmocka_unit_test(noise_is_no_regression),
         cmocka_unit_test(a_machine_that_is_slower_as_a_whole_is_no_regression),
+        cmocka_unit_test(waiting_for_a_processor_is_no_regression),
+        cmocka_unit_test(what_the_other_routes_do_not_share_is_not_the_machines),
+        cmocka_unit_test(what_became_slower_only_after_a_while_is_no_regression),
         cmocka_unit_test(what_became_faster_is_no_regression),
         cmocka_unit_test(a_renamed_or_moved_function_is_no_regression),
         cmocka_unit_test(beside_a_renamed_function_only_what_is_slower_counts),

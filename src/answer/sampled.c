@@ -78,11 +78,7 @@ static hp_err estimate_one(struct hp_sampled *sampled, uint32_t i, double factor
     }
     hp_tree_clear(tree);
     hp_err err = hp_tree_merge(tree, sampled->merged, NULL);
-    for (uint32_t k = 0; err == HP_OK && k < tree->count; k++) {
-        tree->nodes[k].self = (uint64_t)((double)tree->nodes[k].self * factor);
-        tree->nodes[k].cpu_ns = (uint64_t)((double)tree->nodes[k].cpu_ns * factor);
-    }
-    hp_tree_total(tree);
+    hp_tree_scale(tree, factor);
     sampled->samples[i].estimate = tree;
     return err;
 }

@@ -47,11 +47,12 @@ enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
 struct task {
     uint64_t thread; /* its state; 0: free */
     uint64_t native_id;
-    uint64_t cpu_ns;            /* of its clock before the stack was read */
-    uint64_t owed_ns;           /* of stacks that were torn */
-    struct hp_samples *samples; /* whose tree `node` is of; NULL: the process's */
-    uint64_t id;                /* of the request, or the generation of the process's tree */
-    uint32_t node, turn, sweep;
+    uint64_t cpu_ns;  /* of its clock before the stack was read */
+    uint64_t owed_ns; /* of stacks that were torn */
+    struct hp_samples
+        *samples; /* whose tree `node` is of, `line` that of the innermost frame; NULL: the process's */
+    uint64_t id;  /* of the request, or the generation of the process's tree */
+    uint32_t node, line, turn, sweep;
     bool known; /* cpu_ns and node are set */
 };
 
@@ -245,15 +246,15 @@ static void add_sample(struct hp_sampling *s, struct task *task, const struct hp
     }
     struct hp_tree *tree = samples != NULL ? samples->tree : s->outside;
     uint32_t node = still ? task->node : node_of(s, tree, view);
-    tree->nodes[node].self += weight_ns;
-    tree->nodes[node].samples++;
-    tree->nodes[node].cpu_ns += busy_ns;
+    uint32_t line = still ? task->line : s->depth != 0 ? s->resolved[0].line : 0;
+    hp_tree_add_sample(tree, node, line, weight_ns, busy_ns);
     if (samples != NULL) {
         samples->count++;
     }
     task->id = samples != NULL ? view->id : s->generation;
     pthread_mutex_unlock(&s->tree_lock);
     task->node = node;
+    task->line = line;
     task->samples = samples;
     task->turn = view->turn;
     count(&s->samples, 1);

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/show.h"
+#include "cli/leaflines.h"
 #include "cli/output.h"
 #include "format/framename.h"
 
@@ -149,6 +150,10 @@ static void put_line(const struct view *view, uint32_t i)
     }
     if (view->folded[i] != 0) {
         hp_buf_printf(out, "  (through %" PRIu32 " folded)", view->folded[i]);
+    }
+    if ((double)node->self >= HOT_SHARE * whole) {
+        struct hp_leaf_line lines[HP_LEAFLINES_SHOWN];
+        hp_leaflines_put(lines, hp_leaf_top(view->tree, i, lines, HP_LEAFLINES_SHOWN), node->self, out);
     }
     hp_buf_put_text(out, HP_STR("\n"));
 }

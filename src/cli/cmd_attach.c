@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/treefile.h"
 #include "format/framename.h"
+#include "format/treejson.h"
 
 #define FOR_DEFAULT_NS ((uint64_t)30000000000u)
 
@@ -52,6 +53,7 @@ static void put_node(struct hp_json *json, const struct hp_tree *tree, const str
     hp_json_kv_double(json, "self_ms", (double)node->self / 1e6);
     hp_json_kv_double(json, "total_ms", (double)node->total / 1e6);
     hp_json_kv_double(json, "runnable_ms", (double)node->cpu_ns / 1e6);
+    hp_treejson_lines(tree, i, HP_UNIT_TIME, json);
     hp_json_object_end(json);
 }
 

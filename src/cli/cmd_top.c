@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/show.h"
 #include "cli/command.h"
+#include "cli/leaflines.h"
 #include "cli/load.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
@@ -45,8 +46,10 @@ struct show {
     struct hp_ranking ranking;
     uint32_t *starts, *edges; /* edges of function f: edges[starts[f]] … edges[starts[f + 1]] */
     int around;
-    uint64_t samples; /* that the tree is of; 0: it is exact, or the source does not say */
-    bool counted;     /* calls are known */
+    uint64_t samples;           /* that the tree is of; 0: it is exact, or the source does not say */
+    bool counted;               /* calls are known */
+    struct hp_leaf_line *lines; /* of samples; owned */
+    size_t line_count;
     struct hp_buf *out;
 };
 
@@ -84,6 +87,12 @@ static hp_err index_edges(struct show *show)
         show->edges[next[end_of(show, &graph->edges[i])]++] = i;
     }
     return HP_OK;
+}
+
+/* Where the samples of a function's own time were. */
+static const struct hp_leaf_line *lines_of(const struct show *show, uint32_t function, size_t *count)
+{
+    return hp_leaf_find(show->lines, show->line_count, show->graph->functions[function].sym, count);
 }
 
 /* ---- JSON ---- */
@@ -161,6 +170,9 @@ static int put_json(const struct show *show)
         }
         put_json_value(&json, show, "self_s", "self", function->self);
         put_json_value(&json, show, "total_s", "total", function->total);
+        size_t lines;
+        const struct hp_leaf_line *first = lines_of(show, show->ranking.list[i], &lines);
+        hp_leaflines_json(first, lines, show->profile->unit, &json);
         if (show->around != AROUND_NONE) {
             put_json_around(&json, show, show->ranking.list[i]);
         }
@@ -211,6 +223,11 @@ static void put_name_cell(struct hp_table *table, struct hp_buf *text, const str
     hp_buf_reset(text);
     hp_buf_put_text(text, hp_str_from0(before));
     hp_framename_put(text, &symbol, false);
+    if (*before == '\0') {
+        size_t lines;
+        const struct hp_leaf_line *first = lines_of(show, function, &lines);
+        hp_leaflines_put(first, lines, (uint64_t)show->graph->functions[function].self, text);
+    }
     hp_table_cell(table, hp_buf_str(text));
 }
 
@@ -326,14 +343,16 @@ static int run(struct top *top, struct hp_buf *out)
     if (status >= 0) {
         goto done;
     }
+    hp_err err = HP_OK;
     show.profile = loaded.profile;
     show.graph = &loaded.profile->graph;
     show.around = top->callers ? AROUND_CALLERS : top->callees ? AROUND_CALLEES : AROUND_NONE;
     if (show.profile->sampled && show.profile->tree != NULL) {
         show.samples = hp_tree_samples(show.profile->tree);
+        err = hp_leaf_fold(show.profile->tree, &show.lines, &show.line_count);
     }
     show.counted = show.samples == 0 && show.profile->counts_calls;
-    hp_err err = hp_profile_graph(loaded.profile);
+    err = err == HP_OK ? hp_profile_graph(loaded.profile) : err;
     err = err != HP_OK || !top->strip ? err : hp_profile_strip_dirs(loaded.profile);
     err = err != HP_OK ? err : choose(top, &show, &left_out, &info);
     if (err == HP_OK && top->reading.json) {
@@ -348,6 +367,7 @@ static int run(struct top *top, struct hp_buf *out)
 done:
     hp_free(show.edges);
     hp_free(show.starts);
+    hp_free(show.lines);
     hp_ranking_fini(&show.ranking);
     hp_load_end(&loaded);
     return status;

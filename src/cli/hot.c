@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/show.h"
+#include "cli/leaflines.h"
 #include "cli/table.h"
 #include "format/framename.h"
 #include "model/functions.h"
@@ -55,11 +57,14 @@ hp_err hp_hot_put(const struct hp_tree *tree, const struct hp_dict *dict,
     struct hp_functions functions;
     struct hp_table table;
     struct hp_buf name;
+    struct hp_leaf_line *lines = NULL;
+    size_t line_count = 0;
     uint64_t samples = hp_tree_samples(tree), whole = tree->nodes[HP_NODE_ROOT].total;
     hp_arena_init(&arena, ARENA_BYTES);
     hp_buf_init(&name, 1 << 16);
     hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     hp_err err = hp_functions_fold(tree, &arena, &functions);
+    err = err == HP_OK ? hp_leaf_fold(tree, &lines, &line_count) : err;
     if (err != HP_OK) {
         goto done;
     }
@@ -76,11 +81,15 @@ hp_err hp_hot_put(const struct hp_tree *tree, const struct hp_dict *dict,
         put_share(&table, function->total_ns, whole, samples);
         hp_buf_reset(&name);
         hp_framename_put(&name, &symbol, false);
+        size_t count;
+        const struct hp_leaf_line *first = hp_leaf_find(lines, line_count, function->sym, &count);
+        hp_leaflines_put(first, count, function->self_ns, &name);
         hp_table_cell(&table, cut_name(hp_buf_str(&name), options->width));
     }
     err = hp_table_put(&table, out);
 done:
     hp_table_fini(&table);
+    hp_free(lines);
     hp_buf_fini(&name);
     hp_arena_fini(&arena);
     return err;

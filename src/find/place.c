@@ -99,6 +99,29 @@ bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spo
     return found;
 }
 
+/* The line at which most samples of the function's own code were, if that is half of `all` at least; 0: none. */
+static uint32_t sampled_line(const struct hp__view *view, uint32_t sym, uint64_t all)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    struct hp_leaves lines;
+    uint32_t head = 0, line = 0;
+    uint64_t most = 0;
+    hp_leaves_init(&lines, HP_LEAF_LINES);
+    for (uint32_t i = 1; i < tree->count; i++) {
+        bool own = tree->nodes[i].sym == sym && view->owner[i] == i;
+        for (uint32_t at = own ? tree->nodes[i].leaf : 0; at != 0; at = tree->leaves.list[at - 1].next) {
+            const struct hp_leaf *leaf = &tree->leaves.list[at - 1];
+            hp_leaves_add(&lines, &head, leaf->line, leaf->self, leaf->samples);
+        }
+    }
+    for (uint32_t i = 0; i < lines.count; i++) {
+        line = lines.list[i].self > most ? lines.list[i].line : line;
+        most = lines.list[i].self > most ? lines.list[i].self : most;
+    }
+    hp_leaves_fini(&lines);
+    return most * 2 >= all ? line : 0;
+}
+
 struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -117,6 +140,10 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
         }
     }
     if (most * 2 >= all && spot.line != 0) {
+        return spot;
+    }
+    spot.line = sampled_line(view, sym, all);
+    if (spot.line != 0) {
         return spot;
     }
     spot.line = hp_dict_symbol(view->facts->dict, sym).line;

@@ -3,6 +3,30 @@
 
 #include "format/framename.h"
 
+void hp_treejson_lines(const struct hp_tree *tree, uint32_t id, enum hp_profile_unit unit,
+                       struct hp_json *json)
+{
+    const struct hp_node *node = &tree->nodes[id];
+    if (node->leaf == 0) {
+        return;
+    }
+    hp_json_key(json, "lines");
+    hp_json_array_begin(json);
+    for (uint32_t at = node->leaf; at != 0; at = tree->leaves.list[at - 1].next) {
+        const struct hp_leaf *leaf = &tree->leaves.list[at - 1];
+        hp_json_object_begin(json);
+        hp_json_kv_u64(json, "line", leaf->line);
+        if (unit == HP_UNIT_TIME) {
+            hp_json_kv_double(json, "self_ms", (double)leaf->self / 1e6);
+        } else {
+            hp_json_kv_u64(json, "self", leaf->self);
+        }
+        hp_json_kv_u64(json, "samples", leaf->samples);
+        hp_json_object_end(json);
+    }
+    hp_json_array_end(json);
+}
+
 void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
                        struct hp_json *json)
 {
@@ -37,6 +61,7 @@ void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, e
             hp_json_kv_u64(json, "self", node->self);
             hp_json_kv_u64(json, "total", node->total);
         }
+        hp_treejson_lines(tree, i, unit, json);
         hp_json_object_end(json);
     }
     hp_json_array_end(json);

@@ -10,4 +10,8 @@
 void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
                        struct hp_json *json);
 
+/* Into an open object: the key "lines" with where the samples of a node's own time were, by line; nothing where that is not known. */
+void hp_treejson_lines(const struct hp_tree *tree, uint32_t id, enum hp_profile_unit unit,
+                       struct hp_json *json);
+
 #endif

@@ -170,7 +170,7 @@ hp_err hp_profile_from_tree(const struct hp_tree *tree, const struct hp_dict *di
     if (made == NULL) {
         return HP_ENOMEM;
     }
-    made->tree->max_nodes = OWN_NODES;
+    made->tree->max_nodes = made->tree->leaves.max = OWN_NODES;
     made->own_names = made->counts_calls = true;
     hp_err err = map_used(made->dict, dict, tree, &map);
     err = err != HP_OK ? err : hp_tree_merge(made->tree, tree, map);

@@ -32,7 +32,8 @@ enum {
     HAS_ALLOC_BYTES = 8,
     HAS_ALLOC_BLOCKS = 16,
     HAS_SAMPLES = 32,
-    HAS_ALL = 63
+    HAS_LINES = 64,
+    HAS_ALL = 127
 };
 
 /* ---- memory ---- */
@@ -98,7 +99,7 @@ static void reset_counters(struct hp_node *node)
 {
     node->calls = node->self = node->resumes = node->total = 0;
     node->cpu_ns = node->alloc_bytes = node->alloc_blocks = node->samples = 0;
-    node->exceptions = 0;
+    node->exceptions = node->leaf = 0;
 }
 
 static void make_root(struct hp_tree *tree)
@@ -114,6 +115,7 @@ static void make_root(struct hp_tree *tree)
     tree->overflow_nodes = 0;
     tree->overflow_count = 0;
     tree->unsorted = false;
+    hp_leaves_reset(&tree->leaves);
 }
 
 struct hp_tree *hp_tree_new(const struct hp_dict *dict, uint32_t max_nodes)
@@ -125,6 +127,7 @@ struct hp_tree *hp_tree_new(const struct hp_dict *dict, uint32_t max_nodes)
     tree->dict = dict;
     tree->max_nodes = max_nodes > MIN_NODES ? max_nodes : MIN_NODES;
     tree->epoch = 1;
+    hp_leaves_init(&tree->leaves, tree->max_nodes);
     if (grow(tree) != HP_OK) {
         hp_free(tree);
         return NULL;
@@ -138,6 +141,7 @@ void hp_tree_free(struct hp_tree *tree)
     if (tree != NULL) {
         hp_free(tree->nodes);
         hp_free(tree->slots);
+        hp_leaves_fini(&tree->leaves);
         hp_free(tree);
     }
 }
@@ -161,6 +165,7 @@ void hp_tree_begin(struct hp_tree *tree)
     reset_counters(root);
     root->epoch = tree->epoch;
     tree->overflow_count = 0;
+    hp_leaves_reset(&tree->leaves);
 }
 
 /* ---- look-up ---- */
@@ -415,8 +420,10 @@ static void sort_tree(struct hp_tree *tree)
 
 /* ---- merge ---- */
 
-static void add_counters(struct hp_node *to, const struct hp_node *from)
+static void add_counters(struct hp_tree *into, uint32_t id, const struct hp_tree *tree,
+                         const struct hp_node *from)
 {
+    struct hp_node *to = &into->nodes[id];
     to->calls += from->calls;
     to->resumes += from->resumes;
     to->exceptions += from->exceptions;
@@ -426,6 +433,11 @@ static void add_counters(struct hp_node *to, const struct hp_node *from)
     to->alloc_bytes += from->alloc_bytes;
     to->alloc_blocks += from->alloc_blocks;
     to->samples += from->samples;
+    for (uint32_t at = to->kind == HP_NODE_OVERFLOW ? 0 : from->leaf; at != 0;
+         at = tree->leaves.list[at - 1].next) {
+        const struct hp_leaf *leaf = &tree->leaves.list[at - 1];
+        hp_leaves_add(&into->leaves, &to->leaf, leaf->line, leaf->self, leaf->samples);
+    }
 }
 
 hp_err hp_tree_merge(struct hp_tree *into, const struct hp_tree *from, const uint32_t *sym_map)
@@ -436,14 +448,14 @@ hp_err hp_tree_merge(struct hp_tree *into, const struct hp_tree *from, const uin
         return HP_ENOMEM;
     }
     ids[HP_NODE_ROOT] = HP_NODE_ROOT;
-    add_counters(&into->nodes[HP_NODE_ROOT], &from->nodes[HP_NODE_ROOT]);
+    add_counters(into, HP_NODE_ROOT, from, &from->nodes[HP_NODE_ROOT]);
     for (uint32_t i = 1; i < from->count; i++) {
         const struct hp_node *node = &from->nodes[i];
         if (node->epoch == from->epoch) {
             uint32_t sym = sym_map != NULL ? sym_map[node->sym] : node->sym;
             ids[i] = hp_tree_child_at_line(into, ids[node->parent], sym, node->line,
                                            (enum hp_node_kind)node->kind);
-            add_counters(&into->nodes[ids[i]], node);
+            add_counters(into, ids[i], from, node);
         }
     }
     hp_free(ids);
@@ -451,6 +463,29 @@ hp_err hp_tree_merge(struct hp_tree *into, const struct hp_tree *from, const uin
 }
 
 /* ---- samples ---- */
+
+void hp_tree_add_sample(struct hp_tree *tree, uint32_t node, uint32_t line, uint64_t self_ns, uint64_t cpu_ns)
+{
+    struct hp_node *at = &tree->nodes[node];
+    at->self += self_ns;
+    at->cpu_ns += cpu_ns;
+    at->samples++;
+    if (at->kind == HP_NODE_CALL) { /* an overflow node is of many functions */
+        hp_leaves_add(&tree->leaves, &at->leaf, line, self_ns, 1);
+    }
+}
+
+void hp_tree_scale(struct hp_tree *tree, double factor)
+{
+    for (uint32_t i = 0; i < tree->count; i++) {
+        tree->nodes[i].self = (uint64_t)((double)tree->nodes[i].self * factor);
+        tree->nodes[i].cpu_ns = (uint64_t)((double)tree->nodes[i].cpu_ns * factor);
+    }
+    for (uint32_t i = 0; i < tree->leaves.count; i++) {
+        tree->leaves.list[i].self = (uint64_t)((double)tree->leaves.list[i].self * factor);
+    }
+    hp_tree_total(tree);
+}
 
 uint64_t hp_tree_samples(const struct hp_tree *tree)
 {
@@ -511,7 +546,8 @@ static uint8_t *put_extra(uint8_t *p, const struct hp_node *node, uint32_t has)
     return p;
 }
 
-static void put_values(struct hp_buf *out, const struct hp_node *node, uint64_t self_ns)
+static void put_values(struct hp_buf *out, const struct hp_tree *tree, const struct hp_node *node,
+                       uint64_t self_ns)
 {
     if (!hp_buf_reserve(out, VALUES_MAX)) {
         return;
@@ -519,17 +555,24 @@ static void put_values(struct hp_buf *out, const struct hp_node *node, uint64_t 
     uint8_t *p = out->data + out->len;
     uint32_t has = 0;
     if ((node->resumes | node->exceptions | node->cpu_ns | node->alloc_bytes | node->alloc_blocks |
-         node->samples) != 0) {
+         node->samples | node->leaf) != 0) {
         has = (node->resumes != 0 ? HAS_RESUMES : 0u) | (node->exceptions != 0 ? HAS_EXCEPTIONS : 0u) |
               (node->cpu_ns != 0 ? HAS_CPU : 0u) | (node->alloc_bytes != 0 ? HAS_ALLOC_BYTES : 0u) |
-              (node->alloc_blocks != 0 ? HAS_ALLOC_BLOCKS : 0u) | (node->samples != 0 ? HAS_SAMPLES : 0u);
+              (node->alloc_blocks != 0 ? HAS_ALLOC_BLOCKS : 0u) | (node->samples != 0 ? HAS_SAMPLES : 0u) |
+              (node->leaf != 0 ? HAS_LINES : 0u);
     }
     p = put_varint(p, node->calls << 1 | (has != 0));
     if (has != 0) {
         p = put_extra(p, node, has);
     }
-    p = put_varint(p, self_ns);
+    if (node->leaf == 0) {
+        p = put_varint(p, self_ns);
+        out->len = (size_t)(p - out->data);
+        return;
+    }
     out->len = (size_t)(p - out->data);
+    hp_leaves_put(&tree->leaves, node->leaf, out);
+    hp_buf_put_varint(out, self_ns);
 }
 
 hp_err hp_tree_encode(struct hp_tree *tree, uint64_t (*ns_of)(uint64_t), struct hp_buf *shape,
@@ -558,7 +601,7 @@ hp_err hp_tree_encode(struct hp_tree *tree, uint64_t (*ns_of)(uint64_t), struct 
             self_ns = until - sum_ns;
             sum_ns = until;
         }
-        put_values(values, node, self_ns);
+        put_values(values, tree, node, self_ns);
         if (number_of != NULL) {
             number_of[id] = number++;
         }
@@ -618,7 +661,7 @@ static hp_err read_shape_head(struct hp_reader *in, uint32_t *sym)
     return in->bad || version != SHAPE_VERSION ? HP_EFORMAT : HP_OK;
 }
 
-static bool read_values(struct hp_reader *in, struct hp_node *node)
+static bool read_values(struct hp_reader *in, struct hp_tree *tree, struct hp_node *node)
 {
     uint64_t calls = read_varint(in);
     node->calls = calls >> 1;
@@ -633,7 +676,7 @@ static bool read_values(struct hp_reader *in, struct hp_node *node)
             }
         }
         node->exceptions = exceptions < UINT32_MAX ? (uint32_t)exceptions : UINT32_MAX;
-        if (has > HAS_ALL) {
+        if (has > HAS_ALL || (has & HAS_LINES && hp_leaves_get(&tree->leaves, &node->leaf, in) != HP_OK)) {
             return false;
         }
     }
@@ -691,7 +734,7 @@ static hp_err decode(struct hp_tree *tree, struct hp_reader *shape, struct hp_re
                 return HP_EFORMAT;
             }
         }
-        if (!read_values(values, &tree->nodes[id])) {
+        if (!read_values(values, tree, &tree->nodes[id])) {
             return HP_EFORMAT;
         }
         if (hp_reader_left(shape) == 0) {
@@ -808,6 +851,22 @@ static const char *check_node(const struct hp_tree *tree, uint32_t id)
     return NULL;
 }
 
+static const char *check_leaves(const struct hp_tree *tree)
+{
+    uint32_t used = 0;
+    for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(tree, i)) {
+        uint32_t line = 0;
+        for (uint32_t at = tree->nodes[i].leaf; at != 0; at = tree->leaves.list[at - 1].next) {
+            if (at > tree->leaves.count || tree->leaves.list[at - 1].line <= line) {
+                return "the lines of a node are out of order";
+            }
+            line = tree->leaves.list[at - 1].line;
+            used++;
+        }
+    }
+    return used == tree->leaves.count ? NULL : "a line belongs to no node, or to two";
+}
+
 const char *hp__tree_check(const struct hp_tree *tree)
 {
     if (tree->count == 0 || tree->count > tree->capacity || tree->capacity > tree->max_nodes) {
@@ -832,5 +891,5 @@ const char *hp__tree_check(const struct hp_tree *tree)
     if (children != tree->count - 1 || hashed != tree->hashed - 1) {
         return "a node is lost";
     }
-    return NULL;
+    return check_leaves(tree);
 }

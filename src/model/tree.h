@@ -30,6 +30,7 @@
 #include "base/reader.h"
 #include "hotplate/err.h"
 #include "model/dict.h"
+#include "model/leaf.h"
 
 /* Stored in files: only add. */
 enum hp_node_kind {
@@ -61,7 +62,8 @@ struct hp_node {
     uint32_t exceptions;
     uint64_t total;                                      /* inclusive without LANE children */
     uint64_t cpu_ns, alloc_bytes, alloc_blocks, samples; /* room for later issues; 0 = not recorded */
-    uint64_t room[2];                                    /* 128 bytes make the index a shift */
+    uint32_t leaf;    /* head of its lines in `leaves`, of samples whose innermost frame it was */
+    uint32_t room[3]; /* 128 bytes make the index a shift */
 };
 _Static_assert(sizeof(struct hp_node) == 128, "the hot path counts on it");
 
@@ -77,6 +79,7 @@ struct hp_tree {
     uint32_t hashed;                     /* nodes below this are in `slots` */
     uint32_t lane_count, overflow_nodes; /* nodes of these kinds */
     bool unsorted;                       /* some node's children are */
+    struct hp_leaves leaves;             /* of the nodes of this epoch */
 };
 
 /* A tree with its root (kind LANE, symbol 0). max_nodes: 4 at least. NULL: no memory. Owns: nothing but itself. */
@@ -171,6 +174,13 @@ void hp_tree_total(struct hp_tree *tree);
 /* Take the tracer's own cost out: each call and resume carries `inner_ns` in its own self time and `outer_ns` in its parent's. Clamped at 0; recomputes
  * totals. Only CALL, TEMPLATE and OVERFLOW nodes are calls. Returns the ns taken out of the root's lane. */
 uint64_t hp_tree_calibrate(struct hp_tree *tree, double inner_ns, double outer_ns);
+
+/* One more sample, whose innermost frame is the node's function at `line` (0: not known). Hot: no (may allocate). */
+void hp_tree_add_sample(struct hp_tree *tree, uint32_t node, uint32_t line, uint64_t self_ns,
+                        uint64_t cpu_ns);
+
+/* All times of a sampled tree times `factor`; totals are computed anew. */
+void hp_tree_scale(struct hp_tree *tree, double factor);
 
 /* Samples that the live nodes are made of; 0: the tree is exact, or has none. */
 uint64_t hp_tree_samples(const struct hp_tree *tree);

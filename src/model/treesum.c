@@ -1,23 +1,26 @@
 /* treesum.c -- see treesum.h; the layout of values is tree.c's (docs/formats/record.md):
  *
- *     calls << 1 | has extras, [bits of the extras, the extras], self ns      all varints, one such row a node
+ *     calls << 1 | has extras, [bits of the extras, the extras, lines], self ns      all varints, one such row a node
  */
 #include "model/treesum.h"
 
 #include "base/mem.h"
 
 #define FIRST_NODES 64u
+#define HAS_LINES   (1u << HP_TREESUM_EXTRAS)
 
 void hp_treesum_init(struct hp_treesum *sum, uint32_t max_nodes)
 {
     *sum = (struct hp_treesum){.max_nodes = max_nodes};
+    hp_leaves_init(&sum->leaves, max_nodes);
 }
 
 void hp_treesum_fini(struct hp_treesum *sum)
 {
     hp_free(sum->nodes);
     hp_free(sum->extras);
-    *sum = (struct hp_treesum){.max_nodes = sum->max_nodes};
+    hp_leaves_fini(&sum->leaves);
+    hp_treesum_init(sum, sum->max_nodes);
 }
 
 static hp_err grow(struct hp_treesum *sum)
@@ -55,10 +58,13 @@ static hp_err add_extras(struct hp_treesum *sum, uint32_t at, struct hp_reader *
     uint64_t has = hp_reader_varint(in);
     for (unsigned i = 0; i < HP_TREESUM_EXTRAS; i++) {
         if (has >> i & 1) {
-            sum->extras[at][i] += hp_reader_varint(in);
+            sum->extras[at].sums[i] += hp_reader_varint(in);
         }
     }
-    return in->bad || has >> HP_TREESUM_EXTRAS != 0 ? HP_EFORMAT : HP_OK;
+    if (in->bad || has >> (HP_TREESUM_EXTRAS + 1) != 0) {
+        return HP_EFORMAT;
+    }
+    return has & HAS_LINES ? hp_leaves_get(&sum->leaves, &sum->extras[at].leaf, in) : HP_OK;
 }
 
 hp_err hp_treesum_add(struct hp_treesum *sum, struct hp_reader values)
@@ -94,26 +100,36 @@ hp_err hp_treesum_add(struct hp_treesum *sum, struct hp_reader values)
     return HP_OK;
 }
 
-static void encode_extras(const uint64_t extras[HP_TREESUM_EXTRAS], uint64_t has, struct hp_buf *out)
+static uint64_t extras_of(const struct hp_treesum_extra *extra)
+{
+    uint64_t has = extra->leaf != 0 ? HAS_LINES : 0;
+    for (unsigned i = 0; i < HP_TREESUM_EXTRAS; i++) {
+        has |= (uint64_t)(extra->sums[i] != 0) << i;
+    }
+    return has;
+}
+
+static void encode_extras(const struct hp_treesum *sum, const struct hp_treesum_extra *extra, uint64_t has,
+                          struct hp_buf *out)
 {
     hp_buf_put_varint(out, has);
     for (unsigned i = 0; i < HP_TREESUM_EXTRAS; i++) {
         if (has >> i & 1) {
-            hp_buf_put_varint(out, extras[i]);
+            hp_buf_put_varint(out, extra->sums[i]);
         }
+    }
+    if (has & HAS_LINES) {
+        hp_leaves_put(&sum->leaves, extra->leaf, out);
     }
 }
 
 void hp_treesum_encode(const struct hp_treesum *sum, struct hp_buf *out)
 {
     for (uint32_t at = 0; at < sum->count; at++) {
-        uint64_t has = 0;
-        for (unsigned i = 0; sum->extras != NULL && i < HP_TREESUM_EXTRAS; i++) {
-            has |= (uint64_t)(sum->extras[at][i] != 0) << i;
-        }
+        uint64_t has = sum->extras != NULL ? extras_of(&sum->extras[at]) : 0;
         hp_buf_put_varint(out, sum->nodes[at][0] << 1 | (has != 0));
         if (has != 0) {
-            encode_extras(sum->extras[at], has, out);
+            encode_extras(sum, &sum->extras[at], has, out);
         }
         hp_buf_put_varint(out, sum->nodes[at][1]);
     }
@@ -121,5 +137,6 @@ void hp_treesum_encode(const struct hp_treesum *sum, struct hp_buf *out)
 
 size_t hp_treesum_bytes(const struct hp_treesum *sum)
 {
-    return sum->capacity * (sizeof *sum->nodes + (sum->extras != NULL ? sizeof *sum->extras : 0));
+    return sum->capacity * (sizeof *sum->nodes + (sum->extras != NULL ? sizeof *sum->extras : 0)) +
+           sum->leaves.capacity * sizeof *sum->leaves.list;
 }

@@ -12,12 +12,19 @@
 #include "base/buf.h"
 #include "base/reader.h"
 #include "hotplate/err.h"
+#include "model/leaf.h"
 
 #define HP_TREESUM_EXTRAS 6 /* resumes, exceptions, cpu_ns, alloc_bytes, alloc_blocks, samples */
 
+struct hp_treesum_extra {
+    uint64_t sums[HP_TREESUM_EXTRAS];
+    uint32_t leaf; /* head of its lines */
+};
+
 struct hp_treesum {
-    uint64_t (*nodes)[2];                  /* calls and self time */
-    uint64_t (*extras)[HP_TREESUM_EXTRAS]; /* NULL until a node has one */
+    uint64_t (*nodes)[2];            /* calls and self time */
+    struct hp_treesum_extra *extras; /* NULL until a node has one */
+    struct hp_leaves leaves;
     uint32_t count, capacity, max_nodes;
 };
 

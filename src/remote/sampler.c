@@ -26,7 +26,7 @@ struct task {
     struct hp_proc_sched sched;
     uint64_t since_ns;    /* since when that is what it is; 0 not read yet */
     uint64_t read_ns;     /* when the stack was read; 0 not yet */
-    uint32_t node;        /* of that stack */
+    uint32_t node, line;  /* of that stack; where its innermost frame is */
     uint32_t thread_node; /* of the thread, when apart */
     bool seen;
 };
@@ -185,16 +185,13 @@ static void add_time(struct hp_sampler *sampler, const struct task *task, const 
                      uint64_t elapsed_ns, bool runs)
 {
     struct hp_sampler_counts *counts = &sampler->counts;
-    struct hp_node *node = &sampler->tree->nodes[task->node];
     bool wanted = sampler->options.mode == HP_SAMPLER_WALL ||
                   (sampler->options.mode == HP_SAMPLER_CPU && runs) ||
                   (sampler->options.mode == HP_SAMPLER_GIL && thread->has_gil);
     counts->wall_ns += elapsed_ns;
     counts->gil_ns += thread->has_gil ? elapsed_ns : 0;
     if (wanted) {
-        node->self += elapsed_ns;
-        node->samples++;
-        node->cpu_ns += runs ? elapsed_ns : 0;
+        hp_tree_add_sample(sampler->tree, task->node, task->line, elapsed_ns, runs ? elapsed_ns : 0);
     }
 }
 
@@ -222,6 +219,7 @@ static hp_err sample_thread(struct hp_sampler *sampler, struct process *process,
         }
         task->read_ns = now_ns;
         task->node = stack.count == 0 ? HP_NODE_NONE : node_of(sampler, task->thread_node, &stack);
+        task->line = stack.count == 0 ? 0 : stack.frames[0].line;
         sampler->counts.cut += stack.cut;
     }
     if (task->node == HP_NODE_NONE) {

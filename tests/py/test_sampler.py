@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import subprocess
 import sys
@@ -184,6 +185,56 @@ def test_a_report_speaks_of_samples_and_never_of_calls(tmp_path: Path) -> None:
         assert shown.returncode == 0, shown.stderr
         assert "samples" in shown.stdout, shown.stdout
         assert "±" in shown.stdout, shown.stdout
+
+
+def slow_at_two_lines() -> None:
+    time.sleep(0.03)
+    time.sleep(0.01)
+
+
+def at_two_lines(store: str) -> Any:
+    from hotplate import _hotplate
+
+    start(store, rate=1000)
+
+    def view() -> str:
+        slow_at_two_lines()
+        burn(0.02)
+        return ""
+
+    app = captured.flask_app(view)
+    for _ in range(25):
+        wsgi.call(app, "/")
+    _status, headers, _body = wsgi.call(app, "/")
+    _hotplate.stop(5000)
+    return headers["X-Hotplate-Id"]
+
+
+def line_of(function: Any, text: str) -> int:
+    lines, first = inspect.getsourcelines(function)
+    return first + next(i for i, line in enumerate(lines) if text in line)
+
+
+def test_samples_know_the_line_within_the_innermost_function(tmp_path: Path) -> None:
+    store = str(tmp_path / "a.db")
+    request = run_isolated(at_two_lines, store)
+    long, short = (line_of(slow_at_two_lines, text) for text in ("0.03", "0.01"))
+    for source in ("route:GET /", f"req:{request}"):
+        functions = hotplate_json("top", source, "--store", store)["functions"]
+        found = next(each for each in functions if each["function"] == "slow_at_two_lines")
+        share = {each["line"]: each["self_s"] / found["self_s"] for each in found["lines"]}
+        assert set(share) == {long, short}, found
+        assert abs(share[long] - 0.75) <= (0.06 if source.startswith("route") else 0.2), found
+        assert sum(each["self_s"] for each in found["lines"]) <= found["self_s"] * 1.001, found
+        nodes = hotplate_json("tree", source, "--store", store)["nodes"]
+        node = next(each for each in nodes if each["function"] == "slow_at_two_lines")
+        assert [each["line"] for each in node["lines"]] == [long, short], node
+    for command in ("top", "tree"):
+        assert f"at {long} (7" in hotplate(command, "route:GET /", "--store", store).stdout, command
+    assert f"at {long} (" in hotplate("show", request, "--store", store).stdout
+    report = hotplate_json("report", "--store", store)
+    hot = next(each for each in report["findings"] if each["kind"] == "hot_function")
+    assert (hot["function"], hot["line"]) == ("burn", line_of(burn, "while ")), hot
 
 
 # ---- whose samples ----

@@ -292,6 +292,7 @@ export interface TreeNode extends Place {
   exceptions?: number;
   self_ms: number;
   total_ms: number;
+  lines?: { line: number; self_ms: number; samples: number }[]; // of samples: where the own time was
 }
 
 export interface TreeAnswer extends Answer {

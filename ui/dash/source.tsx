@@ -132,7 +132,7 @@ function Line({ line, text, cost, most, chosen }: LineProps) {
           </span>
         )}
         {total === 0 && (cost?.own_ms ?? 0) > 0 && (
-          <span class="pale" title="the function's own time, without what it calls">
+          <span class="pale" title="own time, without what is called">
             itself {showMs(cost?.own_ms)}
           </span>
         )}

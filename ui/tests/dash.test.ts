@@ -217,6 +217,16 @@ test("a line costs what it calls; a recursion counts once", () => {
   assert.deepEqual(recursive.get(3), { calls: 2, total_ms: 20, own_ms: 0 });
 });
 
+test("what samples found in a function costs the line that they found", () => {
+  const at = (line: number, self_ms: number) => ({ line, self_ms, samples: self_ms });
+  const node = { node: 0, parent: -1, kind: "call", function: "f", file: "a.py", line: 1, application: true };
+  const costs = lineCosts([{ ...node, self_ms: 30, total_ms: 30, lines: [at(4, 18), at(6, 10)] }], "a.py", 2);
+  assert.deepEqual(
+    [4, 6, 1].map((line) => costs.get(line)?.own_ms),
+    [9, 5, 1],
+  );
+});
+
 test("a link to an editor takes the schemes of editors only, and any file's name as it is", () => {
   const template = "vscode://file/home/me/{file}:{line}";
   assert.equal(editorLink(template, "a b/x?#.py", 7), "vscode://file/home/me/a%20b/x%3F%23.py:7");

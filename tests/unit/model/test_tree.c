@@ -534,6 +534,94 @@ static void rare_values_come_back(void **state)
     hp_tree_free(copy);
 }
 
+static uint64_t line_self(const struct hp_tree *tree, uint32_t node, uint32_t line)
+{
+    for (uint32_t at = tree->nodes[node].leaf; at != 0; at = tree->leaves.list[at - 1].next) {
+        if (tree->leaves.list[at - 1].line == line) {
+            return tree->leaves.list[at - 1].self;
+        }
+    }
+    return 0;
+}
+
+static void samples_keep_the_lines_they_were_at(void **state)
+{
+    (void)state;
+    struct hp_tree *tree = hp_tree_new(NULL, 100), *copy = hp_tree_new(NULL, 100);
+    uint32_t id = child(tree, HP_NODE_ROOT, 1, 5), other = child(tree, id, 1, 6);
+    const uint32_t lines[] = {30, 12, 31, 12, 0, 70000};
+    for (uint32_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        hp_tree_add_sample(tree, id, lines[i], 1000 + i, i);
+    }
+    hp_tree_add_sample(tree, other, 12, 5000, 0);
+    hp_tree_add_sample(tree, HP_NODE_ROOT, 9, 1, 0); /* no function's line */
+    check(tree);
+    struct encoded bytes = encode(tree, NULL);
+    assert_int_equal(decode(copy, &bytes, 2), HP_OK);
+    check(copy);
+    assert_true(copy->nodes[1].samples == 6 && copy->nodes[1].self == 6015 && copy->nodes[1].cpu_ns == 15);
+    assert_true(line_self(copy, 1, 12) == 2004 && line_self(copy, 1, 30) == 1000 &&
+                line_self(copy, 1, 31) == 1002);
+    assert_true(line_self(copy, 1, 70000) == 1005 && line_self(copy, 2, 12) == 5000);
+    assert_int_equal(copy->nodes[HP_NODE_ROOT].leaf, 0);
+    assert_int_equal(hp_tree_merge(copy, tree, NULL), HP_OK);
+    check(copy);
+    assert_true(line_self(copy, 1, 12) == 4008);
+    hp_tree_scale(copy, 0.5);
+    assert_true(line_self(copy, 1, 12) == 2004 && copy->nodes[1].self == 6015);
+    struct hp_leaf_line top[2];
+    assert_int_equal(hp_leaf_top(tree, id, top, 2), 2);
+    assert_true(top[0].line == 12 && top[0].samples == 2 && top[1].line == 70000);
+    hp_tree_begin(tree);
+    assert_int_equal(tree->nodes[child(tree, HP_NODE_ROOT, 1, 5)].leaf, 0);
+    check(tree);
+    encoded_fini(&bytes);
+    hp_tree_free(tree);
+    hp_tree_free(copy);
+}
+
+static void lines_are_added_up_by_function_the_longest_first(void **state)
+{
+    (void)state;
+    struct hp_tree *tree = hp_tree_new(NULL, 100);
+    uint32_t a = child(tree, HP_NODE_ROOT, 7, 1), b = child(tree, a, 8, 2), again = child(tree, b, 7, 3);
+    hp_tree_add_sample(tree, a, 20, 10, 0);
+    hp_tree_add_sample(tree, a, 21, 12, 0);
+    hp_tree_add_sample(tree, b, 40, 99, 0);
+    hp_tree_add_sample(tree, again, 20, 5, 0);
+    struct hp_leaf_line *lines;
+    size_t count, found;
+    assert_int_equal(hp_leaf_fold(tree, &lines, &count), HP_OK);
+    assert_int_equal(count, 3);
+    const struct hp_leaf_line *first = hp_leaf_find(lines, count, 7, &found);
+    assert_true(found == 2 && first[0].line == 20 && first[0].self == 15 && first[0].samples == 2);
+    assert_true(first[1].line == 21 && first[1].self == 12);
+    assert_null(hp_leaf_find(lines, count, 9, &found));
+    hp_free(lines);
+    hp_tree_free(tree);
+}
+
+static void lines_beyond_the_cap_are_not_told_and_time_stays(void **state)
+{
+    (void)state;
+    struct hp_tree *tree = hp_tree_new(NULL, 1000);
+    uint32_t id = child(tree, HP_NODE_ROOT, 1, 5);
+    for (uint32_t line = 1; line <= 2 * HP_LEAF_LINES; line++) {
+        hp_tree_add_sample(tree, id, line, 1, 0);
+    }
+    check(tree);
+    assert_true(tree->leaves.count == HP_LEAF_LINES && tree->nodes[id].self == 2ull * HP_LEAF_LINES);
+    hp_tree_free(tree);
+    tree = hp_tree_new(NULL, 6);
+    id = child(tree, HP_NODE_ROOT, 1, 5);
+    for (uint32_t line = 1; line <= 20; line++) {
+        hp_tree_add_sample(tree, id, line, 1, 0);
+    }
+    check(tree);
+    assert_true(tree->leaves.count == 6 && tree->nodes[id].samples == 20);
+    hp_tree_free(tree);
+}
+
 static void calibration_takes_call_costs_out_of_callee_and_caller(void **state)
 {
     (void)state;
@@ -652,6 +740,7 @@ static void use_tree(void *arg)
     if (tree != NULL && copy != NULL) {
         for (uint32_t i = 0; i < 600; i++) {
             count_call(tree, child(tree, child(tree, HP_NODE_ROOT, 1 + i % 20, 0), i, 1), 1);
+            hp_tree_add_sample(tree, child(tree, HP_NODE_ROOT, 1 + i % 20, 0), 1 + i % 90, 0, 0);
         }
         check(tree);
         hp_tree_total(tree);
@@ -692,6 +781,9 @@ int main(void)
         cmocka_unit_test(warm_request_allocates_nothing),
         cmocka_unit_test(converted_times_sum_up_exactly),
         cmocka_unit_test(rare_values_come_back),
+        cmocka_unit_test(samples_keep_the_lines_they_were_at),
+        cmocka_unit_test(lines_are_added_up_by_function_the_longest_first),
+        cmocka_unit_test(lines_beyond_the_cap_are_not_told_and_time_stays),
         cmocka_unit_test(calibration_takes_call_costs_out_of_callee_and_caller),
         cmocka_unit_test(symbols_are_mapped),
         cmocka_unit_test(damaged_bytes_are_refused),

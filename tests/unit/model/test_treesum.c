@@ -29,6 +29,9 @@ static void build(struct hp_tree *tree, uint64_t seed)
         tree->nodes[node].resumes += hp_rng_below(&values, 3);
         tree->nodes[node].exceptions += (uint32_t)hp_rng_below(&values, 2);
         tree->nodes[node].cpu_ns += hp_rng_below(&values, 2);
+        if (hp_rng_below(&values, 3) == 0) {
+            hp_tree_add_sample(tree, node, (uint32_t)hp_rng_below(&values, 9), hp_rng_below(&values, 500), 0);
+        }
     }
 }
 
@@ -81,8 +84,9 @@ static void refuses_what_does_not_fit(void **state)
     struct hp_treesum sum;
     hp_treesum_init(&sum, 2);
     assert_int_equal(add(&sum, "", 0), HP_EFORMAT);
-    assert_int_equal(add(&sum, "\2\5\2", 3), HP_EFORMAT);   /* cut short */
-    assert_int_equal(add(&sum, "\3\x40\5", 3), HP_EFORMAT); /* an unknown extra */
+    assert_int_equal(add(&sum, "\2\5\2", 3), HP_EFORMAT);           /* cut short */
+    assert_int_equal(add(&sum, "\3\x80\1\5", 4), HP_EFORMAT);       /* an unknown extra */
+    assert_int_equal(add(&sum, "\3\x40\1\0\1\1\5", 7), HP_EFORMAT); /* a line that is none */
     assert_int_equal(add(&sum, "\2\5\2\5\2\5", 6), HP_EFULL);
     assert_int_equal(add(&sum, "\2\5\2\5", 4), HP_OK);
     assert_int_equal(add(&sum, "\2\5", 2), HP_EFORMAT);

@@ -160,6 +160,12 @@ def test_shares_are_those_of_the_clock_in_the_target(python: str, tmp_path: Path
         margin = 0.03 + 2 * (truth * (1 - truth) / count) ** 0.5
         assert abs(seen[name] - truth) <= margin, (name, truth, seen[name])
     assert seen["main"] == pytest.approx(1, abs=0.01)
+    spins = [node for node in profile["nodes"] if node["function"] == "spin"]
+    assert {line["line"] for node in spins for line in node.get("lines", [])} <= {4, 5, 6}, "the loop's lines"
+    for node in spins:
+        assert sum(line["self_ms"] for line in node.get("lines", [])) == pytest.approx(
+            node["self_ms"], rel=1e-3
+        )
     assert profile["torn"] <= 0.01 * count
     assert profile["wall_ms"] == pytest.approx(6000, rel=0.1)
     assert profile["gil_ms"] >= 0.9 * profile["wall_ms"]

@@ -140,6 +140,8 @@ HP_CHECK hp_err hp__sqlite_shape(struct hp_sqlite *s, uint64_t row, struct hp_ar
 /* --- sqlite_rollup.c --- */
 /* Write tallies that changed; their big parts where a second has passed, the minute is over, or `all`. Within a transaction. */
 HP_CHECK hp_err hp__sqlite_flush(struct hp_sqlite *s, bool all, struct hp_errinfo *info);
+/* Write the tally that rested longest and drop it: there is room for another. Within a transaction. */
+HP_CHECK hp_err hp__sqlite_flush_oldest(struct hp_sqlite *s, struct hp_errinfo *info);
 /* Whether big parts wait to be written. */
 bool hp__sqlite_flush_due(const struct hp_sqlite *s);
 /* Within a transaction: drop what relies on shapes that somebody has deleted since. */

@@ -116,6 +116,32 @@ static hp_err write_big(struct hp_sqlite *s, struct hp__tally *tally, uint64_t n
     return err;
 }
 
+/* Counts, and with `big` the rest. */
+static hp_err write_tally(struct hp_sqlite *s, struct hp__tally *tally, bool big, uint64_t now_ns,
+                          struct hp_errinfo *info)
+{
+    hp_err err = big && tally->rollup == 0 ? add_rollup(s, tally, info) : HP_OK;
+    if (err == HP_OK && big) {
+        err = write_big(s, tally, now_ns, info);
+    }
+    if (err == HP_OK && (big || tally->dirty)) {
+        err = write_counts(s, tally, tally->flushed_covered, info);
+    }
+    tally->dirty = tally->dirty && err != HP_OK;
+    return err;
+}
+
+hp_err hp__sqlite_flush_oldest(struct hp_sqlite *s, struct hp_errinfo *info)
+{
+    uint32_t at = hp__tallies_oldest(&s->tallies);
+    struct hp__tally *tally = s->tallies.list[at];
+    hp_err err = write_tally(s, tally, tally->big_dirty, hp_clock_mono_ns(), info);
+    if (err == HP_OK) {
+        hp__tallies_drop(&s->tallies, at);
+    }
+    return err;
+}
+
 hp_err hp__sqlite_flush(struct hp_sqlite *s, bool all, struct hp_errinfo *info)
 {
     uint64_t now_ns = hp_clock_mono_ns();
@@ -124,20 +150,9 @@ hp_err hp__sqlite_flush(struct hp_sqlite *s, bool all, struct hp_errinfo *info)
         struct hp__tally *tally = s->tallies.list[i];
         bool over = tally->key.minute < s->newest_minute;
         bool big = tally->big_dirty && (all || over || now_ns - tally->flushed_ns >= FLUSH_NS);
-        if (big && tally->rollup == 0) {
-            err = add_rollup(s, tally, info);
-        }
-        if (err == HP_OK && big) {
-            err = write_big(s, tally, now_ns, info);
-        }
-        if (err == HP_OK && (big || tally->dirty)) {
-            err = write_counts(s, tally, tally->flushed_covered, info);
-        }
-        if (err == HP_OK) {
-            tally->dirty = false;
-            if (over) {
-                hp__tallies_drop(&s->tallies, i--);
-            }
+        err = write_tally(s, tally, big, now_ns, info);
+        if (err == HP_OK && over) {
+            hp__tallies_drop(&s->tallies, i--);
         }
     }
     return err;

@@ -384,8 +384,7 @@ static hp_err tally(struct hp_sqlite *s, const struct hp_record *record, uint32_
     struct hp__tally *tally;
     hp_err err = hp__tallies_get(&s->tallies, &key, &tally);
     if (err == HP_EFULL) {
-        err = hp__sqlite_flush(s, true, info);
-        hp__tallies_clear(&s->tallies);
+        err = hp__sqlite_flush_oldest(s, info);
         err = err == HP_OK ? hp__tallies_get(&s->tallies, &key, &tally) : err;
     }
     if (err != HP_OK) {

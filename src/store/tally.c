@@ -37,7 +37,7 @@ void hp__tallies_drop(struct hp__tallies *all, uint32_t at)
 {
     free_tally(all, all->list[at]);
     all->list[at] = all->list[--all->count];
-    all->last = 0;
+    all->hashes[at] = all->hashes[all->count];
 }
 
 void hp__tallies_clear(struct hp__tallies *all)
@@ -75,14 +75,13 @@ static bool same_key(const struct hp__tally_key *a, const struct hp__tally_key *
 
 hp_err hp__tallies_get(struct hp__tallies *all, const struct hp__tally_key *key, struct hp__tally **tally)
 {
-    if (all->last < all->count && same_key(&all->list[all->last]->key, key)) {
-        *tally = all->list[all->last];
-        return HP_OK;
-    }
+    uint64_t hash =
+        hp_hash_mix(hp_hash_mix((uint64_t)key->route << 32 | key->revision, key->level), key->minute);
+    all->asked++;
     for (uint32_t i = 0; i < all->count; i++) {
-        if (same_key(&all->list[i]->key, key)) {
-            all->last = i;
+        if (all->hashes[i] == hash && same_key(&all->list[i]->key, key)) {
             *tally = all->list[i];
+            (*tally)->used = all->asked;
             return HP_OK;
         }
     }
@@ -97,11 +96,23 @@ hp_err hp__tallies_get(struct hp__tallies *all, const struct hp__tally_key *key,
     }
     made->key = *key;
     made->sketch = sketch;
+    made->used = all->asked;
     hp_map_init(&made->row_index, HP_TALLY_STATEMENTS);
-    all->last = all->count;
+    all->hashes[all->count] = hash;
     all->list[all->count++] = made;
     *tally = made;
     return HP_OK;
+}
+
+uint32_t hp__tallies_oldest(const struct hp__tallies *all)
+{
+    uint32_t oldest = 0;
+    for (uint32_t i = 1; i < all->count; i++) {
+        if (all->list[i]->used < all->list[oldest]->used) {
+            oldest = i;
+        }
+    }
+    return oldest;
 }
 
 /* The row of a statement at a place; NULL at the cap or without memory. */

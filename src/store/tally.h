@@ -3,7 +3,7 @@
  * Why: a rollup's big parts (trees) are written about once a second, not with every batch. Until then they are added up here, by
  * number arithmetic alone: values of a known shape are added node by node (model/treesum.h).
  *
- * Caps: HP_TALLY_KEYS keys (then the owner writes them out and clears), HP_TALLY_SHAPES shapes and HP_TALLY_STATEMENTS
+ * Caps: HP_TALLY_KEYS keys of about 20 KB (then the owner writes the one out that rested longest), HP_TALLY_SHAPES shapes and HP_TALLY_STATEMENTS
  * statements a key, HP_TALLY_BYTES for trees altogether. A request that does not fit is counted in `requests` but
  * not in `covered`, which tells readers to take that minute from single requests.
  * All ids are rows of the store. Threads: owner only.
@@ -23,7 +23,7 @@
 #include "model/treesum.h"
 #include "store/store.h"
 
-#define HP_TALLY_KEYS       64u
+#define HP_TALLY_KEYS       256u
 #define HP_TALLY_SHAPES     32u
 #define HP_TALLY_STATEMENTS 1024u
 #define HP_TALLY_BYTES      ((size_t)4 << 20)
@@ -44,6 +44,7 @@ struct hp__tally_tree {
 
 struct hp__tally {
     struct hp__tally_key key;
+    uint64_t used;       /* when it was last asked for, by hp__tallies.asked */
     uint64_t rollup;     /* row of the store; 0: none yet */
     uint64_t flushed_ns; /* monotonic; of the last write of the big parts */
     uint64_t requests, errors, total_ns, cpu_ns, cpu_requests, own_ns, statements, sql_ns;
@@ -60,7 +61,9 @@ struct hp__tally {
 
 struct hp__tallies {
     struct hp__tally *list[HP_TALLY_KEYS];
-    uint32_t count, last; /* last: found lately */
+    uint64_t hashes[HP_TALLY_KEYS]; /* of their keys: what is looked through */
+    uint64_t asked;                 /* how often */
+    uint32_t count;
     size_t tree_bytes;
 };
 
@@ -75,9 +78,12 @@ void hp__tallies_clear(struct hp__tallies *all);
 /* Forget the tree of a shape that the store has deleted. */
 void hp__tallies_drop_shape(struct hp__tallies *all, uint32_t shape);
 
-/* The tally of a key, made if new. Borrowed. HP_EFULL: write out and clear first. HP_ENOMEM. */
+/* The tally of a key, made if new. Borrowed. HP_EFULL: write one out and drop it first. HP_ENOMEM. */
 HP_CHECK hp_err hp__tallies_get(struct hp__tallies *all, const struct hp__tally_key *key,
                                 struct hp__tally **tally);
+
+/* Place of the one that was not asked for the longest; there must be one. */
+uint32_t hp__tallies_oldest(const struct hp__tallies *all);
 
 /* Add a request, its ids already rows of the store; `shape` 0: no tree. Hot: no allocation once the shape and the
  * statements are known. Fails: never; without memory the request is not covered. */

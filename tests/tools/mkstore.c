@@ -1,6 +1,6 @@
 /* mkstore.c -- a store with made-up requests, the same bytes of content every time: what the tests of the command line read.
  *
- *     mkstore FILE [requests]        200 unless said otherwise; 0: an empty store
+ *     mkstore FILE [requests [routes]]        200 and 3 unless said otherwise; 0 requests: an empty store
  *
  * Two halves of ten minutes each, from 2026-01-31T12:00:00Z, under the labels "before" (revision rev-a) and "after" (rev-b):
  *
@@ -8,7 +8,8 @@
  *     GET /           3 ms, no SQL, the same in both
  *     POST /orders    8 ms, every 16th fails with an exception
  *
- * Of four requests two are for /settings, one each for the others. The first process reports one request dropped and one lost.
+ * Of four requests two are for /settings, one each for the others; more routes are copies of these in turn (/settings/1, /1,
+ * /orders/1, /settings/2...), each with as many requests. The first process reports one request dropped and one lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@
 #define BATCH      500u
 #define TREE_NODES 64u
 
-enum { SETTINGS, INDEX, ORDERS, ROUTES };
+enum { SETTINGS, INDEX, ORDERS, KINDS };
+#define ROUTES 600u
 
 struct world {
     struct hp_store *store;
@@ -36,7 +38,7 @@ struct world {
     struct hp_tree *tree;
     struct hp_rng rng;
     struct hp_buf out, shape, values;
-    uint32_t routes[ROUTES], views[ROUTES], revisions[2], error;
+    uint32_t routes[ROUTES], views[ROUTES], route_count, revisions[2], error;
     uint32_t wsgi, profiles, history, fetch, execute, page, thread, select_one, select_all, insert;
 };
 
@@ -74,21 +76,51 @@ static uint32_t statement(struct world *w, const char *text, uint8_t verb)
     return id;
 }
 
+/* "order" for the first, "order_7" for the eighth of its kind. */
+static struct hp_str numbered(const char *name, char separator, uint32_t copy, char text[40])
+{
+    if (copy == 0) {
+        snprintf(text, 40, "%s", name);
+    } else {
+        snprintf(text, 40, "%s%c%u", name, separator, copy);
+    }
+    return hp_str_from0(text);
+}
+
+static uint32_t route(struct world *w, uint32_t number)
+{
+    static const char *const names[KINDS][3] = {
+        {"GET", "/settings", "shop.settings"}, {"GET", "/", "shop.index"}, {"POST", "/orders", "shop.order"}};
+    const char *const *name = names[number % KINDS];
+    uint32_t id, copy = number / KINDS;
+    char rule[40], endpoint[40];
+    const char *root = copy != 0 && number % KINDS == INDEX ? "" : name[1];
+    struct hp_route made = {hp_str_from0(name[0]), numbered(root, '/', copy, rule),
+                            numbered(name[2], '_', copy, endpoint)};
+    must(hp_dict_add_route(w->dict, &made, &id), NULL);
+    return id;
+}
+
+static uint32_t view(struct world *w, uint32_t number)
+{
+    static const char *const names[KINDS] = {"settings", "index", "order"};
+    static const uint32_t lines[KINDS] = {4, 12, 16};
+    char name[40];
+    numbered(names[number % KINDS], '_', number / KINDS, name);
+    return symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", name, lines[number % KINDS]);
+}
+
 static void make_words(struct world *w)
 {
-    static const char *const names[ROUTES][3] = {
-        {"GET", "/settings", "shop.settings"}, {"GET", "/", "shop.index"}, {"POST", "/orders", "shop.order"}};
-    for (int i = 0; i < ROUTES; i++) {
-        struct hp_route route = {hp_str_from0(names[i][0]), hp_str_from0(names[i][1]),
-                                 hp_str_from0(names[i][2])};
-        must(hp_dict_add_route(w->dict, &route, &w->routes[i]), NULL);
+    for (uint32_t i = 0; i < w->route_count; i++) {
+        w->routes[i] = route(w, i);
     }
     must(hp_dict_add_string(w->dict, HP_STR("rev-a"), &w->revisions[0]), NULL);
     must(hp_dict_add_string(w->dict, HP_STR("rev-b"), &w->revisions[1]), NULL);
     must(hp_dict_add_string(w->dict, HP_STR("ValueError"), &w->error), NULL);
-    w->views[SETTINGS] = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", "settings", 4);
-    w->views[INDEX] = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", "index", 12);
-    w->views[ORDERS] = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/views.py", "order", 16);
+    for (uint32_t i = 0; i < w->route_count; i++) {
+        w->views[i] = view(w, i);
+    }
     w->wsgi = symbol(w, HP_SYM_PYTHON, HP_SYM_FRAMEWORK, "flask/app.py", "Flask.wsgi_app", 1480);
     w->profiles = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/profiles.py", "load_profiles", 2);
     w->history = symbol(w, HP_SYM_PYTHON, HP_SYM_APP, "shop/history.py", "load_history", 4);
@@ -243,7 +275,9 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
 {
     static struct parts parts;
     struct hp_errinfo info = {0};
-    int kind = number % 4 < 2 ? SETTINGS : number % 4 == 2 ? INDEX : ORDERS;
+    uint32_t kind = number % 4 < 2 ? SETTINGS : number % 4 == 2 ? INDEX : ORDERS;
+    uint32_t copies = (w->route_count - kind + KINDS - 1) / KINDS; /* of this kind */
+    uint32_t which = (uint32_t)(number / 4 % copies) * KINDS + kind;
     bool failed = kind == ORDERS && number % 64 == 3;
     memset(&parts, 0, sizeof parts);
     struct hp_record record = {.lanes = parts.lanes,
@@ -257,7 +291,7 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
     w->tree->nodes[HP_NODE_ROOT].self = 200000;
     uint64_t outer_ns = 500000;
     uint32_t wsgi = node(w, HP_NODE_ROOT, w->wsgi, 0, HP_NODE_CALL, 1, 300000);
-    uint32_t view = node(w, wsgi, w->views[kind], 1511, HP_NODE_CALL, 1, 0);
+    uint32_t view = node(w, wsgi, w->views[which], 1511, HP_NODE_CALL, 1, 0);
     parts.now_ns = outer_ns;
     if (kind == SETTINGS) {
         fill_settings(w, &record, &parts, view, repaired);
@@ -267,7 +301,7 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
         w->tree->nodes[view].self += own_ns;
     }
     if (kind == ORDERS) {
-        add_statement(w, &record, &parts, w->insert, w->views[ORDERS], 18, about(w, 2 * MS),
+        add_statement(w, &record, &parts, w->insert, w->views[which], 18, about(w, 2 * MS),
                       node(w, view, w->execute, 18, HP_NODE_CALL, 0, 0));
     }
     parts.lanes[0].end_ns = parts.now_ns;
@@ -292,9 +326,9 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
                                      .exception_group = failed ? 99 : 0,
                                      .exception_type = failed ? w->error : 0,
                                      .flags = failed ? HP_REQ_EXCEPTION : 0,
-                                     .route = w->routes[kind],
+                                     .route = w->routes[which],
                                      .revision = w->revisions[repaired],
-                                     .view_sym = w->views[kind],
+                                     .view_sym = w->views[which],
                                      .weight = 1,
                                      .status = failed ? 500 : 200,
                                      .level_asked = HP_LEVEL_TRACE,
@@ -352,11 +386,16 @@ static void put_labels(struct world *w)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: mkstore FILE [requests]\n");
+        fprintf(stderr, "usage: mkstore FILE [requests [routes]]\n");
         return 2;
     }
     uint64_t requests = argc > 2 ? strtoull(argv[2], NULL, 10) : 200;
-    struct world w = {.dict = hp_dict_new()};
+    uint64_t routes = argc > 3 ? strtoull(argv[3], NULL, 10) : KINDS;
+    if (routes < KINDS || routes > ROUTES) {
+        fprintf(stderr, "mkstore: %u to %u routes\n", (unsigned)KINDS, ROUTES);
+        return 2;
+    }
+    struct world w = {.dict = hp_dict_new(), .route_count = (uint32_t)routes};
     struct hp_errinfo info = {0};
     struct hp_store_config config = {.path = argv[1], .mode = HP_STORE_WRITE, .max_age_ns = UINT64_MAX / 2};
     w.tree = hp_tree_new(w.dict, TREE_NODES);

@@ -20,6 +20,7 @@
 #include "make_record.h"
 #include "store/store.h"
 #include "store/store_int.h"
+#include "store/tally.h"
 
 #define MINUTE UINT64_C(60000000000)
 #define T0     (UINT64_C(28333333) * MINUTE)
@@ -609,6 +610,63 @@ static void shapes_go_with_their_last_request_and_come_back(void **state)
     make_fini(&n);
 }
 
+/* ---- many routes ---- */
+
+static hp_err count_rollup(void *ctx, const struct hp__rollup *rollup)
+{
+    uint64_t *count = ctx;
+    count[0]++;
+    count[1] += rollup->requests;
+    return HP_OK;
+}
+
+/* Requests of `routes` routes in turn, `rounds` times, all in one minute. */
+static void write_routes(struct place *place, struct hp_store *store, unsigned routes, unsigned rounds)
+{
+    struct hp_process process = {.pid = 1, .start_ns = T0};
+    struct make m;
+    char text[32];
+    make_init(&m, "rev1", 0);
+    ok(place, hp_store_begin(store, &place->info));
+    ok(place, hp_store_put_process(store, &process, &place->info));
+    for (unsigned i = 0; i < routes * rounds; i++) {
+        struct hp_route route = {HP_STR("GET"), make_text(text, sizeof text, "/page/%u", i % routes),
+                                 hp_str_make(NULL, 0)};
+        make_must(hp_dict_add_route(m.dict, &route, &m.routes[0]));
+        ok(place, hp_store_put(store, make_bare(&m, i + 1, T0 + i * MS, 5 * MS, 0), m.dict, &place->info));
+    }
+    ok(place, hp_store_commit(store, &place->info));
+    make_fini(&m);
+}
+
+static void many_routes_in_turn_have_a_rollup_each(void **state)
+{
+    struct place *place = *state;
+    uint64_t count[2] = {0, 0};
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    write_routes(place, store, 200, 5);
+    close_it(store);
+    store = opened(place, HP_STORE_READ);
+    ok(place, store->ops->rollups(store, 0, UINT32_MAX, count_rollup, count, &place->info));
+    assert_int_equal(count[0], 200);
+    assert_int_equal(count[1], 1000);
+    close_it(store);
+}
+
+static void more_routes_than_are_tallied_at_a_time_lose_no_request(void **state)
+{
+    struct place *place = *state;
+    uint64_t count[2] = {0, 0};
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    write_routes(place, store, HP_TALLY_KEYS + 9, 3);
+    close_it(store);
+    store = opened(place, HP_STORE_READ);
+    ok(place, store->ops->rollups(store, 0, UINT32_MAX, count_rollup, count, &place->info));
+    assert_true(count[0] >= HP_TALLY_KEYS + 9);
+    assert_int_equal(count[1], 3 * (HP_TALLY_KEYS + 9));
+    close_it(store);
+}
+
 /* ---- many rows ---- */
 
 static bool keep_first(void *ctx, const struct hp_route_row *row)
@@ -837,6 +895,8 @@ int main(void)
         TEST(when_no_detail_is_left_the_oldest_rows_go),
         TEST(disk_is_given_back),
         TEST(shapes_go_with_their_last_request_and_come_back),
+        TEST(many_routes_in_turn_have_a_rollup_each),
+        TEST(more_routes_than_are_tallied_at_a_time_lose_no_request),
         TEST(more_rows_than_memory_keeps_come_from_rollups),
     };
     hp_clock_init();

@@ -85,9 +85,17 @@ static void keys_are_capped(void **state)
     for (k.route = 1; k.route <= HP_TALLY_KEYS; k.route++) {
         assert_int_equal(hp__tallies_get(&all, &k, &tally), HP_OK);
     }
+    struct hp__tally_key first = key;
+    first.route = 1;
     assert_int_equal(hp__tallies_get(&all, &k, &tally), HP_EFULL);
-    hp__tallies_drop(&all, 5);
+    assert_int_equal(hp__tallies_get(&all, &first, &tally), HP_OK);
+    uint32_t oldest = hp__tallies_oldest(&all); /* the second: the first was asked for again */
+    assert_int_equal(all.list[oldest]->key.route, 2);
+    hp__tallies_drop(&all, oldest);
     assert_int_equal(hp__tallies_get(&all, &k, &tally), HP_OK);
+    assert_int_equal(tally->key.route, k.route);
+    assert_int_equal(hp__tallies_get(&all, &first, &tally), HP_OK);
+    assert_int_equal(tally->key.route, 1);
     hp__tallies_clear(&all);
     assert_int_equal(all.count, 0);
     hp__tallies_fini(&all);

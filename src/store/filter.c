@@ -125,16 +125,15 @@ static bool in_range(const struct hp_scope *scope, const struct hp_narrow_row *r
            (scope->levels == 0 || (scope->levels & (1u << row->level)) != 0);
 }
 
+bool hp__filter_takes(struct hp__filter *filter, const struct hp_narrow_row *row)
+{
+    return in_range(filter->scope, row) && hp__filter_wants(filter, row->route, row->revision);
+}
+
 static bool filtered(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp__filter *filter = ctx;
-    if (!in_range(filter->scope, row)) {
-        return true;
-    }
-    if (!hp__filter_wants(filter, row->route, row->revision)) {
-        return filter->err == HP_OK;
-    }
-    return filter->fn(filter->ctx, row);
+    return hp__filter_takes(filter, row) ? filter->fn(filter->ctx, row) : filter->err == HP_OK;
 }
 
 hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narrow_fn fn, void *ctx,
@@ -145,6 +144,18 @@ hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narro
     hp_err err = filter->store->ops->scan(filter->store, filter->scope->from_ns, hp__scope_to(filter->scope),
                                           after, filtered, filter, info);
     return err == HP_OK && filter->err != HP_OK ? hp__read_no_memory(info) : err;
+}
+
+/* Of the rows in memory those of one route. */
+static hp_err walk_route(struct hp__filter *filter)
+{
+    struct hp__scan *scan = filter->store->scan;
+    const uint32_t *places;
+    size_t count;
+    hp_err err = hp__scan_route(scan, filter->route, &places, &count);
+    for (size_t i = 0; err == HP_OK && i < count && filtered(filter, &scan->rows[places[i]]); i++) {
+    }
+    return err;
 }
 
 /* Every row of the scope, oldest number first: from memory, or streamed when memory holds only some. `sampled`: some will do. */
@@ -158,6 +169,8 @@ hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn,
     if (store->scan->keep_mask != 0 && !sampled) {
         err = store->ops->scan(store, filter->scope->from_ns, hp__scope_to(filter->scope), 0, filtered,
                                filter, info);
+    } else if (filter->route != 0) {
+        filter->err = walk_route(filter);
     } else {
         for (size_t i = 0; i < store->scan->count && filtered(filter, &store->scan->rows[i]); i++) {
         }

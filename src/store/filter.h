@@ -36,6 +36,9 @@ HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narr
 HP_CHECK hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narrow_fn fn, void *ctx,
                                       struct hp_errinfo *info);
 
+/* Whether a row is in scope. False with filter->err without memory. */
+bool hp__filter_takes(struct hp__filter *filter, const struct hp_narrow_row *row);
+
 /* Whether a route and a revision (ids of the handle's dictionary) are in scope. False with filter->err without memory. */
 bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revision);
 

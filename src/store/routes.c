@@ -332,27 +332,29 @@ done:
 
 /* ---- source lines ---- */
 
+/* Processes that recorded requests in scope, found by walking the rows in memory from the newest backwards, as far as somebody asks. */
 struct processes {
+    struct hp__filter *filter;
     struct hp_map seen;
-    uint32_t last;
+    size_t left; /* rows to look at yet */
     hp_err err;
 };
-
-static bool see_process(void *ctx, const struct hp_narrow_row *row)
-{
-    struct processes *all = ctx;
-    if (row->process != all->last) {
-        all->err = hp_map_put(&all->seen, row->process, 1);
-        all->last = row->process;
-    }
-    return all->err == HP_OK;
-}
 
 static bool was_seen(void *ctx, uint32_t process)
 {
     struct processes *all = ctx;
     uint32_t one;
-    return hp_map_get(&all->seen, process, &one);
+    bool seen = hp_map_get(&all->seen, process, &one);
+    while (!seen && all->left != 0 && all->err == HP_OK) {
+        const struct hp_narrow_row *row = &all->filter->store->scan->rows[--all->left];
+        if (hp__filter_takes(all->filter, row)) {
+            all->err = hp_map_put(&all->seen, row->process, 1);
+            seen = row->process == process;
+        } else {
+            all->err = all->filter->err;
+        }
+    }
+    return seen && all->err == HP_OK;
 }
 
 /* Line `number` from 1, without its end; empty beyond the last. */
@@ -375,18 +377,16 @@ hp_err hp_store_source(struct hp_store *store, const struct hp_scope *scope, str
 {
     struct hp__filter filter;
     struct hp__stamp stamp;
-    struct processes processes = {.last = UINT32_MAX};
+    struct processes processes = {.filter = &filter};
     struct hp_str whole = {0};
     hp_map_init(&processes.seen, PROCESS_CAP);
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
     if (err == HP_OK) {
-        err = hp__filter_rows(&filter, true, see_process, &processes, info);
+        processes.left = store->scan->count;
+        err = store->ops->source(store, file, was_seen, &processes, &whole, info);
     }
     if (err == HP_OK && processes.err != HP_OK) {
         err = hp__read_no_memory(info);
-    }
-    if (err == HP_OK) {
-        err = store->ops->source(store, file, was_seen, &processes, &whole, info);
     }
     if (err == HP_OK) {
         *text = whole;

@@ -1,6 +1,8 @@
 /* scan.c -- see scan.h. */
 #include "store/scan.h"
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -50,6 +52,8 @@ void hp__scan_init(struct hp__scan *scan, size_t cap)
 void hp__scan_fini(struct hp__scan *scan)
 {
     hp_free(scan->rows);
+    hp_free(scan->order);
+    hp_free(scan->starts);
     *scan = (struct hp__scan){.cap = scan->cap};
 }
 
@@ -59,6 +63,7 @@ void hp__scan_clear(struct hp__scan *scan)
     scan->keep_mask = 0;
     scan->loaded = false;
     scan->last_row = 0;
+    scan->ordered = false;
     scan->err = HP_OK;
 }
 
@@ -75,5 +80,48 @@ bool hp__scan_add(void *ctx, const struct hp_narrow_row *row)
         return false;
     }
     scan->rows[scan->count++] = *row;
+    scan->ordered = false;
     return true;
+}
+
+/* Counting sort by route. */
+static hp_err order(struct hp__scan *scan)
+{
+    uint32_t routes = 0;
+    for (size_t i = 0; i < scan->count; i++) {
+        routes = scan->rows[i].route >= routes ? scan->rows[i].route + 1 : routes;
+    }
+    uint32_t *places = hp_realloc(scan->order, scan->count * sizeof *places + 1);
+    if (places == NULL) {
+        return HP_ENOMEM;
+    }
+    scan->order = places;
+    uint32_t *starts = hp_realloc(scan->starts, ((size_t)routes + 2) * sizeof *starts);
+    if (starts == NULL) {
+        return HP_ENOMEM;
+    }
+    scan->starts = starts;
+    memset(starts, 0, ((size_t)routes + 2) * sizeof *starts);
+    for (size_t i = 0; i < scan->count; i++) {
+        starts[scan->rows[i].route + 2]++;
+    }
+    for (uint32_t r = 2; r < routes + 2; r++) {
+        starts[r] += starts[r - 1];
+    }
+    for (size_t i = 0; i < scan->count;
+         i++) { /* moves the start of each route to its end: that of the next */
+        places[starts[scan->rows[i].route + 1]++] = (uint32_t)i;
+    }
+    scan->route_count = routes;
+    scan->ordered = true;
+    return HP_OK;
+}
+
+hp_err hp__scan_route(struct hp__scan *scan, uint32_t route, const uint32_t **places, size_t *count)
+{
+    hp_err err = scan->ordered ? HP_OK : order(scan);
+    bool known = err == HP_OK && route < scan->route_count;
+    *places = known ? scan->order + scan->starts[route] : NULL;
+    *count = known ? scan->starts[route + 1] - scan->starts[route] : 0;
+    return err;
 }

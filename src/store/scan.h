@@ -2,6 +2,7 @@
  *
  * Why: routes, durations, samples and the newest revision are all simple passes over narrow rows. The handle keeps the rows of
  * the last two ranges of time; rows that were committed since are appended, an eviction reads them anew. 72 bytes a row.
+ * A question about one route walks that route's rows only: places of rows by route are kept beside them, 4 bytes a row.
  *
  * Cap: HP_SCAN_CAP rows. A range with more is thinned: half of the rows go, chosen by a hash of their number, as
  * often as needed. So every row has the same chance, and the same data give the same rows. Who needs all rows
@@ -26,7 +27,11 @@ struct hp__scan {
     uint32_t keep_mask; /* rows whose hash has none of these bits are kept; not 0: thinned */
     bool loaded;
     uint64_t from_ns, to_ns, generation, last_row;
-    hp_err err; /* sticky while rows are added */
+    uint32_t *order;      /* owned: places in `rows` by route, then ascending */
+    uint32_t *starts;     /* owned: where each route begins in `order`, and one more */
+    uint32_t route_count; /* ids below it have a start */
+    bool ordered;         /* `order` and `starts` are of `rows` as they are */
+    hp_err err;           /* sticky while rows are added */
 };
 
 /* An empty scan of at most `cap` rows. Never allocates. Owns: finish with hp__scan_fini. Threads: owner only. */
@@ -38,5 +43,8 @@ void hp__scan_clear(struct hp__scan *scan);
 
 /* Add a row (an hp_narrow_fn; ctx is the scan). False, with `err` set, without memory. */
 bool hp__scan_add(void *scan, const struct hp_narrow_row *row);
+
+/* Places in `rows` of a route's rows, ascending: `*places` is borrowed until the next row is added. HP_ENOMEM. */
+HP_CHECK hp_err hp__scan_route(struct hp__scan *scan, uint32_t route, const uint32_t **places, size_t *count);
 
 #endif

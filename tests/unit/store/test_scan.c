@@ -68,15 +68,51 @@ static void what_is_kept_does_not_depend_on_the_order_of_loading(void **state)
     hp__scan_fini(&twice);
 }
 
+static void rows_of_a_route_are_found_without_the_others(void **state)
+{
+    (void)state;
+    struct hp__scan scan;
+    const uint32_t *places;
+    size_t count;
+    hp__scan_init(&scan, 5000);
+    assert_int_equal(hp__scan_route(&scan, 3, &places, &count), HP_OK);
+    assert_int_equal(count, 0);
+    for (uint64_t i = 0; i < 90; i++) {
+        struct hp_narrow_row row = {.row = i, .route = 1 + (uint32_t)(i * i) % 7};
+        assert_true(hp__scan_add(&scan, &row));
+        if (i == 40) {
+            assert_int_equal(hp__scan_route(&scan, 5, &places, &count), HP_OK);
+            assert_int_equal(count, 12); /* 2, 9 … 37 and 5, 12 … 40: their squares leave 4 */
+        }
+    }
+    size_t all = 0;
+    for (uint32_t route = 0; route < 12; route++) {
+        assert_int_equal(hp__scan_route(&scan, route, &places, &count), HP_OK);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(scan.rows[places[i]].route, route);
+            assert_true(i == 0 || places[i] > places[i - 1]);
+        }
+        all += count;
+    }
+    assert_int_equal(all, 90);
+    hp__scan_clear(&scan);
+    assert_int_equal(hp__scan_route(&scan, 5, &places, &count), HP_OK);
+    assert_int_equal(count, 0);
+    hp__scan_fini(&scan);
+}
+
 static void oom(void *arg)
 {
     (void)arg;
     struct hp__scan scan;
+    const uint32_t *places;
+    size_t count = 0;
     hp__scan_init(&scan, 5000);
-    struct hp_narrow_row row = {.row = 1};
+    struct hp_narrow_row row = {.row = 1, .route = 9};
     for (int i = 0; i < 3000 && hp__scan_add(&scan, &row); i++) {
     }
     assert_true(scan.err == HP_ENOMEM || scan.count == 3000);
+    assert_true(hp__scan_route(&scan, 9, &places, &count) == HP_ENOMEM || count == scan.count);
     hp__scan_fini(&scan);
 }
 
@@ -92,6 +128,7 @@ int main(void)
         cmocka_unit_test(below_the_cap_every_row_is_kept),
         cmocka_unit_test(above_the_cap_rows_are_thinned_evenly),
         cmocka_unit_test(what_is_kept_does_not_depend_on_the_order_of_loading),
+        cmocka_unit_test(rows_of_a_route_are_found_without_the_others),
         cmocka_unit_test(survives_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

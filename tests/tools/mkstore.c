@@ -276,7 +276,7 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
     static struct parts parts;
     struct hp_errinfo info = {0};
     uint32_t kind = number % 4 < 2 ? SETTINGS : number % 4 == 2 ? INDEX : ORDERS;
-    uint32_t copies = (w->route_count - kind + KINDS - 1) / KINDS; /* of this kind */
+    uint32_t copies = 1 + (w->route_count - 1 - kind) / KINDS; /* of this kind */
     uint32_t which = (uint32_t)(number / 4 % copies) * KINDS + kind;
     bool failed = kind == ORDERS && number % 64 == 3;
     memset(&parts, 0, sizeof parts);

@@ -86,6 +86,7 @@ def main() -> int:
         questions: dict[str, tuple[int, Callable[[int], str]]] = {
             "overview": (300, lambda k: f"overview?revision=*&run={k}"),
             "route": (500, lambda k: f"route?revision=*&route=/settings&run={k}"),
+            "brush": (500, lambda k: f"route?revision=*&route=/settings&min_ms={100 + k}&max_ms=100000"),
             "request": (150, lambda k: f"request?id={ids[k]}"),
             "search": (1000, lambda k: f"requests?revision=*&text=ord&min_ms={k / 1000}&sort=slowest"),
         }

@@ -6,7 +6,7 @@
 
 #include "answer/explained.h"
 #include "format/member.h"
-#include "serve/question.h"
+#include "serve/statements.h"
 
 struct search {
     const struct hp_dict *dict;
@@ -60,7 +60,9 @@ static hp_err find(struct hp_question *question, struct hp_statement *statement,
     uint64_t request = 0;
     hp_err err = HP_EINVAL;
     if (text.n == 0) {
-        err = hp_store_statements(question->store, &question->scope, match, &search, question->info);
+        struct hp_portion portion = {.most = HP_STATEMENTS_READ}; /* the same that are listed */
+        err = hp_store_some_statements(question->store, &question->scope, &portion, match, &search,
+                                       question->info);
     } else if (hp_params_read_id(text, &request)) {
         err = match_request(question, request, &search);
     } else {

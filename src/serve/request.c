@@ -256,7 +256,7 @@ void hp_wholerequest_fini(struct hp_wholerequest *whole)
 hp_err hp_wholerequest_init(struct hp_wholerequest *whole, struct hp_question *question)
 {
     uint64_t id = 0;
-    whole->tree = NULL;
+    *whole = (struct hp_wholerequest){.tree = NULL};
     if (!hp_params_read_id(hp_params_text(&question->params, "id"), &id)) {
         return hp_err_set(question->info, HP_EINVAL, 0, "id: 16 lower-case hex digits");
     }

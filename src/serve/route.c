@@ -173,6 +173,7 @@ static hp_err put_statements(struct hp_question *question)
         hp_statements_put(&all, question, &all.list[i]);
     }
     hp_json_array_end(question->json);
+    hp_statements_put_portion(&all, question->json);
     return err;
 }
 

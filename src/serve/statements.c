@@ -38,8 +38,9 @@ static bool count_request(void *ctx, const struct hp_narrow_row *row)
 
 hp_err hp_statements_read(struct hp_statements *statements, struct hp_question *question)
 {
-    *statements = (struct hp_statements){.arena = question->arena};
-    hp_err err = hp_store_statements(question->store, &question->scope, keep, statements, question->info);
+    *statements = (struct hp_statements){.arena = question->arena, .portion = {.most = HP_STATEMENTS_READ}};
+    hp_err err = hp_store_some_statements(question->store, &question->scope, &statements->portion, keep,
+                                          statements, question->info);
     if (err == HP_OK && statements->err != HP_OK) {
         err = hp_question_no_memory(question);
     }
@@ -50,6 +51,19 @@ hp_err hp_statements_read(struct hp_statements *statements, struct hp_question *
         statements->requests *= each;
     }
     return err;
+}
+
+void hp_statements_put_portion(const struct hp_statements *statements, struct hp_json *json)
+{
+    const struct hp_portion *portion = &statements->portion;
+    if (portion->read == portion->of) {
+        return;
+    }
+    hp_json_key(json, "statements_portion");
+    hp_json_object_begin(json);
+    hp_json_kv_u64(json, "read", portion->read);
+    hp_json_kv_u64(json, "of", portion->of);
+    hp_json_object_end(json);
 }
 
 void hp_statements_put(const struct hp_statements *statements, struct hp_question *question,
@@ -215,6 +229,7 @@ hp_err hp__answer_sql(struct hp_question *question)
     hp_json_kv_u64(json, "total", all.count);
     hp_member_ms(json, "total_ms", all.total_ns);
     hp_json_kv_u64(json, "requests", all.requests);
+    hp_statements_put_portion(&all, json);
     hp_json_key(json, "statements");
     hp_json_array_begin(json);
     for (uint64_t i = offset; i < all.count && i < offset + limit; i++) {

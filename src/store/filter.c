@@ -181,6 +181,11 @@ hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn,
     return err;
 }
 
+uint64_t hp__filter_each(const struct hp__filter *filter)
+{
+    return hp__scope_is_brushed(filter->scope) ? (uint64_t)filter->store->scan->keep_mask + 1 : 1;
+}
+
 bool hp__newest_keep(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp__newest *newest = ctx;

@@ -32,6 +32,9 @@ void hp__filter_fini(struct hp__filter *filter);
 HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                                 struct hp_errinfo *info);
 
+/* For how many rows each of those in memory has to stand: 1 unless a brush asks for more than memory holds, where an estimate will do. */
+uint64_t hp__filter_each(const struct hp__filter *filter);
+
 /* Those whose number is above `after`, read from the back end. */
 HP_CHECK hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narrow_fn fn, void *ctx,
                                       struct hp_errinfo *info);

@@ -17,6 +17,8 @@
 #define GROUP_CAP  (1u << 20) /* statements × places of one question */
 #define STALE_CAP  (1u << 16)
 
+#define MASK_BITS_MOST 32u
+
 /* ---- whole minutes from rollups, the rest from rows ---- */
 
 struct parts {
@@ -64,8 +66,9 @@ static bool pass_part(void *ctx, const struct hp_narrow_row *row)
     return from_rollup(parts, row->start_ns / HP_MINUTE_NS) || parts->fn(parts->ctx, row);
 }
 
-/* The rows that no rollup answers for. */
-static hp_err each_part_row(struct parts *parts, hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
+/* The rows that no rollup answers for; `sampled`: some will do. */
+static hp_err each_part_row(struct parts *parts, bool sampled, hp_narrow_fn fn, void *ctx,
+                            struct hp_errinfo *info)
 {
     const struct hp_scope *scope = parts->filter->scope;
     bool none = parts->to_minute > parts->from_minute && hp_map_count(&parts->stale) == 0 &&
@@ -76,7 +79,7 @@ static hp_err each_part_row(struct parts *parts, hp_narrow_fn fn, void *ctx, str
     /* each_row uses the filter's own fn and ctx, so the parts stand in between. */
     parts->fn = fn;
     parts->ctx = ctx;
-    return hp__filter_rows(parts->filter, false, pass_part, parts, info);
+    return hp__filter_rows(parts->filter, sampled, pass_part, parts, info);
 }
 
 /* ---- merged tree: what is level `sample` has trees of samples, all others exact ones ---- */
@@ -163,7 +166,7 @@ hp_err hp_store_merged(struct hp_store *store, const struct hp_scope *scope, uin
                                   info);
     }
     if (err == HP_OK) {
-        err = each_part_row(&merge.parts, merge_row, &merge, info);
+        err = each_part_row(&merge.parts, false, merge_row, &merge, info);
     }
     err = err == HP_OK ? merge.err : err;
     if (err == HP_OK) {
@@ -188,6 +191,9 @@ struct statements {
     uint32_t count, capacity;
     struct hp_map index; /* hash of the key to place in the list */
     struct hp_arena arena;
+    struct hp_portion *portion;    /* NULL: every row is read */
+    uint64_t with[MASK_BITS_MOST]; /* rows that the selections of 0, 1, 2 … bits hold */
+    uint32_t mask;                 /* of the selection that is read; each row counts for mask + 1 */
     hp_err err;
     struct hp_errinfo *info;
 };
@@ -252,7 +258,8 @@ static bool add_row_statements(void *ctx, const struct hp_narrow_row *source)
     struct statements *all = ctx;
     struct hp_store *store = all->parts.filter->store;
     struct hp_record record;
-    if (source->statements == 0) {
+    uint64_t each = (uint64_t)all->mask + 1;
+    if (source->statements == 0 || !hp__scan_keeps(all->mask, source->row)) {
         return true;
     }
     hp_arena_reset(&all->arena);
@@ -264,15 +271,51 @@ static bool add_row_statements(void *ctx, const struct hp_narrow_row *source)
         if (row == NULL) {
             break;
         }
-        row->executions += group->count;
-        row->requests++;
-        row->total_ns += group->exec_ns + group->fetch_ns;
-        row->fetch_ns += group->fetch_ns;
+        row->executions += group->count * each;
+        row->requests += each;
+        row->total_ns += (group->exec_ns + group->fetch_ns) * each;
+        row->fetch_ns += group->fetch_ns * each;
         row->max_ns = group->max_ns > row->max_ns ? group->max_ns : row->max_ns;
-        row->rows += group->rows != HP_ABSENT ? group->rows : 0;
-        row->errors += group->errors;
+        row->rows += group->rows != HP_ABSENT ? group->rows * each : 0;
+        row->errors += group->errors * each;
     }
     return all->err == HP_OK;
+}
+
+static bool count_selections(void *ctx, const struct hp_narrow_row *source)
+{
+    struct statements *all = ctx;
+    for (unsigned bits = 0; bits < MASK_BITS_MOST && source->statements != 0; bits++) {
+        if (!hp__scan_keeps((uint32_t)((UINT64_C(1) << bits) - 1), source->row)) {
+            break;
+        }
+        all->with[bits]++;
+    }
+    return true;
+}
+
+/* The largest selection that is small enough: at least the one whose rows are in memory. */
+static hp_err choose_selection(struct statements *all)
+{
+    struct hp_portion *portion = all->portion;
+    uint32_t known = all->parts.filter->store->scan->keep_mask;
+    unsigned bits = 0;
+    hp_err err = each_part_row(&all->parts, true, count_selections, all, all->info);
+    while (bits + 1 < MASK_BITS_MOST &&
+           ((UINT64_C(1) << bits) - 1 < known || all->with[bits] > portion->most)) {
+        bits++;
+    }
+    all->mask = (uint32_t)((UINT64_C(1) << bits) - 1);
+    portion->read = all->with[bits];
+    portion->of = all->with[0] * ((uint64_t)known + 1);
+    return err;
+}
+
+static hp_err add_rows(struct statements *all)
+{
+    hp_err err = all->portion != NULL ? choose_selection(all) : HP_OK;
+    return err == HP_OK ? each_part_row(&all->parts, all->portion != NULL, add_row_statements, all, all->info)
+                        : err;
 }
 
 static int by_total(const void *a, const void *b)
@@ -288,12 +331,13 @@ static int by_total(const void *a, const void *b)
     return x->site_line < y->site_line ? -1 : x->site_line > y->site_line;
 }
 
-hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope, hp_statement_fn fn,
-                           void *ctx, struct hp_errinfo *info)
+static hp_err read_statements(struct hp_store *store, const struct hp_scope *scope,
+                              struct hp_portion *portion, hp_statement_fn fn, void *ctx,
+                              struct hp_errinfo *info)
 {
     struct hp__filter filter;
     struct hp__stamp stamp = {0};
-    struct statements all = {.info = info};
+    struct statements all = {.portion = portion, .info = info};
     hp_map_init(&all.index, GROUP_CAP);
     hp_arena_init(&all.arena, HP_STORE_RECORD_BYTES);
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
@@ -305,7 +349,7 @@ hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope,
                                   &all, info);
     }
     if (err == HP_OK) {
-        err = each_part_row(&all.parts, add_row_statements, &all, info);
+        err = add_rows(&all);
     }
     err = err == HP_OK ? all.err : err;
     if (err == HP_ENOMEM || err == HP_EFULL) {
@@ -325,4 +369,18 @@ hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope,
     hp_arena_fini(&all.arena);
     hp__filter_fini(&filter);
     return err;
+}
+
+hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope, hp_statement_fn fn,
+                           void *ctx, struct hp_errinfo *info)
+{
+    return read_statements(store, scope, NULL, fn, ctx, info);
+}
+
+hp_err hp_store_some_statements(struct hp_store *store, const struct hp_scope *scope,
+                                struct hp_portion *portion, hp_statement_fn fn, void *ctx,
+                                struct hp_errinfo *info)
+{
+    portion->read = portion->of = 0;
+    return read_statements(store, scope, portion, fn, ctx, info);
 }

@@ -1,7 +1,7 @@
 /* routes.c -- what a scope holds altogether: completeness, newest revision, sums and quantiles by route, source lines.
  *
  * Quantiles are exact, by sorting all durations of a route. Where there are more rows than scan.h keeps, whole minutes come
- * from rollups and their sketches, the edges of the range still from rows.
+ * from rollups and their sketches, the edges of the range still from rows; a brush, which no rollup knows, is estimated from the rows that are kept.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +105,10 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
         !hp__scope_is_brushed(scope)) {
         err = count_by_minute(&filter, &sum, info);
     } else if (err == HP_OK) {
-        err = hp__filter_rows(&filter, false, count_row, &sum, info);
+        uint64_t each = hp__filter_each(&filter);
+        err = hp__filter_rows(&filter, each > 1, count_row, &sum, info);
+        sum.recorded *= each;
+        sum.own_ns *= (double)each;
     }
     if (err == HP_OK) {
         struct hp_str revision =
@@ -146,6 +149,7 @@ struct route_sums {
     struct hp__ranked *durations;
     uint64_t from_minute, to_minute; /* whole minutes taken from rollups */
     bool sketched;
+    uint64_t each; /* for so many rows each one counts */
     hp_err err;
 };
 
@@ -222,7 +226,7 @@ static hp_err rank_durations(struct route_sums *sums, struct hp_errinfo *info)
     if (sums->durations == NULL) {
         return hp__read_no_memory(info);
     }
-    hp_err err = hp__filter_rows(sums->filter, false, put_duration, sums, info);
+    hp_err err = hp__filter_rows(sums->filter, sums->each > 1, put_duration, sums, info);
     for (uint32_t i = 0; err == HP_OK && i < sums->count; i++) {
         struct route_sum *sum = &sums->list[i];
         struct hp__ranked *sorted = sums->durations + sum->first;
@@ -233,6 +237,30 @@ static hp_err rank_durations(struct route_sums *sums, struct hp_errinfo *info)
         sum->row.p90_ns = quantile(sorted, sum->filled, 0.9);
         sum->row.p95_ns = quantile(sorted, sum->filled, 0.95);
         sum->row.p99_ns = quantile(sorted, sum->filled, 0.99);
+    }
+    return err;
+}
+
+static void weigh(struct route_sums *sums)
+{
+    for (uint32_t i = 0; i < sums->count; i++) {
+        struct hp_route_row *row = &sums->list[i].row;
+        row->requests *= sums->each;
+        row->errors *= sums->each;
+        row->total_ns *= sums->each;
+        row->own_ns *= sums->each;
+        row->cpu_ns *= sums->each;
+        row->statements *= sums->each;
+    }
+}
+
+static hp_err sum_rows(struct route_sums *sums, struct hp_errinfo *info)
+{
+    sums->each = hp__filter_each(sums->filter);
+    hp_err err = hp__filter_rows(sums->filter, sums->each > 1, sum_row, sums, info);
+    if (err == HP_OK && sums->err == HP_OK) {
+        err = rank_durations(sums, info);
+        weigh(sums);
     }
     return err;
 }
@@ -304,10 +332,7 @@ hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_
     if (store->scan->keep_mask != 0 && store->ops->rollups != NULL && !hp__scope_is_brushed(scope)) {
         err = sketch_routes(&sums, info);
     } else {
-        err = hp__filter_rows(&filter, false, sum_row, &sums, info);
-        if (err == HP_OK && sums.err == HP_OK) {
-            err = rank_durations(&sums, info);
-        }
+        err = sum_rows(&sums, info);
     }
     if (err == HP_OK && sums.err != HP_OK) {
         err = hp__read_no_memory(info);

@@ -8,7 +8,7 @@
 
 #define FIRST_ROWS 1024u
 
-static bool keeps(uint32_t mask, uint64_t row)
+bool hp__scan_keeps(uint32_t mask, uint64_t row)
 {
     return mask == 0 || ((uint32_t)hp_hash_mix(row, 0) & mask) == 0;
 }
@@ -20,7 +20,7 @@ static void thin(struct hp__scan *scan)
         scan->keep_mask = scan->keep_mask * 2 + 1;
         size_t kept = 0;
         for (size_t i = 0; i < scan->count; i++) {
-            if (keeps(scan->keep_mask, scan->rows[i].row)) {
+            if (hp__scan_keeps(scan->keep_mask, scan->rows[i].row)) {
                 scan->rows[kept++] = scan->rows[i];
             }
         }
@@ -73,7 +73,7 @@ bool hp__scan_add(void *ctx, const struct hp_narrow_row *row)
     if (scan->count >= scan->cap) {
         thin(scan);
     }
-    if (!keeps(scan->keep_mask, row->row)) {
+    if (!hp__scan_keeps(scan->keep_mask, row->row)) {
         return true;
     }
     if (scan->count == scan->capacity && !grow(scan)) {

@@ -38,6 +38,9 @@ struct hp__scan {
 void hp__scan_init(struct hp__scan *scan, size_t cap);
 void hp__scan_fini(struct hp__scan *scan);
 
+/* Whether a selection has a row: of `mask` 2^n - 1 one in 2^n, every selection within those of smaller masks. */
+bool hp__scan_keeps(uint32_t mask, uint64_t row);
+
 /* Forget all rows, keep the memory. */
 void hp__scan_clear(struct hp__scan *scan);
 

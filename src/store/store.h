@@ -183,6 +183,7 @@ const struct hp_dict *hp_store_dict(const struct hp_store *store);
 HP_CHECK hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope,
                                          struct hp_str *revision, struct hp_errinfo *info);
 
+/* This and the routes are exact; but of a brush (durations, levels) over a range with more requests than a handle keeps in memory they are estimated from those. */
 HP_CHECK hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope,
                                   struct hp_complete *out, struct hp_errinfo *info);
 
@@ -252,6 +253,16 @@ struct hp_statement_row {
 typedef bool (*hp_statement_fn)(void *ctx, const struct hp_statement_row *row);
 HP_CHECK hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope, hp_statement_fn fn,
                                     void *ctx, struct hp_errinfo *info);
+/* The same where an estimate will do: what no rollup knows (a brush, the edges of a range) is of at most `portion->most` requests, an even selection
+ * of them, each of which counts for as many as it stands for; `max_ns` is of those that were read. */
+struct hp_portion {
+    uint32_t most; /* in; not 0 */
+    uint64_t read,
+        of; /* out: requests that were looked into, of how many with statements; equal: the sums are exact */
+};
+HP_CHECK hp_err hp_store_some_statements(struct hp_store *store, const struct hp_scope *scope,
+                                         struct hp_portion *portion, hp_statement_fn fn, void *ctx,
+                                         struct hp_errinfo *info);
 
 /* Text of one line (from 1) of a source file as it was when requests in scope ran (newest such). Empty span if not known. Borrowed from the handle. */
 HP_CHECK hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,

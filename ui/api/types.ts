@@ -276,6 +276,7 @@ export interface RouteAnswer extends Answer {
   typical?: TimeSplit;
   differences?: Difference[];
   statements?: StatementRow[];
+  statements_portion?: Portion;
   waits?: WaitRow[];
   exceptions?: ExceptionRow[];
 }
@@ -451,8 +452,15 @@ export interface RequestAnswer extends RequestRow, Answer {
   rss_growth_bytes?: number;
 }
 
+/** What figures were estimated from; absent: they are exact. */
+export interface Portion {
+  read: number;
+  of: number;
+}
+
 export interface SqlAnswer extends Answer {
   statements: StatementRow[];
+  statements_portion?: Portion;
   total: number;
   total_ms: number;
 }

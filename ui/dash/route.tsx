@@ -4,6 +4,7 @@ import type {
   Decile,
   Difference,
   ExceptionRow,
+  Portion,
   RouteAnswer,
   StatementRow,
   TimeSplit,
@@ -11,7 +12,7 @@ import type {
   WaitRow,
 } from "../api/types";
 import { isKind, kindOf, type Part, splitTime } from "../model/kinds";
-import { showChange, showCount, showMoment, showMs, showShare } from "../model/show";
+import { showChange, showCount, showMoment, showMs, showPortion, showShare } from "../model/show";
 import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
 import { HeatMap, Histogram, Series } from "./chart";
@@ -235,7 +236,11 @@ function Parts({ data, selection }: { data: RouteAnswer; selection: Words }) {
     <>
       <TimeBlock data={data} />
       <MergedTree selection={selection} />
-      <Statements rows={data.statements ?? []} level={data.route.sql_per_request} />
+      <Statements
+        rows={data.statements ?? []}
+        level={data.route.sql_per_request}
+        portion={data.statements_portion}
+      />
       <Waits rows={data.waits ?? []} requests={data.time?.requests ?? 0} />
       <Exceptions rows={data.exceptions ?? []} />
     </>
@@ -387,7 +392,13 @@ export function Merged({ tree, title }: { tree: TreeAnswer; title: string }) {
 }
 
 /** Statements, by total time. */
-export function Statements({ rows, level }: { rows: StatementRow[]; level?: number | null | undefined }) {
+interface StatementsProps {
+  rows: StatementRow[];
+  level?: number | null | undefined; // statements a request; absent: not recorded
+  portion?: Portion | undefined;
+}
+
+export function Statements({ rows, level, portion }: StatementsProps) {
   const most = Math.max(...rows.map((row) => row.total_ms), 0);
   if (rows.length === 0) {
     if (typeof level === "number" && level > 0) return null;
@@ -447,7 +458,10 @@ export function Statements({ rows, level }: { rows: StatementRow[]; level?: numb
     },
   ];
   return (
-    <Section title="SQL" note="of the chosen requests, by total time">
+    <Section
+      title="SQL"
+      note={`of the chosen requests, by total time${portion ? `; ${showPortion(portion)}` : ""}`}
+    >
       <Rows
         caption="Statements"
         columns={columns}

@@ -1,6 +1,6 @@
 /* sql.tsx -- all statements: which take the time, from where, for which route. */
 import type { SqlAnswer, StatementRow } from "../api/types";
-import { showCount, showMs, showShare } from "../model/show";
+import { showCount, showMs, showPortion, showShare } from "../model/show";
 import { question } from "../model/where";
 import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms } from "./parts";
 import { PlanOf } from "./plan";
@@ -144,7 +144,7 @@ function List({ data }: { data: SqlAnswer }) {
     <>
       <Answer>
         {showCount(data.total)} {data.total === 1 ? "statement" : "statements"} took {showMs(data.total_ms)}{" "}
-        in all.{" "}
+        in all{data.statements_portion && <> ({showPortion(data.statements_portion)})</>}.{" "}
         {data.total_ms > 0 && (
           <>
             {showShare(first.total_ms, data.total_ms)} is {shortStatement(first.statement)}

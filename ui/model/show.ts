@@ -63,6 +63,11 @@ export function showChange(ms: number): string {
   return `${ms > 0 ? "+" : "−"}${showTime(Math.abs(ms) * 1e6)}`;
 }
 
+/** What an estimate was made from. */
+export function showPortion(portion: { read: number; of: number }): string {
+  return `estimated from ${showCount(portion.read)} of ${showCount(portion.of)} requests`;
+}
+
 export function showBytes(bytes: number | null | undefined): string {
   return typeof bytes === "number" ? showValue("bytes", bytes) : "not recorded";
 }

@@ -154,12 +154,46 @@ static void statements_are_summed_by_place(void **state)
     assert_int_equal(all.rows[0].executions, 100);
 }
 
+/* A brush knows no rollup: of many requests some are read, and each counts for those it stands for. */
+static void statements_of_a_brush_are_estimated_from_some(void **state)
+{
+    struct world *world = *state;
+    struct hp_scope scope = {.min_ns = 1};
+    struct hp_portion portion = {.most = 50};
+    struct statements all = {.count = 0};
+    unsigned inside;
+    uint64_t executions = 0;
+    (void)put_traced(world, 200, 0, UINT64_MAX, &inside);
+    ok(world, hp_store_some_statements(world->r, &scope, &portion, keep_statement, &all, &world->info));
+    assert_int_equal(portion.of, 200);
+    assert_in_range(portion.read, 1, 50);
+    assert_int_equal(all.count, 6);
+    for (unsigned i = 0; i < all.count; i++) {
+        unsigned number = 99;
+        struct hp_str text = hp_dict_statement(hp_store_dict(world->r), all.rows[i].statement).text;
+        assert_int_equal(sscanf(text.p, "SELECT * FROM t%u", &number), 1);
+        assert_int_equal(all.rows[i].total_ns, all.rows[i].executions * (129000 + number));
+        executions += all.rows[i].executions;
+    }
+    assert_int_equal(executions % (3 * portion.read), 0);
+    assert_in_range(executions, 600 / 2, 600 * 2);
+    portion.most = 200;
+    all.count = 0;
+    ok(world, hp_store_some_statements(world->r, &scope, &portion, keep_statement, &all, &world->info));
+    assert_int_equal(portion.read, 200);
+    assert_int_equal(all.rows[0].executions, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(routes_have_exact_sums_and_quantiles), BOTH(absent_cpu_and_errors_are_told),
-        BOTH(merged_trees_equal_the_sum_of_all),    BOTH(merged_trees_of_a_range_take_its_edges_from_rows),
-        BOTH(merged_trees_can_be_calibrated),       BOTH(statements_are_summed_by_place),
+        BOTH(routes_have_exact_sums_and_quantiles),
+        BOTH(absent_cpu_and_errors_are_told),
+        BOTH(merged_trees_equal_the_sum_of_all),
+        BOTH(merged_trees_of_a_range_take_its_edges_from_rows),
+        BOTH(merged_trees_can_be_calibrated),
+        BOTH(statements_are_summed_by_place),
+        BOTH(statements_of_a_brush_are_estimated_from_some),
     };
     hp_clock_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

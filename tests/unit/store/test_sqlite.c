@@ -812,12 +812,15 @@ static void a_child_may_use_sqlite_whatever_other_threads_did(void **state)
 struct asked {
     uint32_t routes[MAKE_ROUTES + 1];
     uint32_t count, records;
+    uint64_t statements;
+    struct hp_route_row last;
 };
 
 static bool keep_route(void *ctx, const struct hp_route_row *row)
 {
     struct asked *asked = ctx;
     asked->routes[asked->count++] = row->route;
+    asked->last = *row;
     return true;
 }
 
@@ -825,6 +828,13 @@ static bool count_record(void *ctx, const struct hp_record *record)
 {
     (void)record;
     ((struct asked *)ctx)->records++;
+    return true;
+}
+
+static bool count_statement(void *ctx, const struct hp_statement_row *row)
+{
+    struct asked *asked = ctx;
+    asked->statements += row->executions;
     return true;
 }
 
@@ -869,7 +879,52 @@ static void a_report_reads_each_row_once(void **state)
     assert_int_equal(asked.records, 3 * MOST);
     assert_in_range(first, ROWS, 24 * ROWS);
     assert_in_range(rest, 1, 100 * 3 * MOST);
+
+    struct hp_scope brush = {.min_ns = 1, .revision = revision};
+    struct hp_portion portion = {.most = MOST};
+    uint64_t before = hp__sqlite_step_count(store);
+    ok(place, hp_store_some_statements(store, &brush, &portion, count_statement, &asked, &place->info));
+    assert_int_equal(portion.of, (ROWS + 15) / 16);
+    assert_in_range(portion.read, 1, MOST);
+    assert_int_equal(asked.statements % (5 * portion.read), 0);
+    assert_in_range(hp__sqlite_step_count(store) - before, 1, 100 * MOST);
     hp_arena_fini(&arena);
+    close_it(store);
+}
+
+/* What a brush costs over more rows than are kept: nothing but those, and figures that stand for all. */
+static void a_brush_over_many_rows_is_estimated_from_those_in_memory(void **state)
+{
+    enum { ROWS = 6000, KEPT = 512 };
+    struct place *place = *state;
+    struct make m;
+    struct asked asked = {.count = 0};
+    struct hp_complete complete;
+    struct hp_scope all = {0}, brush = {.min_ns = 5 * MS};
+    make_init(&m, "r", 0);
+    struct hp_store *store = opened(place, HP_STORE_WRITE);
+    ok(place, hp_store_begin(store, &place->info));
+    for (uint64_t i = 0; i < ROWS; i++) {
+        struct hp_str bytes = make_bare(&m, i + 1, T0 + i * MS, (i % 2 == 0 ? 3 : 10 + i % 10) * MS, 0);
+        ok(place, hp_store_put(store, bytes, m.dict, &place->info));
+    }
+    ok(place, hp_store_commit(store, &place->info));
+    close_it(store);
+    make_fini(&m);
+
+    store = opened(place, HP_STORE_READ);
+    store->scans[0].cap = store->scans[1].cap = KEPT;
+    ok(place, hp_store_complete(store, &all, &complete, &place->info));
+    assert_int_equal(complete.recorded, ROWS);
+    uint64_t before = hp__sqlite_step_count(store);
+    ok(place, hp_store_complete(store, &brush, &complete, &place->info));
+    ok(place, hp_store_routes(store, &brush, keep_route, &asked, &place->info));
+    assert_in_range(hp__sqlite_step_count(store) - before, 1, 500);
+    assert_in_range(complete.recorded, ROWS / 2 - ROWS / 8, ROWS / 2 + ROWS / 8);
+    assert_int_equal(asked.count, 1);
+    assert_int_equal(asked.last.requests, complete.recorded);
+    assert_in_range(asked.last.p50_ns, 14 * MS, 16 * MS);
+    assert_in_range(asked.last.total_ns / asked.last.requests, 14 * MS, 16 * MS);
     close_it(store);
 }
 
@@ -878,6 +933,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_report_reads_each_row_once),
+        TEST(a_brush_over_many_rows_is_estimated_from_those_in_memory),
         TEST(a_child_may_use_sqlite_whatever_other_threads_did),
         TEST(the_folder_is_private_and_ignored),
         TEST(a_missing_store_is_said),

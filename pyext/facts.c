@@ -1,4 +1,5 @@
-/* facts.c -- what a request brings along: how long it queued in front of us, and the headers and configuration values asked for by name.
+/* facts.c -- what a request brings along: how long it queued in front of us, and the headers and configuration values asked for by name; and whose
+ * names let a value through (inputs.c has the rest of what a request brings).
  *
  * No header and no configuration value is kept unless it is named (note_options); of those that carry secrets by their nature
  * only that they were there. X-Request-Start is what proxies set to the time at which they took the request:
@@ -11,15 +12,14 @@
 
 #define LIST_MAX     32
 #define QUEUE_MAX_NS (UINT64_C(600) * 1000000000) /* longer is somebody's wrong clock */
-#define SECRET       ((struct hp_span8){"<redacted>", 10})
 
 struct wanted {
     PyObject *key; /* owned: as the WSGI environ or app.config has it */
     uint32_t name; /* as it was asked for */
     bool secret;
 };
-static struct wanted headers[LIST_MAX], config[LIST_MAX];
-static int header_count, config_count;
+static struct wanted headers[LIST_MAX], config[LIST_MAX], inputs[LIST_MAX];
+static int header_count, config_count, input_count;
 static PyObject *str_request_start, *str_queue_start, *str_config; /* owned */
 
 /* ---- queue ---- */
@@ -84,15 +84,14 @@ static void note_headers(struct hp_cap_request *request, PyObject *env)
     for (int i = 0; i < header_count; i++) {
         PyObject *value = PyDict_GetItemWithError(env, headers[i].key); /* borrowed */
         if (value != NULL && PyUnicode_Check(value)) {
-            struct hp_span8 text = headers[i].secret ? SECRET : hp_utf8(value);
+            struct hp_span8 text = headers[i].secret ? HP_FACTS_SECRET : hp_utf8(value);
             hp_cap_request_fact(request, HP_X_FACT_HEADER, headers[i].name,
-                                hp_cap_text(hp_ext.cap, text, HP_TEXT_RAW));
+                                hp_cap_text(hp_ext.cap, text, HP_TEXT_GIVEN));
         }
     }
 }
 
-/* Plain values as they are written in Python; of others the type. New reference or NULL. */
-static PyObject *config_text(PyObject *value)
+PyObject *hp_facts_text(PyObject *value)
 {
     if (PyUnicode_Check(value)) {
         return Py_NewRef(value);
@@ -108,9 +107,9 @@ static void note_config(struct hp_cap_request *request, PyObject *app)
     PyObject *values = config_count != 0 ? hp_attribute(app, str_config) : NULL;
     for (int i = 0; values != NULL && PyDict_Check(values) && i < config_count; i++) {
         PyObject *value = PyDict_GetItemWithError(values, config[i].key); /* borrowed */
-        PyObject *text = value == NULL ? NULL : config_text(value);
+        PyObject *text = value == NULL ? NULL : hp_facts_text(value);
         if (text != NULL) {
-            struct hp_span8 shown = config[i].secret ? SECRET : hp_utf8(text);
+            struct hp_span8 shown = config[i].secret ? HP_FACTS_SECRET : hp_utf8(text);
             hp_cap_request_fact(request, HP_X_FACT_CONFIG, config[i].name,
                                 hp_cap_text(hp_ext.cap, shown, HP_TEXT_RAW));
             Py_DECREF(text);
@@ -133,7 +132,7 @@ void hp_facts_note(struct hp_cap_request *request, PyObject *wsgi_environ, PyObj
 
 /* ---- options ---- */
 
-static bool is_secret(struct hp_span8 name)
+bool hp_facts_secret(struct hp_span8 name)
 {
     static const char *const parts[] = {"COOKIE", "AUTHORIZATION", "SECRET", "PASSW", "TOKEN",
                                         "KEY",    "CREDENTIAL",    "URI",    "DSN"};
@@ -145,6 +144,17 @@ static bool is_secret(struct hp_span8 name)
     upper[n] = '\0';
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (strstr(upper, parts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hp_facts_allowed(struct hp_span8 name)
+{
+    for (int i = 0; i < input_count; i++) {
+        struct hp_span8 allowed = hp_utf8(inputs[i].key);
+        if (allowed.n == name.n && memcmp(allowed.p, name.p, name.n) == 0) {
             return true;
         }
     }
@@ -178,25 +188,30 @@ static int take_list(PyObject *names, struct wanted *list, int *count, bool is_h
         if (key == NULL) {
             return -1;
         }
-        list[(*count)++] = (struct wanted){key, hp_cap_text(hp_ext.cap, name, HP_TEXT_RAW), is_secret(name)};
+        list[(*count)++] =
+            (struct wanted){key, hp_cap_text(hp_ext.cap, name, HP_TEXT_RAW), hp_facts_secret(name)};
     }
     return 0;
 }
 
-PyDoc_STRVAR(note_options_doc,
-             "note_options(headers, config) -> None\n\n"
-             "Lists of the request headers and app.config keys to keep with each request; at most 32 each.\n"
-             "Of names that say secret, cookie, key … only the presence is kept.");
+PyDoc_STRVAR(
+    note_options_doc,
+    "note_options(headers, config, inputs) -> None\n\n"
+    "Lists of the request headers and app.config keys to keep with each request, and of the arguments and\n"
+    "keys of query, form and JSON body whose values are kept; at most 32 each.\n"
+    "Of names that say secret, cookie, key … only the presence is kept.");
 
 static PyObject *note_options(PyObject *self, PyObject *args)
 {
     (void)self;
-    PyObject *header_names, *config_names;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &header_names, &PyList_Type, &config_names)) {
+    PyObject *header_names, *config_names, *input_names;
+    if (!PyArg_ParseTuple(args, "O!O!O!", &PyList_Type, &header_names, &PyList_Type, &config_names,
+                          &PyList_Type, &input_names)) {
         return NULL;
     }
     if (hp_ext.cap != NULL && (take_list(header_names, headers, &header_count, true) != 0 ||
-                               take_list(config_names, config, &config_count, false) != 0)) {
+                               take_list(config_names, config, &config_count, false) != 0 ||
+                               take_list(input_names, inputs, &input_count, false) != 0)) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -215,5 +230,5 @@ int hp_facts_init(PyObject *module)
          (str_config = PyUnicode_InternFromString("config")) == NULL)) {
         return -1;
     }
-    return PyModule_AddFunctions(module, functions);
+    return hp_inputs_init() != 0 ? -1 : PyModule_AddFunctions(module, functions);
 }

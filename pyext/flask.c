@@ -326,12 +326,28 @@ static PyObject *on_phase(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
     return result;
 }
 
+/* The request object of the context that is current; new reference, or NULL without exception. */
+static PyObject *request_of_context(void)
+{
+    PyObject *context = NULL;
+    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *request = hp_attribute(context, str_request);
+    Py_DECREF(context);
+    return request;
+}
+
 /* preprocess_request: the first moment at which the route is known. */
 static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                            size_t nargsf, PyObject *names)
 {
     struct hp_cap_request *request = hp_cap_lane_request(lane);
     if (request != NULL && hp_cap_request_lane(request) == lane && !hp_cap_request_routed(request)) {
+        PyObject *flask_request = request_of_context();
+        hp_cap_request_is(request, flask_request);
+        Py_XDECREF(flask_request);
         struct route_entry *entry = route_of_context();
         if (entry != NULL) {
             hp_cap_request_route(request, entry->route, entry->view_sym);
@@ -343,19 +359,17 @@ static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
     return on_phase(wrap, lane, args, nargsf, names);
 }
 
-/* The WSGI environ of the context that is current; new reference, or NULL without exception. */
-static PyObject *environ_of_context(void)
+/* do_teardown_request: the last moment at which what the application's request object holds is there. */
+static PyObject *on_teardown(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
+                             size_t nargsf, PyObject *names)
 {
-    PyObject *context = NULL;
-    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
-        PyErr_Clear();
-        return NULL;
+    struct hp_cap_request *request = hp_cap_lane_request(lane);
+    PyObject *flask_request = request != NULL ? request_of_context() : NULL;
+    if (hp_cap_request_ends(request, flask_request)) {
+        hp_inputs_note(request, flask_request);
     }
-    PyObject *request = hp_attribute(context, str_request);
-    PyObject *found = request == NULL ? NULL : hp_attribute(request, str_environ);
-    Py_XDECREF(request);
-    Py_DECREF(context);
-    return found;
+    Py_XDECREF(flask_request);
+    return on_phase(wrap, lane, args, nargsf, names);
 }
 
 /* process_response: after it nothing of Flask changes the response any more. */
@@ -367,13 +381,15 @@ static PyObject *on_response(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
     struct hp_cap_request *request = hp_cap_lane_request(lane);
     if (response != NULL && request != NULL && PyVectorcall_NARGS(nargsf) > 0 &&
         hp_serve_mount(args[0]) != NULL && !hp_cap_request_kept(request)) {
-        PyObject *wsgi_environ = environ_of_context();
+        PyObject *flask_request = request_of_context();
+        PyObject *wsgi_environ = flask_request == NULL ? NULL : hp_attribute(flask_request, str_environ);
         if (wsgi_environ != NULL) {
             if (hp_toolbar_add(args[0], wsgi_environ, response, request) != 0) {
                 Py_CLEAR(response);
             }
             Py_DECREF(wsgi_environ);
         }
+        Py_XDECREF(flask_request);
     }
     hp_cap_lane_unref(lane);
     return response;
@@ -426,20 +442,18 @@ static int hook_app(PyObject *module)
     static const struct {
         const char *name;
         int phase;
-    } phases[] = {{"preprocess_request", HP_X_PHASE_BEFORE},
-                  {"dispatch_request", HP_X_PHASE_VIEW},
-                  {"process_response", HP_X_PHASE_AFTER},
-                  {"do_teardown_request", HP_X_PHASE_TEARDOWN},
-                  {"do_teardown_appcontext", HP_X_PHASE_TEARDOWN}};
+        hp_wrap_handler handler;
+    } phases[] = {{"preprocess_request", HP_X_PHASE_BEFORE, on_before},
+                  {"dispatch_request", HP_X_PHASE_VIEW, on_phase},
+                  {"process_response", HP_X_PHASE_AFTER, on_response},
+                  {"do_teardown_request", HP_X_PHASE_TEARDOWN, on_teardown},
+                  {"do_teardown_appcontext", HP_X_PHASE_TEARDOWN, on_phase}};
     static const char *const setups[] = {"before_request", "after_request", "teardown_request",
                                          "teardown_appcontext", "add_url_rule"};
     PyObject *cls = PyObject_GetAttrString(module, "Flask");
     int failed = cls == NULL;
     for (size_t i = 0; !failed && i < sizeof phases / sizeof phases[0]; i++) {
-        hp_wrap_handler handler = phases[i].phase == HP_X_PHASE_BEFORE  ? on_before
-                                  : phases[i].phase == HP_X_PHASE_AFTER ? on_response
-                                                                        : on_phase;
-        failed = hp_wrap_method(cls, phases[i].name, handler, phases[i].phase, 0);
+        failed = hp_wrap_method(cls, phases[i].name, phases[i].handler, phases[i].phase, 0);
     }
     for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
         failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);

@@ -1,4 +1,4 @@
-/* notes.h -- what gc.c, alloc.c, jinja.c, logs.c, exceptions.c and facts.c offer to the rest of the extension. */
+/* notes.h -- what gc.c, alloc.c, jinja.c, logs.c, exceptions.c, facts.c and inputs.c offer to the rest of the extension. */
 #ifndef HP_PYEXT_NOTES_H
 #define HP_PYEXT_NOTES_H
 
@@ -6,7 +6,14 @@
 
 enum { HP_X_TEMPLATE_WHOLE = 0, HP_X_TEMPLATE_BLOCK = 1, HP_X_TEMPLATE_MACRO = 2 };
 enum { HP_X_EXCEPTION_UNHANDLED = 0, HP_X_EXCEPTION_HANDLED = 1, HP_X_EXCEPTION_LOGGED = 2 };
-enum { HP_X_FACT_HEADER = 0, HP_X_FACT_CONFIG = 1 };
+enum {
+    HP_X_FACT_HEADER = 0,
+    HP_X_FACT_CONFIG = 1,
+    HP_X_FACT_ARGUMENT = 2,
+    HP_X_FACT_QUERY = 3,
+    HP_X_FACT_FORM = 4,
+    HP_X_FACT_JSON = 5
+};
 enum { HP_X_ALLOC_OFF = 0, HP_X_ALLOC_REQUESTS = 1, HP_X_ALLOC_NODES = 2 };
 
 /* Each adds its hooks and functions to the module: 0, or -1 with an exception. */
@@ -29,5 +36,16 @@ void hp_exception_note(struct hp_cap_lane *lane, PyObject *exception, int end);
 void hp_facts_note(struct hp_cap_request *request, PyObject *wsgi_environ, PyObject *app);
 /* Queue time in ns of an X-Request-Start text at `now_ns` (Unix); false: none that makes sense. */
 bool hp_facts_queue(struct hp_span8 text, uint64_t now_ns, uint64_t *queue_ns);
+/* Whether a name says that its value is a secret; what stands in place of one. */
+bool hp_facts_secret(struct hp_span8 name);
+#define HP_FACTS_SECRET ((struct hp_span8){"<redacted>", 10})
+/* Whether the values of an argument or key of this name may be kept. */
+bool hp_facts_allowed(struct hp_span8 name);
+/* A plain value as it is written in Python; of others the type. New reference, or NULL with an exception. */
+PyObject *hp_facts_text(PyObject *value);
+
+/* inputs.c: what the application's request object was asked with, as far as the application has looked at it; while that object lives and before its end. Never raises. */
+void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request);
+int hp_inputs_init(void);
 
 #endif

@@ -37,7 +37,8 @@ static struct {
 } options = {NULL, 1, 0, 1, 0};
 
 static PyObject *str_forwarded[3], *str_config, *str_DEBUG, *str_id, *str_timing, *str_method, *str_path,
-    *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug, *str_remote, *str_left_out;
+    *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug, *str_remote, *str_left_out,
+    *str_request;
 
 /* Swallow an exception of our own making; counted. */
 static void swallow(void)
@@ -91,6 +92,11 @@ static void finish(Call *call)
     }
     struct hp_pending pending = hp_pending_save();
     take_route(call);
+    PyObject *flask_request =
+        PyDict_Check(call->env) ? PyDict_GetItem(call->env, str_request) : NULL; /* borrowed */
+    if (hp_cap_request_ends(request, flask_request)) { /* its context was kept beyond the end */
+        hp_inputs_note(request, flask_request);
+    }
     double elapsed_s = (double)hp_cap_ns(hp_cap_ticks() - call->started) / 1e9;
     uint8_t *profile = NULL;
     size_t size = 0;
@@ -843,6 +849,7 @@ static int intern_names(void)
         {&str_forwarded[2], "HTTP_X_REAL_IP"},
         {&str_remote, "REMOTE_ADDR"},
         {&str_left_out, "hotplate.left_out"},
+        {&str_request, "werkzeug.request"},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].where == NULL && (*all[i].where = PyUnicode_InternFromString(all[i].text)) == NULL) {

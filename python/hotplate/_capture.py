@@ -45,7 +45,7 @@ def start(settings: Settings) -> Settings:
         rate=max(settings.rate, 0),
         mode=MODES[settings.mode],
     )
-    _hotplate.note_options(list(settings.headers), list(settings.config))
+    _hotplate.note_options(list(settings.headers), list(settings.config), list(settings.inputs))
     timing = 1 if settings.server_timing is None else 2 if settings.server_timing else 0
     _hotplate.request_options(scope=scope, sample=settings.sample, timing=timing, kind=settings.kind)
     if settings.log_sql_ms >= 0 and hasattr(_hotplate, "sql_log"):

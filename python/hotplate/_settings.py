@@ -42,6 +42,7 @@ class Settings:
     kind: int = 0
     headers: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     alloc: int = 1
     rate: int = 0  # samples a second, 0: the default, 100
     mode: str = "wall"
@@ -111,6 +112,7 @@ _READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "HOTPLATE_PARAMS": ("params", lambda text: text == "1"),
     "HOTPLATE_HEADERS": ("headers", _names),
     "HOTPLATE_CONFIG": ("config", _names),
+    "HOTPLATE_INPUTS": ("inputs", _names),
     "HOTPLATE_ALLOC": ("alloc", lambda text: {"0": 0, "1": 1, "nodes": 2}[text]),
     "HOTPLATE_RATE": ("rate", int),
     "HOTPLATE_MODE": ("mode", str),

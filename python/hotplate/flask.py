@@ -53,7 +53,8 @@ class Hotplate:
     toolbar: in pages of the application, for those whom the dashboard answers: None (default) while app.debug; True
     always; False never; a callable, asked like auth, for whom it returns something true.
 
-    headers, config: request headers and app.config keys to keep the values of; none by default.
+    headers, config: request headers and app.config keys to keep the values of; none by default. inputs: arguments of
+    views and keys of queries, forms and JSON bodies to keep the values of; of others what they are ("<str 12>").
 
     Raises ValueError for a wrong argument, when the application is built; never later: after that a failure of
     ours is counted (`hotplate.counts()`) and shown, and requests go on unchanged.
@@ -79,6 +80,7 @@ class Hotplate:
         server_timing: bool | None = None,
         headers: Sequence[str] = (),
         config: Sequence[str] = (),
+        inputs: Sequence[str] = (),
         dashboard: bool | str = True,
         auth: Callable[[], object] | None = None,
         toolbar: Toolbar = None,
@@ -111,6 +113,7 @@ class Hotplate:
             server_timing=server_timing,
             headers=(headers,) if isinstance(headers, str) else tuple(headers),
             config=(config,) if isinstance(config, str) else tuple(config),
+            inputs=(inputs,) if isinstance(inputs, str) else tuple(inputs),
         )
         self._mount = dashboard_path(dashboard)
         if toolbar and not self._mount:

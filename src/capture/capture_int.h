@@ -46,6 +46,7 @@
 #define HP_SQL_OVERLAP    0x100u /* flag of hp_cap_sql_begin, not stored */
 #define HP_LANE_KINDS     5
 #define HP_TEXT_CAP       4096u /* different folded texts a process: beyond, they are one */
+#define HP_GIVEN_CAP      1024u /* of them those that somebody who asks may choose */
 
 _Static_assert(HP_GROUP_SLOTS >= 2 * HP_GROUP_CAP, "at most half full");
 
@@ -79,6 +80,7 @@ struct hp_cap {
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 
     struct hp_map texts;      /* hash of a folded text → string id */
+    uint32_t given_count;     /* of them those of HP_TEXT_GIVEN */
     uint64_t peak_rss_bytes;  /* of the process when last looked; 0: not yet */
     uint64_t peak_rss_ticks;  /* when that was */
     bool allocs, node_allocs; /* the allocation hook runs; and nodes are to know */
@@ -146,7 +148,8 @@ struct hp_cap_request {
     pthread_t thread;
     uint64_t phase_ticks[HP_PHASE_COUNT], phase_since;
     int phase;
-    bool insisted; /* its level is not to be lowered */
+    const void *object; /* hp_cap_request_is: identity only; the request itself: it has ended */
+    bool insisted;      /* its level is not to be lowered */
     bool keep, dead /* begun in the process that forked this one */, frozen;
     bool flight;                /* the tree is the flight recorder's */
     bool tree_used, tree_lost;  /* the record has a tree; it should have had one */

@@ -343,6 +343,17 @@ void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *s
 
 /* ---- facts ---- */
 
+bool hp_cap_request_detailed(const struct hp_cap_request *request)
+{
+    return !request->frozen && !request->keep && request->facts.level >= HP_LEVEL_MONITOR &&
+           hp_clock_ns_of_ticks(hp_clock_ticks() - request->start) >= request->slow_ns;
+}
+
+void hp_cap_request_left_out(struct hp_cap_request *request, uint32_t facts)
+{
+    request->facts.dropped_notes[HP_NOTE_FACT] += facts;
+}
+
 void hp_cap_request_fact(struct hp_cap_request *request, int kind, uint32_t key, uint32_t value)
 {
     if (request->frozen || request->facts.level < HP_LEVEL_MONITOR) {
@@ -362,17 +373,19 @@ uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, enum hp_cap_text 
     char folded[HP_FOLD_BYTES];
     uint32_t id = 0;
     struct hp_str kept = hp_utf8_cut(hp_str_make(text.p, text.n), HP_FOLD_BYTES);
-    if (how != HP_TEXT_RAW) {
+    if (how == HP_TEXT_FOLDED || how == HP_TEXT_LITERAL) {
         kept = hp_str_make(folded, hp_fold(hp_str_make(text.p, text.n), how == HP_TEXT_LITERAL, folded));
     }
     uint64_t key = hp_hash64(kept.p, kept.n, 0);
     if (hp_map_get(&cap->texts, key, &id)) {
         return id;
     }
-    if (hp_map_count(&cap->texts) >= HP_TEXT_CAP) {
+    bool given = how == HP_TEXT_GIVEN;
+    if (hp_map_count(&cap->texts) >= HP_TEXT_CAP || (given && cap->given_count >= HP_GIVEN_CAP)) {
         return hp_cap_string(cap, (struct hp_span8){"<other>", 7});
     }
     id = hp_cap_string(cap, (struct hp_span8){kept.p, kept.n});
+    cap->given_count += given;
     if (hp_map_put(&cap->texts, key, id) != HP_OK) {
         hp_cap_error(cap);
     }

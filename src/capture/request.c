@@ -189,6 +189,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
+    request->object = NULL;
     request->insisted = false;
     request->slow_ns = cap->slow_ns;
     request->flight = !keep && cap->flight != NULL && level == HP_LEVEL_MONITOR;
@@ -306,6 +307,18 @@ void hp_cap_request_route(struct hp_cap_request *request, uint32_t route, uint32
 {
     request->facts.route = route;
     request->facts.view_sym = view_sym;
+}
+
+void hp_cap_request_is(struct hp_cap_request *request, const void *object)
+{
+    request->object = request->object != NULL ? request->object : object;
+}
+
+bool hp_cap_request_ends(struct hp_cap_request *request, const void *object)
+{
+    bool it_is = object != NULL && request->object == object;
+    request->object = it_is ? request : request->object; /* no object of the framework's is there */
+    return it_is;
 }
 
 /* Its level as the budget counts: the flight recorder is a step between monitor and trace. */

@@ -147,9 +147,9 @@ static void put_exceptions(struct hp_buf *out, const struct hp_dict *dict, const
 
 static void put_facts(struct hp_buf *out, const struct hp_dict *dict, const struct hp_notes *notes)
 {
-    hp_output_heading(out, "Headers and configuration", "as asked for");
+    hp_output_heading(out, "Arguments, headers and configuration", "values of those that were named");
     for (uint32_t i = 0; i < notes->count[HP_NOTE_FACT]; i++) {
-        hp_buf_put_text(out, HP_STR("  "));
+        hp_buf_printf(out, "  %s ", hp_notesjson_fact_kind(notes->facts[i].kind));
         hp_output_text(out, hp_dict_string(dict, notes->facts[i].key));
         hp_buf_put_text(out, HP_STR(": "));
         hp_output_text(out, hp_dict_string(dict, notes->facts[i].value));

@@ -5,7 +5,9 @@
 
 #include "format/member.h"
 
-static const char *const names[HP_NOTE_COUNT] = {"gc", "templates", "logs", "exceptions", "headers"};
+static const char *const names[HP_NOTE_COUNT] = {"gc", "templates", "logs", "exceptions", "facts"};
+static const char *const fact_kinds[HP_FACT_KINDS] = {"headers", "config", "view_args",
+                                                      "query",   "form",   "json"};
 
 const char *hp_notesjson_template_kind(uint8_t kind)
 {
@@ -27,6 +29,11 @@ const char *hp_notesjson_log_level(uint32_t level)
            : level >= 30 ? "WARNING"
            : level >= 20 ? "INFO"
                          : "DEBUG";
+}
+
+const char *hp_notesjson_fact_kind(uint8_t kind)
+{
+    return kind < HP_FACT_KINDS ? fact_kinds[kind] : "unknown";
 }
 
 const char *hp_notesjson_name(enum hp_note note)
@@ -178,8 +185,9 @@ void hp_notesjson_members(struct hp_json *json, const struct hp_dict *dict, cons
     json_templates(json, dict, &record->notes);
     json_logs(json, dict, &record->notes);
     json_exceptions(json, dict, &record->notes);
-    json_facts(json, dict, &record->notes, "headers", HP_FACT_HEADER);
-    json_facts(json, dict, &record->notes, "config", HP_FACT_CONFIG);
+    for (uint8_t kind = 0; kind < HP_FACT_KINDS; kind++) {
+        json_facts(json, dict, &record->notes, fact_kinds[kind], kind);
+    }
     hp_json_key(json, "not_kept");
     hp_json_object_begin(json);
     for (int i = 0; i < HP_NOTE_COUNT; i++) {

@@ -6,12 +6,13 @@
 #include "model/dict.h"
 #include "model/record.h"
 
-/* Members alloc_bytes, alloc_blocks, kept_blocks, rss_growth_bytes, gc, templates, logs, exceptions, headers, config, not_kept. What was not recorded is
+/* Members alloc_bytes, alloc_blocks, kept_blocks, rss_growth_bytes, gc, templates, logs, exceptions, headers, config, view_args, query, form, json, not_kept. What was not recorded is
  * left out; lists are there, if empty, from level monitor on. */
 void hp_notesjson_members(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record);
 
-/* Names: of a list, of a template's kind, of what became of an exception, of a level of logging. */
+/* Names: of a list, of a kind of fact, of a template's kind, of what became of an exception, of a level of logging. */
 const char *hp_notesjson_name(enum hp_note note);
+const char *hp_notesjson_fact_kind(uint8_t kind);
 const char *hp_notesjson_template_kind(uint8_t kind);
 const char *hp_notesjson_exception_end(uint8_t end);
 const char *hp_notesjson_log_level(uint32_t level);

@@ -1,4 +1,4 @@
-/* notes.h -- what a request did besides calls, SQL and waits: GC pauses, templates, log messages, exceptions, headers.
+/* notes.h -- what a request did besides calls, SQL and waits: GC pauses, templates, log messages, exceptions, headers, what it was asked with.
  *
  * Part of a record (record.h), with the same rules: ids are relative to the record's dictionary, times in nanoseconds from the request's
  * start, indices of lanes and templates are safe to use after decoding. Layout: docs/formats/record.md, sections 16 to 20.
@@ -23,7 +23,7 @@ enum hp_note { HP_NOTE_GC, HP_NOTE_TEMPLATE, HP_NOTE_LOG, HP_NOTE_EXCEPTION, HP_
 #define HP_LOG_CAP       200u
 #define HP_EXCEPTION_CAP 16u
 #define HP_FRAME_CAP     32u /* of one exception: the outermost are left out */
-#define HP_FACT_CAP      64u
+#define HP_FACT_CAP      128u
 
 struct hp_gc { /* one collection that ran on a thread of the request; the time is part of its CPU time */
     uint64_t t0_ns, t1_ns;
@@ -75,7 +75,16 @@ struct hp_exception { /* exceptions of one type and raising place */
     uint8_t end;             /* enum hp_exception_end */
 };
 
-enum hp_fact_kind { HP_FACT_HEADER = 0, HP_FACT_CONFIG = 1 };
+enum hp_fact_kind {
+    HP_FACT_HEADER = 0,
+    HP_FACT_CONFIG = 1,
+    HP_FACT_ARGUMENT = 2, /* of the view, from the rule */
+    HP_FACT_QUERY =
+        3, /* these three: a key, and what its value was; the value itself where its key was allowed */
+    HP_FACT_FORM = 4,
+    HP_FACT_JSON = 5,
+    HP_FACT_KINDS
+};
 
 struct hp_fact {
     uint32_t key, value; /* strings */

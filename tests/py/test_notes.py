@@ -401,7 +401,7 @@ def queued(store: str, folder: str) -> Any:
         value = text % (time.time() - 0.5) if "%" in text else text
         found.append(record_of(app, HTTP_X_REQUEST_START=value)["queue_ns"])
     without = record_of(app, HTTP_USER_AGENT="curl/8", HTTP_COOKIE="sid=hunter2")["facts"]
-    _hotplate.note_options(["User-Agent", "Cookie"], ["DEBUG_LEVEL", "SECRET_KEY", "MISSING"])
+    _hotplate.note_options(["User-Agent", "Cookie"], ["DEBUG_LEVEL", "SECRET_KEY", "MISSING"], [])
     asked = record_of(app, HTTP_USER_AGENT="curl/8", HTTP_COOKIE="sid=hunter2")["facts"]
     return [found, without, asked]
 
@@ -434,7 +434,7 @@ def stored(store: str, folder: str) -> Any:
 
     gc.disable()  # but for the one below
     captured.start(store, "trace")
-    _hotplate.note_options(["User-Agent"], ["TESTING"])
+    _hotplate.note_options(["User-Agent"], ["TESTING"], [])
 
     def view() -> str:
         logging.getLogger("shop").error("went %s", "wrong")
@@ -486,7 +486,7 @@ def test_what_was_noted_is_shown(tmp_path: Path) -> None:
         "Templates",
         "Log messages",
         "Exceptions",
-        "Headers and configuration",
+        "Arguments, headers and configuration",
     ]:
         assert f"\n{heading}" in text
     with opened(store) as connection:

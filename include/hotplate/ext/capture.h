@@ -193,8 +193,9 @@ void hp_cap_sql_step(struct hp_cap_lane *lane, int kind, uint32_t conn, uint64_t
 /* ---- notes: what a request does besides (monitor and above; each list is capped, what is refused is counted in the record) ---- */
 
 /* Free text as the id of a string, at most 240 bytes of it. Folded: values, secrets and ids replaced. Literal: a format string of the source, only what looks
- * like a secret goes. Raw: as it is. At most 4,096 different ones a process, then "<other>". */
-enum hp_cap_text { HP_TEXT_FOLDED, HP_TEXT_LITERAL, HP_TEXT_RAW };
+ * like a secret goes. Raw: as it is. Given: as it is, but whoever asks can choose it. At most 4,096 different ones a process, 1,024 of them given, then
+ * "<other>". */
+enum hp_cap_text { HP_TEXT_FOLDED, HP_TEXT_LITERAL, HP_TEXT_RAW, HP_TEXT_GIVEN };
 uint32_t hp_cap_text(struct hp_cap *cap, struct hp_span8 text, enum hp_cap_text how);
 
 /* Collections are watched: a request without one has spent 0 in them. */
@@ -230,8 +231,16 @@ struct hp_cap_exception {
 };
 void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *seen);
 
-/* A header or a configuration value (enum hp_fact_kind) that the allow-list lets through. */
+/* A header, a configuration value, an argument or a key (enum hp_fact_kind) with what may be shown of its value. */
 void hp_cap_request_fact(struct hp_cap_request *request, int kind, uint32_t key, uint32_t value);
+/* So many more were not even looked at. */
+void hp_cap_request_left_out(struct hp_cap_request *request, uint32_t facts);
+/* Whether the detail of the request would be kept if it ended now. */
+bool hp_cap_request_detailed(const struct hp_cap_request *request);
+/* The framework's object that the request is, by its address, which is compared and never followed: the first that is told; and whether the one that ends
+ * is it: true once. (Others come and go meanwhile: the application may enter contexts of its own.) */
+void hp_cap_request_is(struct hp_cap_request *request, const void *object);
+bool hp_cap_request_ends(struct hp_cap_request *request, const void *object);
 
 /* What this thread has asked the interpreter's allocator for, counted by the extension's hook: gross bytes and blocks, and blocks given back. */
 struct hp_cap_alloc {

@@ -2,6 +2,8 @@
  *
  * Filters and sorting work on what hp_narrow_row has, all of it in one pass; only the rows of the page are read. The first OFFSET_MOST + limit of
  * an order are kept in a heap, so memory is bounded whatever the store holds.
+ *
+ * What a request was asked with is in its detail: `input` looks at the first LOOK_MOST of the order, and says at how many of how many.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 #include "serve/question.h"
 
 #define OFFSET_MOST 10000u
+#define LOOK_MOST   1000u
+#define LOOK_BYTES  ((size_t)64 << 20) /* of one request's detail */
 
 struct entry {
     uint64_t key, row; /* the larger key comes first */
@@ -21,7 +25,7 @@ struct entry {
 struct filter {
     const struct hp_dict *dict;
     struct hp_str text, method;
-    uint64_t id_low, id_high; /* `text` as the beginning of an id; low > high: it is none */
+    struct hp_str input, value; /* key of a fact, and its value if one is wanted */
     uint16_t status_low, status_high;
     bool errors, by_status, by_worker;
     uint32_t worker;
@@ -192,6 +196,15 @@ static hp_err read_status(struct hp_question *question, struct filter *filter)
     return HP_OK;
 }
 
+/* "page" or "page=3" */
+static void read_input(struct hp_question *question, struct filter *filter)
+{
+    struct hp_str input = hp_params_text(&question->params, "input");
+    size_t n = hp_str_find_char(input, '=');
+    filter->input = hp_str_make(input.p, n);
+    filter->value = n < input.n ? hp_str_make(input.p + n + 1, input.n - n - 1) : (struct hp_str){NULL, 0};
+}
+
 static hp_err read_filter(struct hp_question *question, struct filter *filter)
 {
     uint64_t worker = 0;
@@ -201,6 +214,7 @@ static hp_err read_filter(struct hp_question *question, struct filter *filter)
                               .method = hp_params_text(&question->params, "method"),
                               .worker = (uint32_t)worker,
                               .by_worker = worker != 0};
+    read_input(question, filter);
     return err == HP_OK ? read_status(question, filter) : err;
 }
 
@@ -219,6 +233,47 @@ static hp_err read_sort(struct hp_question *question, struct listing *listing)
                : hp_err_set(question->info, HP_EINVAL, 0,
                             "sort: not one of newest, oldest, slowest, fastest, sql, sql_time, cpu, "
                             "status");
+}
+
+/* ---- what they were asked with ---- */
+
+static bool has_input(const struct hp_dict *dict, const struct hp_notes *notes, const struct filter *filter)
+{
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_FACT]; i++) {
+        const struct hp_fact *fact = &notes->facts[i];
+        if (fact->kind != HP_FACT_CONFIG && hp_str_eq(hp_dict_string(dict, fact->key), filter->input) &&
+            (filter->value.n == 0 || hp_str_eq(hp_dict_string(dict, fact->value), filter->value))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the listed requests only those stay that have the wanted fact. */
+static hp_err keep_inputs(struct hp_question *question, struct listing *listing)
+{
+    struct hp_arena arena;
+    hp_err err = HP_OK;
+    size_t kept = 0;
+    hp_arena_init(&arena, LOOK_BYTES);
+    for (size_t i = 0; i < listing->count && err == HP_OK; i++) {
+        struct hp_record record;
+        hp_arena_reset(&arena);
+        err = hp_store_row_record(question->store, listing->heap[i].row, &arena, &record, question->info);
+        if (err == HP_OK && has_input(question->dict, &record.notes, &listing->filter)) {
+            listing->heap[kept++] = listing->heap[i];
+        }
+        err = err == HP_ENOTFOUND ? HP_OK : err; /* evicted meanwhile */
+    }
+    hp_arena_fini(&arena);
+    hp_json_key(question->json, "looked_at");
+    hp_json_object_begin(question->json);
+    hp_json_kv_u64(question->json, "requests", listing->count);
+    hp_json_kv_u64(question->json, "of", listing->total);
+    hp_json_object_end(question->json);
+    listing->count = kept;
+    listing->total = kept;
+    return err;
 }
 
 /* ---- the page ---- */
@@ -276,7 +331,7 @@ hp_err hp__answer_requests(struct hp_question *question)
     if (err != HP_OK) {
         return err;
     }
-    listing.capacity = (size_t)(offset + limit);
+    listing.capacity = listing.filter.input.n != 0 ? LOOK_MOST : (size_t)(offset + limit);
     listing.heap =
         hp_arena_alloc(question->arena, listing.capacity * sizeof *listing.heap, _Alignof(struct entry));
     if (listing.heap == NULL) {
@@ -293,12 +348,15 @@ hp_err hp__answer_requests(struct hp_question *question)
         qsort(listing.heap, listing.count, sizeof *listing.heap, by_order);
     }
     hp_question_put_range(question, 0, 0);
+    if (listing.filter.input.n != 0) {
+        err = keep_inputs(question, &listing);
+    }
     hp_json_kv_u64(json, "total", listing.total);
     hp_json_kv_u64(json, "offset", offset);
     hp_json_kv_u64(json, "limit", limit);
     hp_json_key(json, "requests");
     hp_json_array_begin(json);
-    for (size_t i = (size_t)offset; err == HP_OK && i < listing.count; i++) {
+    for (size_t i = (size_t)offset; err == HP_OK && i < listing.count && i < offset + limit; i++) {
         err = put_row(question, &listing.heap[i]);
     }
     hp_json_array_end(json);

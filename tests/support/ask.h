@@ -33,7 +33,7 @@ static inline void ask_reset(struct ask *ask)
     ask->forwarded = ask->accept = ask->body = NULL;
 }
 
-/* `requests` requests in a new store: every tenth with a tree and statements, two routes in turn. 0: no store at all. */
+/* `requests` requests in a new store: every tenth with a tree, statements and page=3 in its query, two routes in turn. 0: no store at all. */
 static inline void ask_fill(const char *path, unsigned requests)
 {
     struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE};
@@ -45,6 +45,9 @@ static inline void ask_fill(const char *path, unsigned requests)
         return;
     }
     make_init(&make, "rev1", 0);
+    make.fact.kind = HP_FACT_QUERY;
+    make_must(hp_dict_add_string(make.dict, HP_STR("page"), &make.fact.key));
+    make_must(hp_dict_add_string(make.dict, HP_STR("3"), &make.fact.value));
     make_must(hp_store_open(&config, &store, &info));
     make_must(hp_store_begin(store, &info));
     make_must(hp_store_put_process(store, &process, &info));

@@ -25,6 +25,7 @@ struct make {
     uint32_t routes[MAKE_ROUTES], symbols[MAKE_SYMBOLS], statements[MAKE_TEXTS], revision, type;
     uint64_t seq;
     uint32_t tree_nodes, tree_variant; /* of the shape that `tree` has */
+    struct hp_fact fact;               /* what full requests were asked with; key 0: nothing */
 };
 
 static inline void make_must(hp_err err)
@@ -175,7 +176,8 @@ static inline struct hp_str make_full(struct make *m, uint64_t id, uint64_t star
                                .lanes = &lane,
                                .lane_count = 1,
                                .stmts = stmts,
-                               .groups = groups};
+                               .groups = groups,
+                               .notes = {.facts = &m->fact, .count = {[HP_NOTE_FACT] = m->fact.key != 0}}};
     struct hp_rng rng;
     hp_rng_seed(&rng, id);
     record.req.level = record.req.level_asked = HP_LEVEL_TRACE;

@@ -334,6 +334,7 @@ export interface RequestsAnswer extends Answer {
   total: number;
   offset: number;
   limit: number;
+  looked_at?: { requests: number; of: number }; // with `input`
 }
 
 export interface Execution extends Place {
@@ -382,6 +383,35 @@ export interface Span extends Place {
   from_ms: number;
   to_ms: number;
   bytes?: number;
+  holder?: number; // index in the request's holders
+}
+
+export interface Holder extends Place {
+  kind: string;
+  lane: number;
+  request?: string;
+  route?: string;
+  thread?: string;
+  count: number;
+  total_ms: number;
+}
+
+/** A database connection; a step that did not happen is absent. */
+export interface Connection {
+  connection: number;
+  pools?: number;
+  pool_ms?: number;
+  connects?: number;
+  connect_ms?: number;
+  pings?: number;
+  ping_ms?: number;
+  commits?: number;
+  commit_ms?: number;
+  rollbacks?: number;
+  rollback_ms?: number;
+  executions: number;
+  execute_ms: number;
+  fetch_ms: number;
 }
 
 export interface Call extends Place {
@@ -435,6 +465,12 @@ export interface RequestAnswer extends RequestRow, Answer {
   templates?: Template[];
   logs?: Log[];
   exceptions?: ExceptionRow[];
+  holders?: Holder[];
+  connections?: Connection[];
+  view_args?: Fact[];
+  query?: Fact[];
+  form?: Fact[];
+  json?: Fact[];
   headers?: Fact[];
   config?: Fact[];
   not_kept?: Record<string, number>;

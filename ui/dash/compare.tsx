@@ -5,7 +5,7 @@ import { showChange, showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { DeltaFlame } from "./delta";
 import { Absent, Answer, Answered, Bar, Code, Empty, Ms, Section } from "./parts";
-import { type Column, Rows } from "./rows";
+import { type Column, Rows, times } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
 interface Choice {
@@ -140,6 +140,21 @@ function factor(before: number, after: number): string {
   return `${times.toPrecision(2)} times ${after > before ? "slower" : "faster"}`;
 }
 
+type Interval = { low_ms?: number | null; high_ms?: number | null };
+
+/* The column of an interval; empty where there is none. */
+function interval<T extends Interval>(show: (ms: number) => string): Column<T> {
+  const cell = ({ low_ms, high_ms }: T) =>
+    typeof low_ms === "number" && typeof high_ms === "number" ? (
+      <span class="pale">
+        {show(low_ms)} … {show(high_ms)}
+      </span>
+    ) : (
+      ""
+    );
+  return { key: "interval", title: "95 %", number: true, cell };
+}
+
 function MovedTable({ rows, a, b }: { rows: CompareRoute[]; a: string; b: string }) {
   const { link } = useWhere();
   const columns: Column<CompareRoute>[] = [
@@ -155,21 +170,8 @@ function MovedTable({ rows, a, b }: { rows: CompareRoute[]; a: string; b: string
         </a>
       ),
     },
-    {
-      key: "before",
-      title: "Before",
-      number: true,
-      value: (row) => row.before_ms,
-      cell: (row) => <Ms ms={row.before_ms} />,
-    },
-    {
-      key: "after",
-      title: "After",
-      number: true,
-      narrow: true,
-      value: (row) => row.after_ms,
-      cell: (row) => <Ms ms={row.after_ms} />,
-    },
+    times("before", "Before", (row) => row.before_ms),
+    times("after", "After", (row) => row.after_ms, { narrow: true }),
     {
       key: "change",
       title: "Change",
@@ -178,19 +180,7 @@ function MovedTable({ rows, a, b }: { rows: CompareRoute[]; a: string; b: string
       value: (row) => (typeof row.change_ms === "number" ? Math.abs(row.change_ms) : null),
       cell: (row) => <Change row={row} />,
     },
-    {
-      key: "interval",
-      title: "95 %",
-      number: true,
-      cell: (row) =>
-        typeof row.low_ms === "number" && typeof row.high_ms === "number" ? (
-          <span class="pale">
-            {showChange(row.low_ms)} … {showChange(row.high_ms)}
-          </span>
-        ) : (
-          ""
-        ),
-    },
+    interval(showChange),
     { key: "p95", title: "p95 before", number: true, cell: (row) => <Maybe ms={row.p95_before_ms} /> },
     { key: "p95a", title: "p95 after", number: true, cell: (row) => <Maybe ms={row.p95_after_ms} /> },
     {
@@ -360,19 +350,7 @@ function FindingTable({ rows }: { rows: CompareFinding[] }) {
       value: (row) => row.measured_saving_ms,
       cell: (row) => <Maybe ms={row.measured_saving_ms} />,
     },
-    {
-      key: "interval",
-      title: "95 %",
-      number: true,
-      cell: (row) =>
-        typeof row.low_ms === "number" && typeof row.high_ms === "number" ? (
-          <span class="pale">
-            {showMs(row.low_ms)} … {showMs(row.high_ms)}
-          </span>
-        ) : (
-          ""
-        ),
-    },
+    interval(showMs),
   ];
   return <Rows caption="Findings compared" columns={columns} rows={rows} id={(row) => row.id} word="fsort" />;
 }

@@ -1,41 +1,21 @@
 /* request.tsx -- one request: how long and of what, its lanes over time, then everything that was recorded of it, a tab each. */
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type {
-  Call,
-  ExceptionRow,
-  Fact,
-  FindingsAnswer,
-  RequestAnswer,
-  StatementRow,
-  TreeNode,
-} from "../api/types";
+import type { Call, ExceptionRow, FindingsAnswer, RequestAnswer, Template, TreeNode } from "../api/types";
 import { kindOf, type Part, splitRequest } from "../model/kinds";
 import { findingsOf } from "../model/seen";
-import { showBytes, showCount, showMoment, showMs, showShare } from "../model/show";
-import { type Run, runsOf } from "../model/statements";
+import { showCount, showMoment, showMs, showShare } from "../model/show";
 import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
-import {
-  Absent,
-  Answer,
-  Answered,
-  Bar,
-  Code,
-  Copy,
-  Empty,
-  Ms,
-  NOT_RECORDED,
-  Section,
-  Status,
-  To,
-} from "./parts";
-import { PlanOf } from "./plan";
+import { Answer, Answered, Code, Copy, Empty, Ms, NOT_RECORDED, Section, Status, To } from "./parts";
 import { ProfileView } from "./profile";
-import { type Column, Rows } from "./rows";
+import { Facts } from "./requestfacts";
+import { Sql, sqlOf } from "./requestsql";
+import { type Column, counts, Rows, sizes, times } from "./rows";
 import { SplitText, Timeline } from "./timeline";
 import { CallTree } from "./tree";
 import { useAsk, useLive, useWhere } from "./use";
+import { Holders, WaitRows } from "./waits";
 
 interface Tab {
   key: string;
@@ -245,6 +225,12 @@ function tabsOf(data: RequestAnswer, source: Source): Tab[] {
       count: sqlOf(data).count,
       show: () => <Sql data={data} />,
     },
+    {
+      key: "waits",
+      title: "Waits",
+      count: data.waits?.length,
+      show: () => <Waits data={data} />,
+    },
     { key: "calls", title: "Calls out", count: data.calls?.length, show: () => <Calls data={data} /> },
     {
       key: "templates",
@@ -259,208 +245,23 @@ function tabsOf(data: RequestAnswer, source: Source): Tab[] {
       count: data.exceptions?.length,
       show: () => <Exceptions rows={data.exceptions} />,
     },
-    { key: "facts", title: "Headers and facts", show: () => <Facts data={data} /> },
+    { key: "facts", title: "Arguments and facts", show: () => <Facts data={data} /> },
   ];
 }
 
-function sourceOf(data: RequestAnswer, place: { file?: string | null; line?: number | null }): string {
-  return data.sources?.[`${place.file}:${place.line}`] ?? "";
-}
-
-function sqlOf(data: RequestAnswer): { count: number | undefined; ms: number | undefined } {
-  const rows = data.statements ?? [];
-  if (rows.length === 0) return { count: data.sql_count ?? undefined, ms: data.sql_ms ?? undefined };
-  return {
-    count: rows.reduce((sum, row) => sum + (row.count ?? 0), 0),
-    ms: rows.reduce((sum, row) => sum + row.total_ms, 0),
-  };
-}
-
-function Sql({ data }: { data: RequestAnswer }) {
-  const { where, set } = useWhere();
-  const grouped = where.words.sql === "grouped";
-  const statements = data.statements ?? [];
-  if (statements.length === 0) {
-    return (
-      <Empty>
-        {typeof data.sql_count === "number" ? "No statement ran." : `Statements were ${NOT_RECORDED}.`}
-      </Empty>
-    );
-  }
-  const sql = sqlOf(data);
-  const repeats = (data.executions ?? []).filter((run) => (run.repeat ?? 0) > 0).length;
+function Waits({ data }: { data: RequestAnswer }) {
+  if (!data.waits) return <Empty>Waits were {NOT_RECORDED}.</Empty>;
+  const held = data.waits.some((row) => row.kind === "gil" || row.kind === "lock");
   return (
     <>
-      <p class="choices">
-        <button type="button" class="toggle" aria-pressed={!grouped} onClick={() => set({ sql: "" })}>
-          In order
-        </button>
-        <button type="button" class="toggle" aria-pressed={grouped} onClick={() => set({ sql: "grouped" })}>
-          Grouped
-        </button>
-        <span class="pale">
-          {showCount(sql.count ?? 0)} statements, <Ms ms={sql.ms} />
-          {repeats > 0 &&
-            `; ${showCount(repeats)} of them ran before in this request with the same parameters`}
-        </span>
-      </p>
-      {grouped ? <Grouped data={data} rows={statements} /> : <InOrder data={data} />}
-    </>
-  );
-}
-
-function Grouped({ data, rows }: { data: RequestAnswer; rows: StatementRow[] }) {
-  const most = Math.max(...rows.map((row) => row.total_ms), 0.000001);
-  const columns: Column<StatementRow>[] = [
-    {
-      key: "total",
-      title: "Total",
-      number: true,
-      narrow: true,
-      value: (row) => row.total_ms,
-      cell: (row) => (
-        <span class="amount">
-          <Ms ms={row.total_ms} />
-          <Bar share={row.total_ms / most} kind="sql" />
-        </span>
-      ),
-    },
-    {
-      key: "count",
-      title: "Times",
-      number: true,
-      narrow: true,
-      value: (row) => row.count,
-      cell: (row) => <span class={(row.count ?? 0) >= 5 ? "bad" : ""}>{showCount(row.count ?? 0)}×</span>,
-    },
-    {
-      key: "max",
-      title: "Slowest",
-      number: true,
-      value: (row) => row.max_ms,
-      cell: (row) => <Ms ms={row.max_ms} />,
-    },
-    {
-      key: "rows",
-      title: "Rows",
-      number: true,
-      value: (row) => row.rows,
-      cell: (row) => (typeof row.rows === "number" ? showCount(row.rows) : <Absent />),
-    },
-    {
-      key: "statement",
-      title: "Statement",
-      narrow: true,
-      wide: true,
-      cell: (row) => <StatementCell data={data} row={row} statement={row.id} />,
-    },
-  ];
-  return (
-    <Rows
-      caption="Statements, grouped"
-      columns={columns}
-      rows={rows}
-      id={(row) => `${row.statement} ${row.file}:${row.line} ${row.via}`}
-      word="ssort"
-      sort="total"
-    />
-  );
-}
-
-interface CellProps {
-  data: RequestAnswer;
-  row: StatementRow | Run["first"];
-  statement: string | undefined; // its id
-}
-
-function StatementCell({ data, row, statement }: CellProps) {
-  return (
-    <>
-      <Code place={row} source={sourceOf(data, row)} name />
-      <details class="statement">
-        <summary>
-          <code class="sql">{row.statement}</code>
-        </summary>
-        <p>
-          <code class="sql full">{row.statement}</code> <Copy text={row.statement} what="the statement" />
-        </p>
-        {statement && <PlanOf words={{ id: statement, request: data.id }} />}
-      </details>
-    </>
-  );
-}
-
-const RUNS_MOST = 500;
-
-function InOrder({ data }: { data: RequestAnswer }) {
-  const { where, set } = useWhere();
-  const unfolded = where.words.each === "1";
-  const runs = useMemo(() => runsOf(data.executions ?? [], !unfolded), [data, unfolded]);
-  if (runs.length === 0) return <Empty>Single executions were {NOT_RECORDED}.</Empty>;
-  const folded = runs.some((run) => run.count > 1);
-  const columns: Column<Run>[] = [
-    { key: "at", title: "At", number: true, cell: (run) => <Ms ms={run.first.at_ms} /> },
-    {
-      key: "times",
-      title: "Times",
-      number: true,
-      narrow: true,
-      cell: (run) => (
-        <>
-          {run.count > 1 && <span class="bad">{showCount(run.count)}×</span>}
-          {run.duplicates > 0 && (
-            <span class="mark-again" title="ran before in this request with the same parameters">
-              {run.count > 1 ? `${run.duplicates} again` : "again"}
-            </span>
-          )}
-        </>
-      ),
-    },
-    { key: "took", title: "Took", number: true, narrow: true, cell: (run) => <Ms ms={run.ms} /> },
-    {
-      key: "rows",
-      title: "Rows",
-      number: true,
-      cell: (run) => (run.rows === null ? <Absent /> : showCount(run.rows)),
-    },
-    {
-      key: "statement",
-      title: "Statement",
-      narrow: true,
-      wide: true,
-      cell: (run) => (
-        <>
-          <StatementCell
-            data={data}
-            row={run.first}
-            statement={data.statements?.[run.first.group ?? -1]?.id}
-          />
-          {run.failed && <b class="bad"> failed</b>}
-        </>
-      ),
-    },
-  ];
-  return (
-    <>
-      {(folded || unfolded) && (
-        <p>
-          <button type="button" class="link" onClick={() => set({ each: unfolded ? "" : "1" })}>
-            {unfolded ? "The same one again and again as one row" : "Every execution on its own row"}
-          </button>
-        </p>
-      )}
-      <Rows
-        caption="Statements in order"
-        columns={columns}
-        rows={runs.slice(0, RUNS_MOST)}
-        id={(run) => `${run.first.at_ms} ${run.first.lane} ${run.first.statement.slice(0, 40)}`}
-        word="osort"
-      />
-      {runs.length > RUNS_MOST && (
-        <p class="pale">
-          The first {RUNS_MOST} of {showCount(runs.length)} rows.
-        </p>
-      )}
+      {data.waits.length === 0 ? <Empty>Nothing was waited for.</Empty> : <WaitRows rows={data.waits} />}
+      <Section title="Who had the locks" note="while this request waited for them">
+        {(data.holders?.length ?? 0) > 0 ? (
+          <Holders rows={data.holders ?? []} request={data.id} />
+        ) : (
+          <Empty>{held ? "Nobody was seen with them." : "No lock was waited for."}</Empty>
+        )}
+      </Section>
     </>
   );
 }
@@ -480,13 +281,7 @@ function Calls({ data }: { data: RequestAnswer }) {
   if (rows.length === 0) return <Empty>No outgoing call was seen.</Empty>;
   const whole = data.wall_ms ?? data.duration_ms;
   const columns: Column<Call>[] = [
-    {
-      key: "at",
-      title: "At",
-      number: true,
-      value: (row) => -row.at_ms,
-      cell: (row) => <Ms ms={row.at_ms} />,
-    },
+    times("at", "At", (row) => row.at_ms, { value: (row) => -row.at_ms }),
     {
       key: "peer",
       title: "To",
@@ -501,14 +296,7 @@ function Calls({ data }: { data: RequestAnswer }) {
         </>
       ),
     },
-    {
-      key: "total",
-      title: "Took",
-      number: true,
-      narrow: true,
-      value: (row) => row.total_ms,
-      cell: (row) => <Ms ms={row.total_ms} />,
-    },
+    times("total", "Took", (row) => row.total_ms, { narrow: true }),
     {
       key: "when",
       title: "When",
@@ -536,20 +324,8 @@ function Calls({ data }: { data: RequestAnswer }) {
         </span>
       ),
     },
-    {
-      key: "out",
-      title: "Sent",
-      number: true,
-      value: (row) => row.bytes_out,
-      cell: (row) => showBytes(row.bytes_out),
-    },
-    {
-      key: "in",
-      title: "Got",
-      number: true,
-      value: (row) => row.bytes_in,
-      cell: (row) => showBytes(row.bytes_in),
-    },
+    sizes("out", "Sent", (row) => row.bytes_out),
+    sizes("in", "Got", (row) => row.bytes_in),
   ];
   return (
     <Rows
@@ -592,28 +368,9 @@ function Templates({ data }: { data: RequestAnswer }) {
             </>
           ),
         },
-        {
-          key: "count",
-          title: "Times",
-          number: true,
-          value: (row) => row.count,
-          cell: (row) => showCount(row.count),
-        },
-        {
-          key: "self",
-          title: "Itself",
-          number: true,
-          value: (row) => row.self_ms,
-          cell: (row) => <Ms ms={row.self_ms} />,
-        },
-        {
-          key: "total",
-          title: "Total",
-          number: true,
-          narrow: true,
-          value: (row) => row.total_ms,
-          cell: (row) => <Ms ms={row.total_ms} />,
-        },
+        counts<Template>("count", "Times", (row) => row.count),
+        times<Template>("self", "Itself", (row) => row.self_ms),
+        times<Template>("total", "Total", (row) => row.total_ms, { narrow: true }),
       ]}
     />
   );
@@ -685,95 +442,5 @@ function Exceptions({ rows }: { rows: ExceptionRow[] | undefined }) {
         </article>
       ))}
     </>
-  );
-}
-
-function Pairs({ title, facts }: { title: string; facts: Fact[] | undefined }) {
-  return (
-    <Section title={title}>
-      {!facts ? (
-        <Empty>They were {NOT_RECORDED}.</Empty>
-      ) : facts.length === 0 ? (
-        <Empty>None.</Empty>
-      ) : (
-        <dl class="facts">
-          {facts.map((fact) => (
-            <div key={fact.name}>
-              <dt>{fact.name}</dt>
-              <dd>{fact.value}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
-    </Section>
-  );
-}
-
-function Bytes({ bytes }: { bytes: number | null | undefined }) {
-  return typeof bytes === "number" ? <span>{showBytes(bytes)}</span> : <Absent />;
-}
-
-function Facts({ data }: { data: RequestAnswer }) {
-  const phases = Object.entries(data.phases_ms ?? {});
-  const most = Math.max(...phases.map(([, ms]) => ms), 0.000001);
-  const facts: [string, ComponentChildren][] = [
-    ["endpoint", data.endpoint ?? <Absent />],
-    [
-      "worker",
-      data.worker === undefined ? (
-        <Absent />
-      ) : (
-        <To page="requests" words={{ worker: String(data.worker) }}>
-          {data.worker}
-        </To>
-      ),
-    ],
-    ["wall time", <Ms key="wall" ms={data.wall_ms} />],
-    ["our own part of it, taken out", <Ms key="own" ms={data.own_ms} />],
-    ["CPU", <Ms key="cpu" ms={data.cpu_ms} />],
-    ["waited in the server's queue", <Ms key="queue" ms={data.queue_ms} />],
-    ["to the first byte", <Ms key="first" ms={data.first_byte_ms} />],
-    ["bytes in", <Bytes key="bytes_in" bytes={data.bytes_in} />],
-    ["bytes out", <Bytes key="bytes_out" bytes={data.bytes_out} />],
-    ["garbage collection", <Ms key="gc" ms={data.gc?.total_ms} />],
-    ["allocated", <Bytes key="alloc" bytes={data.alloc_bytes} />],
-    ["memory grew by", <Bytes key="rss" bytes={data.rss_growth_bytes} />],
-    ["flags", data.flags && data.flags.length > 0 ? data.flags.join(", ") : "none"],
-  ];
-  return (
-    <div class="pair">
-      <div>
-        <Section title="Facts">
-          <dl class="facts">
-            {facts.map(([key, value]) => (
-              <div key={key}>
-                <dt>{key}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-        </Section>
-        <Section title="Phases">
-          {phases.length === 0 ? (
-            <Empty>They were {NOT_RECORDED}.</Empty>
-          ) : (
-            <dl class="facts bars">
-              {phases.map(([phase, ms]) => (
-                <div key={phase}>
-                  <dt>{phase}</dt>
-                  <dd>
-                    <Ms ms={ms} /> <Bar share={ms / most} />
-                  </dd>
-                </div>
-              ))}
-            </dl>
-          )}
-        </Section>
-      </div>
-      <div>
-        <Pairs title="Headers" facts={data.headers} />
-        <Pairs title="Configuration" facts={data.config} />
-      </div>
-    </div>
   );
 }

@@ -36,6 +36,7 @@ export function Requests() {
     status = "",
     method = "",
     text = "",
+    input = "",
     worker = "",
     min_ms = "",
     max_ms = "",
@@ -48,6 +49,7 @@ export function Requests() {
     status,
     method,
     text,
+    input,
     worker,
     min_ms,
     max_ms,
@@ -69,7 +71,7 @@ function Filters() {
   const { meta } = useLive();
   const { words } = where;
   const change = (part: Words, replace = false) => set({ ...part, offset: "" }, replace);
-  const filtered = ["route", "status", "method", "text", "worker", "min_ms", "max_ms"].some(
+  const filtered = ["route", "status", "method", "text", "input", "worker", "min_ms", "max_ms"].some(
     (word) => words[word],
   );
   return (
@@ -77,7 +79,7 @@ function Filters() {
       <input
         type="search"
         class="find"
-        placeholder="Route, exception or id  /"
+        placeholder="Route, endpoint or id  /"
         aria-label="Text"
         value={words.text ?? ""}
         onInput={(event) => change({ text: event.currentTarget.value }, true)}
@@ -122,6 +124,13 @@ function Filters() {
           <option value={words.status}>{words.status}</option>
         )}
       </select>
+      <input
+        type="search"
+        placeholder="Argument: page or page=3"
+        aria-label="Argument, header or key of query, form or JSON"
+        value={words.input ?? ""}
+        onChange={(event) => change({ input: event.currentTarget.value.trim() })}
+      />
       <label class="least">
         from{" "}
         <input
@@ -159,7 +168,16 @@ function Filters() {
           class="link"
           data-key="Escape"
           onClick={() =>
-            change({ route: "", status: "", method: "", text: "", worker: "", min_ms: "", max_ms: "" })
+            change({
+              route: "",
+              status: "",
+              method: "",
+              text: "",
+              input: "",
+              worker: "",
+              min_ms: "",
+              max_ms: "",
+            })
           }
         >
           no filter
@@ -171,6 +189,12 @@ function Filters() {
 
 function number(text: string): string {
   return /^\d+(\.\d+)?$/.test(text.trim()) ? text.trim() : "";
+}
+
+/* Arguments are in the detail of each request, so only the first of an order are looked at. */
+function lookedAt({ looked_at }: RequestsAnswer): string {
+  if (!looked_at || looked_at.requests >= looked_at.of) return "";
+  return ` among the first ${showCount(looked_at.requests)} of ${showCount(looked_at.of)}`;
 }
 
 function List({ data }: { data: RequestsAnswer }) {
@@ -241,13 +265,14 @@ function List({ data }: { data: RequestsAnswer }) {
     { key: "id", title: "Id", cell: (row) => <span class="mono pale">{row.id.slice(0, 8)}</span> },
   ];
   if (data.requests.length === 0)
-    return <Empty>No request matches. Take a filter away, or a longer time.</Empty>;
+    return <Empty>No request matches{lookedAt(data)}. Take a filter away, or a longer time.</Empty>;
   const slow = [...data.requests].sort((a, b) => b.duration_ms - a.duration_ms)[0];
   return (
     <>
       <Answer>
-        {data.total === 1 ? "One request matches" : `${showCount(data.total)} requests match`}; the slowest of
-        those shown took <a href={link("request", { id: slow.id })}>{showMs(slow.duration_ms)}</a>.
+        {data.total === 1 ? "One request matches" : `${showCount(data.total)} requests match`}
+        {lookedAt(data)}; the slowest of those shown took{" "}
+        <a href={link("request", { id: slow.id })}>{showMs(slow.duration_ms)}</a>.
       </Answer>
       <Rows
         caption="Requests"

@@ -17,10 +17,11 @@ import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
 import { HeatMap, Histogram, Series } from "./chart";
 import { FindingList } from "./finding";
-import { Answer, Answered, Bar, Code, Empty, Linked, Ms, NOT_RECORDED, Section, Status } from "./parts";
+import { Answer, Answered, Code, Empty, Linked, Ms, NOT_RECORDED, Section, Status } from "./parts";
 import { ProfileView } from "./profile";
-import { type Column, Rows } from "./rows";
+import { amounts, type Column, counts, Rows, times } from "./rows";
 import { useAsk, useWhere } from "./use";
+import { WaitRows } from "./waits";
 
 export function RoutePage() {
   const { where, scope } = useWhere();
@@ -399,7 +400,6 @@ interface StatementsProps {
 }
 
 export function Statements({ rows, level, portion }: StatementsProps) {
-  const most = Math.max(...rows.map((row) => row.total_ms), 0);
   if (rows.length === 0) {
     if (typeof level === "number" && level > 0) return null;
     return (
@@ -429,33 +429,15 @@ export function Statements({ rows, level, portion }: StatementsProps) {
       cell: (row) =>
         typeof row.per_request === "number" ? `${Number(row.per_request.toPrecision(3))}×` : "–",
     },
-    {
-      key: "calls",
-      title: "Times",
-      number: true,
-      value: (row) => row.executions ?? row.count,
-      cell: (row) => showCount(row.executions ?? row.count ?? 0),
-    },
-    {
-      key: "max",
-      title: "Slowest",
-      number: true,
-      value: (row) => row.max_ms,
-      cell: (row) => <Ms ms={row.max_ms} />,
-    },
-    {
-      key: "total",
-      title: "Total",
-      number: true,
-      narrow: true,
-      value: (row) => row.total_ms,
-      cell: (row) => (
-        <span class="amount">
-          <Ms ms={row.total_ms} />
-          <Bar share={most > 0 ? row.total_ms / most : 0} kind="sql" />
-        </span>
-      ),
-    },
+    counts("calls", "Times", (row) => row.executions ?? row.count ?? 0),
+    times("max", "Slowest", (row) => row.max_ms),
+    amounts(
+      "total",
+      "Total",
+      rows,
+      (row) => row.total_ms,
+      () => "sql",
+    ),
   ];
   return (
     <Section
@@ -475,64 +457,12 @@ export function Statements({ rows, level, portion }: StatementsProps) {
 }
 
 function Waits({ rows, requests }: { rows: WaitRow[]; requests: number }) {
-  if (rows.length === 0) return null;
-  const most = Math.max(...rows.map((row) => row.total_ms));
-  const columns: Column<WaitRow>[] = [
-    {
-      key: "kind",
-      title: "Wait",
-      narrow: true,
-      value: (row) => kindOf(row.kind).name,
-      cell: (row) => (
-        <>
-          <i class={`swatch k-${kindOf(row.kind).key}`} aria-hidden="true" />
-          {kindOf(row.kind).name}
-          {row.peer && <span class="pale"> {row.peer}</span>}
-        </>
-      ),
-    },
-    { key: "place", title: "At", wide: true, cell: (row) => <Code place={row} name bare /> },
-    {
-      key: "count",
-      title: "Times",
-      number: true,
-      value: (row) => row.count,
-      cell: (row) => showCount(row.count),
-    },
-    {
-      key: "max",
-      title: "Longest",
-      number: true,
-      value: (row) => row.max_ms,
-      cell: (row) => <Ms ms={row.max_ms} />,
-    },
-    {
-      key: "total",
-      title: "Total",
-      number: true,
-      narrow: true,
-      value: (row) => row.total_ms,
-      cell: (row) => (
-        <span class="amount">
-          <Ms ms={row.total_ms} />
-          <Bar share={row.total_ms / most} kind={row.kind} />
-        </span>
-      ),
-    },
-  ];
   return (
     <Section
       title="Waits"
       note={requests > 0 ? `of ${showCount(requests)} sampled requests, all threads` : undefined}
     >
-      <Rows
-        caption="Waits"
-        columns={columns}
-        rows={rows}
-        id={(row) => `${row.kind} ${row.peer} ${row.file}:${row.line} ${row.function}`}
-        word="wsort"
-        sort="total"
-      />
+      <WaitRows rows={rows} />
     </Section>
   );
 }

@@ -1,6 +1,8 @@
 /* rows.tsx -- a table of rows that lead somewhere: sorted by its heads, walked by j and k, opened by Enter. */
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
+import { showBytes, showCount } from "../model/show";
+import { Absent, Bar, Ms } from "./parts";
 import { useWhere } from "./use";
 
 export interface Column<T> {
@@ -13,6 +15,54 @@ export interface Column<T> {
   cell: (row: T) => ComponentChildren;
   value?: (row: T) => number | string | null | undefined; // sorts here; without it the head is only a text, unless `order`
   order?: string; // sorts at the server: the word of its `sort`
+}
+
+type Figure<T> = (row: T) => number | null | undefined;
+type More<T> = Partial<Column<T>>;
+
+/* A column of figures, sorted by them; what was not recorded says so. */
+function figures<T>(
+  key: string,
+  title: string,
+  of: Figure<T>,
+  show: (figure: number) => ComponentChildren,
+  more: More<T>,
+): Column<T> {
+  const cell = (row: T) => {
+    const figure = of(row);
+    return typeof figure === "number" ? show(figure) : <Absent />;
+  };
+  return { key, title, number: true, value: of, cell, ...more };
+}
+
+export function times<T>(key: string, title: string, of: Figure<T>, more: More<T> = {}): Column<T> {
+  return figures(key, title, of, (ms) => <Ms ms={ms} />, more);
+}
+
+export function counts<T>(key: string, title: string, of: Figure<T>, more: More<T> = {}): Column<T> {
+  return figures(key, title, of, showCount, more);
+}
+
+export function sizes<T>(key: string, title: string, of: Figure<T>, more: More<T> = {}): Column<T> {
+  return figures(key, title, of, showBytes, more);
+}
+
+/** Times with a bar of each one's share of the largest. */
+export function amounts<T>(
+  key: string,
+  title: string,
+  rows: T[],
+  of: (row: T) => number,
+  kind?: (row: T) => string,
+): Column<T> {
+  const most = Math.max(...rows.map(of), 0);
+  const cell = (row: T) => (
+    <span class="amount">
+      <Ms ms={of(row)} />
+      <Bar share={most > 0 ? of(row) / most : 0} {...(kind ? { kind: kind(row) } : {})} />
+    </span>
+  );
+  return { key, title, number: true, narrow: true, value: of, cell };
 }
 
 interface Props<T> {

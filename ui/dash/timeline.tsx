@@ -1,7 +1,7 @@
 /* timeline.tsx -- the lanes of a request over time: drag to zoom, click a piece to see what was going on in it. */
 import { Fragment } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
-import type { RequestAnswer } from "../api/types";
+import type { Holder, RequestAnswer } from "../api/types";
 import { AXIS, drawTimeline, LANE, msAt, type TimelineView, timelineHeight } from "../draw/timeline";
 import { linearTicks } from "../model/axis";
 import { kindOf, type Part } from "../model/kinds";
@@ -11,6 +11,7 @@ import { useDrawing } from "../views/canvas";
 import { useDark } from "../views/views";
 import { Code, Ms } from "./parts";
 import { colourOf, styleColour, useWhere, useWidth } from "./use";
+import { HolderName } from "./waits";
 
 const DRAG_LEAST = 5;
 const LANES_FIRST = 14;
@@ -237,6 +238,7 @@ function Inside({
           <li key={`span ${span.from_ms} ${span.kind}`}>
             <Ms ms={span.to_ms - span.from_ms} /> {kindOf(span.kind).name} {span.peer}{" "}
             <Code place={span} bare />
+            <HeldBy holder={request.holders?.[span.holder ?? -1]} request={request.id} />
           </li>
         ))}
       </ul>
@@ -258,6 +260,16 @@ function Inside({
         <p class="pale">No single statement, call or wait was recorded in this piece.</p>
       )}
     </aside>
+  );
+}
+
+function HeldBy({ holder, request }: { holder: Holder | undefined; request: string }) {
+  if (!holder) return null;
+  return (
+    <span class="pale">
+      {" "}
+      held by <HolderName holder={holder} request={request} /> <Code place={holder} bare />
+    </span>
   );
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
+import type { RequestAnswer } from "../api/types";
 import { launch, UI } from "./browser";
 import * as fixture from "./fixture";
 import { Failure, type Stub, stub } from "./stub";
@@ -206,6 +207,7 @@ test("the tabs of a request by f, t and s", () =>
     await shows(page, /load_each.*SQL SELECT settings/);
     await page.keyboard.press("s");
     await shows(page, /41 statements, 632 ms; 10 of them ran before/);
+    await shows(page, /Connections.*4 12\.5 ms – 18\.0 ms 40× – 500 µs 41 190 ms 20\.0 ms/);
     await page.getByRole("button", { name: "Grouped" }).click();
     await shows(page, /40×/);
     assert.match(await hash(page), /tab=sql.*sql=grouped|sql=grouped.*tab=sql/);
@@ -216,7 +218,14 @@ test("the tabs of a request by f, t and s", () =>
       ["Templates", /settings\.html/],
       ["Logs", /slow <b>settings<\/b>/],
       ["Exception", /No exception/],
-      ["Headers and facts", /shop\.example.*None\./],
+      [
+        "Waits",
+        /lock.*40.*1\.25 s.*GIL GET \/overview shop\/rates\.py:31 in totals 0 12 30\.5 ms lock thread refresher 3 1 4\.25 ms/,
+      ],
+      [
+        "Arguments and facts",
+        /View arguments name <str 3> Query page 3 page 4 <b>api_key<\/b> <redacted> Form None\..*shop\.example.*and 7 that were not kept/,
+      ],
     ] as const) {
       await page.getByRole("tab", { name: new RegExp(`^${tab}`) }).click();
       await shows(page, text);
@@ -239,6 +248,36 @@ test("a request without statements says whether none ran or none was recorded", 
     });
     await on(`#/request?id=${ID}&tab=sql`, {}, (page) => shows(page, text));
   }
+});
+
+test("what locks and arguments were not recorded says so, and none says none", async () => {
+  for (const [change, tab, text] of [
+    [{ waits: undefined, holders: undefined }, "waits", /Waits were not recorded at this level/],
+    [{ waits: [], holders: [] }, "waits", /Nothing was waited for\..*No lock was waited for\./],
+    [{ holders: [] }, "waits", /Nobody was seen with them\./],
+    [{ query: undefined }, "facts", /Query They were not recorded at this level/],
+    [{ connections: undefined }, "sql", /^(?!.*Connections).*41 statements/],
+  ] as const) {
+    server.change({
+      request: (words) =>
+        ({ ...fixture.request(words.get("id") ?? ""), ...change }) as unknown as RequestAnswer,
+    });
+    await on(`#/request?id=${ID}&tab=${tab}`, {}, (page) => shows(page, text));
+  }
+});
+
+test("requests are looked for by an argument, and the page says among how many", () => {
+  server.change({
+    requests: () => ({ ...fixture.REQUESTS, total: 3, looked_at: { requests: 1000, of: 5210 } }),
+  });
+  return on("#/requests", {}, async (page) => {
+    await page.getByLabel("Argument, header or key").fill("page=3");
+    await page.keyboard.press("Enter");
+    await shows(page, /3 requests match among the first 1,000 of 5,210; the slowest/);
+    assert.ok(server.asked.some((path) => /^requests\?.*input=page%3D3/.test(path)));
+    await page.getByRole("button", { name: "no filter" }).click();
+    await page.waitForFunction(() => !/input/.test(location.hash));
+  });
 });
 
 test("all views of a request's call tree, the call graph's code loaded only there", () =>

@@ -143,6 +143,35 @@ static void the_same_exception_counts_once_and_its_worst_end_stays(void **state)
     hp_cap_request_finish(request);
 }
 
+static void texts_that_were_given_leave_room_for_others(void **state)
+{
+    (void)state;
+    char text[32];
+    uint32_t last = 0;
+    for (int i = 0; i < 2 * (int)HP_GIVEN_CAP; i++) {
+        struct hp_span8 span = {text, (size_t)snprintf(text, sizeof text, "given %d", i)};
+        last = hp_cap_text(cap, span, HP_TEXT_GIVEN);
+    }
+    assert_string_equal(hp_dict_string(cap->dict, last).p, "<other>");
+    last = hp_cap_text(cap, (struct hp_span8){"went away", 9}, HP_TEXT_FOLDED);
+    assert_string_equal(hp_dict_string(cap->dict, last).p, "went away");
+}
+
+static void a_request_ends_with_the_object_that_it_began_with(void **state)
+{
+    (void)state;
+    struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+    int own, inner;
+    assert_false(hp_cap_request_ends(request, NULL));
+    hp_cap_request_is(request, &own);
+    hp_cap_request_is(request, &inner);
+    assert_false(hp_cap_request_ends(request, &inner));
+    assert_true(hp_cap_request_ends(request, &own));
+    hp_cap_request_is(request, &own);
+    assert_false(hp_cap_request_ends(request, &own));
+    hp_cap_request_finish(request);
+}
+
 static void count_level_and_dead_lanes_take_no_notes(void **state)
 {
     (void)state;
@@ -219,6 +248,9 @@ int main(void)
                                         close_cap),
         cmocka_unit_test_setup_teardown(count_level_and_dead_lanes_take_no_notes, open_cap, close_cap),
         cmocka_unit_test_setup_teardown(different_texts_are_bounded, open_cap, close_cap),
+        cmocka_unit_test_setup_teardown(texts_that_were_given_leave_room_for_others, open_cap, close_cap),
+        cmocka_unit_test_setup_teardown(a_request_ends_with_the_object_that_it_began_with, open_cap,
+                                        close_cap),
         cmocka_unit_test(survives_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

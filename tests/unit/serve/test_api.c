@@ -161,6 +161,23 @@ static void requests_are_filtered_and_paged(void **state)
     assert_true(ask_says(ask, "\"total\":0,"));
 }
 
+static void requests_are_found_by_what_they_were_asked_with(void **state)
+{
+    struct ask *ask = *state;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=page&sort=oldest&limit=2&offset=1"), 200);
+    assert_true(ask_says(ask, "\"looked_at\":{\"requests\":40,\"of\":40},\"total\":4,"));
+    assert_true(ask_says(ask, "\"id\":\"0000000000000014\""));
+    assert_true(ask_says(ask, "\"id\":\"000000000000001e\""));
+    assert_false(ask_says(ask, "\"id\":\"000000000000000a\""));
+    assert_false(ask_says(ask, "\"id\":\"0000000000000028\""));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=page%3D3"), 200);
+    assert_true(ask_says(ask, "\"total\":4,"));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=page%3D4"), 200);
+    assert_true(ask_says(ask, "\"total\":0,"));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=pag"), 200);
+    assert_true(ask_says(ask, "\"total\":0,"));
+}
+
 static void what_is_new_is_seen_in_the_next_answer(void **state)
 {
     struct ask *ask = *state;
@@ -577,6 +594,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_empty, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(a_store_with_nothing_in_it_yet_is_empty, set_up_empty, tear_down),
         TEST(requests_are_filtered_and_paged),
+        TEST(requests_are_found_by_what_they_were_asked_with),
         TEST(what_is_new_is_seen_in_the_next_answer),
         TEST(wrong_parameters_are_named),
         TEST(other_methods_and_paths_are_refused),

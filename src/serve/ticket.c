@@ -47,7 +47,7 @@ bool hp_ticket_is_good(const struct hp_ticket_key *key, struct hp_span8 text, ui
         }
         until_s = until_s * 10 + (uint64_t)(text.p[i] - '0');
     }
-    if (text.p[digits] != '.' || until_s <= now_s || until_s - now_s > HP_TICKET_S) {
+    if (text.p[digits] != '.' || until_s <= now_s || until_s - now_s > HP_TICKET_S + HP_TICKET_SKEW_S) {
         return false;
     }
     sign(key, until_s, expected);

@@ -58,7 +58,7 @@ file_hash() {
 # Compiles are shared between the build folders of the matrix where ccache is installed.
 use_ccache() {
     command -v ccache >/dev/null || return 0
-    export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR="$top/build/ccache" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=1G
+    export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR="$top/build/ccache" CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="$top" CCACHE_MAXSIZE=1G
 }
 
 # step NAME COMMAND...: runs it with its output in a log, prints one line; the log's end only on failure.

@@ -8,6 +8,8 @@ import pytest
 from support_py import captured
 from support_py.isolated import run_isolated
 
+pytestmark = pytest.mark.interpreter
+
 HERE = __file__
 OUTER, BEFORE, VIEW, TEMPLATE, AFTER, TEARDOWN, BODY = range(7)
 

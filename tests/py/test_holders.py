@@ -12,6 +12,8 @@ import pytest
 from support_py import captured, cli, wsgi
 from support_py.isolated import run_isolated
 
+pytestmark = pytest.mark.interpreter
+
 LOCK, GIL = 7, 8
 TRIES = 3  # of tests that compare with a clock, on a machine that others use too
 

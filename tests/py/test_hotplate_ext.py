@@ -17,6 +17,8 @@ from support_py.cli import RUN, clean_environment, hotplate, hotplate_json
 from support_py.isolated import run_isolated
 from support_py.store_file import Trees, processes, requests
 
+pytestmark = pytest.mark.interpreter
+
 Pages = list[tuple[str, dict[str, str]]]
 
 

@@ -16,7 +16,7 @@ HERE = __file__
 MAIN, THREAD = 0, 1
 SLOWEST = 137
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, pytest.mark.interpreter]
 
 
 def two_hundred(store: str) -> Any:

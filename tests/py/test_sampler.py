@@ -17,7 +17,7 @@ from support_py.cli import HOTPLATE, clean_environment, hotplate, hotplate_json
 from support_py.isolated import run_isolated
 from support_py.services import APPS, TESTS, free_port, wait_port
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, pytest.mark.interpreter]
 
 SAMPLED = 128
 LANE = 1

@@ -8,6 +8,8 @@ import pytest
 from support_py import captured
 from support_py.isolated import run_isolated
 
+pytestmark = pytest.mark.interpreter
+
 HERE = __file__
 MAIN, THREAD, POOL = 0, 1, 2
 JOIN, WAKE, RESULT = 1, 2, 4

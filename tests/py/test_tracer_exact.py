@@ -14,6 +14,8 @@ from support_py.cli import RUN
 from support_py.isolated import Ended, run_isolated
 from support_py.store_file import Trees, opened, requests
 
+pytestmark = pytest.mark.interpreter
+
 MONITORING = sys.version_info >= (3, 12)
 needs_monitoring = pytest.mark.skipif(not MONITORING, reason="3.11 has no sys.monitoring")
 ID = "X-Hotplate-Id"

@@ -19,6 +19,8 @@ import pytest
 from support_py import captured, peers
 from support_py.isolated import run_isolated
 
+pytestmark = pytest.mark.interpreter
+
 KINDS = ["dns", "connect", "tls", "send", "recv", "poll", "sleep", "lock", "gil", "disk", "db", "subprocess"]
 SLACK_MS = 1.0
 SLACK_SHARE = 0.05

@@ -22,7 +22,7 @@ PyObject *hp_serve_mounted(PyObject *app, PyObject *path);
  * is counted, the response is as it was. 0; -1 with an exception that is no Exception and came while the application was asked (a worker that is told to exit,
  * a timeout of gevent's): it ends the request. */
 int hp_toolbar_add(PyObject *app, PyObject *wsgi_environ, PyObject *response,
-                    const struct hp_cap_request *request);
+                   const struct hp_cap_request *request);
 
 int hp_serve_init(PyObject *module);
 int hp_toolbar_init(void);

@@ -39,7 +39,8 @@ static void one_that_is_good_for_too_long_is_none(void **state)
     hp_ticket_key(&key, span("s"));
     hp_ticket_write(&key, NOW + HP_TICKET_S, ticket);
     assert_true(hp_ticket_is_good(&key, span(ticket), NOW));
-    assert_true(hp_ticket_is_good(&key, span(ticket), NOW - HP_TICKET_SKEW_S)); /* made by a clock that is ahead */
+    assert_true(
+        hp_ticket_is_good(&key, span(ticket), NOW - HP_TICKET_SKEW_S)); /* made by a clock that is ahead */
     assert_false(hp_ticket_is_good(&key, span(ticket), NOW - HP_TICKET_SKEW_S - 1));
     hp_ticket_write(&key, UINT64_MAX, ticket); /* fits, and is far away */
     assert_false(hp_ticket_is_good(&key, span(ticket), NOW));

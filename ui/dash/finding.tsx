@@ -115,7 +115,10 @@ export function FindingCard({ finding }: { finding: Finding }) {
             , 90 % between <Ms ms={finding.predicted_low_ms} /> and <Ms ms={finding.predicted_high_ms} />
           </span>
         )}
-        {typeof finding.requests === "number" && <>; seen in {showCount(finding.requests)} requests</>}.
+        {typeof finding.requests === "number" && (
+          <>; seen in {finding.requests === 1 ? "one request" : `${showCount(finding.requests)} requests`}</>
+        )}
+        .
       </p>
       {finding.advice && <Advice text={finding.advice} />}
       {finding.evidence && <Evidence evidence={finding.evidence} />}

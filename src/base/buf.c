@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/show.h"
 
 #define FIRST_BYTES ((size_t)64)
 
@@ -111,6 +112,12 @@ void hp_buf_put_str(struct hp_buf *buf, struct hp_str text)
         hp_buf_put(buf, bytes, n);
         hp_buf_put(buf, text.p, text.n);
     }
+}
+
+void hp_buf_put_decimal(struct hp_buf *buf, uint64_t value)
+{
+    char digits[HP_SHOW_DIGITS];
+    hp_buf_put(buf, digits, hp_show_digits(digits, value));
 }
 
 void hp_buf_vprintf(struct hp_buf *buf, const char *format, va_list args)

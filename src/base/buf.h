@@ -99,6 +99,9 @@ static inline void hp_buf_put_text(struct hp_buf *buf, struct hp_str text)
     hp_buf_put(buf, text.p, text.n);
 }
 
+/* Append the digits of a number. */
+void hp_buf_put_decimal(struct hp_buf *buf, uint64_t value);
+
 /* Append formatted text, without a NUL. %f and kin follow the process's locale: not for file formats. */
 void hp_buf_printf(struct hp_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void hp_buf_vprintf(struct hp_buf *buf, const char *format, va_list args)

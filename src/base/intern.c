@@ -173,8 +173,12 @@ static hp_err store(struct hp_intern *table, struct hp_str text, uint64_t hash, 
 
 hp_err hp_intern_add(struct hp_intern *table, struct hp_str text, uint32_t *id)
 {
+    return hp_intern_add_hashed(table, text, hash_of(text), id);
+}
+
+hp_err hp_intern_add_hashed(struct hp_intern *table, struct hp_str text, uint64_t hash, uint32_t *id)
+{
     hp_err err = HP_OK;
-    uint64_t hash = hash_of(text);
     pthread_mutex_lock(&table->mutex);
     uint32_t known = find_slot(table, text, hash)->id_plus_1;
     uint32_t result = known - 1;

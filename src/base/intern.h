@@ -30,6 +30,11 @@ void hp_intern_free(struct hp_intern *table);
  * Fails: HP_EFULL or HP_ENOMEM; the table stays as it was, known texts are still found. */
 hp_err hp_intern_add(struct hp_intern *table, struct hp_str text, uint32_t *id) HP_CHECK;
 
+/* The same where the caller knows a hash of the text (64 good bits). All additions to a table take hashes that are made alike, and
+ * hp_intern_find is not for that table. */
+hp_err hp_intern_add_hashed(struct hp_intern *table, struct hp_str text, uint64_t hash,
+                            uint32_t *id) HP_CHECK;
+
 /* The id of `text` if it is known. Threads: any (same mutex). Fails: HP_ENOTFOUND. */
 hp_err hp_intern_find(struct hp_intern *table, struct hp_str text, uint32_t *id) HP_CHECK;
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/show.h"
+
 void hp_json_init(struct hp_json *json, struct hp_buf *buf, bool pretty)
 {
     *json = (struct hp_json){.buf = buf, .pretty = pretty};
@@ -243,9 +245,8 @@ void hp_json_cstr(struct hp_json *json, const char *text)
 
 void hp_json_u64(struct hp_json *json, uint64_t value)
 {
-    char text[24];
-    int n = snprintf(text, sizeof text, "%" PRIu64, value);
-    put_scalar(json, hp_str_make(text, (size_t)n));
+    char text[HP_SHOW_DIGITS];
+    put_scalar(json, hp_str_make(text, hp_show_digits(text, value)));
 }
 
 void hp_json_i64(struct hp_json *json, int64_t value)

@@ -1,9 +1,7 @@
 /* show.c -- values for people; see show.h. All in integers, so that rounding and locale hold no surprise. */
 #include "base/show.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A unit and how many base units it is. */
@@ -12,19 +10,53 @@ struct unit {
     uint64_t size;
 };
 
+unsigned hp_show_digits(char out[HP_SHOW_DIGITS], uint64_t value)
+{
+    char back[HP_SHOW_DIGITS];
+    unsigned n = 0;
+    do {
+        back[n++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    for (unsigned i = 0; i < n; i++) {
+        out[i] = back[n - 1 - i];
+    }
+    return n;
+}
+
+static char *put_digits(char *to, uint64_t value)
+{
+    return to + hp_show_digits(to, value);
+}
+
+/* Text, and the NUL where the next piece goes. */
+static char *put_text(char *to, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(to, text, n + 1);
+    return to + n;
+}
+
+/* "4.31": a figure in tenths or hundredths. */
+static char *put_fraction(char *to, uint64_t figure, unsigned by)
+{
+    to = put_digits(to, figure / by);
+    *to++ = '.';
+    if (by == 100) {
+        *to++ = (char)('0' + figure % 100 / 10);
+    }
+    *to++ = (char)('0' + figure % 10);
+    return to;
+}
+
 /* Write value / size with `decimals` decimals, rounded half up; size is a multiple of 10^decimals. */
 static void put_decimal(char *out, uint64_t value, const struct unit *unit, unsigned decimals)
 {
     uint64_t scale = decimals == 2 ? 100 : decimals == 1 ? 10 : 1;
     uint64_t step = unit->size / scale;
     uint64_t scaled = value / step + (value % step >= step - step / 2);
-    if (scale == 1) {
-        snprintf(out, HP_SHOW_BYTES, "%" PRIu64 " %s", scaled, unit->name);
-    } else {
-        /* Only figures below 1000 have decimals. */
-        unsigned figure = (unsigned)scaled, by = (unsigned)scale;
-        snprintf(out, HP_SHOW_BYTES, "%u.%0*u %s", figure / by, (int)decimals, figure % by, unit->name);
-    }
+    char *to = scale == 1 ? put_digits(out, scaled) : put_fraction(out, scaled, (unsigned)scale);
+    put_text(put_text(to, " "), unit->name);
 }
 
 /* Three significant digits in the unit that leaves 1–999 before the point; the base unit, of size 1, has no decimals.
@@ -76,15 +108,11 @@ char *hp_show_ns_signed(char out[HP_SHOW_BYTES], int64_t ns)
 
 char *hp_show_count(char out[HP_SHOW_BYTES], uint64_t count)
 {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%" PRIu64, count);
-    if (n > 18) {
-        memcpy(out, digits, (size_t)n + 1);
-        return out;
-    }
+    char digits[HP_SHOW_DIGITS];
+    unsigned n = hp_show_digits(digits, count);
     char *to = out;
-    for (int i = 0; i < n; i++) {
-        if (i != 0 && (n - i) % 3 == 0) {
+    for (unsigned i = 0; i < n; i++) {
+        if (n <= 18 && i != 0 && (n - i) % 3 == 0) {
             *to++ = ',';
         }
         *to++ = digits[i];
@@ -106,22 +134,21 @@ char *hp_show_percent(char out[HP_SHOW_BYTES], double share)
     double percent = fabs(share) * 100;
     const char *sign = share < 0 ? "-" : "";
     if (!isfinite(percent) || percent > 1e15) {
-        snprintf(out, HP_SHOW_BYTES, "?");
-    } else if (percent == 0) {
-        snprintf(out, HP_SHOW_BYTES, "0 %%");
-    } else if (percent < 0.005) {
-        snprintf(out, HP_SHOW_BYTES, "<%s0.01 %%", sign);
-    } else {
-        /* In integers, so that no locale's decimal comma comes in. */
-        unsigned hundredths = percent < 1 ? (unsigned)(percent * 100 + 0.5) : 100;
-        if (hundredths < 100) {
-            snprintf(out, HP_SHOW_BYTES, "%s0.%02u %%", sign, hundredths);
-        } else if (percent < 9.95) {
-            unsigned tenths = (unsigned)(percent * 10 + 0.5);
-            snprintf(out, HP_SHOW_BYTES, "%s%u.%u %%", sign, tenths / 10, tenths % 10);
-        } else {
-            snprintf(out, HP_SHOW_BYTES, "%s%" PRIu64 " %%", sign, (uint64_t)(percent + 0.5));
-        }
+        put_text(out, "?");
+        return out;
     }
+    char *to = put_text(out, percent != 0 && percent < 0.005 ? "<" : "");
+    to = put_text(to, percent != 0 ? sign : "");
+    if (percent == 0) {
+        to = put_text(to, "0");
+    } else if (percent < 0.995) {
+        uint64_t hundredths = (uint64_t)(percent * 100 + 0.5);
+        to = put_fraction(to, hundredths == 0 ? 1 : hundredths, 100);
+    } else if (percent < 9.95) {
+        to = put_fraction(to, (uint64_t)(percent * 10 + 0.5), 10);
+    } else {
+        to = put_digits(to, (uint64_t)(percent + 0.5));
+    }
+    put_text(to, " %");
     return out;
 }

@@ -1,7 +1,7 @@
 /* show.h -- values for people: times, counts, sizes and shares.
  *
  * Why: one way to write a figure everywhere it is read by a person. The process's locale plays no part. Each function
- * writes a NUL-terminated text into the caller's 24 bytes and returns it. Threads: any. Fails: never.
+ * but hp_show_digits writes a NUL-terminated text into the caller's 24 bytes and returns it. Threads: any. Fails: never.
  */
 #ifndef HP_SHOW_H
 #define HP_SHOW_H
@@ -9,6 +9,11 @@
 #include <stdint.h>
 
 #define HP_SHOW_BYTES 24
+
+#define HP_SHOW_DIGITS 20
+
+/* The digits of a number, without a NUL. Returns how many. */
+unsigned hp_show_digits(char out[HP_SHOW_DIGITS], uint64_t value);
 
 /* Three significant digits and a unit by size: "812 ns", "4.31 µs", "95.2 ms", "2.21 s"; from a minute on one decimal:
  * "3.4 min", "1.5 h", "2.0 d" (and whole days from 100 on). "0 ns" for 0. */

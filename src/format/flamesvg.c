@@ -31,7 +31,8 @@ enum {
     ARC_TEXT_HEIGHT = 13
 };
 
-#define TURN 6.283185307179586
+#define TURN       6.283185307179586
+#define NAME_BYTES ((size_t)1 << 16)
 
 struct place {
     uint64_t left, cursor; /* in the time of its flame; cursor: where the next child begins */
@@ -54,6 +55,7 @@ struct drawing {
     uint32_t flame_count, drawn_count;
     uint32_t top, height; /* where the first flame begins; of the whole document */
     bool callers; /* the tree is inverted: its boxes have no own time, its root is drawn by the other half */
+    struct hp_buf name; /* of the node that is drawn */
     struct hp_buf *out;
 };
 
@@ -160,20 +162,29 @@ static void put_colour(struct hp_buf *out, const struct hp_symbol *symbol, uint8
     }
 }
 
+static void put0(struct drawing *d, const char *text)
+{
+    hp_buf_put_text(d->out, hp_str_from0(text));
+}
+
 /* "412 ms of 1.20 s, 34 %, 40 calls": a request's share. */
 static void put_numbers(struct drawing *d, const struct hp_node *node, uint64_t whole)
 {
     char time[HP_SHOW_BYTES], self[HP_SHOW_BYTES], share[HP_SHOW_BYTES], calls[HP_SHOW_BYTES];
     uint64_t n = requests_of(d);
-    hp_buf_printf(d->out, "%s, %s", hp_profile_show(time, d->options.unit, node->total / n),
-                  hp_show_percent(share, whole == 0 ? 0 : (double)node->total / (double)whole));
+    put0(d, hp_profile_show(time, d->options.unit, node->total / n));
+    put0(d, ", ");
+    put0(d, hp_show_percent(share, whole == 0 ? 0 : (double)node->total / (double)whole));
     if (d->callers) {
         return;
     }
-    hp_buf_printf(d->out, " (self %s)", hp_profile_show(self, d->options.unit, node->self / n));
+    put0(d, " (self ");
+    put0(d, hp_profile_show(self, d->options.unit, node->self / n));
+    put0(d, ")");
     if (node->calls != 0 || !d->options.file) {
-        hp_buf_printf(d->out, ", %s %s", hp_show_count(calls, node->calls),
-                      node->calls == 1 ? "call" : "calls");
+        put0(d, ", ");
+        put0(d, hp_show_count(calls, node->calls));
+        put0(d, node->calls == 1 ? " call" : " calls");
     }
     if (n > 1) {
         hp_buf_printf(d->out, " in %s requests", hp_show_count(calls, n));
@@ -235,12 +246,10 @@ static void put_change_colour(struct drawing *d, uint32_t i)
 static void put_title(struct drawing *d, uint32_t i, const struct hp_symbol *symbol)
 {
     const struct hp_node *node = &d->tree->nodes[i];
-    struct hp_buf name;
-    hp_buf_init(&name, 65536);
-    put_node_name(d, &name, symbol, i);
+    hp_buf_reset(&d->name);
+    put_node_name(d, &d->name, symbol, i);
     hp_buf_put_text(d->out, HP_STR("<title>"));
-    hp_svgtext_put(d->out, hp_buf_str(&name));
-    hp_buf_fini(&name);
+    hp_svgtext_put(d->out, hp_buf_str(&d->name));
     if (node->line != 0) {
         hp_buf_printf(d->out, ", called at line %" PRIu32, node->line);
     }
@@ -275,15 +284,21 @@ static void put_box(struct drawing *d, uint32_t i, const struct hp_symbol *symbo
     uint32_t y = flame->y + row * ROW;
     hp_buf_put_text(d->out, HP_STR("<rect x=\""));
     hp_svgtext_put_px(d->out, MARGIN * 1000 + x);
-    hp_buf_printf(d->out, "\" y=\"%" PRIu32 "\" width=\"", y);
+    put0(d, "\" y=\"");
+    hp_buf_put_decimal(d->out, y);
+    put0(d, "\" width=\"");
     hp_svgtext_put_px(d->out, width);
-    hp_buf_printf(d->out, "\" height=\"%d\"", ROW - 1);
+    put0(d, "\" height=\"");
+    hp_buf_put_decimal(d->out, ROW - 1);
+    put0(d, "\"");
     put_fill(d, i, symbol);
     size_t most = (size_t)(width / 10 / TEXT_WIDTH_X100);
     if (most >= 3) {
         hp_buf_put_text(d->out, HP_STR("<text x=\""));
         hp_svgtext_put_px(d->out, MARGIN * 1000 + x + 3000);
-        hp_buf_printf(d->out, "\" y=\"%" PRIu32 "\">", y + 12);
+        put0(d, "\" y=\"");
+        hp_buf_put_decimal(d->out, y + 12);
+        put0(d, "\">");
         hp_svgtext_put_clipped(d->out, shown_name(d, symbol, i), most);
         hp_buf_put_text(d->out, HP_STR("</text>"));
     }
@@ -418,7 +433,7 @@ static void put_caption(struct drawing *d, const struct flame *flame)
     uint32_t parent = node->parent;
     struct hp_symbol starter = hp_dict_symbol(d->dict, d->tree->nodes[parent].sym);
     struct hp_buf text;
-    hp_buf_init(&text, 65536);
+    hp_buf_init(&text, NAME_BYTES);
     hp_buf_put_text(&text, HP_STR("in parallel: "));
     hp_framename_put(&text, &symbol, false);
     hp_buf_put_text(&text, HP_STR(", started by "));
@@ -494,6 +509,7 @@ static hp_err begin(struct drawing *d, const struct hp_tree *tree, const struct 
 {
     d->tree = tree;
     d->top = top;
+    hp_buf_init(&d->name, NAME_BYTES);
     d->options = options != NULL ? *options : (struct hp_flamesvg_options){0};
     d->options.width = d->options.width < 200 ? 1200 : d->options.width;
     d->options.min_share = d->options.min_share > 0 ? d->options.min_share : 0.001;
@@ -512,6 +528,7 @@ static hp_err begin(struct drawing *d, const struct hp_tree *tree, const struct 
 
 static void end(struct drawing *d)
 {
+    hp_buf_fini(&d->name);
     hp_free(d->flames);
     hp_free(d->places);
 }

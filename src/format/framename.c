@@ -1,7 +1,6 @@
 /* framename.c -- see framename.h. */
 #include "format/framename.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct hp_str hp_framename_plain(const struct hp_symbol *symbol)
@@ -79,7 +78,8 @@ void hp_framename_put(struct hp_buf *out, const struct hp_symbol *symbol, bool r
         hp_buf_put_text(out, HP_STR(" ("));
         hp_buf_put_text(out, symbol->file);
         if (symbol->line != 0) {
-            hp_buf_printf(out, ":%" PRIu32, symbol->line);
+            hp_buf_put_text(out, HP_STR(":"));
+            hp_buf_put_decimal(out, symbol->line);
         }
         hp_buf_put_text(out, HP_STR(")"));
     }
@@ -96,7 +96,9 @@ void hp_framename_put_pstats(struct hp_buf *out, const struct hp_symbol *symbol)
         return;
     }
     hp_buf_put_text(out, symbol->file);
-    hp_buf_printf(out, ":%" PRIu32 "(", symbol->line);
+    hp_buf_put_text(out, HP_STR(":"));
+    hp_buf_put_decimal(out, symbol->line);
+    hp_buf_put_text(out, HP_STR("("));
     hp_buf_put_text(out, name);
     hp_buf_put_text(out, HP_STR(")"));
 }

@@ -1,12 +1,31 @@
 /* svgtext.c -- see svgtext.h. */
 #include "format/svgtext.h"
 
-#include <inttypes.h>
 #include <string.h>
+
+/* How many bytes at the start are ASCII that stands for itself. */
+static size_t plain_length(struct hp_str text)
+{
+    size_t n = 0;
+    while (n < text.n) {
+        unsigned char c = (unsigned char)text.p[n];
+        if (c < 0x20 || c >= 0x80 || c == '&' || c == '<' || c == '>' || c == '"') {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
 
 void hp_svgtext_put(struct hp_buf *out, struct hp_str text)
 {
     while (text.n != 0) {
+        size_t plain = plain_length(text);
+        hp_buf_put(out, text.p, plain);
+        text = hp_str_make(text.p + plain, text.n - plain);
+        if (text.n == 0) {
+            break;
+        }
         size_t n = hp_utf8_len(text);
         unsigned char c = (unsigned char)text.p[0];
         if (c == '&') {
@@ -47,19 +66,25 @@ void hp_svgtext_put_clipped(struct hp_buf *out, struct hp_str text, size_t most)
 
 void hp_svgtext_put_px(struct hp_buf *out, uint64_t thousandths)
 {
-    hp_buf_printf(out, "%" PRIu64 ".%02u", thousandths / 1000, (unsigned)(thousandths % 1000 / 10));
+    unsigned hundredths = (unsigned)(thousandths % 1000 / 10);
+    char fraction[] = {'.', (char)('0' + hundredths / 10), (char)('0' + hundredths % 10)};
+    hp_buf_put_decimal(out, thousandths / 1000);
+    hp_buf_put(out, fraction, sizeof fraction);
 }
 
 void hp_svgtext_put_hsl(struct hp_buf *out, unsigned hue, unsigned saturation, unsigned lightness)
 {
     static const double shift[3] = {0, 8, 4};
     double light = lightness / 100.0, a = saturation / 100.0 * (light < 0.5 ? light : 1 - light);
-    hp_buf_put_text(out, HP_STR("#"));
-    for (int i = 0; i < 3; i++) {
+    char text[7] = "#";
+    for (unsigned i = 0; i < 3; i++) {
         double k = shift[i] + hue / 30.0;
         k = k >= 12 ? k - 12 : k;
         double up = k - 3, down = 9 - k, least = up < down ? up : down;
         least = least > 1 ? 1 : least < -1 ? -1 : least;
-        hp_buf_printf(out, "%02x", (unsigned)(255 * (light - a * least) + 0.5));
+        unsigned value = (unsigned)(255 * (light - a * least) + 0.5);
+        text[2 * i + 1] = "0123456789abcdef"[value >> 4];
+        text[2 * i + 2] = "0123456789abcdef"[value & 15];
     }
+    hp_buf_put(out, text, sizeof text);
 }

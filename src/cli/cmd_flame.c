@@ -57,7 +57,7 @@ static hp_err choose_function(const struct flame *flame, struct hp_profile *prof
     if (err != HP_OK) {
         return err;
     }
-    err = hp_ranking_init(&ranking, &profile->graph, profile->dict, "self", false, info);
+    err = hp_ranking_init(&ranking, &profile->graph, profile->dict, "self", false, UINT32_MAX, info);
     if (err == HP_OK && flame->function != NULL) {
         err = hp_ranking_restrict(&ranking, &profile->graph, profile->dict, flame->function, info);
     }

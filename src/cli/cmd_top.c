@@ -318,15 +318,16 @@ static void put_title(const struct show *show, const struct hp_loaded *loaded)
 static hp_err choose(const struct top *top, struct show *show, uint32_t *left_out, struct hp_errinfo *info)
 {
     const struct hp_reading *reading = &top->reading;
-    hp_err err =
-        hp_ranking_init(&show->ranking, show->graph, show->profile->dict, top->sort, top->reverse, info);
+    uint64_t limit = top->limited ? top->limit : reading->json || reading->word_count > 1 ? UINT32_MAX : 25;
+    bool whole = reading->word_count > 1; /* restrictions look at all of them */
+    hp_err err = hp_ranking_init(&show->ranking, show->graph, show->profile->dict, top->sort, top->reverse,
+                                 whole ? UINT32_MAX : (uint32_t)limit, info);
     for (int i = 1; i < reading->word_count && err == HP_OK; i++) {
         err = hp_ranking_restrict(&show->ranking, show->graph, show->profile->dict, reading->words[i], info);
     }
-    uint64_t limit = top->limited ? top->limit : reading->json || reading->word_count > 1 ? UINT32_MAX : 25;
-    *left_out = 0;
-    if (err == HP_OK && show->ranking.count > limit) {
-        *left_out = show->ranking.count - (uint32_t)limit;
+    uint32_t all = whole ? show->ranking.count : show->graph->listed_count;
+    if (err == HP_OK && all > limit) {
+        *left_out = all - (uint32_t)limit;
         show->ranking.count = (uint32_t)limit;
     }
     return err != HP_OK ? err : index_edges(show);
@@ -400,6 +401,7 @@ int hp_cmd_top(int argc, char **argv, struct hp_buf *out)
         return hp_output_usage("top", "--callers or --callees, not both");
     }
     top.limited = limit != NULL;
+    top.reading.no_pairs = !top.callers && !top.callees;
     status = run(&top, out);
     hp_reading_end(&top.reading);
     return status;

@@ -16,6 +16,7 @@
 #define TITLE_MAX_BYTES  ((size_t)1 << 16)
 #define STREAM_MAX_BYTES ((size_t)1 << 30)
 #define CHUNK            ((size_t)1 << 16)
+#define WINDOW           ((size_t)1 << 18)
 
 /* ---- files ---- */
 
@@ -38,9 +39,25 @@ static hp_err read_stream(int fd, struct hp_buf *bytes)
     }
 }
 
+/* What was read of a mapping goes back to the system, a window at a time: otherwise all of a large file counts as our memory. */
+struct window {
+    char *mapped;
+    size_t given; /* bytes from its start */
+};
+
+static void give_back(void *ctx, size_t bytes)
+{
+    struct window *window = ctx;
+    bytes &= ~(WINDOW - 1);
+    if (bytes > window->given) {
+        (void)madvise(window->mapped + window->given, bytes - window->given, MADV_DONTNEED);
+        window->given = bytes;
+    }
+}
+
 /* A profile's bytes: mapped, or read where that cannot be. `*store`: it is a store instead, and nothing was read. */
-static hp_err load_bytes(int fd, size_t size, bool regular, struct hp_loaded *loaded, bool *store,
-                         struct hp_errinfo *info)
+static hp_err load_bytes(int fd, size_t size, bool regular, bool no_pairs, struct hp_loaded *loaded,
+                         bool *store, struct hp_errinfo *info)
 {
     const struct hp_registry_format *format = NULL;
     struct hp_buf stream;
@@ -50,19 +67,22 @@ static hp_err load_bytes(int fd, size_t size, bool regular, struct hp_loaded *lo
     if (regular && size != 0) {
         mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     }
-    struct hp_str bytes = hp_str_make(mapped, size);
+    struct window window = {.mapped = mapped};
+    struct hp_profile_source source = {
+        .bytes = hp_str_make(mapped, size), .no_pairs = no_pairs, .passed = give_back, .ctx = &window};
     if (mapped == MAP_FAILED) {
         err = read_stream(fd, &stream);
-        bytes = hp_buf_str(&stream);
+        source.bytes = hp_buf_str(&stream);
+        source.passed = NULL;
     }
-    *store = err == HP_OK && is_store(bytes);
+    *store = err == HP_OK && is_store(source.bytes);
     if (err != HP_OK) {
         err = hp_err_set(info, err, 0, "cannot be read: %s", hp_err_text(err));
     } else if (!*store && loaded->into != NULL) {
-        err = hp_registry_add(bytes, loaded->into, info);
+        err = hp_registry_add(source.bytes, loaded->into, info);
     }
     if (err == HP_EUNSUPPORTED || (err == HP_OK && !*store && loaded->into == NULL)) {
-        err = hp_registry_read(bytes, &loaded->profile, &format, info);
+        err = hp_registry_read(&source, &loaded->profile, &format, info);
         loaded->format = err == HP_OK ? format->name : NULL;
     }
     if (mapped != MAP_FAILED) {
@@ -73,7 +93,7 @@ static hp_err load_bytes(int fd, size_t size, bool regular, struct hp_loaded *lo
 }
 
 /* -1: loaded, or a store after all. */
-static int load_file(const char *path, struct hp_loaded *loaded, bool *store)
+static int load_file(const char *path, bool no_pairs, struct hp_loaded *loaded, bool *store)
 {
     struct hp_errinfo info = {0};
     struct stat file;
@@ -84,7 +104,7 @@ static int load_file(const char *path, struct hp_loaded *loaded, bool *store)
         }
         return hp_output_fail("%s: cannot be opened", path);
     }
-    hp_err err = load_bytes(fd, (size_t)file.st_size, S_ISREG(file.st_mode), loaded, store, &info);
+    hp_err err = load_bytes(fd, (size_t)file.st_size, S_ISREG(file.st_mode), no_pairs, loaded, store, &info);
     close(fd);
     if (err != HP_OK) {
         return hp_output_fail("%s: %s", path, info.text[0] != '\0' ? info.text : hp_err_text(err));
@@ -131,7 +151,7 @@ static int load(struct hp_reading *reading, const char *command, const char *wor
     int status = -1;
     hp_buf_init(&loaded->title, TITLE_MAX_BYTES);
     if (word != NULL && word[0] != '\0' && stat(word, &file) == 0 && !S_ISDIR(file.st_mode)) {
-        status = load_file(word, loaded, &store);
+        status = load_file(word, reading->no_pairs, loaded, &store);
         if (status < 0 && store && reading->store == NULL) {
             reading->store_name = word; /* stands for the one that would be looked for */
         }
@@ -217,10 +237,13 @@ void hp_load_put_size(struct hp_buf *out, const struct hp_profile *profile)
 int hp_load_deliver(const char *file, struct hp_str bytes, struct hp_buf *out)
 {
     struct hp_errinfo info = {0};
-    if (strcmp(file, "-") == 0) {
-        hp_buf_put_text(out, bytes);
-        return HP_EXIT_OK;
+    if (strcmp(file, "-") != 0) {
+        hp_err err = hp_output_file(file, bytes, &info);
+        return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
     }
-    hp_err err = hp_output_file(file, bytes, &info);
-    return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
+    hp_err err = hp_output_flush(STDOUT_FILENO,
+                                 hp_buf_str(out)); /* what was said before, then all this without a copy */
+    hp_buf_reset(out);
+    err = err != HP_OK ? err : hp_output_flush(STDOUT_FILENO, bytes);
+    return err == HP_OK ? HP_EXIT_OK : hp_output_fail("the output: %s", hp_err_text(err));
 }

@@ -36,6 +36,7 @@ static struct {
     const struct hp_dict *dict;
     enum key keys[KEYS_MAX];
     unsigned count;
+    bool reverse;
 } order;
 
 /* ---- order ---- */
@@ -103,12 +104,16 @@ static double first_key(const struct hp_callgraph_function *function)
     return !first_is_double() ? 0 : order.keys[0] == KEY_SELF ? function->self : function->total;
 }
 
-static int compare(const void *a, const void *b)
+static struct ranked rank_of(uint32_t function)
 {
-    const struct ranked *p = a, *q = b;
-    uint32_t x = p->function, y = q->function;
-    if (p->first != q->first) {
-        return descending(p->first, q->first);
+    return (struct ranked){first_key(&order.graph->functions[function]), function};
+}
+
+static int compare_keys(const struct ranked *a, const struct ranked *b)
+{
+    uint32_t x = a->function, y = b->function;
+    if (a->first != b->first) {
+        return descending(a->first, b->first);
     }
     for (unsigned i = first_is_double(); i < order.count; i++) {
         int result = compare_by(order.keys[i], &order.graph->functions[x], &order.graph->functions[y]);
@@ -117,6 +122,16 @@ static int compare(const void *a, const void *b)
         }
     }
     return x < y ? -1 : x > y;
+}
+
+static int order_of(const struct ranked *a, const struct ranked *b)
+{
+    return order.reverse ? compare_keys(b, a) : compare_keys(a, b);
+}
+
+static int compare(const void *a, const void *b)
+{
+    return order_of(a, b);
 }
 
 static hp_err parse_keys(const char *text, struct hp_errinfo *info)
@@ -145,38 +160,63 @@ static hp_err parse_keys(const char *text, struct hp_errinfo *info)
     return HP_OK;
 }
 
+/* Put `next` at `at` of a heap whose last in order is on top, or deeper. */
+static void sink(struct ranked *heap, uint32_t count, uint32_t at, struct ranked next)
+{
+    for (uint32_t child = 2 * at + 1; child < count; child = 2 * at + 1) {
+        child += child + 1 < count && order_of(&heap[child + 1], &heap[child]) > 0;
+        if (order_of(&heap[child], &next) <= 0) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = next;
+}
+
+/* The first `count` in order of `all` functions: those that are kept are a heap until all were seen. */
+static void choose_first(struct ranked *kept, uint32_t count, uint32_t all)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        kept[i] = rank_of(i);
+    }
+    for (uint32_t i = count / 2; count < all && i > 0; i--) {
+        sink(kept, count, i - 1, kept[i - 1]);
+    }
+    for (uint32_t i = count; count != 0 && i < all; i++) {
+        struct ranked next = rank_of(i);
+        if (order_of(&next, &kept[0]) < 0) {
+            sink(kept, count, 0, next);
+        }
+    }
+    qsort(kept, count, sizeof *kept, compare);
+}
+
 hp_err hp_ranking_init(struct hp_ranking *ranking, const struct hp_callgraph *graph,
-                       const struct hp_dict *dict, const char *keys, bool reverse, struct hp_errinfo *info)
+                       const struct hp_dict *dict, const char *keys, bool reverse, uint32_t most,
+                       struct hp_errinfo *info)
 {
     *ranking = (struct hp_ranking){0};
     hp_err err = parse_keys(keys, info);
     if (err != HP_OK) {
         return err;
     }
-    ranking->list = hp_malloc((size_t)graph->listed_count * sizeof *ranking->list);
-    if (ranking->list == NULL) {
+    uint32_t count = most < graph->listed_count ? most : graph->listed_count;
+    ranking->list = hp_malloc((size_t)count * sizeof *ranking->list);
+    struct ranked *ranked = hp_malloc((size_t)count * sizeof *ranked);
+    if (ranking->list == NULL || ranked == NULL) {
+        hp_free(ranked);
         return HP_ENOMEM;
     }
-    struct ranked *ranked = hp_malloc(((size_t)graph->listed_count + 1) * sizeof *ranked);
-    if (ranked == NULL) {
-        return HP_ENOMEM;
-    }
-    ranking->count = graph->listed_count;
+    ranking->count = count;
     order.graph = graph;
     order.dict = dict;
-    for (uint32_t i = 0; i < ranking->count; i++) {
-        ranked[i] = (struct ranked){first_key(&graph->functions[i]), i};
-    }
-    qsort(ranked, ranking->count, sizeof *ranked, compare);
-    for (uint32_t i = 0; i < ranking->count; i++) {
+    order.reverse = reverse;
+    choose_first(ranked, count, graph->listed_count);
+    for (uint32_t i = 0; i < count; i++) {
         ranking->list[i] = ranked[i].function;
     }
     hp_free(ranked);
-    for (uint32_t i = 0; reverse && i < ranking->count / 2; i++) {
-        uint32_t other = ranking->list[i];
-        ranking->list[i] = ranking->list[ranking->count - 1 - i];
-        ranking->list[ranking->count - 1 - i] = other;
-    }
     return HP_OK;
 }
 

@@ -16,9 +16,9 @@ struct hp_ranking {
     uint32_t count;
 };
 
-/* All listed functions, in the order of `keys`. Owns: hp_ranking_fini. Fails: HP_EINVAL with a line (an unknown key), HP_ENOMEM. */
+/* The first `most` of the listed functions in the order of `keys`. Owns: hp_ranking_fini. Fails: HP_EINVAL with a line (an unknown key), HP_ENOMEM. */
 HP_CHECK hp_err hp_ranking_init(struct hp_ranking *ranking, const struct hp_callgraph *graph,
-                                const struct hp_dict *dict, const char *keys, bool reverse,
+                                const struct hp_dict *dict, const char *keys, bool reverse, uint32_t most,
                                 struct hp_errinfo *info);
 void hp_ranking_fini(struct hp_ranking *ranking);
 

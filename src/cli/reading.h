@@ -20,6 +20,7 @@ struct hp_reading {
     const char *store_name, *route, *label, *revision, *since, *until;
     bool json, all;
     bool writable; /* set by the command: open for writing if that can be (states of findings) */
+    bool no_pairs; /* the same: nobody asks for callers or callees */
     char path[HP_STOREPATH_BYTES];
     struct hp_store *store;
     struct hp_scope scope;

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "format/frametext.h"
 
+#define PASSED_STEP ((size_t)1 << 18)
+
 /* A frame of the line before. */
 struct step {
     size_t end; /* of its text in the stack */
@@ -26,9 +28,26 @@ struct lines {
     uint64_t scale;
     struct hp_profile *profile;
     struct hp_str before; /* the stack of the line before */
+    size_t common;        /* bytes that the current line begins with as that does */
     struct step *path;    /* its frames */
     size_t depth, capacity;
 };
+
+/* How many bytes both begin with. */
+static size_t common_length(struct hp_str a, struct hp_str b)
+{
+    size_t n = a.n < b.n ? a.n : b.n, at = 0;
+    while (n - at >= 64 && memcmp(a.p + at, b.p + at, 64) == 0) {
+        at += 64;
+    }
+    while (n - at >= 8 && memcmp(a.p + at, b.p + at, 8) == 0) {
+        at += 8;
+    }
+    while (at < n && a.p[at] == b.p[at]) {
+        at++;
+    }
+    return at;
+}
 
 /* The next line without its end; false: none left. */
 static bool next_line(struct lines *lines, struct hp_str *line)
@@ -37,7 +56,9 @@ static bool next_line(struct lines *lines, struct hp_str *line)
         return false;
     }
     struct hp_str rest = hp_str_make(lines->bytes.p + lines->at, lines->bytes.n - lines->at);
-    size_t n = hp_str_find_char(rest, '\n');
+    size_t common = common_length(lines->before, rest); /* no end of a line is in there */
+    size_t n = common + hp_str_find_char(hp_str_make(rest.p + common, rest.n - common), '\n');
+    lines->common = common;
     lines->number = lines->at;
     lines->at += n + 1;
     n -= n != 0 && rest.p[n - 1] == '\r';
@@ -92,23 +113,10 @@ static void read_comment(struct lines *lines, struct hp_str line)
     }
 }
 
-/* How many bytes both begin with. */
-static size_t common_length(struct hp_str a, struct hp_str b)
-{
-    size_t n = a.n < b.n ? a.n : b.n, at = 0;
-    while (n - at >= 64 && memcmp(a.p + at, b.p + at, 64) == 0) {
-        at += 64;
-    }
-    while (at < n && a.p[at] == b.p[at]) {
-        at++;
-    }
-    return at;
-}
-
 /* Keep what the new stack has in common with the one before, by whole frames. Returns where its other frames begin. */
 static size_t keep_common(struct lines *lines, struct hp_str stack)
 {
-    size_t common = common_length(lines->before, stack);
+    size_t common = lines->common < stack.n ? lines->common : stack.n;
     size_t end = 0;
     while (lines->depth != 0) {
         end = lines->path[lines->depth - 1].end;
@@ -217,9 +225,14 @@ hp_err hp_collapsed_read(const struct hp_profile_source *source, struct hp_profi
     }
     lines.profile->unit = HP_UNIT_SAMPLES;
     lines.profile->sampled = true;
+    size_t passed = 0;
     hp_err err = HP_OK;
     while (err == HP_OK && next_line(&lines, &line)) {
         err = read_line(&lines, line, info);
+        if (source->passed != NULL && lines.number - passed >= PASSED_STEP) {
+            passed = lines.number; /* `before` is the line that starts there */
+            source->passed(source->ctx, passed);
+        }
     }
     hp_free(lines.path);
     err = err != HP_OK ? err : hp_profile_finish(lines.profile);

@@ -18,12 +18,8 @@ static bool is_number(struct hp_str text, uint32_t *value)
 /* Index of the last `c`; text.n if there is none. */
 static size_t find_last(struct hp_str text, char c)
 {
-    for (size_t i = text.n; i > 0; i--) {
-        if (text.p[i - 1] == c) {
-            return i - 1;
-        }
-    }
-    return text.n;
+    const char *at = text.n == 0 ? NULL : memrchr(text.p, c, text.n);
+    return at == NULL ? text.n : (size_t)(at - text.p);
 }
 
 static bool is_thread(struct hp_str text)
@@ -47,13 +43,15 @@ static bool is_thread(struct hp_str text)
 /* "name (file:line)", "name (file.py)". */
 static bool parse_brackets(struct hp_str text, struct hp_frametext *frame)
 {
-    size_t open = text.n;
-    for (size_t i = 1; i < text.n; i++) {
-        if (text.p[i] == '(' && text.p[i - 1] == ' ') {
-            open = i;
-        }
+    if (text.p[text.n - 1] != ')') {
+        return false;
     }
-    if (open == text.n || text.p[text.n - 1] != ')' || open < 2) {
+    size_t open = find_last(text, '(');
+    while (open != 0 && open != text.n && text.p[open - 1] != ' ') {
+        size_t before = find_last(hp_str_make(text.p, open), '(');
+        open = before == open ? text.n : before;
+    }
+    if (open == text.n || open < 2) {
         return false;
     }
     struct hp_str inner = hp_str_make(text.p + open + 1, text.n - open - 2);

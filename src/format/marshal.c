@@ -83,6 +83,16 @@ uint8_t hp_marshal_type(struct hp_marshal *m, size_t *back)
     return (uint8_t)(type & ~HP_MARSHAL_REF);
 }
 
+bool hp_marshal_skip_reference(struct hp_marshal *m)
+{
+    if (m->err != HP_OK || m->size - m->at < 5 || (m->data[m->at] & ~HP_MARSHAL_REF) != 'r' ||
+        load_u32(m->data + m->at + 1) >= m->refs.count) {
+        return false;
+    }
+    m->at += 5;
+    return true;
+}
+
 /* ---- scalars ---- */
 
 static struct hp_str read_text(struct hp_marshal *m, size_t n)
@@ -124,11 +134,8 @@ static void read_long(struct hp_marshal *m, struct hp_marshal_scalar *out)
 
 static double real_of_bits(const uint8_t *p)
 {
-    uint64_t bits = 0;
+    uint64_t bits = (uint64_t)load_u32(p + 4) << 32 | load_u32(p);
     double value;
-    for (int i = 7; i >= 0; i--) {
-        bits = bits << 8 | p[i];
-    }
     memcpy(&value, &bits, sizeof value);
     return value;
 }
@@ -215,9 +222,35 @@ static void read_scalar_at(struct hp_marshal *m, uint8_t type, size_t start, str
     }
 }
 
+/* A short text, which stands here or where a reference leads; steps over it. False: it is another object. Nearly all names of a profile are such. */
+static bool plain_text(struct hp_marshal *m, struct hp_marshal_scalar *out)
+{
+    size_t at = m->at, left = m->size - m->at;
+    bool led = left >= 5 && m->data[at] == 'r';
+    if (m->err != HP_OK || left < 2 || (led && load_u32(m->data + at + 1) >= m->refs.count)) {
+        return false;
+    }
+    at = led ? m->refs.items[load_u32(m->data + at + 1)] : at;
+    uint8_t type = m->data[at], plain = (uint8_t)(type & ~HP_MARSHAL_REF);
+    if ((plain != 'z' && plain != 'Z') || m->size - at < 2 || m->size - at - 2 < m->data[at + 1]) {
+        return false;
+    }
+    if (!led && type != plain && remember(m, &m->refs, at) != HP_OK) {
+        return false;
+    }
+    out->kind = HP_MARSHAL_TEXT;
+    out->text = hp_str_make((const char *)m->data + at + 2, m->data[at + 1]);
+    out->shared = led || type != plain || m->again;
+    m->at = led ? m->at + 5 : at + 2 + out->text.n;
+    return true;
+}
+
 struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
 {
     struct hp_marshal_scalar out = {HP_MARSHAL_NONE, HP_STR(""), 0, false, false, 0};
+    if (plain_text(m, &out)) {
+        return out;
+    }
     size_t back, start = m->at;
     uint8_t type = hp_marshal_type(m, &back);
     bool again = m->again;

@@ -56,6 +56,9 @@ struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m);
 uint64_t hp_marshal_count(struct hp_marshal *m);
 double hp_marshal_time(struct hp_marshal *m);
 
+/* Step over a reference to an object that was read before. False: it is none, or leads nowhere. */
+bool hp_marshal_skip_reference(struct hp_marshal *m);
+
 /* Step over a code object of any CPython from 2.7 on; its name. The pure-Python profiler puts one where a function's name goes. */
 struct hp_str hp_marshal_code(struct hp_marshal *m);
 

@@ -27,7 +27,8 @@ struct rows {
     uint32_t known_count, known_capacity;
     uint32_t *by_ref; /* function + 1 of a key that is an object of that reference; 0 not known */
     uint32_t ref_capacity;
-    bool fresh; /* the profile was empty: every pair is new */
+    bool fresh;    /* the profile was empty: every pair is new */
+    bool no_pairs; /* callers are stepped over */
 };
 
 /* The function of a key that is a reference to one read before; steps over it. */
@@ -160,8 +161,9 @@ static uint32_t read_key(struct rows *rows, bool *marker)
                                 line.kind != HP_MARSHAL_WHOLE || line.negative || line.whole > UINT32_MAX)) {
             hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
         }
-        bool whole = m->err == HP_OK && back == 0 && !again && (m->data[start] & HP_MARSHAL_REF) != 0;
-        bool shared = !whole && file.shared && name.shared;
+        bool comes_again = m->err == HP_OK && !rows->no_pairs; /* as a caller */
+        bool whole = comes_again && back == 0 && !again && (m->data[start] & HP_MARSHAL_REF) != 0;
+        bool shared = comes_again && !whole && file.shared && name.shared;
         hp_err err = m->err != HP_OK
                          ? m->err
                          : find_function(rows, &file, (uint32_t)line.whole, &name, shared, &index);
@@ -176,10 +178,29 @@ static uint32_t read_key(struct rows *rows, bool *marker)
     return index;
 }
 
-/* The value of a caller: a count, or tuples of four one behind the other (old versions of Stats.add made these). */
-static void read_edge(struct rows *rows, struct hp_callgraph_edge *edge)
+/* Step over the key of a caller. One that is a reference was read where that leads. */
+static void skip_key(struct hp_marshal *m)
 {
-    struct hp_marshal *m = &rows->m;
+    size_t back, start = m->at;
+    bool again;
+    if (hp_marshal_skip_reference(m)) {
+        return;
+    }
+    uint32_t n = enter_tuple(m, &back, &again);
+    if (m->err == HP_OK && n != 3) {
+        hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
+    }
+    if (m->err == HP_OK) {
+        (void)hp_marshal_scalar(m);
+        (void)hp_marshal_scalar(m);
+        (void)read_name(m);
+    }
+    leave_tuple(m, back, again);
+}
+
+/* The value of a caller: a count, or tuples of four one behind the other (old versions of Stats.add made these). */
+static void read_edge(struct hp_marshal *m, struct hp_callgraph_edge *edge)
+{
     size_t back, start = m->at;
     bool again;
     uint8_t type = hp_marshal_need(m, 1) ? (uint8_t)(m->data[m->at] & ~HP_MARSHAL_REF) : 0;
@@ -228,6 +249,16 @@ static void enter_dict(struct hp_marshal *m)
     }
 }
 
+static void skip_callers(struct hp_marshal *m)
+{
+    struct hp_callgraph_edge edge = {0};
+    enter_dict(m);
+    while (m->err == HP_OK && dict_goes_on(m)) {
+        skip_key(m);
+        read_edge(m, &edge);
+    }
+}
+
 static void read_callers(struct rows *rows, uint32_t callee)
 {
     struct hp_marshal *m = &rows->m;
@@ -240,7 +271,7 @@ static void read_callers(struct rows *rows, uint32_t callee)
             hp_marshal_fail(m, HP_EFORMAT, start, "a key that is not (file, line, function)");
         }
         if (m->err == HP_OK) {
-            read_edge(rows, &edge);
+            read_edge(m, &edge);
         }
         hp_err err = m->err != HP_OK ? m->err
                      : rows->fresh   ? hp_callgraph_append(&rows->profile->graph, &edge)
@@ -285,7 +316,11 @@ static void read_row(struct rows *rows)
     function->calls += row.calls;
     function->self += row.self;
     function->total += row.total;
-    read_callers(rows, index);
+    if (rows->no_pairs) {
+        skip_callers(m);
+    } else {
+        read_callers(rows, index);
+    }
 }
 
 bool hp_pstats_is(struct hp_str bytes)
@@ -295,11 +330,12 @@ bool hp_pstats_is(struct hp_str bytes)
             ((unsigned char)bytes.p[1] & ~HP_MARSHAL_REF) == ')');
 }
 
-hp_err hp_pstats_add(struct hp_str bytes, struct hp_profile *profile, struct hp_errinfo *info)
+static hp_err add(struct hp_str bytes, bool no_pairs, struct hp_profile *profile, struct hp_errinfo *info)
 {
     struct rows rows = {.m = {.data = (const uint8_t *)bytes.p, .size = bytes.n, .info = info},
                         .profile = profile,
-                        .fresh = profile->graph.count == 0};
+                        .fresh = profile->graph.count == 0,
+                        .no_pairs = no_pairs};
     struct hp_marshal *m = &rows.m;
     if (bytes.n > UINT32_MAX) {
         return hp_err_set(info, HP_EFULL, 0, "larger than 4 GiB");
@@ -317,6 +353,11 @@ hp_err hp_pstats_add(struct hp_str bytes, struct hp_profile *profile, struct hp_
     return m->err;
 }
 
+hp_err hp_pstats_add(struct hp_str bytes, struct hp_profile *profile, struct hp_errinfo *info)
+{
+    return add(bytes, false, profile, info);
+}
+
 hp_err hp_pstats_read(const struct hp_profile_source *source, struct hp_profile **profile,
                       struct hp_errinfo *info)
 {
@@ -326,7 +367,7 @@ hp_err hp_pstats_read(const struct hp_profile_source *source, struct hp_profile 
     }
     made->unit = HP_UNIT_TIME;
     made->counts_calls = true;
-    hp_err err = hp_pstats_add(source->bytes, made, info);
+    hp_err err = add(source->bytes, source->no_pairs, made, info);
     if (err == HP_OK && hp_profile_finish(made) != HP_OK) {
         err = hp_err_set(info, HP_ENOMEM, 0, "out of memory");
     }

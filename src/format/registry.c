@@ -152,13 +152,15 @@ static hp_err read_plain(const struct hp_profile_source *source, struct hp_profi
     return HP_OK;
 }
 
-hp_err hp_registry_read(struct hp_str bytes, struct hp_profile **profile,
+hp_err hp_registry_read(const struct hp_profile_source *source, struct hp_profile **profile,
                         const struct hp_registry_format **format, struct hp_errinfo *info)
 {
+    struct hp_str bytes = source->bytes;
     size_t size = bytes.n < SIZE_LIMIT ? bytes.n : SIZE_LIMIT;
-    struct hp_profile_source source = {bytes, PLAIN_BASE + 2 * size};
+    struct hp_profile_source bounded = *source;
+    bounded.budget_bytes = PLAIN_BASE + 2 * size;
     if (!hp_gunzip_is(bytes)) {
-        return read_plain(&source, profile, format, info);
+        return read_plain(&bounded, profile, format, info);
     }
     struct hp_errinfo why = {0};
     struct hp_buf plain;
@@ -168,8 +170,9 @@ hp_err hp_registry_read(struct hp_str bytes, struct hp_profile **profile,
         err = hp_err_set(info, err, why.position, "gzip: byte %llu: %s", (unsigned long long)why.position,
                          why.text);
     } else {
-        source = (struct hp_profile_source){hp_buf_str(&plain), PACKED_BASE + size};
-        err = read_plain(&source, profile, format, info);
+        bounded = (struct hp_profile_source){
+            .bytes = hp_buf_str(&plain), .budget_bytes = PACKED_BASE + size, .no_pairs = source->no_pairs};
+        err = read_plain(&bounded, profile, format, info);
     }
     hp_buf_fini(&plain);
     return err;

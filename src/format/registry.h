@@ -28,9 +28,9 @@ const struct hp_registry_format *hp_registry_at(size_t index);
 const struct hp_registry_format *hp_registry_named(struct hp_str name);
 const struct hp_registry_format *hp_registry_for_file(struct hp_str file);
 
-/* Read a profile. `format` says which format it was. Fails: HP_EFORMAT with "format: byte N: reason" in info; HP_ENOTFOUND where nothing
+/* Read a profile; the budget of the source is set here. `format` says which format it was. Fails: HP_EFORMAT with "format: byte N: reason" in info; HP_ENOTFOUND where nothing
  * was recorded; HP_EFULL, HP_ENOMEM. Owns: the caller, hp_profile_free. */
-HP_CHECK hp_err hp_registry_read(struct hp_str bytes, struct hp_profile **profile,
+HP_CHECK hp_err hp_registry_read(const struct hp_profile_source *source, struct hp_profile **profile,
                                  const struct hp_registry_format **format, struct hp_errinfo *info);
 
 /* Add a file's bytes to a profile without making one of them; HP_EUNSUPPORTED where that cannot be (then read and merge). Only `.prof` files can, into what

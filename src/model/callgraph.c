@@ -15,7 +15,6 @@
 void hp_callgraph_init(struct hp_callgraph *graph, double per_unit)
 {
     *graph = (struct hp_callgraph){.per_unit = per_unit};
-    hp_map_init(&graph->by_sym, FUNCTIONS_MAX);
     hp_map_init(&graph->by_pair, EDGES_MAX);
 }
 
@@ -24,7 +23,7 @@ void hp_callgraph_fini(struct hp_callgraph *graph)
     hp_free(graph->functions);
     hp_free(graph->edges);
     hp_free(graph->order);
-    hp_map_fini(&graph->by_sym);
+    hp_free(graph->by_sym);
     hp_map_fini(&graph->by_pair);
     *graph = (struct hp_callgraph){0};
 }
@@ -45,32 +44,44 @@ static hp_err grow(void **items, uint32_t count, uint32_t *capacity, size_t size
     return HP_OK;
 }
 
-/* The map says the places before they were put in order; every key is known, so no put can fail. */
-static hp_err map_functions(struct hp_callgraph *graph)
+/* Room for a symbol in by_sym. */
+static hp_err reach_symbol(struct hp_callgraph *graph, uint32_t sym)
 {
-    hp_err err = HP_OK;
-    for (uint32_t i = 0; i < graph->count && err == HP_OK; i++) {
-        err = hp_map_put(&graph->by_sym, graph->functions[i].sym, i);
+    if (sym < graph->sym_capacity) {
+        return HP_OK;
     }
-    graph->moved = err != HP_OK;
-    return err;
+    if (sym >= FUNCTIONS_MAX) {
+        return HP_EFULL;
+    }
+    uint32_t wanted = sym < 512 ? 1024 : sym * 2;
+    uint32_t *bigger = hp_realloc(graph->by_sym, wanted * sizeof *bigger);
+    if (bigger == NULL) {
+        return HP_ENOMEM;
+    }
+    memset(bigger + graph->sym_capacity, 0, (wanted - graph->sym_capacity) * sizeof *bigger);
+    graph->by_sym = bigger;
+    graph->sym_capacity = wanted;
+    return HP_OK;
 }
 
 hp_err hp_callgraph_function(struct hp_callgraph *graph, uint32_t sym, uint32_t *index)
 {
-    if (graph->moved && map_functions(graph) != HP_OK) {
-        return HP_ENOMEM;
+    for (uint32_t i = 0; graph->moved && i < graph->count; i++) {
+        graph->by_sym[graph->functions[i].sym] = i + 1;
     }
-    if (hp_map_get(&graph->by_sym, sym, index)) {
+    graph->moved = false;
+    hp_err err = reach_symbol(graph, sym);
+    if (err == HP_OK && graph->by_sym[sym] != 0) {
+        *index = graph->by_sym[sym] - 1;
         return HP_OK;
     }
     void *items = graph->functions;
-    hp_err err = grow(&items, graph->count, &graph->capacity, sizeof *graph->functions);
+    err = err != HP_OK ? err : grow(&items, graph->count, &graph->capacity, sizeof *graph->functions);
     graph->functions = items;
-    err = err != HP_OK ? err : hp_map_put(&graph->by_sym, sym, graph->count);
     if (err == HP_OK) {
         *index = graph->count++;
         graph->functions[*index] = (struct hp_callgraph_function){.sym = sym};
+        graph->by_sym[sym] = graph->count;
     }
     return err;
 }

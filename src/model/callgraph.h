@@ -37,8 +37,10 @@ struct hp_callgraph {
     uint32_t count, capacity, edge_count, edge_capacity, listed_count;
     uint32_t *order; /* while adding: functions in the order they were listed */
     uint32_t order_capacity;
-    struct hp_map by_sym, by_pair;
-    bool moved;      /* functions were put in order: by_sym is made anew when one is next looked up */
+    uint32_t *by_sym; /* index + 1 of a symbol's function; 0 none */
+    uint32_t sym_capacity;
+    struct hp_map by_pair;
+    bool moved;      /* functions were put in order: by_sym is corrected when one is next looked up */
     bool unmapped;   /* edges were appended: by_pair is made when a pair is next looked up */
     double per_unit; /* value ÷ this = seconds, samples or bytes */
     double outside;  /* own time of threads and of what is no function */

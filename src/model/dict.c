@@ -69,13 +69,22 @@ static void entry_str(struct entry *entry, struct hp_str text)
     entry_text(entry, text);
 }
 
-static hp_err entry_add(struct entry *entry, struct hp_intern *table, uint32_t *id)
+static struct hp_str entry_bytes(const struct entry *entry)
 {
-    hp_err err =
-        hp_intern_add(table, hp_str_make((const char *)entry->start, (size_t)(entry->p - entry->start)), id);
+    return hp_str_make((const char *)entry->start, (size_t)(entry->p - entry->start));
+}
+
+static void entry_end(struct entry *entry)
+{
     if (entry->start != entry->stack) {
         hp_free(entry->start);
     }
+}
+
+static hp_err entry_add(struct entry *entry, struct hp_intern *table, uint32_t *id)
+{
+    hp_err err = hp_intern_add(table, entry_bytes(entry), id);
+    entry_end(entry);
     return err;
 }
 
@@ -139,7 +148,10 @@ hp_err hp_dict_add_symbol(struct hp_dict *dict, const struct hp_symbol *symbol, 
     for (unsigned i = 0; i < sizeof hash; i++) {
         entry.start[i] = (uint8_t)(hash >> (8 * i));
     }
-    return entry_add(&entry, dict->symbols, id);
+    uint64_t whole = hp_hash_mix(hash, symbol->flags ^ hp_hash64(symbol->path.p, symbol->path.n, 0));
+    err = hp_intern_add_hashed(dict->symbols, entry_bytes(&entry), whole, id);
+    entry_end(&entry);
+    return err;
 }
 
 hp_err hp_dict_add_statement(struct hp_dict *dict, const struct hp_statement *statement, uint32_t *id)

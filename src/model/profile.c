@@ -42,17 +42,33 @@ void hp_profile_free(struct hp_profile *profile)
 
 /* ---- symbols ---- */
 
-static bool contains(struct hp_str text, struct hp_str part)
+static bool is_python(struct hp_str folder)
 {
-    return part.n <= text.n && memmem(text.p, text.n, part.p, part.n) != NULL;
+    return hp_str_starts(folder, HP_STR("python"));
 }
 
-/* What an interpreter installs is in a folder of a telling name; the rest is taken for the application. */
+/* What an interpreter installs is in a folder of a telling name; the rest is taken for the application. One pass: the byte before a
+ * slash says whether it is worth a closer look. */
 static bool is_library(struct hp_str file)
 {
-    return contains(file, HP_STR("site-packages/")) || contains(file, HP_STR("dist-packages/")) ||
-           contains(file, HP_STR("lib/python")) || contains(file, HP_STR("lib64/python")) ||
-           contains(file, HP_STR("/usr/lib/")) || hp_str_starts(file, HP_STR("<frozen"));
+    for (size_t i = 1; i < file.n; i++) {
+        if (file.p[i] != '/') {
+            continue;
+        }
+        struct hp_str before = hp_str_make(file.p, i), behind = hp_str_make(file.p + i + 1, file.n - i - 1);
+        if (file.p[i - 1] == 's' &&
+            (hp_str_ends(before, HP_STR("site-packages")) || hp_str_ends(before, HP_STR("dist-packages")))) {
+            return true;
+        }
+        if (file.p[i - 1] == 'b' && (hp_str_ends(before, HP_STR("/usr/lib")) ||
+                                     (hp_str_ends(before, HP_STR("lib")) && is_python(behind)))) {
+            return true;
+        }
+        if (file.p[i - 1] == '4' && hp_str_ends(before, HP_STR("lib64")) && is_python(behind)) {
+            return true;
+        }
+    }
+    return hp_str_starts(file, HP_STR("<frozen"));
 }
 
 hp_err hp_profile_symbol(struct hp_profile *profile, struct hp_str file, struct hp_str name, uint32_t line,

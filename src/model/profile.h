@@ -29,6 +29,11 @@
 struct hp_profile_source {
     struct hp_str bytes;
     size_t budget_bytes;
+    bool
+        no_pairs; /* nobody asks for callers: a reader of PAIRS may leave them out, and functions that are only named as one */
+    void (*passed)(void *ctx,
+                   size_t bytes); /* NULL, or called now and then: so many will not be read any more */
+    void *ctx;
 };
 
 enum hp_profile_shape { HP_PROFILE_TREE, HP_PROFILE_PAIRS };

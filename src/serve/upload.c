@@ -10,7 +10,8 @@ hp_err hp_upload_read(struct hp_str bytes, struct hp_str name, struct hp_buf *ou
 {
     struct hp_profile *profile = NULL;
     const struct hp_registry_format *format = NULL;
-    hp_err err = hp_registry_read(bytes, &profile, &format, info);
+    const struct hp_profile_source source = {.bytes = bytes};
+    hp_err err = hp_registry_read(&source, &profile, &format, info);
     if (err == HP_OK) {
         const struct hp_html_options options = {.title = hp_utf8_cut(name, NAME_MOST),
                                                 .format = format->name};

@@ -37,7 +37,8 @@ static inline hp_err mangle_read(struct hp_str bytes, struct hp_profile **profil
     if (bytes.n != 0) {
         memcpy(copy, bytes.p, bytes.n);
     }
-    hp_err err = hp_registry_read(hp_str_make(copy, bytes.n), &made, &format, &info);
+    const struct hp_profile_source source = {.bytes = hp_str_make(copy, bytes.n)};
+    hp_err err = hp_registry_read(&source, &made, &format, &info);
     free(copy);
     if (err != HP_OK) {
         assert_null(made);

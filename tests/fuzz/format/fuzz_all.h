@@ -37,7 +37,8 @@ typedef hp_err (*fuzz_reader)(const struct hp_profile_source *source, struct hp_
 
 static inline int fuzz_one(fuzz_reader read, const uint8_t *data, size_t size)
 {
-    struct hp_profile_source source = {hp_str_make((const char *)data, size), (size_t)8 << 20};
+    struct hp_profile_source source = {.bytes = hp_str_make((const char *)data, size),
+                                       .budget_bytes = (size_t)8 << 20};
     struct hp_profile *profile = NULL;
     struct hp_errinfo info = {0};
     hp_err err = read(&source, &profile, &info);

@@ -31,7 +31,8 @@ static struct hp_profile *read_bytes(struct hp_str bytes, const char *format)
     const struct hp_registry_format *found = NULL;
     struct hp_profile *profile = NULL;
     struct hp_errinfo info = {0};
-    hp_err err = hp_registry_read(bytes, &profile, &found, &info);
+    const struct hp_profile_source source = {.bytes = bytes};
+    hp_err err = hp_registry_read(&source, &profile, &found, &info);
     if (err != HP_OK) {
         fail_msg("%s: %s", format, info.text);
     }

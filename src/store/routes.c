@@ -1,7 +1,7 @@
 /* routes.c -- what a scope holds altogether: completeness, newest revision, sums and quantiles by route, source lines.
  *
- * Quantiles are exact, by sorting all durations of a route. Where there are more rows than scan.h keeps, whole minutes come
- * from rollups and their sketches, the edges of the range still from rows; a brush, which no rollup knows, is estimated from the rows that are kept.
+ * Quantiles are exact, by sorting all durations of a route. Where there are more rows than scan.h keeps, they come from
+ * sketches (totals.h), within 1 %; a brush, of which no total is kept, is estimated from the rows that are kept.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +44,13 @@ hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *s
 
 /* ---- completeness ---- */
 
+/* Whether what is asked is known without each row: memory holds some of them only, and what all are together. */
+static bool has_totals(const struct hp__filter *filter)
+{
+    const struct hp__scan *scan = filter->store->scan;
+    return scan->keep_mask != 0 && !scan->totals.partial && !hp__scope_is_brushed(filter->scope);
+}
+
 static bool count_row(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp_complete *out = ctx;
@@ -52,45 +59,17 @@ static bool count_row(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
-struct counting {
-    struct hp__filter *filter;
-    struct hp_complete *out;
-    uint64_t from_minute, to_minute; /* counted from rollups */
-};
-
-static hp_err count_rollup(void *ctx, const struct hp__rollup *rollup)
+static hp_err count_totals(struct hp__filter *filter, struct hp_complete *out, struct hp_errinfo *info)
 {
-    struct counting *counting = ctx;
-    if (hp__filter_wants(counting->filter, rollup->route, rollup->revision)) {
-        counting->out->recorded += rollup->requests;
-        counting->out->own_ns += (double)rollup->own_ns;
+    const struct hp__totals *totals = &filter->store->scan->totals;
+    for (uint32_t i = 0; i < totals->count; i++) {
+        const struct hp__total *total = &totals->list[i];
+        if (hp__filter_wants(filter, total->route, total->revision)) {
+            out->recorded += total->requests;
+            out->own_ns += (double)total->own_ns;
+        }
     }
-    return counting->filter->err;
-}
-
-/* Whole minutes from rollups, the edges of the range from rows. */
-static hp_err count_by_minute(struct hp__filter *filter, struct hp_complete *out, struct hp_errinfo *info)
-{
-    struct counting counting = {.filter = filter, .out = out};
-    const struct hp_scope *whole = filter->scope;
-    struct hp_scope edge = *whole;
-    hp__scope_minutes(whole, &counting.from_minute, &counting.to_minute);
-    hp_err err = filter->store->ops->rollups(filter->store, counting.from_minute, counting.to_minute,
-                                             count_rollup, &counting, info);
-    filter->scope = &edge;
-    if (err == HP_OK && whole->from_ns % HP_MINUTE_NS != 0) {
-        edge.to_ns = counting.from_minute * HP_MINUTE_NS;
-        edge.to_ns = edge.to_ns < hp__scope_to(whole) ? edge.to_ns : hp__scope_to(whole);
-        err = hp__filter_rows(filter, false, count_row, out, info);
-    }
-    if (err == HP_OK && whole->to_ns % HP_MINUTE_NS != 0 &&
-        counting.to_minute * HP_MINUTE_NS >= whole->from_ns) {
-        edge.from_ns = counting.to_minute * HP_MINUTE_NS;
-        edge.to_ns = whole->to_ns;
-        err = hp__filter_rows(filter, false, count_row, out, info);
-    }
-    filter->scope = whole;
-    return err;
+    return filter->err == HP_OK ? HP_OK : hp__read_no_memory(info);
 }
 
 hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, struct hp_complete *out,
@@ -101,9 +80,8 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
     struct hp_complete sum = {0};
     struct hp__losses losses = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK && store->scan->keep_mask != 0 && store->ops->rollups != NULL &&
-        !hp__scope_is_brushed(scope)) {
-        err = count_by_minute(&filter, &sum, info);
+    if (err == HP_OK && has_totals(&filter)) {
+        err = count_totals(&filter, &sum, info);
     } else if (err == HP_OK) {
         uint64_t each = hp__filter_each(&filter);
         err = hp__filter_rows(&filter, each > 1, count_row, &sum, info);
@@ -147,8 +125,6 @@ struct route_sums {
     uint32_t count;
     struct hp__filter *filter;
     struct hp__ranked *durations;
-    uint64_t from_minute, to_minute; /* whole minutes taken from rollups */
-    bool sketched;
     uint64_t each; /* for so many rows each one counts */
     hp_err err;
 };
@@ -167,21 +143,12 @@ static struct route_sum *sum_of(struct route_sums *sums, uint32_t route)
         sums->list = list;
         sums->count = count;
     }
-    struct route_sum *sum = &sums->list[route];
-    if (sums->sketched && sum->sketch == NULL) {
-        sum->sketch = hp_sketch_new();
-        sums->err = sum->sketch == NULL ? HP_ENOMEM : sums->err;
-    }
-    return sums->err == HP_OK ? sum : NULL;
+    return &sums->list[route];
 }
 
 static bool sum_row(void *ctx, const struct hp_narrow_row *row)
 {
     struct route_sums *sums = ctx;
-    uint64_t minute = row->start_ns / HP_MINUTE_NS;
-    if (sums->sketched && minute >= sums->from_minute && minute < sums->to_minute) {
-        return true;
-    }
     struct route_sum *sum = sum_of(sums, row->route);
     if (sum == NULL) {
         return false;
@@ -194,9 +161,6 @@ static bool sum_row(void *ctx, const struct hp_narrow_row *row)
     if (row->cpu_ns != HP_ABSENT) {
         sum->row.cpu_ns += row->cpu_ns;
         sum->cpu_requests++;
-    }
-    if (sums->sketched) {
-        hp_sketch_add(sum->sketch, row->duration_ns);
     }
     return true;
 }
@@ -265,48 +229,36 @@ static hp_err sum_rows(struct route_sums *sums, struct hp_errinfo *info)
     return err;
 }
 
-static hp_err sum_rollup(void *ctx, const struct hp__rollup *rollup)
+static bool add_total(struct route_sums *sums, const struct hp__total *total)
 {
-    struct route_sums *sums = ctx;
-    if (!hp__filter_wants(sums->filter, rollup->route, rollup->revision)) {
-        return sums->filter->err;
+    struct route_sum *sum = sum_of(sums, total->route);
+    if (sum != NULL && sum->sketch == NULL) {
+        sum->sketch = hp_sketch_new();
+        sums->err = sum->sketch == NULL ? HP_ENOMEM : sums->err;
     }
-    struct route_sum *sum = sum_of(sums, rollup->route);
-    if (sum == NULL) {
-        return sums->err;
+    if (sums->err != HP_OK) {
+        return false;
     }
-    sum->row.requests += rollup->requests;
-    sum->row.errors += rollup->errors;
-    sum->row.total_ns += rollup->total_ns;
-    sum->row.own_ns += rollup->own_ns;
-    sum->row.statements += rollup->statements;
-    sum->row.cpu_ns += rollup->cpu_ns;
-    sum->cpu_requests += rollup->cpu_requests;
-    struct hp_reader in;
-    hp_reader_init(&in, rollup->sketch.p, rollup->sketch.n);
-    return rollup->sketch.n != 0 ? hp_sketch_decode(&in, sum->sketch) : HP_OK;
+    sum->row.requests += total->requests;
+    sum->row.errors += total->errors;
+    sum->row.total_ns += total->total_ns;
+    sum->row.own_ns += total->own_ns;
+    sum->row.statements += total->statements;
+    sum->row.cpu_ns += total->cpu_ns;
+    sum->cpu_requests += total->cpu_requests;
+    hp_sketch_merge(sum->sketch, total->sketch);
+    return true;
 }
 
-static hp_err sketch_routes(struct route_sums *sums, struct hp_errinfo *info)
+static hp_err sum_totals(struct route_sums *sums, struct hp_errinfo *info)
 {
-    struct hp_store *store = sums->filter->store;
-    hp__scope_minutes(sums->filter->scope, &sums->from_minute, &sums->to_minute);
-    sums->sketched = true;
-    hp_err err = store->ops->rollups(store, sums->from_minute, sums->to_minute, sum_rollup, sums, info);
-    struct hp_scope edge = *sums->filter->scope;
-    const struct hp_scope *whole = sums->filter->scope;
-    sums->filter->scope = &edge;
-    if (err == HP_OK && whole->from_ns % HP_MINUTE_NS != 0) {
-        edge.to_ns = sums->from_minute * HP_MINUTE_NS;
-        edge.to_ns = edge.to_ns < hp__scope_to(whole) ? edge.to_ns : hp__scope_to(whole);
-        err = hp__filter_rows(sums->filter, false, sum_row, sums, info);
+    const struct hp__totals *totals = &sums->filter->store->scan->totals;
+    for (uint32_t i = 0; i < totals->count; i++) {
+        const struct hp__total *total = &totals->list[i];
+        if (hp__filter_wants(sums->filter, total->route, total->revision) && !add_total(sums, total)) {
+            break;
+        }
     }
-    if (err == HP_OK && whole->to_ns % HP_MINUTE_NS != 0) {
-        edge.from_ns = sums->to_minute * HP_MINUTE_NS;
-        edge.to_ns = whole->to_ns;
-        err = hp__filter_rows(sums->filter, false, sum_row, sums, info);
-    }
-    sums->filter->scope = whole;
     for (uint32_t i = 0; i < sums->count; i++) {
         struct route_sum *sum = &sums->list[i];
         if (sum->sketch != NULL) {
@@ -316,7 +268,7 @@ static hp_err sketch_routes(struct route_sums *sums, struct hp_errinfo *info)
             sum->row.p99_ns = hp_sketch_quantile(sum->sketch, 0.99);
         }
     }
-    return err;
+    return sums->filter->err == HP_OK ? HP_OK : hp__read_no_memory(info);
 }
 
 hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_route_fn fn, void *ctx,
@@ -329,8 +281,8 @@ hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_
     if (err != HP_OK) {
         goto done;
     }
-    if (store->scan->keep_mask != 0 && store->ops->rollups != NULL && !hp__scope_is_brushed(scope)) {
-        err = sketch_routes(&sums, info);
+    if (has_totals(&filter)) {
+        err = sum_totals(&sums, info);
     } else {
         err = sum_rows(&sums, info);
     }

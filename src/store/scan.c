@@ -16,6 +16,9 @@ bool hp__scan_keeps(uint32_t mask, uint64_t row)
 /* Halve what is kept, until there is room. */
 static void thin(struct hp__scan *scan)
 {
+    for (size_t i = 0; scan->keep_mask == 0 && i < scan->count; i++) { /* all there were so far */
+        hp__totals_add(&scan->totals, &scan->rows[i]);
+    }
     while (scan->count >= scan->cap && scan->keep_mask != UINT32_MAX) {
         scan->keep_mask = scan->keep_mask * 2 + 1;
         size_t kept = 0;
@@ -47,6 +50,7 @@ static bool grow(struct hp__scan *scan)
 void hp__scan_init(struct hp__scan *scan, size_t cap)
 {
     *scan = (struct hp__scan){.cap = cap};
+    hp__totals_init(&scan->totals);
 }
 
 void hp__scan_fini(struct hp__scan *scan)
@@ -54,7 +58,8 @@ void hp__scan_fini(struct hp__scan *scan)
     hp_free(scan->rows);
     hp_free(scan->order);
     hp_free(scan->starts);
-    *scan = (struct hp__scan){.cap = scan->cap};
+    hp__totals_fini(&scan->totals);
+    hp__scan_init(scan, scan->cap);
 }
 
 void hp__scan_clear(struct hp__scan *scan)
@@ -65,6 +70,7 @@ void hp__scan_clear(struct hp__scan *scan)
     scan->last_row = 0;
     scan->ordered = false;
     scan->err = HP_OK;
+    hp__totals_clear(&scan->totals);
 }
 
 bool hp__scan_add(void *ctx, const struct hp_narrow_row *row)
@@ -72,6 +78,9 @@ bool hp__scan_add(void *ctx, const struct hp_narrow_row *row)
     struct hp__scan *scan = ctx;
     if (scan->count >= scan->cap) {
         thin(scan);
+    }
+    if (scan->keep_mask != 0) {
+        hp__totals_add(&scan->totals, row);
     }
     if (!hp__scan_keeps(scan->keep_mask, row->row)) {
         return true;

@@ -5,8 +5,8 @@
  * A question about one route walks that route's rows only: places of rows by route are kept beside them, 4 bytes a row.
  *
  * Cap: HP_SCAN_CAP rows. A range with more is thinned: half of the rows go, chosen by a hash of their number, as
- * often as needed. So every row has the same chance, and the same data give the same rows. Who needs all rows
- * streams them (filter.c).
+ * often as needed. So every row has the same chance, and the same data give the same rows. From then on `totals` says
+ * what all rows are together; who needs each of them streams them (filter.c).
  */
 #ifndef HP_SCAN_H
 #define HP_SCAN_H
@@ -17,6 +17,7 @@
 
 #include "hotplate/err.h"
 #include "store/store.h"
+#include "store/totals.h"
 
 #define HP_SCAN_CAP 262144u
 #define HP_SCANS    2u /* ranges that a handle keeps */
@@ -24,7 +25,8 @@
 struct hp__scan {
     struct hp_narrow_row *rows; /* owned, ascending by number */
     size_t count, capacity, cap;
-    uint32_t keep_mask; /* rows whose hash has none of these bits are kept; not 0: thinned */
+    uint32_t keep_mask;       /* rows whose hash has none of these bits are kept; not 0: thinned */
+    struct hp__totals totals; /* of all rows, once it is thinned */
     bool loaded;
     uint64_t from_ns, to_ns, generation, last_row;
     uint32_t *order;      /* owned: places in `rows` by route, then ascending */

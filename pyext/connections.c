@@ -3,6 +3,7 @@
  *   SQLAlchemy   QueuePool._do_get (without the connecting inside of it), _ConnectionRecord.__connect (with the listeners that set a connection up);
  *                do_ping, do_commit, do_rollback of every dialect
  *   PyMySQL      Connection.connect, ping, commit, rollback, where there is no SQLAlchemy above it
+ *   sqlite3      Connection's initialisation, which opens the file (not of a class with an __init__ of its own: that calls the type's descriptor)
  *
  * A step inside of one of its own kind is that one (sql.c of the core), so a driver's below a dialect's does not count twice. Executions and fetches have the same
  * connection number.
@@ -94,6 +95,35 @@ static int hook_pymysql(PyObject *module)
                                             {"commit", HP_X_DB_COMMIT | OF_SELF},
                                             {"rollback", HP_X_DB_ROLLBACK | OF_SELF}};
     return hook_class(module, "Connection", methods, sizeof methods / sizeof methods[0]);
+}
+
+/* ---- sqlite3: a type in C, whose initialisation goes by the slot ---- */
+
+static initproc sqlite_init;
+
+static int on_sqlite_init(PyObject *self, PyObject *args, PyObject *names)
+{
+    struct hp_cap_lane *lane = hp_lane_here();
+    if (lane == NULL) {
+        return sqlite_init(self, args, names);
+    }
+    uint64_t t0 = hp_cap_ticks();
+    hp_cap_lane_ref(lane);
+    int failed = sqlite_init(self, args, names);
+    struct hp_pending pending = hp_pending_save();
+    hp_cap_sql_step(lane, HP_X_DB_CONNECT, failed == 0 ? hp_sql_opened(self) : 0, t0, hp_place_or_view());
+    hp_cap_lane_unref(lane);
+    hp_pending_restore(pending);
+    return failed;
+}
+
+void hp_connections_hook_sqlite(PyTypeObject *type)
+{
+    if (type->tp_init != NULL && sqlite_init == NULL) {
+        sqlite_init = type->tp_init;
+        type->tp_init = on_sqlite_init;
+        PyType_Modified(type);
+    }
 }
 
 int hp_connections_init(void)

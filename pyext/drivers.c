@@ -445,6 +445,9 @@ static int hook_sqlite(PyObject *module)
         failed = patch_c_method((PyTypeObject *)connection, shortcuts[i].name,
                                 tag_of(HP_X_ENGINE_SQLITE, shortcuts[i].method), true);
     }
+    if (!failed && PyType_Check(connection)) {
+        hp_connections_hook_sqlite((PyTypeObject *)connection);
+    }
     Py_XDECREF(connection);
     Py_XDECREF(cursor);
     return failed ? -1 : 0;

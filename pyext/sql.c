@@ -291,11 +291,8 @@ static int engine_of(PyObject *connection, int engine)
     return found;
 }
 
-uint32_t hp_sql_connection(PyObject *connection, int *engine)
+static struct connection *connection_slot(PyObject *connection)
 {
-    if (connection == NULL || connection == Py_None) {
-        return 0;
-    }
     size_t at = hash_pointer(connection) & (CONNECTION_SLOTS - 1);
     while (connections[at].address != NULL && connections[at].address != connection) {
         at = (at + 1) & (CONNECTION_SLOTS - 1);
@@ -310,10 +307,27 @@ uint32_t hp_sql_connection(PyObject *connection, int *engine)
         connections_used++;
         *slot = (struct connection){connection, ++connection_count, HP_X_ENGINE_UNKNOWN};
     }
+    return slot;
+}
+
+uint32_t hp_sql_connection(PyObject *connection, int *engine)
+{
+    if (connection == NULL || connection == Py_None) {
+        return 0;
+    }
+    struct connection *slot = connection_slot(connection);
     if (*engine == HP_X_ENGINE_MYSQL) {
         slot->engine = slot->engine != HP_X_ENGINE_UNKNOWN ? slot->engine : engine_of(connection, *engine);
         *engine = slot->engine;
     }
+    return slot->number;
+}
+
+uint32_t hp_sql_opened(PyObject *connection)
+{
+    struct connection *slot = connection_slot(connection);
+    slot->number = ++connection_count;
+    slot->engine = HP_X_ENGINE_UNKNOWN;
     return slot->number;
 }
 

@@ -52,9 +52,12 @@ void hp_sql_fetch_end(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, PyOb
 
 /* The number of a connection in records, and what it talks to as far as it says (in: as far as the driver does); 0 for NULL and None. */
 uint32_t hp_sql_connection(PyObject *connection, int *engine);
+/* A number of its own for a connection that was just opened, where one before it may have lain at the same address. */
+uint32_t hp_sql_opened(PyObject *connection);
 
 /* connections.c: what connections take beside statements. Each 0, or -1 with an exception. */
 int hp_connections_hook_dialect(PyObject *cls);
+void hp_connections_hook_sqlite(PyTypeObject *type);
 int hp_connections_init(void);
 
 /* drivers.c: adds the hooks of the drivers that we know. 0, or -1 with an exception. */

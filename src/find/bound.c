@@ -14,6 +14,7 @@
 #include "find/find_int.h"
 
 #define LEAST_SAVED_NS 200000u /* a request; whoever mends less than this wastes time */
+#define LEAST_REPEATED 10u     /* calls of a function that runs in a loop */
 #define MAX_SITES      64u
 #define NONE           UINT32_MAX
 #define WORK_BYTES     ((size_t)512 << 20)
@@ -151,6 +152,45 @@ static void mark_starts(const struct hp_tree *tree, const struct names *names, u
     }
 }
 
+/* Executions below each node that earlier findings do away with. */
+static void count_gone(const struct hp__view *view, uint32_t *below)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t node = record->stmts[i].node;
+        for (; view->stmt_taken[i] && node < tree->count && node != HP_NODE_ROOT;
+             node = tree->nodes[node].parent) {
+            below[node]++;
+        }
+    }
+}
+
+/* What is called once for an execution that an earlier finding does away with goes with it: nothing in it begins a boundary. */
+static hp_err leave_gone(const struct hp__view *view, struct hp_arena *arena, uint8_t *starts)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    const struct hp_record *record = view->sample->record;
+    uint32_t *below = hp__zeroed(arena, tree->count, sizeof *below);
+    uint8_t *gone = hp__zeroed(arena, tree->count, 1);
+    uint64_t all = 0;
+    if (below == NULL || gone == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < record->group_count; i++) {
+        all += record->groups[i].count;
+    }
+    double scale = all > record->stmt_count && record->stmt_count != 0 ? (double)all / record->stmt_count : 1;
+    count_gone(view, below);
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        bool per_statement = node->calls >= LEAST_REPEATED && below[i] * scale * 2 >= (double)node->calls;
+        gone[i] = per_statement || gone[node->parent];
+        starts[i] = gone[i] ? 0 : starts[i];
+    }
+    return HP_OK;
+}
+
 static void add_node(const struct hp__view *view, const uint8_t *starts, struct request *request, uint32_t i,
                      bool beside)
 {
@@ -181,6 +221,9 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
         return HP_ENOMEM;
     }
     mark_starts(tree, names, starts);
+    if (names->rule->callers_too) {
+        err = leave_gone(view, arena, starts);
+    }
     request->top[HP_NODE_ROOT] = NONE;
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
@@ -193,7 +236,7 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
         }
     }
     subtract_outside(view, request);
-    return HP_OK;
+    return err;
 }
 
 hp_err hp__bound_total(const struct hp__view *view, const struct hp_dict *dict,

@@ -44,6 +44,7 @@ struct
     struct hp_span span; /* its place is the lane's where no application code waits in the lane itself */
     uint64_t ns, count;  /* with what the cap on spans lost */
     uint32_t call;       /* 1 + index of its outgoing call; 0: none */
+    uint32_t statement;  /* 1 + index of the execution that it lies in; 0: none */
     uint8_t owner, is_rest /* without a time of its own */, taken;
 };
 struct hp__call { /* an outgoing call: joined waits (span.group), and for databases what logs in */
@@ -76,6 +77,7 @@ struct hp__view {
     uint32_t *entry;   /* [stmt_count] node, HP_NODE_NONE unknown */
     uint64_t *around_ns;         /* [stmt_count] library time around one execution, beside exec and fetch */
     uint8_t *stmt_taken;         /* [stmt_count] */
+    uint64_t *gil_ns;            /* [stmt_count] of exec: waiting for the GIL, which is not the database's */
     bool *lane_taken;            /* [lane_count] the lane would not exist once a kept finding is fixed */
     struct hp__wait_item *items; /* [item_count] waits.c; in order per lane */
     struct hp__call *calls;      /* [call_count] in order of their first wait */
@@ -401,6 +403,7 @@ HP_CHECK hp_err hp__rule_blocking_in_async(struct hp__find *f);
 HP_CHECK hp_err hp__rule_sequential_io(struct hp__find *f);
 /* Setups of connections that the calls around them outweigh: what sequential_io left. */
 HP_CHECK hp_err hp__rule_connection_rest(struct hp__find *f);
+HP_CHECK hp_err hp__rule_connection_files(struct hp__find *f);
 HP_CHECK hp_err hp__rule_slow_external(struct hp__find *f);
 HP_CHECK hp_err hp__rule_sleep(struct hp__find *f);
 HP_CHECK hp_err hp__rule_subprocess(struct hp__find *f);

@@ -7,7 +7,8 @@
  * each (a look-up that loads something is a query's or a file's cost), and at least a third of what else that function does itself (the failing look-up that comes
  * before __getattr__ is C code, hence the function's own time).
  *
- * Silent: few calls, cheap ones, and functions whose own work is larger (hot_function tells of those).
+ * Silent: few calls, cheap ones, functions whose own work is larger (hot_function tells of those), and what is called once for each execution of a statement that another
+ * finding does away with (a proxy that says which connection).
  *
  * Saving: the look-ups: read once and kept in a local name, or replaced by plain attributes, they cost next to nothing. low = half.
  */

@@ -3,7 +3,7 @@
  * Principle: a round trip that takes far longer than the others of the same application spends its time in the database (a scan, a sort, a lock) or in
  * carrying rows. The rule says that it is slow and what its ceiling is; why, only its plan may tell, which is quoted where one is kept.
  *
- * Evidence: exec + fetch at the median ≥ 10 ms and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
+ * Evidence: exec + fetch (without waiting for the GIL) at the median ≥ 10 ms and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
  * explain do not count.
  *
  * Silent: transaction control and DDL; time that the rows themselves account for (many rows carried at the route's usual cost a row);
@@ -34,30 +34,34 @@ struct candidate {
     double row_ns;
 };
 
-static uint64_t sql_ns(const struct hp_stmt *stmt)
+/* What an execution takes of the database. */
+static uint64_t sql_ns(const struct hp__view *view, uint32_t i)
 {
-    return stmt->exec_ns + stmt->fetch_ns;
+    const struct hp_stmt *stmt = &view->sample->record->stmts[i];
+    uint64_t exec_ns = stmt->exec_ns > view->gil_ns[i] ? stmt->exec_ns - view->gil_ns[i] : 0;
+    return exec_ns + stmt->fetch_ns;
 }
 
 /* Sorted exec + fetch of all executions of the route that `wanted` accepts. */
-typedef bool (*wanted_fn)(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand);
+typedef bool (*wanted_fn)(const struct hp__view *view, uint32_t i, const struct candidate *cand);
 
-static bool is_other(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand)
+static bool is_other(const struct hp__view *view, uint32_t i, const struct candidate *cand)
 {
-    (void)f;
-    return stmt->statement != cand->key.statement;
+    return view->sample->record->stmts[i].statement != cand->key.statement;
 }
 
-static bool is_fast_here(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand)
+static bool is_fast_here(const struct hp__view *view, uint32_t i, const struct candidate *cand)
 {
-    return sql_ns(stmt) < SLOW_NS &&
-           hp_dict_statement(f->c->dict, stmt->statement).engine == cand->statement.engine;
+    uint32_t statement = view->sample->record->stmts[i].statement;
+    return sql_ns(view, i) < SLOW_NS &&
+           hp_dict_statement(view->facts->dict, statement).engine == cand->statement.engine;
 }
 
-static bool is_own(const struct hp__find *f, const struct hp_stmt *stmt, const struct candidate *cand)
+static bool is_own(const struct hp__view *view, uint32_t i, const struct candidate *cand)
 {
-    (void)f;
-    return stmt->statement == cand->key.statement && stmt->site_sym == cand->key.site_sym;
+    const struct hp_stmt *stmt = &view->sample->record->stmts[i];
+    return stmt->statement == cand->key.statement && stmt->site_sym == cand->key.site_sym &&
+           hp__view_free_stmt(view, i);
 }
 
 static struct hp_compare_side collect(const struct hp__find *f, const struct candidate *cand,
@@ -67,9 +71,8 @@ static struct hp_compare_side collect(const struct hp__find *f, const struct can
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         const struct hp_record *record = f->c->samples[i].record;
         for (uint32_t k = 0; k < record->stmt_count; k++) {
-            if (wanted(f, &record->stmts[k], cand) &&
-                (wanted != is_own || hp__view_free_stmt(&f->views[i], k))) {
-                into[n++] = sql_ns(&record->stmts[k]);
+            if (wanted(&f->views[i], k, cand)) {
+                into[n++] = sql_ns(&f->views[i], k);
             }
         }
     }
@@ -100,8 +103,8 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
         const struct hp_stmt *stmt = &record->stmts[at[k]];
         uint64_t own_rows = stmt->rows != HP_ABSENT ? stmt->rows : 0;
         double stays = (double)cand->floor_ns + (double)own_rows * cand->row_ns;
-        double goes = (double)sql_ns(stmt) - stays;
-        ns += sql_ns(stmt);
+        double goes = (double)sql_ns(&f->views[i], at[k]) - stays;
+        ns += sql_ns(&f->views[i], at[k]);
         rows += own_rows;
         if (goes > 0) {
             err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)goes);

@@ -27,18 +27,16 @@ static bool overlaps(const struct hp_span *span, uint64_t t0, uint64_t t1)
     return t0 <= middle && middle <= t1;
 }
 
-static bool in_statement(const struct hp_record *record, const struct hp_span *span)
+/* 1 + index of the execution that a wait lies in; 0: none. */
+static uint32_t statement_of(const struct hp_record *record, const struct hp_span *span)
 {
-    if (span->kind == HP_WAIT_DB) {
-        return true;
-    }
     for (uint32_t i = 0; i < record->stmt_count && record->stmts[i].t0_ns <= span->t1_ns; i++) {
         const struct hp_stmt *stmt = &record->stmts[i];
         if (stmt->lane == span->lane && overlaps(span, stmt->t0_ns, stmt->t0_ns + stmt->exec_ns)) {
-            return true;
+            return i + 1;
         }
     }
-    return false;
+    return 0;
 }
 
 static bool is_for_lane(const struct hp_record *record, const struct hp_span *span)
@@ -63,11 +61,11 @@ static bool is_for_lane(const struct hp_record *record, const struct hp_span *sp
     return false;
 }
 
-static uint8_t owner_of(const struct hp_record *record, const struct hp_span *span)
+/* Who waits for the GIL in a statement waits for other threads, not for the database. */
+static uint8_t owner_of(const struct hp_record *record, const struct hp_span *span, uint32_t statement)
 {
-    return in_statement(record, span)  ? HP__WAIT_IN_SQL
-           : is_for_lane(record, span) ? HP__WAIT_FOR_LANE
-                                       : HP__WAIT_FREE;
+    bool in_sql = span->kind == HP_WAIT_DB || (statement != 0 && span->kind != HP_WAIT_GIL);
+    return in_sql ? HP__WAIT_IN_SQL : is_for_lane(record, span) ? HP__WAIT_FOR_LANE : HP__WAIT_FREE;
 }
 
 #define OF_VIEW                                                                                              \
@@ -218,14 +216,23 @@ static hp_err make_items(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_record *record = view->sample->record;
     view->items = hp__zeroed(arena, (size_t)record->span_count + record->wait_count, sizeof *view->items);
-    if (view->items == NULL) {
+    view->gil_ns = hp__zeroed(arena, record->stmt_count, sizeof *view->gil_ns);
+    if (view->items == NULL || view->gil_ns == NULL) {
         return HP_ENOMEM;
     }
     for (uint32_t i = 0; i < record->span_count; i++) {
         struct hp_span span = record->spans[i];
         span.t1_ns = span.t1_ns > span.t0_ns ? span.t1_ns : span.t0_ns;
-        view->items[view->item_count++] = (struct hp__wait_item){
-            .span = span, .ns = span.t1_ns - span.t0_ns, .count = 1, .owner = owner_of(record, &span)};
+        uint32_t statement = statement_of(record, &span);
+        uint64_t ns = span.t1_ns - span.t0_ns;
+        view->items[view->item_count++] = (struct hp__wait_item){.span = span,
+                                                                 .ns = ns,
+                                                                 .count = 1,
+                                                                 .statement = statement,
+                                                                 .owner = owner_of(record, &span, statement)};
+        if (statement != 0 && span.kind == HP_WAIT_GIL) {
+            view->gil_ns[statement - 1] += ns;
+        }
     }
     hp_err err = record->lane_count != 0 ? add_lost(view, arena) : HP_OK;
     for (uint32_t i = 0; i < view->item_count; i++) {
@@ -575,6 +582,7 @@ bool hp__waits_free(const struct hp__view *view, uint32_t item)
     const struct hp__wait_item *it = &view->items[item];
     uint32_t lane = it->span.lane;
     return it->owner == HP__WAIT_FREE && !it->taken &&
+           (it->statement == 0 || !view->stmt_taken[it->statement - 1]) &&
            (lane >= view->sample->record->lane_count || !view->lane_taken[lane]);
 }
 

@@ -109,3 +109,30 @@ def test_a_pool_that_gives_none_keeps_its_exception_and_the_time_waited(tmp_path
     assert status == 200
     assert [(each["kind"], each["conn"]) for each in steps] == [(POOL, 0)]
     assert 40e6 < steps[0]["ns"] < 2e9
+
+
+def opened(store: str, folder: str) -> dict[str, Any]:
+    import sqlite3
+
+    def view() -> str:
+        for _ in range(3):
+            connection = sqlite3.connect(f"{folder}/x.db")  # opens
+            connection.execute("create table if not exists t (a int)")
+            connection.execute("select a from t")
+            connection.close()
+        with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+            sqlite3.connect(f"{folder}/nowhere/x.db")
+        return ""
+
+    captured.start(store, "monitor")
+    return captured.last(captured.flask_app(view))
+
+
+def test_each_opening_of_a_file_is_a_connection_of_its_own(tmp_path: Path) -> None:
+    record = run_isolated(opened, str(tmp_path / "s.db"), str(tmp_path))
+    connects = by_kind(record)[CONNECT]
+    assert {each["line"] for each in connects[:3]} == {captured.line_of(__file__, "opens")}
+    numbers = [each["conn"] for each in connects]
+    assert len(connects) == 4 and len(set(numbers[:3])) == 3 and 0 not in numbers[:3]
+    assert numbers[3] == 0  # none came about
+    assert [each["conn"] for each in record["statements"]] == [n for n in numbers[:3] for _ in range(2)]

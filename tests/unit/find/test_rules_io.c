@@ -492,6 +492,24 @@ static void others_compute(struct page *page)
     }
 }
 
+/* An engine in the process lets the GIL go and has to wait for it again: no time of the database's. */
+static void others_compute_while_it_asks(struct page *page)
+{
+    uint32_t sql = rec_sql(page->set, "SELECT count(*) FROM b WHERE c = ?", HP_ENGINE_SQLITE);
+    rec_add_stmt(page->rec, (struct rec_stmt){.statement = sql,
+                                              .node = page->node,
+                                              .site_sym = page->site,
+                                              .site_line = 9,
+                                              .t0 = page->t,
+                                              .exec = 31,
+                                              .params = 1,
+                                              .rows = 1});
+    page->t += 0.5;
+    span(page, HP_WAIT_GIL, 15, 0);
+    span(page, HP_WAIT_GIL, 15, 0);
+    page->t += 20.5;
+}
+
 static void tasks(struct page *page, enum hp_wait_kind kind)
 {
     double from = page->t, t = from;
@@ -572,6 +590,7 @@ static void threads_and_tasks(void **state)
     expect(lock_is_held, HP_FIND_lock_contention, 15, 0);
     expect_silence(lock_is_free);
     expect(others_compute, HP_FIND_gil_contention, 20, 0);
+    expect(others_compute_while_it_asks, HP_FIND_gil_contention, 30, 0);
     expect(tasks_that_block, HP_FIND_blocking_in_async, 60, 0);
     expect_silence(tasks_that_await);
 }

@@ -6,7 +6,7 @@
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
  * short request has always some function with a tenth of it).
  *
- * Silent: the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
+ * Silent: what a client library computes for calls to other services, 1 ms each; the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
  * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
  * time is waiting.
  *
@@ -25,11 +25,13 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MIN_SHARE     0.10
-#define MIN_NS        5000000u
-#define BIG_SHARE     0.30
-#define BIG_NS        2000000u
-#define LOOK_SHARE    0.005 /* nodes below that are not looked at */
+#define MIN_SHARE  0.10
+#define MIN_NS     5000000u
+#define BIG_SHARE  0.30
+#define BIG_NS     2000000u
+#define LOOK_SHARE 0.005 /* nodes below that are not looked at */
+#define CLIENT_NS                                                                                            \
+    1000000u /* what a client library may compute for one call to another service: it is part of that call */
 #define MAX_FUNCTIONS 512u
 
 struct work {             /* one request */
@@ -396,6 +398,13 @@ static void fill_parts(const struct hp__view *view, const struct work *work, dou
     }
     for (uint32_t k = 0; k < table->count; k++) {
         vouch(view, work, concurrency, &parts[k]);
+    }
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        uint32_t slot = slot_of(table, view->calls[i].site_sym);
+        if (slot != 0) {
+            take_off(&parts[slot - 1].wall_ns, CLIENT_NS);
+            take_off(&parts[slot - 1].cpu_ns, CLIENT_NS);
+        }
     }
 }
 

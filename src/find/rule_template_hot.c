@@ -195,23 +195,29 @@ static void judge(const struct hp__view *view, const struct table *table, struct
     }
 }
 
-/* The line of the template's costliest call into the engine; else where the part begins. */
+/* The line at which the engine does most for the template, functions of the application that it calls there left out; else where the part begins. */
 static uint32_t line_of(const struct hp__find *f, const struct table *table, uint32_t site)
 {
-    uint64_t most = 0;
-    uint32_t line = hp_dict_symbol(f->c->dict, table->sites[site]).line;
+    struct hp__places places = {.count = 0};
+    struct hp_finding place = {.site_line = 0};
     for (uint32_t r = 0; r < f->c->sample_count; r++) {
         const struct hp_tree *tree = f->c->samples[r].tree;
         for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
-            const struct hp_node *node = &tree->nodes[i];
-            if (tree->nodes[node->parent].sym == table->sites[site] && node->line != 0 &&
-                node->total > most) {
-                most = node->total;
-                line = node->line;
+            uint32_t owner = table->owner[r][i], entry = i;
+            if (owner == NONE || owner == i || tree->nodes[owner].sym != table->sites[site]) {
+                continue;
+            }
+            while (tree->nodes[entry].parent != owner) {
+                entry = tree->nodes[entry].parent;
+            }
+            if (tree->nodes[entry].line != 0) {
+                hp__places_add(&places, table->sites[site], tree->nodes[entry].line, 0,
+                               free_self(&f->views[r], i));
             }
         }
     }
-    return line;
+    hp__places_choose(&places, &place);
+    return place.site_line != 0 ? place.site_line : hp_dict_symbol(f->c->dict, table->sites[site]).line;
 }
 
 struct medians {

@@ -9,6 +9,9 @@
  * Silent: a pool that lives on (its threads belong to no request, or to the first ones only); lanes at one line that run different functions (calls
  * that are parallel already, each for its own purpose); one or two threads; greenlets and tasks; whatever saves too little (find.c).
  *
+ * Calls that are side by side already: where the lanes mostly wait for something outside (another service, a disk, a database), and are a pool's or a few, they
+ * do what threads are for. Then only starting them is waste, and only that is priced.
+ *
  * Saving: predicted = high = none of these calls here: a replay without the lanes, their start and join, and without the rest of the library calls
  * (Thread, start, join, submit, shutdown) that the application's function made for them. low = a reused pool: only what starting threads cost.
  * A query per item inside a thread per item is this one cause; its statement is named in the evidence.
@@ -20,6 +23,7 @@
 #define MIN_LANES 3u
 #define MAX_SITES 64u
 #define LINES     16u
+#define FEW       8u /* threads of their own that are no crowd */
 
 static bool is_started_thread(const struct hp_lane *lane)
 {
@@ -214,6 +218,33 @@ static bool any_pool(const struct hp_record *record, const bool *lanes)
     return false;
 }
 
+/* Whether a wait is for something that computes elsewhere. */
+static bool is_outside(uint8_t kind)
+{
+    return kind != HP_WAIT_LOCK && kind != HP_WAIT_GIL && kind != HP_WAIT_QUEUE && kind != HP_WAIT_AWAIT &&
+           kind != HP_WAIT_LOOP;
+}
+
+/* Whether the lanes wait side by side for something outside: most of their time, in a pool or in a few threads. */
+static bool are_side_by_side(const struct hp_record *record, const bool *lanes, uint32_t n)
+{
+    uint64_t all_ns = 0, outside_ns = 0;
+    bool pool = true;
+    for (uint32_t i = 0; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        if (lanes[i]) {
+            pool = pool && lane->kind == HP_LANE_POOL;
+            all_ns += lane->end_ns > lane->start_ns ? lane->end_ns - lane->start_ns : 0;
+        }
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        outside_ns +=
+            wait->lane < record->lane_count && lanes[wait->lane] && is_outside(wait->kind) ? wait->ns : 0;
+    }
+    return (pool || n <= FEW) && outside_ns * 2 >= all_ns;
+}
+
 hp_err hp__thread_churn_cut(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
                             const bool *lanes, struct hp__cut *all, struct hp__cut *pool)
 {
@@ -381,7 +412,8 @@ static hp_err try_site(struct hp__find *f, uint32_t site_sym, bool *lanes)
         note_request(&cand, view, lanes, n);
         err = hp__thread_churn_cut(view, f->c->dict, f->arena, lanes, &all, &pool);
         if (err == HP_OK) {
-            err = hp__finding_price(f, &cand.finding, i, &all, &pool, NULL);
+            bool needed = are_side_by_side(view->sample->record, lanes, n);
+            err = hp__finding_price(f, &cand.finding, i, needed ? &pool : &all, &pool, NULL);
             hp__spread_add(&pool_saves, cand.finding.low_ns[i]);
         }
     }

@@ -245,7 +245,8 @@ static void lookups_of_a_function_that_does_more_itself_are_its_own(void **state
 /* ---- templates ---- */
 
 struct render {
-    double root_ms, load_ms, escape_ms;
+    double root_ms, load_ms, escape_ms,
+        filter_ms; /* filter: a function of the application, called at line 3 */
     uint64_t loads, values, bytes_out;
 };
 
@@ -266,8 +267,11 @@ static void add_render(struct rec_set *set, struct render r)
     rec_node(rec, root, rec_sym(set, "jinja2/environment.py", "Template.new_context", 1, REC_FRAMEWORK), 4,
              r.loads, r.load_ms);
     lib(set, rec, root, "markupsafe/__init__.py", "escape", 5, r.values, r.escape_ms);
+    if (r.filter_ms > 0) {
+        app(set, rec, root, "money", 3, r.loads, r.filter_ms);
+    }
     rec->record.req.bytes_out = r.bytes_out;
-    end(set, rec, 0.1 + r.root_ms + r.load_ms + r.escape_ms);
+    end(set, rec, 0.1 + r.root_ms + r.load_ms + r.escape_ms + r.filter_ms);
 }
 
 static void make_renders(struct rec_set *set, struct render r)
@@ -291,6 +295,26 @@ static void part_included_for_each_item_costs_the_engines_work(void **state)
     const struct hp_finding *finding = only(&set, HP_FIND_template_hot);
     assert_near(ms(finding->median_ns), 12, 0.02);
     assert_int_equal(finding->site_line, 4);
+    rec_set_fini(&set);
+}
+
+static void line_of_a_template_is_the_engines_not_that_of_a_function_it_calls(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_renders(&set, (struct render){.root_ms = 1,
+                                       .load_ms = 12,
+                                       .escape_ms = 0.3,
+                                       .filter_ms = 30,
+                                       .loads = 1000,
+                                       .values = 1000,
+                                       .bytes_out = 20000});
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_hot_function);
+    assert_int_equal(r.findings.list[0].site_line, 3);
+    assert_int_equal(r.findings.list[1].kind, HP_FIND_template_hot);
+    assert_int_equal(r.findings.list[1].site_line, 4);
     rec_set_fini(&set);
 }
 
@@ -810,6 +834,7 @@ int main(void)
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),
         cmocka_unit_test(lookups_of_a_function_that_does_more_itself_are_its_own),
         cmocka_unit_test(part_included_for_each_item_costs_the_engines_work),
+        cmocka_unit_test(line_of_a_template_is_the_engines_not_that_of_a_function_it_calls),
         cmocka_unit_test(loop_over_what_is_not_shown_is_found_and_a_long_report_is_not),
         cmocka_unit_test(page_that_is_longer_than_anybody_reads_is_found_whole),
         cmocka_unit_test(template_notes_do_without_a_tree),

@@ -15,6 +15,7 @@
 #define SECOND_NS     UINT64_C(1000000000)
 #define COOKIE_S      43200u
 #define COOKIE_NAME   "hotplate"
+#define PAGE_COOKIE   "hotplate-page" /* of the application's pages: opens nothing, shows the toolbar */
 
 /* ---- tokens ---- */
 
@@ -52,6 +53,7 @@ hp_err hp_access_init(struct hp_access *access, const struct hp_api_config *conf
 {
     memset(access, 0, sizeof *access);
     access->read_only = config->read_only;
+    access->pages = config->pages;
     hp_err err = copy_text(config->token, &access->token);
     if (err == HP_OK) {
         err = copy_text(config->read_token, &access->read_token);
@@ -232,24 +234,31 @@ static void sign(const struct hp_access *access, char role, uint64_t until_s, ch
     hp_mac_sign(&access->key, text, out);
 }
 
-static enum hp_api_role role_of_cookie(const struct hp_access *access, struct hp_str value, uint64_t now_ns)
+/* What a cookie is for: 'w' and 'r' are roles, 'p' is the page cookie; 0: it is none of ours, or too old. */
+static char letter_of_cookie(const struct hp_access *access, struct hp_str value, uint64_t now_ns)
 {
     uint64_t until_s = 0;
     char expected[HP_MAC];
-    if (value.n < 36 || value.n > 56 || (value.p[0] != 'w' && value.p[0] != 'r') || value.p[1] != '.') {
-        return HP_API_NOBODY;
+    if (value.n < 36 || value.n > 56 || memchr("wrp", value.p[0], 3) == NULL || value.p[1] != '.') {
+        return 0;
     }
     size_t digits = value.n - 35;
     for (size_t i = 2; i < 2 + digits; i++) {
         if (value.p[i] < '0' || value.p[i] > '9') {
-            return HP_API_NOBODY;
+            return 0;
         }
         until_s = until_s * 10 + (uint64_t)(value.p[i] - '0');
     }
     sign(access, value.p[0], until_s, expected);
     bool good = value.p[2 + digits] == '.' && until_s > now_ns / SECOND_NS &&
                 hp_mac_same(hp_str_make(value.p + value.n - 32, 32), hp_str_make(expected, 32));
-    return !good ? HP_API_NOBODY : value.p[0] == 'w' ? HP_API_WRITER : HP_API_READER;
+    return good ? value.p[0] : 0;
+}
+
+static enum hp_api_role role_of_cookie(const struct hp_access *access, struct hp_str value, uint64_t now_ns)
+{
+    char letter = letter_of_cookie(access, value, now_ns);
+    return letter == 'w' ? HP_API_WRITER : letter == 'r' ? HP_API_READER : HP_API_NOBODY;
 }
 
 struct hp_str hp_access_cookie(struct hp_str cookies, const char *name)
@@ -270,20 +279,31 @@ struct hp_str hp_access_cookie(struct hp_str cookies, const char *name)
     return (struct hp_str){NULL, 0};
 }
 
-hp_err hp_access_login(struct hp_access *access, const struct hp_api_request *request, struct hp_str token,
-                       uint64_t now_ns, char cookie[200], struct hp_errinfo *info)
+/* The page cookie goes with every page of the application, the other one only with the dashboard's. */
+static void make_cookie(const struct hp_access *access, const char *name, char letter, uint64_t until_s,
+                        bool https, char out[HP_ACCESS_COOKIE])
 {
     char signature[HP_MAC];
+    sign(access, letter, until_s, signature);
+    (void)snprintf(out, HP_ACCESS_COOKIE, "%s=%c.%" PRIu64 ".%s%s; HttpOnly; SameSite=Strict; Max-Age=%u%s",
+                   name, letter, until_s, signature, letter == 'p' ? "; Path=/" : "", COOKIE_S,
+                   https ? "; Secure" : "");
+}
+
+hp_err hp_access_login(struct hp_access *access, const struct hp_api_request *request, struct hp_str token,
+                       uint64_t now_ns, struct hp_access_cookies *cookies, struct hp_errinfo *info)
+{
     enum hp_api_role role = try_token(access, request, token, now_ns, info);
     if (role == HP_API_NOBODY) {
         return info->code;
     }
-    char letter = role == HP_API_WRITER ? 'w' : 'r';
-    uint64_t until_s = now_ns / SECOND_NS + COOKIE_S;
     bool https = is_name(hp_access_header(request, "x-forwarded-proto"), "https");
-    sign(access, letter, until_s, signature);
-    (void)snprintf(cookie, 200, COOKIE_NAME "=%c.%" PRIu64 ".%s; HttpOnly; SameSite=Strict; Max-Age=%u%s",
-                   letter, until_s, signature, COOKIE_S, https ? "; Secure" : "");
+    uint64_t until_s = now_ns / SECOND_NS + COOKIE_S;
+    cookies->page[0] = '\0';
+    make_cookie(access, COOKIE_NAME, role == HP_API_WRITER ? 'w' : 'r', until_s, https, cookies->own);
+    if (access->pages) {
+        make_cookie(access, PAGE_COOKIE, 'p', until_s, https, cookies->page);
+    }
     return HP_OK;
 }
 
@@ -332,6 +352,14 @@ enum hp_api_role hp_access_role(struct hp_access *access, const struct hp_api_re
                                            : role_of_neighbour(access, request, info);
     }
     return access->read_only && role == HP_API_WRITER ? HP_API_READER : role;
+}
+
+bool hp_access_sees(struct hp_access *access, const struct hp_api_request *request, uint64_t now_ns)
+{
+    struct hp_errinfo info = {0};
+    struct hp_str cookie = hp_access_cookie(hp_access_header(request, "cookie"), PAGE_COOKIE);
+    return hp_access_role(access, request, now_ns, &info) != HP_API_NOBODY ||
+           (hp_access_has_login(access) && letter_of_cookie(access, cookie, now_ns) == 'p');
 }
 
 /* ---- changes ---- */

@@ -25,6 +25,7 @@ struct hp_access_peer {
 struct hp_access {
     char *token, *read_token; /* owned; NULL: none */
     bool read_only;
+    bool pages; /* the login is also for pages of the application */
     char *hint;
     struct hp_mac_key key;
     pthread_mutex_t lock; /* guards what follows */
@@ -48,10 +49,19 @@ enum hp_api_role hp_access_role(struct hp_access *access, const struct hp_api_re
 /* Whether one could log in here. */
 bool hp_access_has_login(const struct hp_access *access);
 
-/* A form with `token` was posted. HP_OK: `cookie` has the value of Set-Cookie; HP_EPERM or HP_EBUSY as above. */
+/* A form with `token` was posted. HP_OK: values of Set-Cookie; HP_EPERM or HP_EBUSY as above. */
+#define HP_ACCESS_COOKIE 180u
+struct hp_access_cookies {
+    char own[HP_ACCESS_COOKIE]; /* opens the dashboard */
+    char page
+        [HP_ACCESS_COOKIE]; /* shows the toolbar in the application's pages, opens nothing; "": there are none */
+};
 HP_CHECK hp_err hp_access_login(struct hp_access *access, const struct hp_api_request *request,
-                                struct hp_str token, uint64_t now_ns, char cookie[200],
+                                struct hp_str token, uint64_t now_ns, struct hp_access_cookies *cookies,
                                 struct hp_errinfo *info);
+
+/* Whether who asks for a page of the application would be let in, or has been not long ago. */
+bool hp_access_sees(struct hp_access *access, const struct hp_api_request *request, uint64_t now_ns);
 
 /* What POST has to bring along in X-Hotplate-Token. */
 void hp_access_post_token(const struct hp_access *access, char token[HP_MAC]);

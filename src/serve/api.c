@@ -626,7 +626,7 @@ static void log_in(struct hp_api *api, const struct hp_api_request *request, str
     struct hp_params params;
     struct hp_arena arena;
     struct hp_errinfo info = {0};
-    char cookie[200];
+    struct hp_access_cookies cookies;
     hp_arena_init(&arena, FORM_MOST * 4);
     hp_err err = request->body.n > FORM_MOST ? HP_EFULL : hp_params_parse(&params, request->body, &arena);
     if (err == HP_OK) {
@@ -634,11 +634,14 @@ static void log_in(struct hp_api *api, const struct hp_api_request *request, str
     }
     if (err == HP_OK) {
         err = hp_access_login(&api->access, request, hp_params_text(&params, "token"), hp_clock_wall_ns(),
-                              cookie, &info);
+                              &cookies, &info);
     }
     hp_arena_fini(&arena);
     if (err == HP_OK) {
-        put_made(response, "Set-Cookie", cookie);
+        put_made(response, "Set-Cookie", cookies.own);
+        if (cookies.page[0] != '\0') {
+            put_made(response, "Set-Cookie", cookies.page);
+        }
         redirect_home(response);
         return;
     }
@@ -774,8 +777,7 @@ static void get(struct hp_api *api, const struct hp_api_request *request, enum h
 
 bool hp_api_admits(struct hp_api *api, const struct hp_api_request *request)
 {
-    struct hp_errinfo info = {0};
-    return hp_access_role(&api->access, request, hp_clock_wall_ns(), &info) != HP_API_NOBODY;
+    return hp_access_sees(&api->access, request, hp_clock_wall_ns());
 }
 
 void hp_api_answer(struct hp_api *api, const struct hp_api_request *request, struct hp_api_response *response)
@@ -798,6 +800,7 @@ void hp_api_answer(struct hp_api *api, const struct hp_api_request *request, str
         refuse(api, request, response, &info);
     } else if (posts && hp_str_eq(request->path, HP_STR("logout"))) {
         put_header(response, "Set-Cookie", "hotplate=; HttpOnly; SameSite=Strict; Max-Age=0");
+        put_header(response, "Set-Cookie", "hotplate-page=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
         redirect_home(response);
     } else if (posts) {
         post(api, request, role, response);

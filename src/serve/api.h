@@ -28,6 +28,7 @@ struct hp_api_config {      /* texts are copied */
     const char *token;      /* who shows it may write; NULL: none */
     const char *read_token; /* likewise, may only read */
     bool read_only;         /* nobody may write */
+    bool pages;             /* an application's pages show a toolbar to who has logged in */
     bool keep;              /* keep handles of the store between answers; not in a process that forks */
     uint32_t limit_ms;      /* of one answer; 0: 2000 */
     hp_api_explain explain; /* NULL: no database is asked from here */
@@ -71,7 +72,7 @@ void hp_api_answer(struct hp_api *api, const struct hp_api_request *request,
 size_t hp_api_body_most(struct hp_api *api, const struct hp_api_request *request);
 void hp_api_response_fini(struct hp_api_response *response);
 
-/* Whether who asks would be let in; `authorization` must not be among the headers (a wrong token counts). Threads: any. */
+/* Whether who asks for a page of the application would be let in, or has logged in (`pages`); `authorization` must not be among the headers (a wrong token counts). Threads: any. */
 bool hp_api_admits(struct hp_api *api, const struct hp_api_request *request);
 
 /* Whether a text is an address of this machine only: "127.0.0.1", "::1", "::ffff:127.0.0.1". */

@@ -88,6 +88,7 @@ struct hp_serve *hp_serve_new(const char *store, const char *token, const char *
                                          .read_token = read_token,
                                          .secret = secret,
                                          .read_only = true,
+                                         .pages = true,
                                          .hint = hint};
     struct hp_serve *serve = hp_calloc(1, sizeof *serve);
     if (serve == NULL) {

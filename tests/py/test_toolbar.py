@@ -142,6 +142,42 @@ def count_wrong_tokens(store: str) -> list[int]:
     return [int(right[0].split()[0])]
 
 
+def see_with_a_login(store: str) -> list[Any]:
+    """How the page is before a login, after it, with a forged cookie, and after logging out; what its cookie opens."""
+    from hotplate.flask import Hotplate
+    from support_py import wsgi
+
+    Hotplate(pages.app, store=store, toolbar=True)
+    client = pages.app.test_client(use_cookies=False)
+
+    def has_toolbar(cookie: str) -> bool:
+        _, _, body = wsgi.call(pages.app, "/page", HTTP_COOKIE=cookie)
+        return ELEMENT.search(body) is not None
+
+    def cookies(path: str, cookie: str = "", **form: str) -> dict[str, str]:
+        answer = client.post(path, data=form, headers={"Cookie": cookie})
+        assert answer.status_code == 303
+        return dict(value.split("=", 1) for value in answer.headers.getlist("Set-Cookie"))
+
+    given = cookies("/hotplate/login", token="sesame")
+    page = given["hotplate-page"]
+    assert "; Path=/;" in page
+    assert "Path" not in given["hotplate"]
+    cookie = f"hotplate-page={page.split(';')[0]}"
+    forged = cookie[:-1] + ("0" if cookie[-1] != "0" else "1")
+    opened = wsgi.call(pages.app, "/hotplate/api/v1/meta", HTTP_COOKIE=cookie)[0]
+    as_own = wsgi.call(pages.app, "/hotplate/api/v1/meta", HTTP_COOKIE=cookie.replace("-page", ""))[0]
+    gone = cookies("/hotplate/logout", f"hotplate={given['hotplate']}")["hotplate-page"]
+    seen = [has_toolbar(""), has_toolbar(cookie), has_toolbar(forged), has_toolbar(f"hotplate-page={gone}")]
+    return [seen, opened[:3], as_own[:3]]
+
+
+def test_who_has_logged_in_with_the_token_sees_it(tmp_path: Path) -> None:
+    env = {"HOTPLATE_TOKEN": "sesame"}
+    seen = run_isolated(see_with_a_login, str(tmp_path / "s.db"), env=env)
+    assert seen == [[False, True, False, False], "401", "401"]
+
+
 def test_the_applications_own_tokens_are_no_attempts_to_log_in(tmp_path: Path) -> None:
     env = {"HOTPLATE_TOKEN": "sesame"}
     assert run_isolated(count_wrong_tokens, str(tmp_path / "s.db"), env=env) == [200]

@@ -44,7 +44,7 @@ void hp_serve_answer(struct hp_serve *serve, const struct hp_serve_request *requ
                      struct hp_serve_answer *answer);
 void hp_serve_answer_free(struct hp_serve_answer *answer);
 
-/* Whether who asks would be let in, by where it comes from or by the cookie of the login; of the request only headers, peer and direct count. A header
+/* Whether who asks would be let in, by where it comes from or by a cookie of the login; of the request only headers, peer and direct count. A header
  * `authorization` must not be among them: it is the application's own, and would count as a wrong token. Threads: any. */
 bool hp_serve_admits(const struct hp_serve *serve, const struct hp_serve_request *request);
 

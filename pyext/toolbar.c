@@ -152,9 +152,19 @@ static bool asks_for_page(PyObject *wsgi_environ)
            (dest.n == 0 || is_named(dest, "document"));
 }
 
+/* What auth= does, statements and all, is for us and not the request's: its lane is out meanwhile. */
 static bool may_see(const struct hp_mount *mount, PyObject *wsgi_environ)
 {
+    struct hp_lane_scope scope;
+    struct hp_cap_clock clock;
+    struct hp_cap_lane *lane = hp_lane_current();
+    hp_cap_clock_read(lane, NULL, &clock);
+    hp_cap_lane_out(lane, &clock);
+    hp_lane_push(&scope, NULL, false);
     PyObject *verdict = PyObject_CallOneArg(mount->shows, wsgi_environ);
+    hp_lane_pop(&scope);
+    hp_cap_clock_read(NULL, lane, &clock);
+    hp_cap_lane_in(lane, &clock);
     bool yes = verdict == Py_True;
     Py_XDECREF(verdict);
     return yes && !PyErr_Occurred();

@@ -347,8 +347,8 @@ static void lower(struct hp_cap_request *request, int level, int reason)
     if (facts->level_reason == HP_REASON_ASKED) {
         facts->level_asked = facts->level;
         facts->level_reason = (uint8_t)reason;
-        facts->flags |= reason == HP_REASON_BUDGET ? HP_REQ_LOWERED : 0;
     }
+    facts->flags |= reason == HP_REASON_BUDGET ? HP_REQ_LOWERED : 0;
     if (facts->level == HP_LEVEL_TRACE) {
         drop_trees(request);
     }

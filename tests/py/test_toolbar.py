@@ -129,6 +129,40 @@ def test_only_those_see_it_whom_the_dashboard_answers(
         assert body == pages.BARE.encode()
 
 
+def auth_that_works(store: str, level: str) -> Any:
+    """The record of a page whose reader is looked up with a statement, a log record and calls of functions."""
+    import logging
+    import sqlite3
+
+    from hotplate.flask import Hotplate
+    from support_py import captured, wsgi
+
+    captured.start(store, level)
+    users = sqlite3.connect(":memory:", check_same_thread=False)
+    users.execute("create table person (name text)")
+
+    def is_admin() -> bool:
+        logging.getLogger("auth").warning("looking")
+        users.execute("select name from person").fetchall()
+        return True
+
+    Hotplate(pages.app, store=store, toolbar=True, auth=is_admin)
+    pages.app.testing = False
+    body = wsgi.call(pages.app, "/page")[2]
+    return [ELEMENT.search(body) is not None, captured.last_record()]
+
+
+@pytest.mark.parametrize("level", ["monitor", "trace"])
+def test_what_the_authoriser_does_is_not_recorded_as_the_requests(tmp_path: Path, level: str) -> None:
+    shown, record = run_isolated(auth_that_works, str(tmp_path / "s.db"), level)
+    assert shown
+    assert record["statements"] == []
+    assert record["logs"] == []
+    functions = [node[3] for node in record.get("tree") or []]
+    assert not any("is_admin" in name for name in functions)
+    assert any("page" in name for name in functions) == (level == "trace")
+
+
 def count_wrong_tokens(store: str) -> list[int]:
     """Statuses of the dashboard after many pages were asked for with the application's own bearer tokens."""
     from hotplate.flask import Hotplate

@@ -174,6 +174,27 @@ static void a_rule_lowers_the_level_of_its_route(void **state)
     assert_true(last.shape.n != 0);
 }
 
+static void what_the_budget_lowers_below_a_rule_counts_as_lowered(void **state)
+{
+    (void)state;
+    uint32_t route = hp_cap_route(cap, span("GET"), span("/dear"), span("x"));
+    uint64_t now = hp_clock_mono_ns() - UINT64_C(8000000000);
+    hp__cap_levels_take(cap, HP_STR("monitor /dear"));
+    run_deep("/dear");
+    assert_false(last.req.flags & HP_REQ_LOWERED);
+    cap->budget = hp_calloc(1, sizeof *cap->budget);
+    cap->budget->share = 0.03;
+    for (int i = 0; i < 8; i++) { /* seconds in which every level costs more than the share */
+        int level = hp_budget_level(cap->budget, route, HP_LEVEL_MONITOR, now);
+        hp_budget_note(cap->budget, route, level, 3000, 20000, now);
+        now += 1000000000u;
+    }
+    run_deep("/dear");
+    assert_int_equal(last.req.level, HP_LEVEL_COUNT);
+    assert_int_equal(last.req.level_reason, HP_REASON_ROUTE);
+    assert_true(last.req.flags & HP_REQ_LOWERED);
+}
+
 static void ids_differ(void **state)
 {
     (void)state;
@@ -528,6 +549,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(phases_add_up_to_the_wall_time, setup, teardown),
         cmocka_unit_test_setup_teardown(shared_threads_have_no_cpu_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rule_lowers_the_level_of_its_route, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_budget_lowers_below_a_rule_counts_as_lowered, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(ids_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(kept_requests_are_not_pushed, setup, teardown),
         cmocka_unit_test_setup_teardown(statements_and_groups_are_recorded, setup, teardown),

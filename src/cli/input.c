@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "answer/mergedtree.h"
 #include "cli/output.h"
 
 #define TREE_NODES  (1u << 22)
@@ -241,124 +242,35 @@ static hp_err request_tree(struct hp_reading *reading, uint64_t id, bool raw, st
     return err;
 }
 
-static hp_err merged_tree(struct hp_reading *reading, const struct hp_input *input, bool raw, bool sampled,
-                          struct hp_tree **tree, uint64_t *requests, struct hp_errinfo *info)
-{
-    struct hp_scope scope = input->scope;
-    struct hp_tree *made = hp_tree_new(hp_store_dict(reading->store), TREE_NODES);
-    if (made == NULL) {
-        return HP_ENOMEM;
-    }
-    scope.calibrated = !raw;
-    scope.sampled = sampled;
-    hp_err err = hp_store_merged(reading->store, &scope, 0, made, requests, info);
-    if (err != HP_OK || *requests == 0) {
-        hp_tree_free(made);
-        return err;
-    }
-    hp_tree_total(made);
-    *tree = made;
-    return HP_OK;
-}
-
-struct outside {
-    struct hp_tree *into, *scratch;
-    const struct hp_dict *dict;
-    hp_err err;
-};
-
-static bool add_stretch(void *ctx, const struct hp_sampled_row *row)
-{
-    struct outside *outside = ctx;
-    struct hp_reader shape, values;
-    hp_reader_init(&shape, row->shape.p, row->shape.n);
-    hp_reader_init(&values, row->values.p, row->values.n);
-    outside->err = hp_tree_decode(outside->scratch, shape, values, NULL, hp_dict_symbol_count(outside->dict));
-    if (outside->err == HP_OK) {
-        outside->err = hp_tree_merge(outside->into, outside->scratch, NULL);
-    }
-    return outside->err == HP_OK;
-}
-
-/* What no request did; NULL and HP_OK: nothing was sampled. */
-static hp_err outside_tree(struct hp_reading *reading, const struct hp_input *input, struct hp_tree **tree,
-                           struct hp_errinfo *info)
-{
-    const struct hp_dict *dict = hp_store_dict(reading->store);
-    struct outside outside = {hp_tree_new(dict, TREE_NODES), hp_tree_new(dict, TREE_NODES), dict, HP_OK};
-    hp_err err = outside.into != NULL && outside.scratch != NULL ? HP_OK : HP_ENOMEM;
-    if (err == HP_OK) {
-        err = hp_store_sampled(reading->store, input->scope.from_ns, input->scope.to_ns, add_stretch,
-                               &outside, info);
-    }
-    if (err == HP_OK && outside.err != HP_OK) {
-        err = hp_err_set(info, outside.err, 0, "samples of a process: %s", hp_err_text(outside.err));
-    }
-    hp_tree_free(outside.scratch);
-    if (err != HP_OK || hp_tree_samples(outside.into) == 0) {
-        hp_tree_free(outside.into);
-        return err;
-    }
-    hp_tree_total(outside.into);
-    *tree = outside.into;
-    return HP_OK;
-}
-
-/* Exact trees and sampled ones are not added up: those of the larger part of the requests. */
-static hp_err larger_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
-                          struct hp_tree **tree, uint64_t *requests, bool *sampled, struct hp_errinfo *info)
-{
-    struct hp_tree *estimate = NULL;
-    uint64_t estimated = 0;
-    *requests = 0;
-    hp_err err = merged_tree(reading, input, raw, false, tree, requests, info);
-    err = err == HP_OK ? merged_tree(reading, input, raw, true, &estimate, &estimated, info) : err;
-    *sampled = err == HP_OK && estimated > *requests;
-    if (*sampled) {
-        struct hp_tree *exact = *tree;
-        *tree = estimate;
-        *requests = estimated;
-        estimate = exact;
-    }
-    hp_tree_free(estimate);
-    if (err != HP_OK) {
-        hp_tree_free(*tree);
-        *tree = NULL;
-    }
-    return err;
-}
-
 hp_err hp_input_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
                      struct hp_tree **tree, uint64_t *requests, bool *sampled, struct hp_errinfo *info)
 {
-    struct hp_tree *made = NULL;
-    uint64_t count = 1;
-    bool estimated = false;
+    struct hp_mergedtree made = {.requests = 1};
     hp_err err;
     if (input->kind == HP_INPUT_REQUEST) {
-        err = request_tree(reading, input->request_id, raw, &made, &estimated, info);
-    } else if (input->kind == HP_INPUT_PROCESS) {
-        err = outside_tree(reading, input, &made, info);
-        estimated = true;
-        count = 0;
+        err = request_tree(reading, input->request_id, raw, &made.tree, &made.sampled, info);
     } else {
-        err = larger_tree(reading, input, raw, &made, &count, &estimated, info);
+        struct hp_scope scope = input->scope;
+        scope.calibrated = !raw;
+        err = hp_mergedtree_load(reading->store, &scope,
+                                 input->kind == HP_INPUT_PROCESS ? HP_MERGED_OUTSIDE : HP_MERGED_LARGER,
+                                 TREE_NODES, &made, info);
     }
     if (err != HP_OK) {
         return err;
     }
-    if (made == NULL && input->kind == HP_INPUT_PROCESS) {
+    if (made.tree == NULL && input->kind == HP_INPUT_PROCESS) {
         return hp_err_set(info, HP_ENOTFOUND, 0,
                           "nothing was sampled outside of requests (level sample does)");
     }
-    if (made == NULL) {
+    if (made.tree == NULL) {
         return hp_err_set(
             info, HP_ENOTFOUND, 0,
             "no call tree was recorded there (level trace records one: hotplate run --level trace)");
     }
-    *sampled = estimated;
-    *tree = made;
-    *requests = count;
+    *sampled = made.sampled;
+    *tree = made.tree;
+    *requests = made.requests;
     return HP_OK;
 }
 

@@ -62,6 +62,35 @@ static inline void ask_fill(const char *path, unsigned requests)
     make_fini(&make);
 }
 
+/* Eight more requests whose trees are of samples, a quarter of an hour later, and a tree of what a sampler saw outside of requests. */
+static inline void ask_sample(const char *path)
+{
+    struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE};
+    struct hp_process process = {.boot_id = "boot", .pid = 43, .start_ns = ASK_T0, .host = {"h", 1}};
+    struct hp_store *store = NULL;
+    struct hp_errinfo info = {0};
+    struct make make;
+    make_init(&make, "rev1", 0);
+    make.sampled = true;
+    make_must(hp_store_open(&config, &store, &info));
+    make_must(hp_store_begin(store, &info));
+    make_must(hp_store_put_process(store, &process, &info));
+    for (unsigned i = 1; i <= 8; i++) {
+        uint64_t start_ns = ASK_T0 + 900000 * ASK_MS + i * ASK_MS;
+        struct hp_str record = make_full(&make, 1000 + i, start_ns, 20 * ASK_MS, 0, 1, 30, 1);
+        make_must(hp_store_put(store, record, make.dict, &info));
+    }
+    struct hp_sampled_row row = {.from_ns = ASK_T0 + 900000 * ASK_MS,
+                                 .to_ns = ASK_T0 + 960000 * ASK_MS,
+                                 .samples = 30,
+                                 .shape = hp_buf_str(&make.shape),
+                                 .values = hp_buf_str(&make.values)};
+    make_must(hp_store_put_sampled(store, &row, make.dict, &info));
+    make_must(hp_store_commit(store, &info));
+    make_must(hp_store_close(store));
+    make_fini(&make);
+}
+
 static inline void ask_begin(struct ask *ask, struct hp_api_config config, unsigned requests)
 {
     memset(ask, 0, sizeof *ask);

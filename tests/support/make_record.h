@@ -25,6 +25,7 @@ struct make {
     uint32_t routes[MAKE_ROUTES], symbols[MAKE_SYMBOLS], statements[MAKE_TEXTS], revision, type;
     uint64_t seq;
     uint32_t tree_nodes, tree_variant; /* of the shape that `tree` has */
+    bool sampled;                      /* trees of full requests are of samples */
     struct hp_fact fact;               /* what full requests were asked with; key 0: nothing */
 };
 
@@ -180,12 +181,14 @@ static inline struct hp_str make_full(struct make *m, uint64_t id, uint64_t star
                                .notes = {.facts = &m->fact, .count = {[HP_NOTE_FACT] = m->fact.key != 0}}};
     struct hp_rng rng;
     hp_rng_seed(&rng, id);
-    record.req.level = record.req.level_asked = HP_LEVEL_TRACE;
+    record.req.level = record.req.level_asked = m->sampled ? HP_LEVEL_SAMPLE : HP_LEVEL_TRACE;
+    record.req.flags = m->sampled ? HP_REQ_SAMPLED : 0;
     record.req.call_inner_ps = 30000;
     record.req.call_outer_ps = 20000;
     make_tree(m, nodes, variant);
     for (uint32_t i = 0; i < m->tree->count; i++) {
         m->tree->nodes[i].calls = 1 + hp_rng_below(&rng, 4) * hp_rng_below(&rng, 20);
+        m->tree->nodes[i].samples = m->sampled;
         m->tree->nodes[i].self = 200 + (hp_rng_below(&rng, 40000) >> hp_rng_below(&rng, 8));
     }
     for (uint32_t i = 0; i < statements && i < MAKE_TEXTS; i++) {

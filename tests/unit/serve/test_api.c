@@ -178,6 +178,35 @@ static void requests_are_found_by_what_they_were_asked_with(void **state)
     assert_true(ask_says(ask, "\"total\":0,"));
 }
 
+static void trees_of_calls_and_of_samples_are_never_added_up(void **state)
+{
+    struct ask *ask = *state;
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?of=samples"), 200);
+    assert_true(ask_says(ask, "\"requests\":0,"));
+    assert_true(ask_says(ask, "level sample takes them"));
+    ask_sample(ask->path);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*"),
+                     200); /* more requests have one of samples */
+    assert_true(ask_says(
+        ask, "\"requests\":8,\"matching\":48,\"of\":\"samples\",\"with\":{\"calls\":4,\"samples\":8}"));
+    assert_true(ask_says(ask, "\"samples\":240,\"nodes\":["));
+    assert_false(ask_says(ask, "\"calls\":1"));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*&of=calls"), 200);
+    assert_true(ask_says(ask, "\"requests\":4,\"matching\":48,\"of\":\"calls\""));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*&of=calls&min_ms=1"), 200);
+    assert_true(ask_says(ask, "\"requests\":4,\"matching\":48,\"of\":\"calls\""));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*&min_ms=1"), 200);
+    assert_true(ask_says(ask, "\"requests\":8,\"matching\":48,\"of\":\"samples\""));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?of=outside"), 200);
+    assert_true(ask_says(ask, "\"of\":\"outside\""));
+    assert_true(ask_says(ask, "\"samples\":30,\"nodes\":[{\"node\":0"));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?id=00000000000003e9"), 200);
+    assert_true(ask_says(ask, "\"of\":\"samples\""));
+    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?of=both"), 400);
+    assert_int_equal(ask_for(ask, "GET", "api/v1/diff?a=..&b=..&of=calls"), 200);
+    assert_true(ask_says(ask, "\"after\":{\"requests\":4,"));
+}
+
 static void what_is_new_is_seen_in_the_next_answer(void **state)
 {
     struct ask *ask = *state;
@@ -595,6 +624,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_store_with_nothing_in_it_yet_is_empty, set_up_empty, tear_down),
         TEST(requests_are_filtered_and_paged),
         TEST(requests_are_found_by_what_they_were_asked_with),
+        TEST(trees_of_calls_and_of_samples_are_never_added_up),
         TEST(what_is_new_is_seen_in_the_next_answer),
         TEST(wrong_parameters_are_named),
         TEST(other_methods_and_paths_are_refused),

@@ -300,9 +300,14 @@ export interface TreeAnswer extends Answer {
   requests: number;
   matching?: number;
   truncated?: boolean;
+  of?: TreeKind;
+  with?: { calls: number; samples: number }; // requests that have such a tree
+  samples?: number;
   nodes: TreeNode[];
   hint?: string;
 }
+
+export type TreeKind = "calls" | "samples" | "outside";
 
 export interface RequestRow {
   id: string;

@@ -1,13 +1,14 @@
-/* profiles.tsx -- the merged exact call tree of whatever is chosen, in all views of a profile; and how to look at files. */
+/* profiles.tsx -- the merged call tree of whatever is chosen, exact or of samples, in all views of a profile or against the time before; and how to look at files. */
 import { useMemo, useState } from "preact/hooks";
 import { send } from "../api/client";
-import type { TreeAnswer } from "../api/types";
+import type { DiffAnswer, TreeAnswer, TreeKind } from "../api/types";
 import { profileOf, type TreeSource } from "../model/calltree";
 import { headline } from "../model/headline";
 import { decode } from "../model/profile";
-import { showBytes } from "../model/show";
+import { showBytes, showMs } from "../model/show";
 import { question } from "../model/where";
 import { Data } from "../views/data";
+import { DeltaFlame } from "./delta";
 import { Answer, Answered, Command, Empty, NOT_RECORDED, Section } from "./parts";
 import { ViewsOf } from "./profile";
 import { Merged } from "./route";
@@ -16,9 +17,9 @@ import { useAsk, useLive, useWhere } from "./use";
 export function Profiles() {
   const { where, scope, set } = useWhere();
   const { meta } = useLive();
-  const { route = "" } = where.words;
+  const { route = "", of = "", against = "" } = where.words;
   const [file, setFile] = useState<Opened | null>(null);
-  const asked = useAsk<TreeAnswer>(file ? null : question("tree", { ...scope, route }), false);
+  const asked = useAsk<TreeAnswer>(file ? null : question("tree", { ...scope, route, of }), false);
   const open = (next: Opened | null) => {
     set({ at: "", fn: "", q: "", view: "", thread: "" }, true); // they are of the profile before
     setFile(next);
@@ -39,18 +40,74 @@ export function Profiles() {
             </option>
           ))}
         </select>
+        <select
+          aria-label="What of them"
+          value={of}
+          onChange={(event) => set({ of: event.currentTarget.value, at: "", fn: "" })}
+        >
+          {KINDS.map(([value, title]) => (
+            <option key={value} value={value}>
+              {title}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label="Compared with"
+          value={against}
+          onChange={(event) => set({ against: event.currentTarget.value, at: "", fn: "" })}
+        >
+          <option value="">by itself</option>
+          <option value="before">against the same time before</option>
+        </select>
       </div>
       <Answered asked={asked}>
         {(tree) =>
           tree.nodes.length === 0 ? (
             <Empty>{tree.hint ?? `Call trees were ${NOT_RECORDED}.`}</Empty>
+          ) : against ? (
+            <Against tree={tree} route={route} />
           ) : (
-            <Filled tree={tree} title={route || "all routes"} />
+            <Filled tree={tree} title={of === "outside" ? "outside of requests" : route || "all routes"} />
           )
         }
       </Answered>
       <Files open={open} />
     </>
+  );
+}
+
+const KINDS: [TreeKind | "", string][] = [
+  ["", "calls or samples, what there is more of"],
+  ["calls", "exact calls"],
+  ["samples", "samples of requests"],
+  ["outside", "samples outside of requests"],
+];
+
+/* The chosen range against the one as long before it. */
+function Against({ tree, route }: { tree: TreeAnswer; route: string }) {
+  const { from, to } = tree.range ?? {};
+  const end = useMemo(() => to ?? Date.now(), [tree]);
+  const start = from ?? end;
+  const sides = { a: `${start - (end - start)}..${start}`, b: `${start}..${end}` };
+  const asked = useAsk<DiffAnswer>(
+    start < end ? question("diff", { ...sides, route, of: tree.of ?? "" }) : null,
+    false,
+  );
+  if (start >= end)
+    return <Empty>Choose a stretch of time above: all that was recorded has nothing before it.</Empty>;
+  return (
+    <Answered asked={asked}>
+      {(data) =>
+        data.before.nodes.length === 0 ? (
+          <Empty>There is no tree of the {showMs(end - start)} before.</Empty>
+        ) : (
+          <>
+            <Answer>The {showMs(end - start)} chosen against those before; red grew, blue shrank.</Answer>
+            <DeltaFlame data={data} />
+          </>
+        )
+      }
+    </Answered>
   );
 }
 

@@ -375,17 +375,38 @@ export function MergedTree({ selection }: { selection: Words }) {
   );
 }
 
+/* Two standard errors of a share of one half, the widest. */
+function errorOf(samples: number): number {
+  return 1 / Math.sqrt(Math.max(samples, 1));
+}
+
+/* Trees of calls and of samples are not added up: what is left out is said. */
+function otherKind(tree: TreeAnswer): string {
+  const { calls = 0, samples = 0 } = tree.with ?? {};
+  if (tree.of === "calls" && samples > 0) return `; ${showCount(samples)} more have samples`;
+  return tree.of === "samples" && calls > 0 ? `; ${showCount(calls)} more have a tree of exact calls` : "";
+}
+
 export function Merged({ tree, title }: { tree: TreeAnswer; title: string }) {
   const [source, setSource] = useState({ title, requests: tree.requests, nodes: tree.nodes });
   if (source.nodes !== tree.nodes) setSource({ title, requests: tree.requests, nodes: tree.nodes });
   return (
     <>
       <p class="pale">
-        {tree.requests === 1 ? "One request" : `${showCount(tree.requests)} requests`} with a tree
-        {typeof tree.matching === "number" &&
+        {tree.of === "outside"
+          ? "What ran outside of requests, of all routes"
+          : tree.requests === 1
+            ? "One request"
+            : `${showCount(tree.requests)} requests`}
+        {tree.of === "outside" ? "" : tree.of === "samples" ? " with samples" : " with a tree"}
+        {tree.of !== "outside" &&
+          typeof tree.matching === "number" &&
           tree.matching !== tree.requests &&
           ` of ${showCount(tree.matching)} chosen`}
-        {tree.truncated && "; only the newest were taken"}.
+        {typeof tree.samples === "number" &&
+          `; ${showCount(tree.samples)} samples, so shares are ± ${showShare(errorOf(tree.samples), 1)}`}
+        {tree.truncated && "; an even selection was taken"}
+        {otherKind(tree)}.
       </p>
       <ProfileView source={source} first={{ view: "icicle" }} />
     </>

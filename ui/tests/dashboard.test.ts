@@ -266,6 +266,24 @@ test("what locks and arguments were not recorded says so, and none says none", a
   }
 });
 
+test("profiles of samples say how sure they are, and stand against the time before", () =>
+  on("#/profiles", {}, async (page) => {
+    await shows(page, /One request with a tree of 312 chosen; 40 more have samples\./);
+    await page.getByLabel("What of them").selectOption("samples");
+    await shows(
+      page,
+      /40 requests with samples of 312 chosen; 2,500 samples, so shares are ± 2\.0 %; 1 more have/,
+    );
+    await page.getByLabel("Compared with").selectOption("before");
+    await shows(page, /The 15\.0 min chosen against those before; red grew, blue shrank\./);
+    const asked = server.asked.find((path) => /^diff\?/.test(path) && /of=samples/.test(path)) ?? "";
+    const [a, b] = ["a", "b"].map((side) => new URLSearchParams(asked.split("?")[1]).get(side)?.split(".."));
+    assert.equal(a?.[1], b?.[0]);
+    assert.equal(Number(a?.[1]) - Number(a?.[0]), Number(b?.[1]) - Number(b?.[0]));
+    await page.getByLabel("What of them").selectOption("calls");
+    await shows(page, /Choose a stretch of time above/);
+  }));
+
 test("requests are looked for by an argument, and the page says among how many", () => {
   server.change({
     requests: () => ({ ...fixture.REQUESTS, total: 3, looked_at: { requests: 1000, of: 5210 } }),

@@ -16,6 +16,7 @@ import type {
   SettingsAnswer,
   SourceAnswer,
   SqlAnswer,
+  TreeAnswer,
   TreeNode,
 } from "../api/types";
 
@@ -692,8 +693,13 @@ export function routeAnswer(name: string, brushed: boolean): RouteAnswer {
   };
 }
 
-export function tree() {
-  return { schema: 1, requests: 1, matching: 312, truncated: false, nodes: treeNodes() };
+/** The merged tree; of samples where those are asked for. */
+export function tree(of = ""): TreeAnswer {
+  const answer = { schema: 1, matching: 312, truncated: false, with: { calls: 1, samples: 40 } };
+  if (of !== "samples") return { ...answer, requests: 1, of: "calls", nodes: treeNodes() };
+  const nodes = treeNodes().map(({ calls = 0, ...node }) => ({ ...node, samples: calls }));
+  const range = { from: START, to: START + 900_000 };
+  return { ...answer, range, requests: 40, of: "samples", samples: 2500, nodes };
 }
 
 /** The plan of the slow statement, as it is before anybody has asked, or after. */

@@ -4,7 +4,7 @@
  * first such request and off with the first ordinary one that begins REST_NS after the last of them has ended. While it is on, other requests pay the
  * look that each event begins with.
  */
-#include "ext.h"
+#include "wrap.h"
 
 #include <string.h>
 #include <time.h>
@@ -23,13 +23,15 @@ static pid_t owner;       /* a child of fork does not have the others' requests 
 static bool switched_on;  /* by us */
 static uint64_t ended_at; /* ticks: the last one's end */
 
+/* Empty when there is none, or nobody could have signed one. */
 static struct hp_span8 ticket_of(PyObject *wsgi_environ)
 {
-    PyObject *header = PyDict_GetItem(wsgi_environ, str_header);
+    PyObject *header = secret_of == NULL ? NULL : PyDict_GetItemWithError(wsgi_environ, str_header);
     if (header != NULL) {
         return hp_utf8(header);
     }
-    PyObject *cookies = PyDict_GetItem(wsgi_environ, str_cookie);
+    PyObject *cookies = secret_of == NULL ? NULL : PyDict_GetItemWithError(wsgi_environ, str_cookie);
+    hp_swallow();
     return cookies != NULL ? hp_ticket_in_cookies(hp_utf8(cookies)) : (struct hp_span8){NULL, 0};
 }
 

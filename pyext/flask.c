@@ -213,25 +213,30 @@ int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request 
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* The route of the context that is current; NULL (no exception) when there is none. */
-static struct route_entry *route_of_context(void)
+/* The route of a request object; NULL (no exception) when it has none. */
+static struct route_entry *route_of_request(PyObject *app, PyObject *request)
 {
-    PyObject *context = NULL, *request = NULL, *app = NULL, *rule = NULL;
     struct route_entry *entry = NULL;
-    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
-        PyErr_Clear();
-        return NULL;
-    }
-    request = hp_attribute(context, str_request);
-    app = hp_attribute(context, str_app);
-    rule = request == NULL ? NULL : hp_attribute(request, str_url_rule);
-    if (app != NULL && rule != NULL && rule != Py_None) {
-        PyObject *method = PyObject_GetAttr(request, str_method);
-        PyErr_Clear();
+    PyObject *rule = hp_attribute(request, str_url_rule);
+    if (rule != NULL && rule != Py_None) {
+        PyObject *method = hp_attribute(request, str_method);
         entry = route_of(app, rule, method_index(method));
         Py_XDECREF(method);
     }
     Py_XDECREF(rule);
+    return entry;
+}
+
+/* That of the context that is current. */
+static struct route_entry *route_of_context(void)
+{
+    PyObject *context = NULL;
+    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *request = hp_attribute(context, str_request), *app = hp_attribute(context, str_app);
+    struct route_entry *entry = request != NULL && app != NULL ? route_of_request(app, request) : NULL;
     Py_XDECREF(app);
     Py_XDECREF(request);
     Py_DECREF(context);
@@ -347,8 +352,10 @@ static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
     if (request != NULL && hp_cap_request_lane(request) == lane && !hp_cap_request_routed(request)) {
         PyObject *flask_request = request_of_context();
         hp_cap_request_is(request, flask_request);
+        struct route_entry *entry = flask_request != NULL && PyVectorcall_NARGS(nargsf) > 0
+                                        ? route_of_request(args[0], flask_request)
+                                        : NULL;
         Py_XDECREF(flask_request);
-        struct route_entry *entry = route_of_context();
         if (entry != NULL) {
             hp_cap_request_route(request, entry->route, entry->view_sym);
             if (hp_cap_request_allow(request) != HP_X_LEVEL_TRACE) {

@@ -53,8 +53,10 @@ static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
             hp_cap_alloc_begin(lane);
         }
     }
+    if (hp_tls.lane == NULL && lane != NULL) {
+        hp_tls.tstate = PyThreadState_Get();
+    }
     hp_tls.lane = lane;
-    hp_tls.tstate = PyThreadState_Get();
     hp_tls.greenlet = greenlet;
     hp_tls.traced = lane != NULL && hp_ext.tracing && hp_cap_lane_level(lane) == HP_X_LEVEL_TRACE;
     hp_tls.want_c = hp_tls.traced && want_c;
@@ -289,10 +291,13 @@ void hp_lane_find_greenlets(void)
     if (hp_ext.greenlets) {
         return;
     }
-    static PyObject *name;                        /* owned; asked for in every request, so made once */
+    static Py_ssize_t without;                    /* how many modules there were when it was not among them */
     PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    name = name != NULL ? name : PyUnicode_InternFromString("greenlet");
-    if (modules == NULL || name == NULL || PyDict_GetItem(modules, name) == NULL) {
+    if (modules == NULL || !PyDict_Check(modules) || PyDict_GET_SIZE(modules) == without) {
+        return;
+    }
+    if (PyDict_GetItemString(modules, "greenlet") == NULL) {
+        without = PyDict_GET_SIZE(modules);
         return;
     }
     struct hp_pending pending = hp_pending_save();

@@ -102,9 +102,8 @@ static void walk_value(PyObject *value, int depth)
 
 void hp_recorder_refresh(void)
 {
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    if (!hp_ext.recording || modules == NULL || !PyDict_Check(modules) ||
-        PyDict_GET_SIZE(modules) == modules_seen) {
+    PyObject *modules = hp_ext.recording ? PyImport_GetModuleDict() : NULL; /* borrowed */
+    if (modules == NULL || !PyDict_Check(modules) || PyDict_GET_SIZE(modules) == modules_seen) {
         return;
     }
     modules_seen = PyDict_GET_SIZE(modules);

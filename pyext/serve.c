@@ -15,10 +15,14 @@
 
 static struct hp_mount mounts[MOUNTS];
 static size_t mount_count;
+static PyObject *str_path; /* owned */
 
-PyObject *hp_serve_mounted(PyObject *app, PyObject *path)
+PyObject *hp_serve_mounted(PyObject *app, PyObject *wsgi_environ)
 {
-    struct hp_span8 text = mount_count == 0 ? (struct hp_span8){NULL, 0} : hp_utf8(path);
+    if (mount_count == 0) {
+        return NULL;
+    }
+    struct hp_span8 text = hp_utf8(PyDict_GetItem(wsgi_environ, str_path));
     for (size_t i = 0; i < mount_count && text.n != 0; i++) {
         const struct hp_mount *mount = &mounts[i];
         size_t n = mount->prefix_bytes;
@@ -205,5 +209,8 @@ static PyMethodDef functions[] = {
 
 int hp_serve_init(PyObject *module)
 {
+    if (str_path == NULL && (str_path = PyUnicode_InternFromString("PATH_INFO")) == NULL) {
+        return -1;
+    }
     return hp_toolbar_init() != 0 ? -1 : PyModule_AddFunctions(module, functions);
 }

@@ -15,8 +15,8 @@ struct hp_mount {
 /* Where this application's dashboard is; borrowed for ever, NULL: it has none. */
 const struct hp_mount *hp_serve_mount(PyObject *app);
 
-/* The WSGI callable that answers this path of an application instead of it; borrowed. NULL: the application does. Never raises. */
-PyObject *hp_serve_mounted(PyObject *app, PyObject *path);
+/* The WSGI callable that answers a request (its environ, a dict) instead of the application; borrowed. NULL: the application does. Never raises. */
+PyObject *hp_serve_mounted(PyObject *app, PyObject *wsgi_environ);
 
 /* toolbar.c: put the toolbar's element into a response that Flask has finished, if it is a whole HTML document and who asks may see it. On any failure, which
  * is counted, the response is as it was. 0; -1 with an exception that is no Exception and came while the application was asked (a worker that is told to exit,

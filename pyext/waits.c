@@ -1,7 +1,7 @@
 /* waits.c -- the probes of blocking calls, as Python needs them: switched on with the capture, told of the GIL, of greenlets and of new modules.
  *
  * Extension modules are loaded by _imp.create_dynamic: a wrapper there hooks what came with them before any of it runs. Libraries that come by
- * other ways (ctypes) are seen when the next request begins. dlopen itself is not hooked: it looks at who calls it.
+ * other ways (ctypes) are seen when a request begins, a millisecond after the last look at the earliest. dlopen itself is not hooked: it looks at who calls it.
  */
 #include "hotplate/ext/waits.h"
 #include "wrap.h"

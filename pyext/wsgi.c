@@ -13,6 +13,7 @@
 #include "notes.h"
 #include "serve.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* ---- what the three objects of one request share ---- */
@@ -83,11 +84,36 @@ static void note_exception(struct hp_cap_request *request, const struct hp_pendi
     hp_cap_request_flag(request, HP_X_REQ_EXCEPTION);
 }
 
+/* The end of a request of the drop-in middleware, which is told. */
+static void finish_profile(Call *call, struct hp_cap_request *request)
+{
+    double elapsed_s = (double)hp_cap_ns(hp_cap_ticks() - call->started) / 1e9;
+    uint8_t *profile = NULL;
+    size_t size = 0;
+    if (hp_cap_request_pstats(request, false, &profile, &size) != HP_OK) {
+        hp_cap_error(hp_ext.cap);
+        profile = NULL;
+    }
+    hp_cap_request_finish(request);
+    if (profile != NULL) {
+        PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->env, (const char *)profile,
+                                                 (Py_ssize_t)size, elapsed_s);
+        Py_XDECREF(result);
+        swallow();
+    }
+    hp_cap_bytes_free(profile);
+}
+
 /* The end, once. The pending exception survives. */
 static void finish(Call *call)
 {
     struct hp_cap_request *request = call->request;
     if (request == NULL) {
+        return;
+    }
+    if (call->routed && call->done == NULL && !hp_cap_request_goes_on(request)) { /* nothing of Python runs */
+        call->request = NULL;
+        hp_cap_request_finish(request);
         return;
     }
     struct hp_pending pending = hp_pending_save();
@@ -97,22 +123,12 @@ static void finish(Call *call)
     if (hp_cap_request_ends(request, flask_request)) { /* its context was kept beyond the end */
         hp_inputs_note(request, flask_request);
     }
-    double elapsed_s = (double)hp_cap_ns(hp_cap_ticks() - call->started) / 1e9;
-    uint8_t *profile = NULL;
-    size_t size = 0;
-    if (call->done != NULL && hp_cap_request_pstats(request, false, &profile, &size) != HP_OK) {
-        hp_cap_error(hp_ext.cap);
-        profile = NULL;
-    }
     call->request = NULL;
-    hp_cap_request_finish(request);
-    if (call->done != NULL && profile != NULL) {
-        PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->env, (const char *)profile,
-                                                 (Py_ssize_t)size, elapsed_s);
-        Py_XDECREF(result);
-        swallow();
+    if (call->done != NULL) {
+        finish_profile(call, request);
+    } else {
+        hp_cap_request_finish(request);
     }
-    hp_cap_bytes_free(profile);
     hp_pending_restore(pending);
 }
 
@@ -140,7 +156,7 @@ static void stretch_begin(struct stretch *stretch, Call *call)
 {
     struct hp_cap_lane *lane = hp_cap_request_lane(call->request);
     hp_lane_push(&stretch->scope, lane, call->want_c);
-    hp_cap_lane_root_frame(lane, hp_frame_id_now());
+    hp_cap_lane_root_frame(lane, hp_frame_current(hp_tls.tstate));
     hp_tracer_thread_begin();
 }
 
@@ -177,23 +193,22 @@ static int status_of(PyObject *line)
     return (text.p[0] - '0') * 100 + (text.p[1] - '0') * 10 + (text.p[2] - '0');
 }
 
-static int append_header(PyObject *headers, PyObject *name, const char *value)
+/* Eight hex digits of a number, the first one lowest in memory: a nibble to each byte, all at once. */
+static uint64_t hex8(uint32_t number)
 {
-    PyObject *text = PyUnicode_FromString(value);
-    PyObject *pair = text == NULL ? NULL : PyTuple_Pack(2, name, text);
-    int failed = pair == NULL || PyList_Append(headers, pair) != 0;
-    Py_XDECREF(text);
-    Py_XDECREF(pair);
-    return failed ? -1 : 0;
+    uint64_t x = number;
+    x = (x << 16 | x) & 0x0000FFFF0000FFFFu;
+    x = (x << 8 | x) & 0x00FF00FF00FF00FFu;
+    x = (x << 4 | x) & 0x0F0F0F0F0F0F0F0Fu;
+    uint64_t is_letter = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+    return htobe64(x + 0x3030303030303030u + is_letter * ('a' - '0' - 10));
 }
 
 /* Sixteen hex digits, by hand: printf would take a good part of what a bare request costs. */
-static void show_id(uint64_t id, char text[17])
+static void show_id(uint64_t id, char text[16])
 {
-    for (int i = 15; i >= 0; i--, id >>= 4) {
-        text[i] = "0123456789abcdef"[id & 15];
-    }
-    text[16] = '\0';
+    uint64_t halves[2] = {hex8((uint32_t)(id >> 32)), hex8((uint32_t)id)};
+    memcpy(text, halves, sizeof halves);
 }
 
 static char *put_text(char *at, const char *text)
@@ -226,12 +241,12 @@ static char *put_duration(char *at, const char *name, uint64_t ns)
 
 /* `total;dur, app;dur, db;dur;desc="41 queries", request;desc="ID"` as it stands when the headers go out. The id is there for pages, whose scripts cannot read
  * the headers of an image or of themselves. Not by printf: it would cost more than
- * all the rest of a bare request, and the process's locale must not turn the point into a comma. */
-static int append_timing(PyObject *headers, const struct hp_cap_request *request)
+ * all the rest of a bare request, and the process's locale must not turn the point into a comma. New reference or NULL. */
+static PyObject *timing_text(const struct hp_cap_request *request)
 {
     uint64_t wall_ns = 0, sql_ns = 0;
     uint32_t queries = 0;
-    char text[240], id[17]; /* at most 198: five numbers of 20 digits, the id and our words */
+    char text[240]; /* at most 198: five numbers of 20 digits, the id and our words */
     hp_cap_request_so_far(request, &wall_ns, &sql_ns, &queries);
     char *at = put_duration(text, "total;dur=", wall_ns);
     uint64_t queue_ns = hp_cap_request_queued(request);
@@ -242,9 +257,33 @@ static int append_timing(PyObject *headers, const struct hp_cap_request *request
     at = put_duration(at, ", db;dur=", sql_ns);
     at = put_number(put_text(at, ";desc=\""), queries, 1);
     at = put_text(at, queries == 1 ? " query\"" : " queries\"");
-    show_id(hp_cap_request_id(request), id);
-    (void)put_text(put_text(put_text(at, ", request;desc=\""), id), "\"");
-    return append_header(headers, str_timing, text);
+    at = put_text(at, ", request;desc=\"");
+    show_id(hp_cap_request_id(request), at);
+    at[16] = '"';
+    return PyUnicode_FromStringAndSize(text, at + 17 - text);
+}
+
+/* New reference or NULL. */
+static PyObject *id_text(const struct hp_cap_request *request)
+{
+    PyObject *text = PyUnicode_New(16, 127);
+    if (text != NULL) {
+        show_id(hp_cap_request_id(request), (char *)PyUnicode_1BYTE_DATA(text));
+    }
+    return text;
+}
+
+/* (name, value); takes the reference to the value, which may be NULL. New reference or NULL. */
+static PyObject *header(PyObject *name, PyObject *value)
+{
+    PyObject *pair = value == NULL ? NULL : PyTuple_New(2);
+    if (pair == NULL) {
+        Py_XDECREF(value);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(pair, 0, Py_NewRef(name));
+    PyTuple_SET_ITEM(pair, 1, value);
+    return pair;
 }
 
 /* A copy of the headers with ours; NULL (no exception) when the application's go out untouched. */
@@ -253,13 +292,24 @@ static PyObject *headers_with_ours(Call *call, PyObject *headers)
     if (!PyList_CheckExact(headers)) {
         return NULL;
     }
-    char id[17];
-    PyObject *copy = hp_raises_on_purpose() ? NULL : PyList_GetSlice(headers, 0, PyList_GET_SIZE(headers));
-    show_id(hp_cap_request_id(call->request), id);
-    if (copy == NULL || append_header(copy, str_id, id) != 0 ||
-        (call->timing && append_timing(copy, call->request) != 0)) {
-        Py_CLEAR(copy);
+    const struct hp_cap_request *request = call->request;
+    PyObject *id = hp_raises_on_purpose() ? NULL : header(str_id, id_text(request));
+    PyObject *timing = id != NULL && call->timing ? header(str_timing, timing_text(request)) : NULL;
+    Py_ssize_t n = PyList_GET_SIZE(headers);
+    PyObject *copy =
+        id == NULL || (call->timing && timing == NULL) ? NULL : PyList_New(n + 1 + (timing != NULL));
+    if (copy == NULL) {
+        Py_XDECREF(id);
+        Py_XDECREF(timing);
         swallow();
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyList_SET_ITEM(copy, i, Py_NewRef(PyList_GET_ITEM(headers, i)));
+    }
+    PyList_SET_ITEM(copy, n, id);
+    if (timing != NULL) {
+        PyList_SET_ITEM(copy, n + 1, timing);
     }
     return copy;
 }
@@ -348,7 +398,38 @@ static PyObject *body_next(Body *self)
     return NULL;
 }
 
-/* close() of the application's iterable, if it has one; then the request is over. */
+/* Whether it is certain that this attribute is a method of the object's class, or of the object itself: then it can be called without being bound before. */
+static bool is_plain_method(PyObject *object, PyObject *name)
+{
+    PyObject *found = Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr
+                          ? _PyType_Lookup(Py_TYPE(object), name)
+                          : NULL;
+    return found != NULL && PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR);
+}
+
+/* close() of the application's iterable, if it has one: its result, None, or NULL with an exception. */
+static PyObject *close_iterable(Body *self)
+{
+    PyObject *close = NULL;
+    bool is_method = is_plain_method(self->iterable, str_close);
+    if (!is_method && hp_lookup_attr(self->iterable, str_close, &close) <= 0) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    struct stretch stretch;
+    bool watched = self->call->request != NULL;
+    if (watched) {
+        stretch_begin(&stretch, self->call);
+    }
+    PyObject *result =
+        is_method ? PyObject_CallMethodNoArgs(self->iterable, str_close) : PyObject_CallNoArgs(close);
+    if (watched) {
+        stretch_end(&stretch);
+    }
+    Py_XDECREF(close);
+    return result;
+}
+
+/* Close what the application returned; then the request is over. */
 static PyObject *body_close(Body *self, PyObject *unused)
 {
     (void)unused;
@@ -356,22 +437,7 @@ static PyObject *body_close(Body *self, PyObject *unused)
         Py_RETURN_NONE;
     }
     self->closed = true;
-    PyObject *close = NULL;
-    PyObject *result = Py_NewRef(Py_None);
-    if (hp_lookup_attr(self->iterable, str_close, &close) < 0) {
-        Py_CLEAR(result);
-    } else if (close != NULL) {
-        struct stretch stretch;
-        bool watched = self->call->request != NULL;
-        if (watched) {
-            stretch_begin(&stretch, self->call);
-        }
-        Py_SETREF(result, PyObject_CallNoArgs(close));
-        if (watched) {
-            stretch_end(&stretch);
-        }
-        Py_DECREF(close);
-    }
+    PyObject *result = close_iterable(self);
     if (self->call->request != NULL && !self->ended) {
         hp_cap_request_flag(self->call->request, HP_X_REQ_ABORTED);
     }
@@ -379,9 +445,18 @@ static PyObject *body_close(Body *self, PyObject *unused)
     return result;
 }
 
-/* Whatever else a server asks of the body is answered by the application's object. */
+static PyMethodDef body_methods[] = {
+    {"close", (PyCFunction)(void (*)(void))body_close, METH_NOARGS,
+     "Close the application's iterable and end the request."},
+    {NULL, NULL, 0, NULL},
+};
+
+/* Whatever else a server asks of the body is answered by the application's object. Every server asks for close. */
 static PyObject *body_getattro(PyObject *object, PyObject *name)
 {
+    if (name == str_close) {
+        return PyCFunction_New(&body_methods[0], object);
+    }
     PyObject *own = PyObject_GenericGetAttr(object, name);
     if (own != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
         return own;
@@ -447,13 +522,13 @@ static PyObject *wrap_body(Call *call, PyObject *body)
 
 static bool is_loopback(PyObject *env)
 {
-    struct hp_span8 address = hp_utf8(PyDict_GetItem(env, str_remote));
+    struct hp_span8 address = hp_utf8(PyDict_GetItemWithError(env, str_remote));
     if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
           (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
         return false;
     }
     for (size_t i = 0; i < sizeof str_forwarded / sizeof str_forwarded[0]; i++) {
-        if (PyDict_GetItem(env, str_forwarded[i]) != NULL) {
+        if (PyDict_GetItemWithError(env, str_forwarded[i]) != NULL) {
             return false; /* a proxy on this host: the client may be anybody */
         }
     }
@@ -465,15 +540,17 @@ bool hp_app_debug(PyObject *app)
 {
     PyObject *config = NULL, *debug = NULL;
     if (hp_lookup_attr(app, str_config, &config) > 0 && PyDict_Check(config)) {
-        debug = Py_XNewRef(PyDict_GetItem(config, str_DEBUG));
+        debug = Py_XNewRef(PyDict_GetItemWithError(config, str_DEBUG));
     }
     if (debug == NULL && !PyErr_Occurred()) {
         debug = PyObject_GetAttr(app, str_debug);
     }
     bool is_on = debug == Py_True;
-    Py_XDECREF(debug);
     Py_XDECREF(config);
-    PyErr_Clear();
+    if (debug == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(debug);
     return is_on;
 }
 
@@ -490,7 +567,8 @@ static bool is_in_scope(PyObject *env)
 {
     bool keep = options.sample <= 1 || options.turn++ % options.sample == 0;
     if (keep && options.scope != NULL) {
-        PyObject *method = PyDict_GetItem(env, str_method), *path = PyDict_GetItem(env, str_path);
+        PyObject *method = PyDict_GetItemWithError(env, str_method);
+        PyObject *path = PyDict_GetItemWithError(env, str_path);
         PyObject *verdict = method == NULL || path == NULL
                                 ? NULL
                                 : PyObject_CallFunctionObjArgs(options.scope, method, path, NULL);
@@ -506,7 +584,7 @@ static bool is_in_scope(PyObject *env)
 
 static int64_t content_length(PyObject *env)
 {
-    struct hp_span8 text = hp_utf8(PyDict_GetItem(env, str_length));
+    struct hp_span8 text = hp_utf8(PyDict_GetItemWithError(env, str_length));
     int64_t length = 0;
     for (size_t i = 0; i < text.n && i < 18; i++) {
         if (text.p[i] < '0' || text.p[i] > '9') {
@@ -517,12 +595,13 @@ static int64_t content_length(PyObject *env)
     return text.n != 0 ? length : -1;
 }
 
-/* Everything that a request needs, or NULL without exception (the application then runs unwatched). */
+/* Everything that a request needs (stretch_begin tells its lane the frame), or NULL without exception (the application then runs unwatched). */
 static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level, bool want_c)
 {
+    uint64_t started = hp_cap_ticks();
     hp_lane_find_greenlets();
     hp_recorder_refresh();
-    hp_waits_rescan();
+    hp_waits_rescan_at(started);
     Call *call = PyObject_New(Call, (PyTypeObject *)call_type);
     if (call == NULL) {
         swallow();
@@ -535,13 +614,12 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     call->deep = false;
     call->timing = done == NULL && allows_timing(app, env);
     call->routed = done != NULL;
-    call->started = hp_cap_ticks();
+    call->started = started;
     int effective = level;
     if (level == HP_X_LEVEL_TRACE && !hp_ext.tracing) {
         effective = hp_ext.sampling && done == NULL ? HP_X_LEVEL_SAMPLE : HP_X_LEVEL_MONITOR;
     }
-    call->request =
-        hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, hp_frame_id_now());
+    call->request = hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, NULL);
     if (call->request == NULL) {
         Py_DECREF(call);
         return NULL;
@@ -557,6 +635,7 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     if (done == NULL) {
         hp_facts_note(call->request, env, app);
     }
+    swallow(); /* of the look-ups in environ */
     return call;
 }
 
@@ -597,12 +676,9 @@ static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObj
         finish(call);
         return NULL;
     }
-    struct hp_pending none = hp_pending_save();
     take_route(call);
     hp_cap_request_phase(call->request, HP_X_PHASE_BODY);
-    body = wrap_body(call, body);
-    hp_pending_restore(none);
-    return body;
+    return wrap_body(call, body);
 }
 
 /* ---- the wrapper on the class ---- */
@@ -620,10 +696,12 @@ static void wrapper_dealloc(CallWrapper *self)
     Py_DECREF(type);
 }
 
+static unsigned long left_out; /* requests on all threads that run left out just now */
+
 /* __call__ has decided for wsgi_app, which it calls: a request is judged, and counted, once. */
 static bool is_left_out(PyObject *wsgi_environ)
 {
-    return PyDict_GetItem(wsgi_environ, str_left_out) != NULL;
+    return left_out != 0 && PyDict_GetItem(wsgi_environ, str_left_out) != NULL;
 }
 
 static PyObject *call_left_out(PyObject *original, PyObject *const *args)
@@ -632,7 +710,9 @@ static PyObject *call_left_out(PyObject *original, PyObject *const *args)
     if (!marked) {
         swallow();
     }
+    left_out++;
     PyObject *body = PyObject_Vectorcall(original, args, 3, NULL);
+    left_out--;
     if (marked) {
         struct hp_pending pending = hp_pending_save();
         if (PyDict_DelItem(args[1], str_left_out) != 0) {
@@ -647,7 +727,7 @@ static PyObject *wrapper_call(PyObject *object, PyObject *const *args, size_t na
 {
     PyObject *original = ((CallWrapper *)object)->original;
     bool plain = names == NULL && PyVectorcall_NARGS(nargsf) == 3 && PyDict_Check(args[1]);
-    PyObject *mounted = plain ? hp_serve_mounted(args[0], PyDict_GetItem(args[1], str_path)) : NULL;
+    PyObject *mounted = plain ? hp_serve_mounted(args[0], args[1]) : NULL;
     if (mounted != NULL) {
         return PyObject_CallFunctionObjArgs(mounted, args[1], args[2], NULL);
     }
@@ -784,12 +864,6 @@ static PyMethodDef functions[] = {
     {"request_options", (PyCFunction)(void (*)(void))request_options, METH_VARARGS | METH_KEYWORDS,
      options_doc},
     {"profile_call", (PyCFunction)(void (*)(void))profile_call, METH_FASTCALL, profile_doc},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyMethodDef body_methods[] = {
-    {"close", (PyCFunction)(void (*)(void))body_close, METH_NOARGS,
-     "Close the application's iterable and end the request."},
     {NULL, NULL, 0, NULL},
 };
 

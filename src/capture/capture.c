@@ -378,7 +378,7 @@ void hp_cap_error(struct hp_cap *cap)
 void hp_cap_sampled_out(struct hp_cap *cap)
 {
     hp__cap_want_ring(cap);
-    hp__cap_count(cap, HP_RING_STARTED, 1);
+    hp__cap_count_own(cap, HP_RING_STARTED, 1);
     hp__cap_count(cap, HP_RING_SAMPLED_OUT, 1);
 }
 

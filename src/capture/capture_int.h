@@ -79,11 +79,11 @@ struct hp_cap {
     _Atomic(struct hp_levels *) new_levels;              /* owned: from the writer, not obeyed yet */
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 
-    struct hp_map texts;      /* hash of a folded text → string id */
-    uint32_t given_count;     /* of them those of HP_TEXT_GIVEN */
-    uint64_t peak_rss_bytes;  /* of the process when last looked; 0: not yet */
-    uint64_t peak_rss_ticks;  /* when that was */
-    bool allocs, node_allocs; /* the allocation hook runs; and nodes are to know */
+    struct hp_map texts;       /* hash of a folded text → string id */
+    uint32_t given_count;      /* of them those of HP_TEXT_GIVEN */
+    uint64_t peak_rss_bytes;   /* of the process when last looked; 0: not yet */
+    uint64_t peak_rss_wall_ns; /* when that was */
+    bool allocs, node_allocs;  /* the allocation hook runs; and nodes are to know */
 
     struct hp_buf shape, values, encoded; /* scratch of finish */
     uint32_t *numbers;                    /* owned, scratch: tree node → position */
@@ -189,6 +189,12 @@ struct hp_cap_request {
 static inline void hp__cap_count(struct hp_cap *cap, enum hp_ring_counter counter, uint64_t n)
 {
     atomic_fetch_add_explicit(&cap->counts[counter], n, memory_order_relaxed);
+}
+/* The same of a counter that only holders of the GIL raise: no locked instruction. */
+static inline void hp__cap_count_own(struct hp_cap *cap, enum hp_ring_counter counter, uint64_t n)
+{
+    uint64_t before = atomic_load_explicit(&cap->counts[counter], memory_order_relaxed);
+    atomic_store_explicit(&cap->counts[counter], before + n, memory_order_relaxed);
 }
 bool hp__cap_fails_slow(struct hp_cap *cap, enum hp_fail_point point);
 /* Whether this call of the point is to fail (hp_cap_fail_at). */

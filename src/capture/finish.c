@@ -308,7 +308,7 @@ static void push(struct hp_cap_request *request)
         err = push_record(cap, &record);
     }
     if (err == HP_OK) {
-        hp__cap_count(cap, HP_RING_PUSHED, 1);
+        hp__cap_count_own(cap, HP_RING_PUSHED, 1);
         if (request->tree_lost) {
             hp__cap_count(cap, HP_RING_DROPPED_TREE, 1);
         }
@@ -324,8 +324,8 @@ void hp_cap_request_finish(struct hp_cap_request *request)
     if (!request->dead) {
         hp__cap_request_freeze(request);
         if (!request->keep) {
-            hp__cap_count(cap, HP_RING_FINISHED, 1);
-            hp__cap_count(cap, HP_RING_OWN_NS, request->facts.own_ns);
+            hp__cap_count_own(cap, HP_RING_FINISHED, 1);
+            hp__cap_count_own(cap, HP_RING_OWN_NS, request->facts.own_ns);
             hp__cap_budget_note(request);
             if (cap->writer != NULL) {
                 push(request);

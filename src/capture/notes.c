@@ -439,10 +439,10 @@ static uint64_t peak_rss_bytes(void)
 void hp__cap_memory_begin(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;
-    uint64_t now = hp_clock_ticks();
-    if (cap->peak_rss_bytes == 0 || hp_clock_ns_of_ticks(now - cap->peak_rss_ticks) >= PEAK_EVERY_NS) {
+    uint64_t now_ns = request->facts.start_wall_ns; /* set back, it is another reading too many */
+    if (cap->peak_rss_bytes == 0 || now_ns - cap->peak_rss_wall_ns >= PEAK_EVERY_NS) {
         cap->peak_rss_bytes = peak_rss_bytes();
-        cap->peak_rss_ticks = now;
+        cap->peak_rss_wall_ns = now_ns;
     }
 }
 
@@ -455,7 +455,7 @@ void hp__cap_memory_end(struct hp_cap_request *request)
     uint64_t now = peak_rss_bytes(), before = cap->peak_rss_bytes;
     request->facts.rss_growth_bytes = now > before ? now - before : 0;
     cap->peak_rss_bytes = now > before ? now : before;
-    cap->peak_rss_ticks = request->end;
+    cap->peak_rss_wall_ns = request->facts.start_wall_ns + request->facts.wall_ns;
 }
 
 /* ---- the end ---- */

@@ -254,7 +254,7 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
 {
     if (!keep) {
         hp__cap_want_ring(cap);
-        hp__cap_count(cap, HP_RING_STARTED, 1);
+        hp__cap_count_own(cap, HP_RING_STARTED, 1);
     }
     struct hp_cap_request *request = make(cap, level, kind, keep);
     if (request == NULL) {
@@ -319,6 +319,11 @@ bool hp_cap_request_ends(struct hp_cap_request *request, const void *object)
     bool it_is = object != NULL && request->object == object;
     request->object = it_is ? request : request->object; /* no object of the framework's is there */
     return it_is;
+}
+
+bool hp_cap_request_goes_on(const struct hp_cap_request *request)
+{
+    return request->object != NULL && request->object != request;
 }
 
 /* Its level as the budget counts: the flight recorder is a step between monitor and trace. */

@@ -5,6 +5,8 @@
 #include "capture/probe.h"
 #include "capture/wait.h"
 
+#define RESCAN_EVERY_NS 1000000u
+
 hp_err hp_waits_start(const struct hp_waits_config *config)
 {
     static struct hp_got_table table;
@@ -31,6 +33,15 @@ void hp_waits_rescan(void)
 {
     if (hp_waits_on()) {
         (void)hp_got_rescan(); /* another thread is at it: then it is being done */
+    }
+}
+
+void hp_waits_rescan_at(uint64_t now)
+{
+    static uint64_t last;
+    if (hp_clock_ns_of_ticks(now - last) >= RESCAN_EVERY_NS) {
+        last = now;
+        hp_waits_rescan();
     }
 }
 

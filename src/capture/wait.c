@@ -427,6 +427,9 @@ void hp__wait_begin(struct hp_cap_lane *lane)
 /* False: it was off. A probe that has claimed the lane is given time to finish; if its thread never runs again, nobody waits for it. */
 static bool switch_off(struct hp_cap_lane *lane)
 {
+    if (atomic_load_explicit(&lane->wait_state, memory_order_relaxed) == HP_WAIT_OFF) {
+        return false; /* only its owner switches it on */
+    }
     for (int i = 0; i < YIELDS; i++) {
         uint32_t state = HP_WAIT_ON;
         if (atomic_compare_exchange_strong(&lane->wait_state, &state, HP_WAIT_OFF)) {
@@ -681,15 +684,18 @@ void hp_waits_thread(struct hp_cap_lane *lane, void *thread)
     bool on = lane != NULL && lane->request != NULL && lane->request->facts.level >= HP_LEVEL_MONITOR;
     self->lane = NULL; /* a signal handler must not see half of it */
     atomic_signal_fence(memory_order_seq_cst);
+    if (!on) {
+        return; /* without a lane nobody looks at the rest */
+    }
     self->thread = thread;
-    self->request = on ? lane->request->facts.id : 0;
+    self->request = lane->request->facts.id;
     self->open_ticks = 0;
     self->depth = 0;
-    self->queue = on && lane->request->facts.level >= HP_LEVEL_SAMPLE;
+    self->queue = lane->request->facts.level >= HP_LEVEL_SAMPLE;
     memset(self->measure, 1, sizeof self->measure);
-    self->chunk = on && chunk_of != NULL ? chunk_of(thread) : NULL;
+    self->chunk = chunk_of != NULL ? chunk_of(thread) : NULL;
     atomic_signal_fence(memory_order_seq_cst);
-    self->lane = on ? lane : NULL;
+    self->lane = lane;
 }
 
 void hp_waits_greenlets(const void *(*function)(void *thread))

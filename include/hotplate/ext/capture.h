@@ -241,6 +241,8 @@ bool hp_cap_request_detailed(const struct hp_cap_request *request);
  * is it: true once. (Others come and go meanwhile: the application may enter contexts of its own.) */
 void hp_cap_request_is(struct hp_cap_request *request, const void *object);
 bool hp_cap_request_ends(struct hp_cap_request *request, const void *object);
+/* One was told, and did not end yet. */
+bool hp_cap_request_goes_on(const struct hp_cap_request *request);
 
 /* What this thread has asked the interpreter's allocator for, counted by the extension's hook: gross bytes and blocks, and blocks given back. */
 struct hp_cap_alloc {

@@ -29,8 +29,9 @@ HP_CHECK hp_err hp_waits_start(const struct hp_waits_config *config);
 /* Put every slot back and record no more. Fails: HP_EBUSY. */
 HP_CHECK hp_err hp_waits_stop(void);
 bool hp_waits_on(void);
-/* Hook what was loaded since the last time; about 100 ns if nothing was. */
+/* Hook what was loaded since the last time; about 100 ns if nothing was. _at: unless it was asked for less than a millisecond before `now` (ticks); with the GIL. */
 void hp_waits_rescan(void);
+void hp_waits_rescan_at(uint64_t now);
 /* Condition variables between low and low + bytes are the interpreter's lock: waiting for them is `gil`, not `lock`. Who gives it up signals `released`, with
  * the mutex held that is waited for it with (NULL: not known, then nobody is told who had it); `locked` is not 0 while somebody has it. */
 void hp_waits_gil(const void *low, size_t bytes, const void *released, const volatile int *locked);

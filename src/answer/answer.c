@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "answer/before.h"
+#include "answer/keeps.h"
 #include "answer/machine.h"
 #include "answer/sampled.h"
 #include "answer/sentence.h"
@@ -208,8 +209,14 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
         memset(finding, 0, sizeof *finding);
         finding->finding = result->findings.list[i];
         finding->route = route_index;
+        hp_err err = finding->finding.kind == HP_FIND_memory_growth
+                         ? hp_keeps_place(store, &answer->options.scope, c, &finding->finding, info)
+                         : HP_OK;
+        if (err != HP_OK) {
+            return err;
+        }
         describe(c, route, finding);
-        hp_err err = keep_state(store, answer, finding, newest_ns(c, &finding->finding), &muted, info);
+        err = keep_state(store, answer, finding, newest_ns(c, &finding->finding), &muted, info);
         if (err != HP_OK) {
             return err;
         }

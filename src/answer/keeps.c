@@ -1,0 +1,311 @@
+/* keeps.c -- see keeps.h.
+ *
+ *     @lru_cache(maxsize=None)     a caching decorator
+ *     def page(number):
+ *         seen.append(number)      a container that is neither an argument nor a local name, by a method that puts something in
+ *         pages[number] = text     or by an item
+ *
+ * Lines are read one by one: a statement that is written over several is known by its first. Strings that look like code deceive it; then a line of
+ * the function is told that is not the one, as the def would be.
+ */
+#include "answer/keeps.h"
+
+#include <string.h>
+
+#define MOST_LINES 400u /* of a function */
+
+struct line {
+    struct hp_str text; /* without indentation */
+    uint32_t indent, number;
+};
+
+/* The next line of `rest`, which is moved on; false: there is none. */
+static bool next_line(struct hp_str *rest, struct line *line)
+{
+    if (rest->n == 0) {
+        return false;
+    }
+    size_t n = hp_str_find_char(*rest, '\n'), indent = 0;
+    while (indent < n && (rest->p[indent] == ' ' || rest->p[indent] == '\t')) {
+        indent++;
+    }
+    line->text = hp_str_make(rest->p + indent, n - indent);
+    line->indent = (uint32_t)indent;
+    line->number++;
+    size_t step = n < rest->n ? n + 1 : n;
+    *rest = hp_str_make(rest->p + step, rest->n - step);
+    return true;
+}
+
+static bool is_word(char c)
+{
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (unsigned char)c >= 0x80;
+}
+
+static size_t word_length(struct hp_str text)
+{
+    size_t n = 0;
+    while (n < text.n && is_word(text.p[n])) {
+        n++;
+    }
+    return n;
+}
+
+static struct hp_str from(struct hp_str text, size_t at)
+{
+    return at < text.n ? hp_str_make(text.p + at, text.n - at) : (struct hp_str){"", 0};
+}
+
+static struct hp_str trimmed(struct hp_str text)
+{
+    size_t n = 0;
+    while (n < text.n && text.p[n] == ' ') {
+        n++;
+    }
+    return from(text, n);
+}
+
+/* Where `word` stands in the text as a whole word, from `at` on; text.n: nowhere. */
+static size_t find_word(struct hp_str text, size_t at, struct hp_str word)
+{
+    for (; at + word.n <= text.n; at++) {
+        bool starts = at == 0 || !is_word(text.p[at - 1]);
+        bool ends = at + word.n == text.n || !is_word(text.p[at + word.n]);
+        if (starts && ends && memcmp(text.p + at, word.p, word.n) == 0) {
+            return at;
+        }
+    }
+    return text.n;
+}
+
+static bool is_assignment(struct hp_str text)
+{
+    text = trimmed(text);
+    return text.n > 1 && text.p[0] == '=' && text.p[1] != '=';
+}
+
+/* Length of "[...]" at the beginning of the text; 0: it does not begin so, or does not end on its line. */
+static size_t item_length(struct hp_str text)
+{
+    uint32_t depth = 0;
+    for (size_t i = 0; i < text.n && (i == 0 ? text.p[0] == '[' : true); i++) {
+        depth += text.p[i] == '[';
+        depth -= text.p[i] == ']';
+        if (depth == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static bool puts_in(struct hp_str method)
+{
+    static const char *const names[] = {"append", "appendleft", "add", "extend",
+                                        "insert", "setdefault", "put", "update"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (hp_str_eq(method, hp_str_from0(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* flask.g, flask.session and the session of an ORM end with the request. */
+static bool ends_with_request(struct hp_str name, bool first)
+{
+    return hp_str_eq(name, HP_STR("session")) || (first && hp_str_eq(name, HP_STR("g")));
+}
+
+/* The first name of "name.attribute[key] = …" or "name.attribute.append(…"; empty: the statement is of another shape. */
+static struct hp_str container_of(struct hp_str text)
+{
+    const struct hp_str none = {NULL, 0};
+    struct hp_str root = hp_str_make(text.p, word_length(text)), rest = from(text, root.n);
+    while (root.n != 0 && rest.n != 0 && !ends_with_request(root, true)) {
+        size_t item = item_length(rest);
+        if (item != 0) {
+            rest = from(rest, item);
+            if (is_assignment(rest)) {
+                return root;
+            }
+            continue;
+        }
+        if (rest.p[0] != '.') {
+            return none;
+        }
+        struct hp_str name = from(rest, 1);
+        name.n = word_length(name);
+        rest = from(rest, 1 + name.n);
+        if (ends_with_request(name, false)) {
+            return none;
+        }
+        if (name.n == 0 || (rest.n != 0 && rest.p[0] == '(')) {
+            return name.n != 0 && puts_in(name) ? root : none;
+        }
+    }
+    return none;
+}
+
+struct function {
+    struct hp_str header; /* from the def on, to the colon that ends it */
+    struct hp_str body;
+    uint32_t indent, first_number; /* of the def; the number of the line before the body */
+};
+
+/* Whether a name is an argument of the function, or bound in it. */
+static bool is_local(const struct function *function, struct hp_str name)
+{
+    struct hp_str rest = function->body;
+    struct line line = {.number = 0};
+    if (find_word(function->header, 0, name) < function->header.n) {
+        return true;
+    }
+    while (next_line(&rest, &line) && line.number <= MOST_LINES) {
+        size_t at = find_word(line.text, 0, name);
+        struct hp_str after = trimmed(from(line.text, at + name.n));
+        bool annotated = at == 0 && after.n != 0 && after.p[0] == ':';
+        bool bound = hp_str_starts(line.text, HP_STR("for ")) || hp_str_starts(line.text, HP_STR("with ")) ||
+                     hp_str_starts(line.text, HP_STR("import ")) || hp_str_starts(line.text, HP_STR("from "));
+        if (at < line.text.n && ((at == 0 && is_assignment(after)) || annotated || bound)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_object(struct hp_str name)
+{
+    return hp_str_eq(name, HP_STR("self")) || hp_str_eq(name, HP_STR("cls"));
+}
+
+/* The first line of the body that puts something into what outlives the function. */
+static uint32_t putting_line(const struct function *function)
+{
+    struct hp_str rest = function->body;
+    struct line line = {.number = function->first_number};
+    uint32_t of_object = 0;
+    while (next_line(&rest, &line) && line.number - function->first_number <= MOST_LINES) {
+        bool blank = line.text.n == 0 || line.text.p[0] == '#';
+        if (!blank && line.indent <= function->indent) {
+            break;
+        }
+        struct hp_str name = blank ? (struct hp_str){NULL, 0} : container_of(line.text);
+        if (name.n != 0 && is_object(name)) {
+            of_object = of_object != 0 ? of_object : line.number;
+        } else if (name.n != 0 && !is_local(function, name)) {
+            return line.number;
+        }
+    }
+    return of_object;
+}
+
+static bool is_def(struct hp_str text)
+{
+    return hp_str_starts(text, HP_STR("def ")) || hp_str_starts(text, HP_STR("async def "));
+}
+
+static bool is_cache(struct hp_str decorator)
+{
+    for (size_t i = 0; i + 4 <= decorator.n; i++) {
+        if (memcmp(decorator.p + i, "cach", 4) == 0 || memcmp(decorator.p + i, "memo", 4) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t hp_keeps_line(struct hp_str source, uint32_t first_line)
+{
+    struct hp_str rest = source;
+    struct line line = {.number = 0};
+    struct function function = {.indent = 0};
+    while (line.number + 1 < first_line && next_line(&rest, &line)) {
+    }
+    while (next_line(&rest, &line) && line.text.n != 0 && line.text.p[0] == '@') {
+        if (is_cache(line.text)) {
+            return line.number;
+        }
+    }
+    if (first_line == 0 || !is_def(line.text)) {
+        return 0;
+    }
+    function.indent = line.indent;
+    function.header = line.text;
+    while (line.text.n == 0 || line.text.p[line.text.n - 1] != ':') {
+        if (!next_line(&rest, &line)) {
+            return 0;
+        }
+    }
+    function.header.n = (size_t)(line.text.p + line.text.n - function.header.p);
+    function.first_number = line.number;
+    function.body = rest;
+    return putting_line(&function);
+}
+
+/* ---- of what a route's requests ran ---- */
+
+#define MOST_FUNCTIONS 64u
+
+struct candidates {
+    struct {
+        uint32_t sym;
+        uint64_t total_ns;
+    } list[MOST_FUNCTIONS];
+    uint32_t count;
+};
+
+static void add_candidate(struct candidates *candidates, uint32_t sym, uint64_t total_ns)
+{
+    uint32_t k = 0;
+    while (k < candidates->count && candidates->list[k].sym != sym) {
+        k++;
+    }
+    if (k == MOST_FUNCTIONS) {
+        return;
+    }
+    if (k == candidates->count) {
+        candidates->list[candidates->count++].sym = sym;
+        candidates->list[k].total_ns = 0;
+    }
+    candidates->list[k].total_ns += total_ns;
+}
+
+static void collect(const struct hp_case *c, struct candidates *candidates)
+{
+    for (uint32_t r = 0; r < c->sample_count; r++) {
+        const struct hp_tree *tree = c->samples[r].tree;
+        for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
+            uint32_t sym = tree->nodes[i].sym;
+            if (hp_tree_live(tree, i) && sym != 0 && (hp_dict_symbol(c->dict, sym).flags & HP_SYM_APP) != 0) {
+                add_candidate(candidates, sym, tree->nodes[i].total);
+            }
+        }
+    }
+}
+
+hp_err hp_keeps_place(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
+                      struct hp_finding *finding, struct hp_errinfo *info)
+{
+    struct candidates candidates = {.count = 0};
+    uint64_t most = 0;
+    collect(c, &candidates);
+    for (uint32_t k = 0; k < candidates.count; k++) {
+        struct hp_symbol sym = hp_dict_symbol(c->dict, candidates.list[k].sym);
+        struct hp_str source;
+        if (candidates.list[k].total_ns <= most) {
+            continue;
+        }
+        hp_err err = hp_store_source(store, scope, sym.file, &source, info);
+        if (err != HP_OK) {
+            return err;
+        }
+        uint32_t line = hp_keeps_line(source, sym.line);
+        if (line != 0) {
+            most = candidates.list[k].total_ns;
+            finding->site_sym = candidates.list[k].sym;
+            finding->site_line = line;
+        }
+    }
+    return HP_OK;
+}

@@ -171,7 +171,7 @@ function Head({ data, parts }: { data: RequestAnswer; parts: Part[] | null }) {
       {typeof data.rank === "number" && (
         <span class="pale">
           {" "}
-          slower than {showShare(data.rank, 1)} of its route
+          {data.rank === 1 ? "the slowest" : `slower than ${showShare(data.rank, 1)}`} of its route
           {times >= 1.5 ? `, ${times >= 10 ? Math.round(times) : times.toFixed(1)} times the median` : ""}
         </span>
       )}

@@ -141,7 +141,8 @@ function Course({ data }: { data: RouteAnswer }) {
           <p class="inline">
             {data.status?.map((row) => (
               <span key={row.status}>
-                <Status status={row.status} /> <span class="pale">{showCount(row.requests)}×</span>
+                <span class="pale">status</span> <Status status={row.status} />{" "}
+                <span class="pale">{showCount(row.requests)}×</span>
               </span>
             ))}
           </p>
@@ -242,7 +243,7 @@ function Parts({ data, selection }: { data: RouteAnswer; selection: Words }) {
         level={data.route.sql_per_request}
         portion={data.statements_portion}
       />
-      <Waits rows={data.waits ?? []} requests={data.time?.requests ?? 0} />
+      <Waits rows={data.waits ?? []} time={data.time} />
       <Exceptions rows={data.exceptions ?? []} />
     </>
   );
@@ -292,7 +293,8 @@ function SlowTypical({ data }: { data: RouteAnswer }) {
   const columns: Column<Difference>[] = [
     {
       key: "what",
-      title: "The slow ones do more of (functions: their own time, in all threads)",
+      title: "The slow ones do more of",
+      about: "functions: their own time, in all threads",
       narrow: true,
       wide: true,
       cell: (row) => (
@@ -477,13 +479,19 @@ export function Statements({ rows, level, portion }: StatementsProps) {
   );
 }
 
-function Waits({ rows, requests }: { rows: WaitRow[]; requests: number }) {
+function Waits({ rows, time }: { rows: WaitRow[]; time: TimeSplit | undefined }) {
+  const requests = time?.requests ?? 0;
+  const recorded = time?.kinds_ms !== undefined && time.kinds_ms !== null;
   return (
     <Section
       title="Waits"
       note={requests > 0 ? `of ${showCount(requests)} sampled requests, all threads` : undefined}
     >
-      <WaitRows rows={rows} />
+      {rows.length > 0 ? (
+        <WaitRows rows={rows} />
+      ) : (
+        <Empty>{recorded ? "Nothing was waited for." : `Waits were ${NOT_RECORDED}.`}</Empty>
+      )}
     </Section>
   );
 }

@@ -50,7 +50,11 @@ export function CallTree({ request }: { request: RequestAnswer }) {
             ))}
           </select>
         </label>
-        {left > 0 && <span class="pale">{showCount(left)} calls below it are left out</span>}
+        {left > 0 && (
+          <span class="pale">
+            {left === 1 ? "one call below it is" : `${showCount(left)} calls below it are`} left out
+          </span>
+        )}
       </p>
       <div class="rows">
         <table class="calltree">

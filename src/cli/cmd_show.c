@@ -267,7 +267,7 @@ static int put_json(const struct show *show, struct hp_buf *out)
     hp_notesjson_members(&json, show->dict, &show->record);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {
-        hp_treejson_nodes(show->tree, show->dict, HP_UNIT_TIME, &json);
+        hp_treejson_nodes(show->tree, show->dict, HP_UNIT_TIME, true, &json);
     } else {
         hp_json_null(&json);
     }

@@ -26,7 +26,7 @@ static int put_json(const struct hp_profile *profile, struct hp_buf *out)
     }
     hp_json_kv_cstr(&json, "unit", hp_profile_unit_name(profile->unit));
     hp_json_key(&json, "nodes");
-    hp_treejson_nodes(profile->tree, profile->dict, profile->unit, &json);
+    hp_treejson_nodes(profile->tree, profile->dict, profile->unit, profile->counts_calls, &json);
     hp_json_object_end(&json);
     return hp_output_json_end(&json, out);
 }

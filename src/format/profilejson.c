@@ -72,7 +72,7 @@ hp_err hp_profilejson_write(const struct hp_profile *profile, struct hp_buf *out
     hp_json_array_end(&json);
     if (stacks) {
         hp_json_key(&json, "nodes");
-        hp_treejson_nodes(profile->tree, profile->dict, profile->unit, &json);
+        hp_treejson_nodes(profile->tree, profile->dict, profile->unit, profile->counts_calls, &json);
     }
     hp_json_object_end(&json);
     hp_buf_put_u8(out, '\n');

@@ -28,7 +28,7 @@ void hp_treejson_lines(const struct hp_tree *tree, uint32_t id, enum hp_profile_
 }
 
 void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, enum hp_profile_unit unit,
-                       struct hp_json *json)
+                       bool counted, struct hp_json *json)
 {
     static const char *const kinds[HP_NODE_KIND_COUNT] = {"call", "lane", "overflow", "template", "gc"};
     uint64_t samples = hp_tree_samples(tree); /* of samples calls are not known, so they are absent */
@@ -47,11 +47,11 @@ void hp_treejson_nodes(const struct hp_tree *tree, const struct hp_dict *dict, e
             hp_json_kv_u64(json, "call_line", node->line);
         }
         hp_json_kv_bool(json, "application", symbol.flags & HP_SYM_APP);
-        if (samples == 0) {
+        if (samples == 0 && counted) {
             hp_json_kv_u64(json, "calls", node->calls);
             hp_json_kv_u64(json, "resumes", node->resumes);
             hp_json_kv_u64(json, "exceptions", node->exceptions);
-        } else {
+        } else if (samples != 0) {
             hp_json_kv_u64(json, "samples", node->samples);
         }
         if (unit == HP_UNIT_TIME) {

@@ -152,7 +152,7 @@ static void put_tree(struct hp_question *question, const struct merging *merging
     }
     hp_json_key(json, "nodes");
     if (result->tree != NULL && (outside || result->requests != 0)) {
-        hp_treejson_nodes(result->tree, merging->dict, HP_UNIT_TIME, json);
+        hp_treejson_nodes(result->tree, merging->dict, HP_UNIT_TIME, true, json);
         return;
     }
     hp_json_array_begin(json);

@@ -238,7 +238,7 @@ static hp_err put_all(struct hp_question *question, const struct hp_record *reco
     }
     hp_json_key(json, "nodes");
     if (tree != NULL) {
-        hp_treejson_nodes(tree, question->dict, HP_UNIT_TIME, json);
+        hp_treejson_nodes(tree, question->dict, HP_UNIT_TIME, true, json);
     } else {
         hp_json_null(json);
     }

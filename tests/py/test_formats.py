@@ -397,6 +397,9 @@ def test_calls_that_a_format_does_not_count_are_absent(folded: Path) -> None:
     assert "total_calls" not in answer
     assert all("calls" not in row and "primitive_calls" not in row for row in answer["functions"])
     assert all("calls" not in other for row in answer["functions"] for other in row["callers"])
+    nodes = json.loads(run("tree", folded, "--json"))["nodes"]
+    assert nodes
+    assert all(not {"calls", "resumes", "exceptions"} & node.keys() for node in nodes)
 
 
 def test_time_without_a_stack_is_no_functions_in_collapsed_stacks() -> None:

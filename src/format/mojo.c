@@ -22,7 +22,10 @@ enum event {
     EVENT_TIME,
     EVENT_MEMORY,
     EVENT_STRING,
-    EVENT_STRING_REF
+    EVENT_STRING_REF,
+    EVENT_STACK_REPEAT, /* from version 4 on */
+    EVENT_TASK_STACK,
+    EVENT_TASK_WAITER
 };
 
 struct mojo {
@@ -33,9 +36,10 @@ struct mojo {
     struct hp_errinfo *info;
     hp_err err;
     struct hp_map strings, frames; /* hash of (pid, key) to string of the dictionary, to symbol */
+    struct hp_map stacks;          /* a thread's symbol to the node of its stack in the sample before */
     uint64_t pid;
-    bool open, by_memory; /* a sample is being read; memory is what counts */
-    uint32_t node;
+    bool open, by_memory;         /* a sample is being read; memory is what counts */
+    uint32_t node, thread, stack; /* stack: the innermost node that is a frame of Python */
     uint64_t value;
 };
 
@@ -112,6 +116,7 @@ static void end_sample(struct mojo *m)
 {
     if (m->open && m->err == HP_OK) {
         note(m, hp_profile_add(m->profile, m->node, 0, m->value, true));
+        note(m, m->err != HP_OK ? m->err : hp_map_put(&m->stacks, m->thread, m->stack));
     }
     m->open = false;
 }
@@ -150,7 +155,19 @@ static void read_stack(struct mojo *m)
         m->value = 0;
         note(m, hp_profile_thread(m->profile, hp_str_make(name, (size_t)n), &sym));
         push(m, sym);
+        m->thread = sym;
+        m->stack = m->node;
     }
+}
+
+/* The thread's stack is that of its sample before; what no Python is comes behind it. */
+static void repeat_stack(struct mojo *m)
+{
+    if (!m->open || !hp_map_get(&m->stacks, m->thread, &m->stack)) {
+        fail(m, HP_EFORMAT, "a repeated stack of a thread that had none");
+        return;
+    }
+    m->node = m->stack;
 }
 
 static void read_frame(struct mojo *m)
@@ -226,6 +243,7 @@ static void read_event(struct mojo *m)
             fail(m, HP_EFORMAT, "a frame that was not defined");
         }
         push(m, id);
+        m->stack = m->node;
         return;
     case EVENT_FRAME_KERNEL:
         push_name(m, HP_STR("kernel"), read_text(m));
@@ -244,6 +262,13 @@ static void read_event(struct mojo *m)
         return;
     case EVENT_STRING_REF:
         (void)read_int(m);
+        return;
+    case EVENT_STACK_REPEAT:
+        repeat_stack(m);
+        return;
+    case EVENT_TASK_STACK: /* part of a thread's time is told by tasks only: without them figures would mislead */
+    case EVENT_TASK_WAITER:
+        fail(m, HP_EUNSUPPORTED, "tasks of asyncio are not read");
         return;
     }
     m->at--;
@@ -265,6 +290,7 @@ hp_err hp_mojo_read(const struct hp_profile_source *source, struct hp_profile **
     }
     hp_map_init(&m.strings, source->budget_bytes / 4 / 64);
     hp_map_init(&m.frames, source->budget_bytes / 4 / 64);
+    hp_map_init(&m.stacks, source->budget_bytes / 4 / 64);
     m.version = (uint64_t)read_int(&m);
     if (m.err == HP_OK && (m.version == 0 || m.version > NEWEST)) {
         fail(&m, HP_EVERSION, "a version of MOJO that is not known");
@@ -278,6 +304,7 @@ hp_err hp_mojo_read(const struct hp_profile_source *source, struct hp_profile **
     m.profile->sampled = true;
     hp_map_fini(&m.strings);
     hp_map_fini(&m.frames);
+    hp_map_fini(&m.stacks);
     if (m.err != HP_OK) {
         hp_profile_free(m.profile);
         return m.err;

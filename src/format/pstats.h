@@ -3,7 +3,7 @@
  * A marshalled dictionary {(file, line, name): (primitive, calls, self, total, {caller: (calls, primitive, self, total)})}; mind that the
  * first two change places between the two tuples, as in cProfile. Calls are starts and resumes, times are seconds. Only marshal
  * types of version 2 are written, so every CPython from 2.7 on reads it, and text as unicode. Functions that have the same key (two lambdas
- * on one line) are added up. Marshal versions 0 to 5 are read, with references, interned strings of Python 2, big integers and the
+ * on one line) are added up. Marshal versions 0 to 6 are read, with references, interned strings of Python 2, big integers and the
  * bare counts that the pure-Python profiler has for callers. Layout: docs/formats/pstats.md.
  */
 #ifndef HP_PSTATS_H

@@ -148,10 +148,11 @@ def test_figures_of_mojo_equal_those_of_austins_own_reader(work: Path) -> None:
     same_own_values(text, austin_stacks(text.read_text()))
 
 
-def test_golden_files_of_austin_agree() -> None:
-    stacks = austin_stacks((GOLDEN / "austin-3.7.austin").read_text())
-    same_own_values(GOLDEN / "austin-3.7.mojo", stacks)
-    same_own_values(GOLDEN / "austin-3.7.austin", stacks)
+@pytest.mark.parametrize("version", ["3.7", "4.0"])
+def test_golden_files_of_austin_agree(version: str) -> None:
+    stacks = austin_stacks((GOLDEN / f"austin-{version}.austin").read_text())
+    same_own_values(GOLDEN / f"austin-{version}.mojo", stacks)
+    same_own_values(GOLDEN / f"austin-{version}.austin", stacks)
 
 
 def frames_of(frame: dict[str, Any], path: list[str]) -> list[tuple[list[str], float]]:

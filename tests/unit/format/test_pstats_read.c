@@ -9,9 +9,9 @@
 #include "format/pstats.h"
 #include "mangle.h"
 
-static const char *const golden[] = {"cprofile-2.7.prof", "cprofile-3.6.prof", "cprofile-3.12.prof",
-                                     "profile-2.7.prof",  "profile-3.10.prof", "marshal-0.prof",
-                                     "marshal-1.prof",    "marshal-2.prof",    "sample.prof"};
+static const char *const golden[] = {
+    "cprofile-2.7.prof", "cprofile-3.6.prof", "cprofile-3.12.prof", "cprofile-3.15.prof", "profile-2.7.prof",
+    "profile-3.10.prof", "marshal-0.prof",    "marshal-1.prof",     "marshal-2.prof",     "sample.prof"};
 
 #define GOLDEN_COUNT (sizeof golden / sizeof golden[0])
 
@@ -35,6 +35,34 @@ static void reads_calls_of_every_version(void **state)
         assert_int_equal(mangle_function(profile, "fib")->primitive, 1);
         assert_int_equal(mangle_function(profile, "leaf")->calls, 7);
         hp_profile_free(profile);
+    }
+}
+
+/* Who asks for no pairs gets the same functions: those of the file's keys. */
+static void functions_are_the_same_without_their_callers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GOLDEN_COUNT; i++) {
+        struct hp_buf bytes;
+        struct hp_profile *bare = NULL, *whole = load(golden[i]);
+        mangle_load(golden[i], &bytes);
+        const struct hp_profile_source source = {.bytes = hp_buf_str(&bytes), .no_pairs = true};
+        assert_int_equal(hp_pstats_read(&source, &bare, NULL), HP_OK);
+        assert_int_equal(bare->graph.edge_count, 0);
+        assert_int_not_equal(whole->graph.edge_count, 0);
+        assert_int_equal(bare->graph.count, bare->graph.listed_count);
+        assert_int_equal(bare->graph.listed_count, whole->graph.listed_count);
+        for (uint32_t f = 0; f < bare->graph.listed_count; f++) {
+            const struct hp_callgraph_function *a = &bare->graph.functions[f],
+                                               *b = &whole->graph.functions[f];
+            struct hp_symbol x = hp_dict_symbol(bare->dict, a->sym), y = hp_dict_symbol(whole->dict, b->sym);
+            assert_true(hp_str_eq(x.name, y.name) && hp_str_eq(x.file, y.file) && x.line == y.line);
+            assert_true(a->calls == b->calls && a->primitive == b->primitive);
+            assert_true(a->self == b->self && a->total == b->total);
+        }
+        hp_buf_fini(&bytes);
+        hp_profile_free(bare);
+        hp_profile_free(whole);
     }
 }
 
@@ -182,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_calls_of_every_version),
+        cmocka_unit_test(functions_are_the_same_without_their_callers),
         cmocka_unit_test(tells_bare_counts_of_the_pure_profiler),
         cmocka_unit_test(writes_what_it_read),
         cmocka_unit_test(survives_cut_and_flipped_input),

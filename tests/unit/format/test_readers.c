@@ -22,6 +22,8 @@ static const struct {
     {"austin.mojo", "mojo", 1864000, "spin", 1500000, HP_UNIT_TIME},
     {"austin-3.7.mojo", "mojo", 275917000, "spin", 273642000, HP_UNIT_TIME},
     {"austin-3.7.austin", "collapsed", 275917000, "spin", 273642000, HP_UNIT_TIME},
+    {"austin-4.0.mojo", "mojo", 706040000, "spin", 605767000, HP_UNIT_TIME},
+    {"austin-4.0.austin", "collapsed", 706040000, "spin", 605767000, HP_UNIT_TIME},
 };
 
 #define GOLDEN_COUNT (sizeof golden / sizeof golden[0])
@@ -226,6 +228,77 @@ static void takes_or_refuses_a_million_levels(void **state)
     hp_buf_fini(&bytes);
 }
 
+/* Of a MOJO of version 4: frame `2` is spin, which both threads run; then the second sample of a thread says "as before". */
+static void reads_stacks_that_repeat(void **state)
+{
+    static const char defined[] =
+        "MOJ\x04\x02\x2a\0a\0\x0b\x02w.py\0\x0b\x04spin\0\x03\x02\x02\x04\x05\0\0\0\x05\x02";
+    static const char first[] = "\x07\x09\x03", other[] = "\x02\x2a\0b\0\x09\x08";
+    static const char again[] = "\x02\x2a\0a\0\x0d\x09\x05", never[] = "\x02\x2a\0c\0\x0d\x09\x01";
+    static const char task[] = "\x0e\x03\x04";
+    struct hp_buf bytes;
+    (void)state;
+    hp_buf_init(&bytes, 1 << 10);
+    hp_buf_put(&bytes, defined, sizeof defined - 1);
+    hp_buf_put(&bytes, first, sizeof first - 1);
+    hp_buf_put(&bytes, other, sizeof other - 1);
+    hp_buf_put(&bytes, again, sizeof again - 1);
+    struct hp_profile *profile = read_bytes(hp_buf_str(&bytes), "mojo");
+    assert_int_equal(profile->tree->nodes[HP_NODE_ROOT].total, 16000);
+    assert_int_equal((uint64_t)mangle_function(profile, "spin")->total, 8000);
+    assert_int_equal((uint64_t)mangle_function(profile, "spin")->self, 5000); /* 3 were the collector's */
+    hp_profile_free(profile);
+    mangle_all(hp_buf_str(&bytes));
+    size_t end = bytes.len;
+    hp_buf_put(&bytes, never, sizeof never - 1);
+    assert_int_equal(mangle_read(hp_buf_str(&bytes), NULL), HP_EFORMAT);
+    bytes.len = end;
+    hp_buf_put(&bytes, task, sizeof task - 1);
+    assert_int_equal(mangle_read(hp_buf_str(&bytes), NULL), HP_EUNSUPPORTED);
+    hp_buf_fini(&bytes);
+}
+
+/* What a reader says it passed may be gone: here it is overwritten. */
+struct passing {
+    char *bytes;
+    size_t passed;
+};
+
+static void overwrite(void *ctx, size_t bytes)
+{
+    struct passing *passing = ctx;
+    assert_true(bytes >= passing->passed);
+    memset(passing->bytes, '?', bytes);
+    passing->passed = bytes;
+}
+
+static void nothing_is_read_again_of_what_was_passed(void **state)
+{
+    struct hp_buf bytes;
+    char line[64];
+    uint64_t total = 0;
+    (void)state;
+    hp_buf_init(&bytes, (size_t)1 << 26);
+    for (int i = 0; i < 100000; i++) {
+        int n = snprintf(line, sizeof line, "main;step_%d;part_%d %d\n", i % 1000, i % 7, i % 5);
+        hp_buf_put(&bytes, line, (size_t)n);
+        total += (uint64_t)(i % 5);
+    }
+    struct passing passing = {.bytes = (char *)bytes.data};
+    const struct hp_profile_source source = {
+        .bytes = hp_buf_str(&bytes), .passed = overwrite, .ctx = &passing};
+    const struct hp_registry_format *format = NULL;
+    struct hp_profile *profile = NULL;
+    assert_int_equal(hp_registry_read(&source, &profile, &format, NULL), HP_OK);
+    assert_true(passing.passed > bytes.len / 2);
+    assert_int_equal(profile->tree->nodes[HP_NODE_ROOT].total, total);
+    assert_int_equal(profile->graph.count, 0);
+    assert_int_equal(hp_profile_graph(profile), HP_OK);
+    assert_int_equal(profile->graph.count, 1 + 1000 + 7);
+    hp_profile_free(profile);
+    hp_buf_fini(&bytes);
+}
+
 static void refuses_what_unpacks_to_too_much(void **state)
 {
     (void)state;
@@ -251,6 +324,8 @@ int main(void)
         cmocka_unit_test(round_trips_keep_totals),
         cmocka_unit_test(writers_survive_lack_of_memory),
         cmocka_unit_test(takes_or_refuses_a_million_levels),
+        cmocka_unit_test(reads_stacks_that_repeat),
+        cmocka_unit_test(nothing_is_read_again_of_what_was_passed),
         cmocka_unit_test(refuses_what_unpacks_to_too_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

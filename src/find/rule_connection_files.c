@@ -7,7 +7,7 @@
  *
  * Silent: a connection or two a request (a usual way to work); the same statement again and again (n_plus_one, duplicate_query: fixing those leaves one).
  *
- * Saving: of all connections but one, the opening, and what the first statement of the cheapest of them takes, at most 1 ms: no fresh connection can cost more than
+ * Saving: of all connections but one, the opening, and what the cheapest of them takes up to the end of its first statement on data, at most 1 ms: no fresh connection can cost more than
  * that, as the statement itself takes something too. low: half of it; high: with none of them.
  */
 #include "base/show.h"
@@ -22,18 +22,25 @@ struct opens { /* of one function, in one request */
     uint64_t open_ns, fresh_ns, at_ns;
 };
 
-/* The first statement on a connection that begins after it was opened; NONE: none, or another finding explains it. */
-static uint32_t first_use(const struct hp__find *f, const struct hp__view *view, const struct hp_step *step)
+/* Whether a connection was used, by data that no other finding explains; `*ns`: all its statements up to those (what it is told to do before them tells
+ * it nothing of the schema). */
+static bool first_use(const struct hp__find *f, const struct hp__view *view, const struct hp_step *step,
+                      uint64_t *ns)
 {
     const struct hp_record *record = view->sample->record;
+    *ns = 0;
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         const struct hp_stmt *stmt = &record->stmts[i];
-        if (stmt->conn == step->conn && stmt->t0_ns >= step->t0_ns) {
-            bool file = hp_dict_statement(f->c->dict, stmt->statement).engine == HP_ENGINE_SQLITE;
-            return file && hp__view_free_stmt(view, i) ? i : HP_NODE_NONE;
+        struct hp_statement statement = hp_dict_statement(f->c->dict, stmt->statement);
+        if (stmt->conn != step->conn || stmt->t0_ns < step->t0_ns) {
+            continue;
+        }
+        *ns += stmt->exec_ns;
+        if (hp__words_reads(&statement) || hp__words_writes(&statement)) {
+            return statement.engine == HP_ENGINE_SQLITE && hp__view_free_stmt(view, i);
         }
     }
-    return HP_NODE_NONE;
+    return false;
 }
 
 static void count_opens(const struct hp__find *f, const struct hp__view *view, uint32_t site,
@@ -43,16 +50,14 @@ static void count_opens(const struct hp__find *f, const struct hp__view *view, u
     *opens = (struct opens){.fresh_ns = MOST_FRESH_NS};
     for (uint32_t i = 0; i < record->step_count; i++) {
         const struct hp_step *step = &record->steps[i];
-        uint32_t use = step->kind == HP_DB_CONNECT && step->conn != 0 && step->site_sym == site
-                           ? first_use(f, view, step)
-                           : HP_NODE_NONE;
-        if (use != HP_NODE_NONE) {
-            const struct hp_stmt *stmt = &record->stmts[use];
+        uint64_t ns;
+        if (step->kind == HP_DB_CONNECT && step->conn != 0 && step->site_sym == site &&
+            first_use(f, view, step, &ns)) {
             opens->first_lane = opens->count == 0 ? step->lane : opens->first_lane;
             opens->at_ns = opens->count == 0 ? step->t0_ns : opens->at_ns;
             opens->count++;
             opens->open_ns += step->ns;
-            opens->fresh_ns = stmt->exec_ns < opens->fresh_ns ? stmt->exec_ns : opens->fresh_ns;
+            opens->fresh_ns = ns < opens->fresh_ns ? ns : opens->fresh_ns;
             hp__places_add(places, step->site_sym, step->site_line, step->via_sym, step->ns + 1);
         }
     }

@@ -6,7 +6,7 @@
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
  * short request has always some function with a tenth of it).
  *
- * Silent: what a client library computes for calls to other services, 1 ms each; the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
+ * Silent: the smaller rest of a function of which another finding tells what it computes; what a client library computes for calls to other services, 1 ms each; the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
  * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
  * time is waiting.
  *
@@ -466,6 +466,21 @@ static bool is_hot(uint64_t ns, uint64_t of_ns)
     return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
 }
 
+/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. */
+static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
+{
+    const uint32_t computing = 1u << HP_FIND_regex_compile | 1u << HP_FIND_serialization_hot |
+                               1u << HP_FIND_chatty_reads | 1u << HP_FIND_attribute_lookup_hot |
+                               1u << HP_FIND_import_in_request;
+    for (uint32_t i = 0; i < f->out->count; i++) {
+        const struct hp_finding *other = &f->out->list[i];
+        if ((computing >> other->kind & 1) != 0 && other->site_sym == sym && other->median_ns >= ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static hp_err try_function(struct hp__find *f, const struct table *table, uint32_t k)
 {
     uint32_t sym = table->syms[k];
@@ -495,7 +510,8 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
         most = part.wall_ns > most ? part.wall_ns : most;
         err = price_function(f, &finding, i, &part);
     }
-    if (err != HP_OK || finding.seen == 0 || !is_hot(hp__spread_median(&vouched), f->median_ns)) {
+    uint64_t hot_ns = err == HP_OK ? hp__spread_median(&vouched) : 0;
+    if (err != HP_OK || finding.seen == 0 || !is_hot(hot_ns, f->median_ns) || is_told(f, sym, hot_ns)) {
         return err;
     }
     struct hp__spot spot = hp__place_function(&f->views[widest], sym);

@@ -11,7 +11,7 @@
  * Saving: (n − 1) / n of what the executions cost, taken out of their lanes where they ran. An execution costs exec + fetch + the library
  * around it: the total of the library call that the application's line made for it, less SQL (view.c). One execution stays whole, also
  * when each is slow by itself: a scan for many keys is one scan. What the same rows cost stays too: the least fetch time per row seen on the
- * route, or where row counts differ the slope of time over rows; and a share of the library time for making objects: predicted keeps 10 %,
+ * route, or where row counts differ the slope of time over rows (of SQLite at most 1 µs); and a share of the library time for making objects: predicted keeps 10 %,
  * low keeps 30 % and three times the row cost, high keeps nothing.
  */
 #include <string.h>
@@ -23,6 +23,7 @@
 #define KEEP_AROUND     0.10
 #define KEEP_AROUND_LOW 0.30
 #define ROW_COST_LOW    3.0
+#define FILE_ROW_NS     1000.0
 #define PAGE_ROWS       10u
 #define LINES           32u
 
@@ -109,6 +110,13 @@ static uint64_t rows_of(const struct hp_stmt *stmt)
     return stmt->rows != HP_ABSENT ? stmt->rows : 1;
 }
 
+/* An engine in the process looks for rows while they are fetched: what it takes beyond this a row is looking, not carrying. */
+static double carried_ns(const struct hp__find *f, struct hp__key key, double row_ns)
+{
+    bool in_process = hp_dict_statement(f->c->dict, key.statement).engine == HP_ENGINE_SQLITE;
+    return in_process && row_ns > FILE_ROW_NS ? FILE_ROW_NS : row_ns;
+}
+
 /* Time over rows by least squares where the key's executions differ in rows, else the route's least fetch per row. */
 static double row_cost_ns(const struct hp__find *f, struct hp__key key, uint32_t *at)
 {
@@ -123,11 +131,11 @@ static double row_cost_ns(const struct hp__find *f, struct hp__key key, uint32_t
     }
     double spread = n * xx - x * x;
     if (n == 0 || spread < n * n) { /* less than one row of standard deviation */
-        return hp__group_row_ns(f);
+        return carried_ns(f, key, hp__group_row_ns(f));
     }
     double slope = (n * xy - x * y) / spread;
     double most = x > 0 ? y / x : 0;
-    return slope < 0 ? 0 : slope > most ? most : slope;
+    return carried_ns(f, key, slope < 0 ? 0 : slope > most ? most : slope);
 }
 
 static hp_err cut_executions(struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,

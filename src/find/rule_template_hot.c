@@ -290,7 +290,7 @@ static hp_err try_site(struct hp__find *f, const struct table *table, uint32_t s
     for (uint32_t r = 0; r < f->c->sample_count && err == HP_OK; r++) {
         const struct part *part = &table->parts[(size_t)r * MAX_SITES + site];
         if ((double)part->saved_ns >= MIN_SHARE * (double)f->c->samples[r].duration_ns &&
-            part->saved_ns >= LEAST_NS) {
+            (double)part->saved_ns >= LEAST_NS * hp__speed_slowness(&f->c->samples[r])) {
             err = add_request(f, part, r, &finding, &medians);
         }
     }

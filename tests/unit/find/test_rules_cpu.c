@@ -230,6 +230,29 @@ static void attribute_lookups_by_the_thousand_are_found(void **state)
     assert_silent(&set);
 }
 
+static void the_smaller_rest_of_a_function_that_is_told_is_not_told_again(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct call c = {.file = "re/__init__.py",
+                     .name = "compile",
+                     .below_file = "re/_compiler.py",
+                     .below_name = "compile",
+                     .calls = 500,
+                     .self_ms = 1,
+                     .below_ms = 40,
+                     .caller_ms = 20};
+    make_calls(&set, c);
+    only(&set, HP_FIND_regex_compile);
+    rec_set_fini(&set);
+    c.caller_ms = 60; /* the larger part is a cause of its own */
+    make_calls(&set, c);
+    struct hp_find_result r = run(&set);
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_hot_function);
+    rec_set_fini(&set);
+}
+
 static void lookups_of_a_function_that_does_more_itself_are_its_own(void **state)
 {
     (void)state;
@@ -832,6 +855,7 @@ int main(void)
         cmocka_unit_test(response_that_is_longer_than_anybody_reads_is_found_whole),
         cmocka_unit_test(converter_of_the_application_counts_with_the_encoder),
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),
+        cmocka_unit_test(the_smaller_rest_of_a_function_that_is_told_is_not_told_again),
         cmocka_unit_test(lookups_of_a_function_that_does_more_itself_are_its_own),
         cmocka_unit_test(part_included_for_each_item_costs_the_engines_work),
         cmocka_unit_test(line_of_a_template_is_the_engines_not_that_of_a_function_it_calls),

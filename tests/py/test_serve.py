@@ -802,5 +802,7 @@ def test_a_hundred_thousand_requests_are_answered_within_bounds(tmp_path: Path) 
             begun = cpu_ms(running.process.pid)
             running.json(question)
             assert cpu_ms(running.process.pid) - begun < bound_ms, question
+        portion = running.json("sql?revision=*&min_ms=2")["statements_portion"]  # a brush reads few details
+        assert portion["read"] <= 2048 < portion["of"] <= 75_000
     finally:
         running.end()

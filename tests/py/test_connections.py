@@ -133,6 +133,8 @@ def test_each_opening_of_a_file_is_a_connection_of_its_own(tmp_path: Path) -> No
     connects = by_kind(record)[CONNECT]
     assert {each["line"] for each in connects[:3]} == {captured.line_of(__file__, "opens")}
     numbers = [each["conn"] for each in connects]
-    assert len(connects) == 4 and len(set(numbers[:3])) == 3 and 0 not in numbers[:3]
+    assert len(connects) == 4
+    assert len(set(numbers[:3])) == 3
+    assert 0 not in numbers[:3]
     assert numbers[3] == 0  # none came about
     assert [each["conn"] for each in record["statements"]] == [n for n in numbers[:3] for _ in range(2)]

@@ -132,24 +132,6 @@ void hp_facts_note(struct hp_cap_request *request, PyObject *wsgi_environ, PyObj
 
 /* ---- options ---- */
 
-bool hp_facts_secret(struct hp_span8 name)
-{
-    static const char *const parts[] = {"COOKIE", "AUTHORIZATION", "SECRET", "PASSW", "TOKEN",
-                                        "KEY",    "CREDENTIAL",    "URI",    "DSN"};
-    char upper[80];
-    size_t n = name.n < sizeof upper - 1 ? name.n : sizeof upper - 1;
-    for (size_t i = 0; i < n; i++) {
-        upper[i] = (char)(name.p[i] >= 'a' && name.p[i] <= 'z' ? name.p[i] - 32 : name.p[i]);
-    }
-    upper[n] = '\0';
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (strstr(upper, parts[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool hp_facts_allowed(struct hp_span8 name)
 {
     for (int i = 0; i < input_count; i++) {
@@ -189,7 +171,7 @@ static int take_list(PyObject *names, struct wanted *list, int *count, bool is_h
             return -1;
         }
         list[(*count)++] =
-            (struct wanted){key, hp_cap_text(hp_ext.cap, name, HP_TEXT_RAW), hp_facts_secret(name)};
+            (struct wanted){key, hp_cap_text(hp_ext.cap, name, HP_TEXT_RAW), hp_cap_secret(name)};
     }
     return 0;
 }

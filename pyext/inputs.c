@@ -76,9 +76,9 @@ static void note_value(struct hp_cap_request *request, int kind, struct hp_span8
     if (text == NULL) {
         PyErr_Clear(); /* a number too long to be written out */
     }
-    struct hp_span8 shown = hp_facts_secret(key) ? HP_FACTS_SECRET
-                            : text != NULL       ? hp_utf8(text)
-                                                 : described(value, room);
+    struct hp_span8 shown = hp_cap_secret(key) ? HP_FACTS_SECRET
+                            : text != NULL     ? hp_utf8(text)
+                                               : described(value, room);
     hp_cap_request_fact(request, kind, given(key), given(shown));
     Py_XDECREF(text);
 }

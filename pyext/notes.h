@@ -36,8 +36,7 @@ void hp_exception_note(struct hp_cap_lane *lane, PyObject *exception, int end);
 void hp_facts_note(struct hp_cap_request *request, PyObject *wsgi_environ, PyObject *app);
 /* Queue time in ns of an X-Request-Start text at `now_ns` (Unix); false: none that makes sense. */
 bool hp_facts_queue(struct hp_span8 text, uint64_t now_ns, uint64_t *queue_ns);
-/* Whether a name says that its value is a secret; what stands in place of one. */
-bool hp_facts_secret(struct hp_span8 name);
+/* What stands in place of a secret. */
 #define HP_FACTS_SECRET ((struct hp_span8){"<redacted>", 10})
 /* Whether the values of an argument or key of this name may be kept. */
 bool hp_facts_allowed(struct hp_span8 name);

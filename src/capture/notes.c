@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "capture/capture_int.h"
 #include "model/fold.h"
+#include "model/redact.h"
 
 #define GC_NODE_NS 1000000u
 
@@ -342,6 +343,11 @@ void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *s
 }
 
 /* ---- facts ---- */
+
+bool hp_cap_secret(struct hp_span8 name)
+{
+    return hp_redact_hits(hp_str_make(name.p, name.n));
+}
 
 bool hp_cap_request_detailed(const struct hp_cap_request *request)
 {

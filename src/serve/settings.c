@@ -4,7 +4,9 @@
 #include "base/jsonread.h"
 #include "base/mem.h"
 #include "format/member.h"
+#include "model/caps.h"
 #include "model/levels.h"
+#include "model/redact.h"
 #include "serve/question.h"
 
 #define TEXT_MOST 2000u /* of a reason or a value */
@@ -18,6 +20,18 @@ static hp_err check_levels(struct hp_str value, struct hp_errinfo *info)
     return err;
 }
 
+static hp_err check_size(struct hp_str value, struct hp_errinfo *info)
+{
+    uint64_t bytes;
+    return hp_caps_read_size(value, &bytes, info);
+}
+
+static hp_err check_age(struct hp_str value, struct hp_errinfo *info)
+{
+    uint64_t ns;
+    return hp_caps_read_age(value, &ns, info);
+}
+
 static const struct {
     const char *key, *kind, *what;
     hp_err (*check)(struct hp_str value, struct hp_errinfo *info); /* NULL: any text will do */
@@ -28,8 +42,38 @@ static const struct {
      "how deep routes are recorded, a rule a line, the first that fits holds: count GET /health, or monitor "
      "/reports/* over 500ms to keep detail of slow ones only. Rules lower what a process records",
      check_levels},
+    {HP_CAPS_SIZE_KEY, "size",
+     "how large the store may get, like 500MB or 2GB: the oldest detail goes first. Lowers what processes "
+     "were "
+     "started with",
+     check_size},
+    {HP_CAPS_AGE_KEY, "age",
+     "how old requests and their detail may get, like 12h or 7d; sums by the minute stay. Lowers what "
+     "processes were started with",
+     check_age},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
+
+/* The caps that whoever wrote the store last obeys; nothing where nobody has told. */
+static hp_err put_caps(struct hp_question *question)
+{
+    struct hp_str text = {NULL, 0};
+    uint64_t numbers[2] = {0, 0};
+    size_t which = 0;
+    hp_err err = hp_store_get_setting(question->store, HP_STR(HP_CAPS_FORCE_KEY), &text, question->info);
+    for (size_t i = 0; err == HP_OK && i < text.n && which < 2; i++) {
+        if (text.p[i] == ' ') {
+            which++;
+        } else {
+            numbers[which] = numbers[which] * 10 + (uint64_t)(text.p[i] - '0');
+        }
+    }
+    if (which == 1) {
+        hp_json_kv_u64(question->json, "max_bytes", numbers[0]);
+        hp_json_kv_u64(question->json, "max_age_s", numbers[1]);
+    }
+    return err == HP_ENOTFOUND ? HP_OK : err;
+}
 
 hp_err hp__answer_settings(struct hp_question *question)
 {
@@ -44,7 +88,14 @@ hp_err hp__answer_settings(struct hp_question *question)
     if (stat(question->path, &file) == 0) {
         hp_json_kv_u64(json, "bytes", (uint64_t)file.st_size);
     }
+    err = put_caps(question);
     hp_json_object_end(json);
+    hp_json_key(json, "redacted");
+    hp_json_array_begin(json);
+    for (size_t i = 0; hp_redact_word(i) != NULL; i++) {
+        hp_json_str(json, hp_str_from0(hp_redact_word(i)));
+    }
+    hp_json_array_end(json);
     hp_json_key(json, "keys");
     hp_json_array_begin(json);
     for (size_t i = 0; i < KEYS; i++) {

@@ -67,7 +67,7 @@ struct list {
 
 struct memory {
     struct hp_store base;
-    uint64_t max_bytes, max_age_ns, bytes;
+    uint64_t bytes;
     struct list entries, losses, sources, labels, settings, findings, processes, gauges, plans, sampled;
     struct process *saved; /* processes at begin */
     size_t saved_entries, saved_losses, saved_sources, saved_processes, saved_gauges, saved_sampled;
@@ -406,7 +406,7 @@ static hp_err tidy(struct hp_store *store, struct hp_errinfo *info)
     uint64_t now_ns = hp_clock_wall_ns();
     size_t gone = 0;
     (void)info;
-    for (size_t i = 0; i + 1 < m->entries.count && m->bytes > m->max_bytes; i++) {
+    for (size_t i = 0; i + 1 < m->entries.count && m->bytes > m->base.caps.max_bytes; i++) {
         struct entry *entry = AT(m->entries, struct entry, i);
         if (entry->bytes != NULL) {
             drop_detail(m, entry);
@@ -414,7 +414,7 @@ static hp_err tidy(struct hp_store *store, struct hp_errinfo *info)
     }
     while (gone + 1 < m->entries.count) {
         struct entry *entry = AT(m->entries, struct entry, gone);
-        if (m->bytes <= m->max_bytes && entry->row.start_ns + m->max_age_ns >= now_ns) {
+        if (m->bytes <= m->base.caps.max_bytes && entry->row.start_ns + m->base.caps.max_age_ns >= now_ns) {
             break;
         }
         if (entry->bytes != NULL) {
@@ -981,8 +981,7 @@ hp_err hp__memory_open(const struct hp_store_config *config, struct hp_store **s
         return HP_ENOMEM;
     }
     m->base.ops = &ops;
-    m->max_bytes = config->max_bytes;
-    m->max_age_ns = config->max_age_ns;
+    m->base.caps = (struct hp_caps){config->max_bytes, config->max_age_ns};
     m->next_row = 1;
     hp_arena_init(&m->arena, HP_STORE_RECORD_BYTES);
     hp_buf_init(&m->buf, HP_STORE_RECORD_BYTES);

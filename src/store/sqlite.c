@@ -334,7 +334,7 @@ static hp_err tune(struct hp_sqlite *s, enum hp_store_mode mode, struct hp_errin
 {
     char sql[256];
     /* The journal counts towards the cap, so a small store gets a small one. */
-    uint64_t wal_pages = s->max_bytes / PAGE_BYTES / 16;
+    uint64_t wal_pages = s->base.caps.max_bytes / PAGE_BYTES / 16;
     wal_pages = wal_pages > WAL_PAGES ? WAL_PAGES : wal_pages < WAL_LEAST ? WAL_LEAST : wal_pages;
     snprintf(sql, sizeof sql,
              "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store "
@@ -448,8 +448,7 @@ hp_err hp__sqlite_open(const struct hp_store_config *config, struct hp_store **s
         return HP_ENOMEM;
     }
     s->base.ops = &ops;
-    s->max_bytes = config->max_bytes;
-    s->max_age_ns = config->max_age_ns;
+    s->base.caps = (struct hp_caps){config->max_bytes, config->max_age_ns};
     s->busy_ms = config->busy_ms;
     hp__sqlite_words_init(s);
     hp__tallies_init(&s->tallies);

@@ -36,7 +36,6 @@ struct hp_sqlite {
     struct sqlite3 *db;
     struct sqlite3_stmt *stmts[HP_SQL_COUNT];
     char *path;
-    uint64_t max_bytes, max_age_ns;
     uint32_t busy_ms;
     uint32_t page_bytes;
     bool immutable;

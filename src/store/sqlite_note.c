@@ -268,7 +268,8 @@ hp_err hp__sqlite_set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, 
 
 static hp_err forget_gauges(struct hp_sqlite *s, uint64_t now_ns, struct hp_errinfo *info)
 {
-    uint64_t keep_ns = s->max_age_ns > HP_ROLLUP_KEEP_NS ? s->max_age_ns : HP_ROLLUP_KEEP_NS;
+    uint64_t keep_ns =
+        s->base.caps.max_age_ns > HP_ROLLUP_KEEP_NS ? s->base.caps.max_age_ns : HP_ROLLUP_KEEP_NS;
     sqlite3_stmt *stmt = NULL;
     hp_err err = hp__sqlite_prepare(s, HP_SQL_DELETE_GAUGES, &stmt, info);
     if (err != HP_OK) {

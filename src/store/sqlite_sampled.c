@@ -12,7 +12,8 @@ static hp_err forget(struct hp_sqlite *s, uint64_t now_ns, struct hp_errinfo *in
     if (err != HP_OK) {
         return err;
     }
-    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)(now_ns > s->max_age_ns ? now_ns - s->max_age_ns : 0));
+    sqlite3_bind_int64(
+        stmt, 1, (sqlite3_int64)(now_ns > s->base.caps.max_age_ns ? now_ns - s->base.caps.max_age_ns : 0));
     return hp__sqlite_run(s, stmt, info);
 }
 

@@ -42,7 +42,7 @@ static hp_err measure(struct hp_sqlite *s, struct space *space, struct hp_errinf
     }
     uint64_t wal_bytes = file_bytes(s, "-wal") + file_bytes(s, "-shm");
     /* A journal that a long reader keeps from shrinking must not cost all the rows. */
-    wal_bytes = wal_bytes < s->max_bytes / 4 ? wal_bytes : s->max_bytes / 4;
+    wal_bytes = wal_bytes < s->base.caps.max_bytes / 4 ? wal_bytes : s->base.caps.max_bytes / 4;
     space->file_bytes = space->pages * s->page_bytes + wal_bytes;
     space->used_bytes = (space->pages - space->free_pages) * s->page_bytes + wal_bytes;
     return err;
@@ -51,7 +51,7 @@ static hp_err measure(struct hp_sqlite *s, struct space *space, struct hp_errinf
 /* Rollups outlive the rows that they sum up. */
 static uint64_t rollup_keep_ns(const struct hp_sqlite *s)
 {
-    return s->max_age_ns > HP_ROLLUP_KEEP_NS ? s->max_age_ns : HP_ROLLUP_KEEP_NS;
+    return s->base.caps.max_age_ns > HP_ROLLUP_KEEP_NS ? s->base.caps.max_age_ns : HP_ROLLUP_KEEP_NS;
 }
 
 /* ---- details ---- */
@@ -285,7 +285,7 @@ static hp_err drop_for_size(struct hp_sqlite *s, uint64_t now_ns, bool *did, str
     struct space space = {0};
     uint64_t minute;
     hp_err err = measure(s, &space, info);
-    if (err != HP_OK || space.used_bytes <= s->max_bytes / 10 * 8) {
+    if (err != HP_OK || space.used_bytes <= s->base.caps.max_bytes / 10 * 8) {
         return err;
     }
     err = drop_details(s, did, info);
@@ -309,7 +309,7 @@ static hp_err drop_for_age(struct hp_sqlite *s, uint64_t now_ns, bool *did, stru
     struct block block;
     uint64_t minute;
     hp_err err = oldest_block(s, &block, info);
-    if (err == HP_OK && block.found && block.last_ns + s->max_age_ns < now_ns) {
+    if (err == HP_OK && block.found && block.last_ns + s->base.caps.max_age_ns < now_ns) {
         err = drop_block(s, &block, did, info);
     }
     if (err == HP_OK && !*did) {
@@ -349,7 +349,7 @@ static hp_err give_back(struct hp_sqlite *s, uint64_t until_ns, struct hp_errinf
     hp_err err = measure(s, &space, info);
     snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%u)", VACUUM_PAGES);
     while (err == HP_OK && space.free_pages > 0 &&
-           (space.file_bytes > s->max_bytes / 20 * 19 ||
+           (space.file_bytes > s->base.caps.max_bytes / 20 * 19 ||
             (space.free_pages > VACUUM_PAGES && space.free_pages > space.pages / 8)) &&
            hp_clock_mono_ns() < until_ns) {
         err = hp__sqlite_exec(s, sql, info);
@@ -396,8 +396,9 @@ hp_err hp__sqlite_tidy(struct hp_store *store, struct hp_errinfo *info)
         if (err == HP_OK) {
             err = oldest_minute(s, &minute, info);
         }
-        more = (block.found && block.id != block.newest && block.last_ns + s->max_age_ns < now_ns) ||
-               (minute != UINT64_MAX && minute * HP_MINUTE_NS + rollup_keep_ns(s) < now_ns);
+        more =
+            (block.found && block.id != block.newest && block.last_ns + s->base.caps.max_age_ns < now_ns) ||
+            (minute != UINT64_MAX && minute * HP_MINUTE_NS + rollup_keep_ns(s) < now_ns);
     }
     while (err == HP_OK && more && hp_clock_mono_ns() < until_ns) {
         err = step(s, drop_for_age, now_ns, &more, info);
@@ -405,7 +406,7 @@ hp_err hp__sqlite_tidy(struct hp_store *store, struct hp_errinfo *info)
     if (err == HP_OK) {
         err = measure(s, &space, info);
     }
-    more = err == HP_OK && space.used_bytes > s->max_bytes / 10 * 9;
+    more = err == HP_OK && space.used_bytes > s->base.caps.max_bytes / 10 * 9;
     while (err == HP_OK && more && hp_clock_mono_ns() < until_ns) {
         err = step(s, drop_for_size, now_ns, &more, info);
     }

@@ -1,6 +1,9 @@
 /* store.c -- the public functions that pass an operation on to the back end. Questions that need work: routes.c, pick.c, merge.c. */
 #include "store/store.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 #include "store/store_int.h"
@@ -33,6 +36,7 @@ hp_err hp_store_open(const struct hp_store_config *config, struct hp_store **sto
         hp__scan_init(&made->scans[i], HP_SCAN_CAP);
     }
     made->scan = &made->scans[0];
+    made->given = made->caps;
     *store = made;
     return HP_OK;
 }
@@ -155,9 +159,48 @@ void hp_store_rollback(struct hp_store *store)
     }
 }
 
+static struct hp_str setting_of(struct hp_store *store, const char *key)
+{
+    struct hp_errinfo info;
+    struct hp_str text = {NULL, 0};
+    hp_err err = store->ops->get_setting(store, hp_str_from0(key), &text, &info);
+    return err == HP_OK ? text : (struct hp_str){NULL, 0};
+}
+
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What somebody wrote at the dashboard holds where it is lower; what is no cap was refused there, and is none here. Whoever reads is told what holds. */
+static void obey_caps(struct hp_store *store)
+{
+    struct hp_errinfo info;
+    uint64_t bytes = UINT64_MAX, age_ns = UINT64_MAX;
+    char text[48];
+    hp_err size = hp_caps_read_size(setting_of(store, HP_CAPS_SIZE_KEY), &bytes, &info);
+    hp_err age = hp_caps_read_age(setting_of(store, HP_CAPS_AGE_KEY), &age_ns, &info);
+    (void)size; /* then there is none */
+    (void)age;
+    store->caps =
+        (struct hp_caps){lower(bytes, store->given.max_bytes), lower(age_ns, store->given.max_age_ns)};
+    if (store->caps.max_bytes == store->told.max_bytes && store->caps.max_age_ns == store->told.max_age_ns) {
+        return;
+    }
+    int n = snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64, store->caps.max_bytes,
+                     store->caps.max_age_ns / 1000000000u);
+    if (store->ops->set_setting(store, HP_STR(HP_CAPS_FORCE_KEY), hp_str_make(text, (size_t)n), &info) ==
+        HP_OK) {
+        store->told = store->caps;
+    }
+}
+
 hp_err hp_store_tidy(struct hp_store *store, struct hp_errinfo *info)
 {
     hp_err err = need(store, false, info);
+    if (err == HP_OK) {
+        obey_caps(store);
+    }
     return err == HP_OK ? store->ops->tidy(store, info) : err;
 }
 

@@ -94,7 +94,7 @@ HP_CHECK hp_err hp_store_put_sampled(struct hp_store *store, const struct hp_sam
 /* On failure everything since begin is undone, and the records are the caller's to count as dropped. */
 HP_CHECK hp_err hp_store_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp_store_rollback(struct hp_store *store);
-/* Enforce the caps in small steps (≤ ~20 ms); call now and then outside begin/commit. */
+/* Enforce the caps in small steps (≤ ~20 ms), the lower of those it was opened with and of the settings in model/caps.h; call now and then outside begin/commit. */
 HP_CHECK hp_err hp_store_tidy(struct hp_store *store, struct hp_errinfo *info);
 /* Count what a process that is gone has lost (from its ring file; capture/ring.h reads it). */
 HP_CHECK hp_err hp_store_put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid,

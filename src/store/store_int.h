@@ -7,6 +7,7 @@
 #ifndef HP_STORE_INT_H
 #define HP_STORE_INT_H
 
+#include "model/caps.h"
 #include "store/scan.h"
 #include "store/store.h"
 
@@ -130,6 +131,9 @@ struct hp_store {
     unsigned depth;                  /* questions within each other's callbacks share a snapshot */
     bool writing;                    /* between begin and commit */
     bool may_write;
+    struct hp_caps given,
+        caps; /* as opened; in force: a setting may be lower. `caps` is set by the back end first */
+    struct hp_caps told; /* as other handles were told */
 };
 
 /* Open a back end. On success `*store` has `ops`; store.c adds the rest. */

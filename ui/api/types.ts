@@ -653,6 +653,7 @@ export interface SettingsAnswer extends Answer {
   keys: SettingKey[];
   muted: Remembered[];
   role: string;
-  store: { path?: string; bytes?: number; max_bytes?: number };
+  store: { path?: string; bytes?: number; max_bytes?: number; max_age_s?: number };
+  redacted?: string[];
   version: string;
 }

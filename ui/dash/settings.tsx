@@ -5,7 +5,7 @@ import type { SettingKey, SettingsAnswer } from "../api/types";
 import { editorLink } from "../model/editor";
 import { showBytes, showShare } from "../model/show";
 import { MutedList } from "./findings";
-import { Answer, Answered, Bar, Empty, editorTemplate, Section, setEditorTemplate } from "./parts";
+import { Absent, Answer, Answered, Bar, Empty, editorTemplate, Section, setEditorTemplate } from "./parts";
 import { useAsk, useLive } from "./use";
 
 export function Settings() {
@@ -56,14 +56,44 @@ function Filled({ data }: { data: SettingsAnswer }) {
             </dd>
           </div>
           <div>
+            <dt>requests are kept for</dt>
+            <dd>{typeof data.store.max_age_s === "number" ? days(data.store.max_age_s) : <Absent />}</dd>
+          </div>
+          <div>
             <dt>version</dt>
             <dd>{data.version}</dd>
+          </div>
+        </dl>
+      </Section>
+      <Section title="Redaction" note="decided where the application runs">
+        <dl class="facts">
+          <div>
+            <dt>never kept</dt>
+            <dd>
+              values of headers, configuration, arguments and keys whose name holds{" "}
+              {(data.redacted ?? []).join(", ").toLowerCase()}
+            </dd>
+          </div>
+          <div>
+            <dt>kept where named</dt>
+            <dd>
+              other headers, configuration values, and values of arguments and keys: <code>headers=</code>,{" "}
+              <code>config=</code> and <code>inputs=</code> of Hotplate(app); a request's page shows them
+            </dd>
+          </div>
+          <div>
+            <dt>SQL, logs, exceptions</dt>
+            <dd>without literals: folded before they leave the application's process</dd>
           </div>
         </dl>
       </Section>
       <Editor />
     </>
   );
+}
+
+function days(seconds: number): string {
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} hours` : `${Math.round(seconds / 86_400)} days`;
 }
 
 function Row({ row, value }: { row: SettingKey; value: string | null }) {

@@ -57,7 +57,7 @@ const PAGES: [string, string, RegExp][] = [
   [
     "settings",
     "#/settings",
-    /1 setting is changed.*levels how deep.*<u>known<\/u> unmute.*41\.0 MB of 1\.00 GB/,
+    /1 setting is changed.*levels how deep.*<u>known<\/u> unmute.*41\.0 MB of 1\.00 GB.*kept for 7 days.*name holds cookie, <b>token<\/b>/,
   ],
 ];
 

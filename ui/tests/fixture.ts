@@ -955,6 +955,7 @@ export const SETTINGS: SettingsAnswer = {
   ],
   muted: LEDGER.filter((row) => row.muted),
   role: "write",
-  store: { path: "/srv/shop/.hotplate/hotplate.db", bytes: 41e6, max_bytes: 1e9 },
+  store: { path: "/srv/shop/.hotplate/hotplate.db", bytes: 41e6, max_bytes: 1e9, max_age_s: 604_800 },
+  redacted: ["COOKIE", "<b>TOKEN</b>"],
   version: "0.1.0",
 };

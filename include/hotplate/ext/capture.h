@@ -233,6 +233,8 @@ void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *s
 
 /* A header, a configuration value, an argument or a key (enum hp_fact_kind) with what may be shown of its value. */
 void hp_cap_request_fact(struct hp_cap_request *request, int kind, uint32_t key, uint32_t value);
+/* Whether a name says that its value is a secret. */
+bool hp_cap_secret(struct hp_span8 name);
 /* So many more were not even looked at. */
 void hp_cap_request_left_out(struct hp_cap_request *request, uint32_t facts);
 /* Whether the detail of the request would be kept if it ended now. */

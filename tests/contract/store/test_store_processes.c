@@ -1,5 +1,6 @@
 /* test_store_processes.c -- what every back end knows of processes: gauges, samples, what each lost, and what went because it was old. */
 #include "base/clock.h"
+#include "model/caps.h"
 #include "world.h"
 
 struct seen_gauges {
@@ -147,13 +148,18 @@ static void what_is_missing_is_counted(void **state)
     assert_int_equal(c.requests, 0);
 }
 
-static void what_is_too_old_goes_and_is_counted(bool sqlite)
+/* An hour is the age by which the store was opened, or what a setting says of one opened with more. */
+static void what_is_too_old_goes_and_is_counted(bool sqlite, bool by_setting)
 {
     struct world world;
     struct hp_scope all = {0};
     struct hp_complete c;
     uint64_t now = hp_clock_wall_ns();
-    make_world(&world, sqlite, 3600 * 1000 * MS);
+    make_world(&world, sqlite, (by_setting ? 48u : 1u) * 3600 * 1000 * MS);
+    if (by_setting) {
+        ok(&world, hp_store_set_setting(world.w, HP_STR(HP_CAPS_AGE_KEY), HP_STR("1h"), &world.info));
+        ok(&world, hp_store_set_setting(world.w, HP_STR(HP_CAPS_SIZE_KEY), HP_STR("no size"), &world.info));
+    }
     begin(&world);
     for (unsigned i = 0; i < 3000; i++) {
         put(&world, make_full(&world.m, i, now - 7200 * 1000 * MS + i, 9 * MS, 0, 1, 20, 1));
@@ -173,22 +179,30 @@ static void what_is_too_old_goes_and_is_counted(bool sqlite)
     ok(&world, hp_store_requests(world.r, &all, HP_SORT_NEWEST, 5, keep_request, &newest, &world.info));
     assert_int_equal(newest.count, 5);
     assert_true(newest.ids[0] >= 5000);
+    struct hp_str told;
+    ok(&world, hp_store_get_setting(world.r, HP_STR(HP_CAPS_FORCE_KEY), &told, &world.info));
+    assert_true(hp_str_ends(told, HP_STR(" 3600")));
     end_world(&world);
 }
 
 static void old_rows_go(void **state)
 {
     struct world *world = *state;
-    what_is_too_old_goes_and_is_counted(world->r != world->w);
+    what_is_too_old_goes_and_is_counted(world->r != world->w, false);
+}
+
+static void a_setting_lowers_the_caps(void **state)
+{
+    struct world *world = *state;
+    what_is_too_old_goes_and_is_counted(world->r != world->w, true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(a_process_has_one_gauge_a_minute),
-        BOTH(stretches_of_samples_come_back_with_their_trees),
-        BOTH(what_is_missing_is_counted),
-        BOTH(old_rows_go),
+        BOTH(a_process_has_one_gauge_a_minute), BOTH(stretches_of_samples_come_back_with_their_trees),
+        BOTH(what_is_missing_is_counted),       BOTH(old_rows_go),
+        BOTH(a_setting_lowers_the_caps),
     };
     hp_clock_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,11 +424,20 @@ static void a_finding_is_muted_by_post_with_a_token(void **state)
     assert_true(ask_says(ask, "vscode://file/{file}:{line}"));
     ask->body = "{\"key\":\"levels\",\"value\":\"count GET /health\\nmonitor * over 500ms\"}";
     assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 200);
+    ask->body = "{\"key\":\"max_store\",\"value\":\"lots\"}";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 400);
+    assert_true(ask_says(ask, "not a size like 500MB"));
+    ask->body = "{\"key\":\"max_age\",\"value\":\"7d\"}";
+    assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 200);
+    ask->body = "{\"key\":\"caps_in_force\",\"value\":\"1 1\"}"; /* nobody's to set */
+    assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 400);
     ask->body = "{\"key\":\"levels\",\"value\":\"count GET /health\\ndeep *\"}";
     assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 400);
     assert_true(ask_says(ask, "line 2"));
     assert_int_equal(ask_for(ask, "GET", "api/v1/settings"), 200);
     assert_true(ask_says(ask, "over 500ms\""));
+    assert_true(ask_says(ask, "\"max_age\":\"7d\""));
+    assert_true(ask_says(ask, "\"redacted\":[\"COOKIE\",\"AUTHORIZATION\","));
     ask->body = "{\"key\":\"nosuch\",\"value\":\"x\"}";
     assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 400);
 }

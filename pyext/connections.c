@@ -4,6 +4,7 @@
  *                do_ping, do_commit, do_rollback of every dialect
  *   PyMySQL      Connection.connect, ping, commit, rollback, where there is no SQLAlchemy above it
  *   sqlite3      Connection's initialisation, which opens the file (not of a class with an __init__ of its own: that calls the type's descriptor)
+ *   psycopg      Connection.connect (also under the name that the package gives it), commit, rollback, likewise
  *
  * A step inside of one of its own kind is that one (sql.c of the core), so a driver's below a dialect's does not count twice. Executions and fetches have the same
  * connection number.
@@ -12,18 +13,21 @@
 
 static PyObject *str_dbapi_connection; /* owned */
 
-enum { OF_SELF = 0x10, OF_FIRST = 0x20, OF_ENTRY = 0x30, OF_RESULT = 0x40, OF = 0xf0 };
+enum { OF_SELF = 0x10, OF_FIRST = 0x20, OF_ENTRY = 0x30, OF_RESULT = 0x40, OF_MADE = 0x50, OF = 0xf0 };
 
-/* The connection that a call was about: itself, its first argument (or what that stands for), or that of a pool's entry: itself or its result. */
+/* The connection that a call was about: itself, its first argument (or what that stands for), that of a pool's entry, which is itself or its result, or
+ * its result. */
 static uint32_t number_of(int tag, PyObject *const *args, Py_ssize_t n, PyObject *result)
 {
     int engine = HP_X_ENGINE_UNKNOWN;
-    PyObject *about = (tag & OF) == OF_FIRST    ? (n > 1 ? args[1] : NULL)
-                      : (tag & OF) == OF_RESULT ? result
-                                                : args[0];
-    PyObject *inner =
-        about != NULL && (tag & OF) != OF_SELF ? hp_attribute(about, str_dbapi_connection) : NULL;
-    uint32_t number = hp_sql_connection(inner != NULL || (tag & OF) >= OF_ENTRY ? inner : about, &engine);
+    int of = tag & OF;
+    bool itself = of == OF_SELF, entry = of == OF_ENTRY || of == OF_RESULT;
+    PyObject *about = of == OF_FIRST ? (n > 1 ? args[1] : NULL) : of == OF_RESULT ? result : args[0];
+    if (of == OF_MADE) {
+        return result != NULL ? hp_sql_opened(result) : 0;
+    }
+    PyObject *inner = about != NULL && !itself ? hp_attribute(about, str_dbapi_connection) : NULL;
+    uint32_t number = hp_sql_connection(inner != NULL || entry ? inner : about, &engine);
     Py_XDECREF(inner);
     return number;
 }
@@ -31,7 +35,7 @@ static uint32_t number_of(int tag, PyObject *const *args, Py_ssize_t n, PyObject
 static PyObject *on_step(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args, size_t nargsf,
                          PyObject *names)
 {
-    if (PyVectorcall_NARGS(nargsf) < 1) {
+    if (PyVectorcall_NARGS(nargsf) < 1 && (wrap->tag & OF) != OF_MADE) {
         return hp_wrap_call(wrap, args, nargsf, names);
     }
     uint64_t t0 = hp_cap_ticks();
@@ -97,6 +101,23 @@ static int hook_pymysql(PyObject *module)
     return hook_class(module, "Connection", methods, sizeof methods / sizeof methods[0]);
 }
 
+static int hook_psycopg(PyObject *module)
+{
+    static const struct method methods[] = {{"commit", HP_X_DB_COMMIT | OF_SELF},
+                                            {"rollback", HP_X_DB_ROLLBACK | OF_SELF}};
+    PyObject *cls = PyObject_GetAttrString(module, "Connection");
+    int failed = cls == NULL || wrap_all(cls, methods, sizeof methods / sizeof methods[0]) != 0 ||
+                 hp_wrap_class_method(cls, "connect", on_step, HP_X_DB_CONNECT | OF_MADE, 0) != 0;
+    Py_XDECREF(cls);
+    return failed ? -1 : 0;
+}
+
+/* The package's own name for Connection.connect, which it took before we came if it was imported before. */
+static int hook_psycopg_connect(PyObject *module)
+{
+    return hp_wrap_function(module, "connect", on_step, HP_X_DB_CONNECT | OF_MADE, 0);
+}
+
 /* ---- sqlite3: a type in C, whose initialisation goes by the slot ---- */
 
 static initproc sqlite_init;
@@ -135,5 +156,7 @@ int hp_connections_init(void)
     hp_hook_add("sqlalchemy.pool.impl", hook_pool);
     hp_hook_add("sqlalchemy.pool.base", hook_records);
     hp_hook_add("pymysql.connections", hook_pymysql);
+    hp_hook_add("psycopg.connection", hook_psycopg);
+    hp_hook_add("psycopg", hook_psycopg_connect);
     return 0;
 }

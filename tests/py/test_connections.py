@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_py import captured, cli
+from support_py import captured, cli, services
 from support_py.isolated import run_isolated
 
 POOL, CONNECT, PING, COMMIT, ROLLBACK = range(5)
@@ -138,3 +138,64 @@ def test_each_opening_of_a_file_is_a_connection_of_its_own(tmp_path: Path) -> No
     assert 0 not in numbers[:3]
     assert numbers[3] == 0  # none came about
     assert [each["conn"] for each in record["statements"]] == [n for n in numbers[:3] for _ in range(2)]
+
+
+def by_a_driver(store: str, dsn: str) -> dict[str, Any]:
+    captured.start(store, "monitor")
+    if dsn.startswith("postgresql"):
+        import psycopg
+
+        connect: Any = lambda: psycopg.connect(dsn)  # noqa: E731
+    else:
+        import urllib.parse
+
+        import pymysql
+
+        parts = urllib.parse.urlsplit(dsn)
+        facts = {
+            "host": parts.hostname,
+            "port": parts.port,
+            "user": parts.username,
+            "password": parts.password,
+        }
+        connect = lambda: pymysql.connect(**facts, database=parts.path[1:])  # noqa: E731
+
+    def view() -> str:
+        connection = connect()
+        if hasattr(connection, "ping"):
+            connection.ping()
+        with connection.cursor() as cursor:
+            cursor.execute("create table if not exists steps (a int)")
+            connection.commit()  # commits
+            cursor.execute("insert into steps values (1)")
+            connection.rollback()  # rolls back
+            cursor.execute("select a from steps")
+            cursor.fetchall()
+        connection.close()
+        return ""
+
+    return captured.last(captured.flask_app(view))
+
+
+@pytest.mark.slow
+@pytest.mark.service
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_driver_without_sqlalchemy_tells_the_same_steps(kind: str, tmp_path: Path) -> None:
+    with getattr(services, kind)() as dsn:
+        store = str(tmp_path / "s.db")
+        record = run_isolated(by_a_driver, store, dsn)
+    steps = by_kind(record)
+    pings = int(kind == "mariadb")  # psycopg has none
+    assert [len(steps[each]) for each in (POOL, CONNECT, PING, COMMIT, ROLLBACK)] == [0, 1, pings, 1, 1]
+    numbers = {each["conn"] for each in record["steps"]}
+    assert len(numbers - {0}) == 1
+    assert {each["conn"] for each in record["statements"]} == numbers
+    assert steps[CONNECT][0]["ns"] > 200_000, "a connection over the network"
+    for step, text in ((COMMIT, "# commits"), (ROLLBACK, "# rolls back")):
+        assert steps[step][0]["line"] == captured.line_of(__file__, text.removeprefix("# "))
+    assert record["statements"][-1]["rows"] == 0, "rolled back"
+    shown = cli.hotplate_json("show", f"{record['id']:016x}", "--store", store)["connections"]
+    assert [(each["connection"], each["connects"], each["executions"]) for each in shown] == [
+        (*numbers, 1, 3)
+    ]
+    assert shown[0]["connect_ms"] == pytest.approx(steps[CONNECT][0]["ns"] / 1e6, rel=1e-3)

@@ -32,10 +32,9 @@
 #define Py_BUILD_CORE         1
 #define HP_DEFINED_BUILD_CORE 1
 #endif
+#include "internal/pycore_frame.h"
 #if PY_VERSION_HEX >= 0x030E0000
 #include "internal/pycore_interpframe.h"
-#else
-#include "internal/pycore_frame.h"
 #endif
 #ifdef HP_DEFINED_BUILD_CORE
 #undef Py_BUILD_CORE

@@ -21,11 +21,11 @@ static uint32_t number_of(int tag, PyObject *const *args, Py_ssize_t n, PyObject
 {
     int engine = HP_X_ENGINE_UNKNOWN;
     int of = tag & OF;
-    bool itself = of == OF_SELF, entry = of == OF_ENTRY || of == OF_RESULT;
-    PyObject *about = of == OF_FIRST ? (n > 1 ? args[1] : NULL) : of == OF_RESULT ? result : args[0];
     if (of == OF_MADE) {
         return result != NULL ? hp_sql_opened(result) : 0;
     }
+    bool itself = of == OF_SELF, entry = of == OF_ENTRY || of == OF_RESULT;
+    PyObject *about = of == OF_FIRST ? (n > 1 ? args[1] : NULL) : of == OF_RESULT ? result : args[0];
     PyObject *inner = about != NULL && !itself ? hp_attribute(about, str_dbapi_connection) : NULL;
     uint32_t number = hp_sql_connection(inner != NULL || entry ? inner : about, &engine);
     Py_XDECREF(inner);

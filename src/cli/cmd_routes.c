@@ -1,10 +1,13 @@
 /* cmd_routes.c -- `hotplate routes`: routes by total time. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/routememory.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
@@ -12,12 +15,16 @@
 #include "cli/table.h"
 #include "format/member.h"
 
-static const char help[] = "hotplate routes [--sort total|p95|calls|errors|cpu] [--limit N]\n"
+#define ARENA_BYTES ((size_t)1 << 30)
+
+static const char help[] = "hotplate routes [--sort total|p95|calls|errors|cpu] [--limit N] [--memory]\n"
                            "\n"
-                           "Routes by total time (calls × mean), with quantiles within 1 %.\n";
+                           "Routes by total time (calls × mean), with quantiles within 1 %.\n"
+                           "  --memory    what 1,000 requests keep; how much the process grows meanwhile\n";
 
 struct rows {
     struct hp_route_row *list;
+    struct hp_route_memory *memory; /* of each row, with --memory; else NULL */
     size_t count, capacity;
     hp_err err;
 };
@@ -95,6 +102,43 @@ static bool choose_sort(const char *name)
     return false;
 }
 
+/* ---- memory ---- */
+
+static hp_err load_memory(struct hp_reading *reading, struct rows *rows, struct hp_errinfo *info)
+{
+    struct hp_arena scratch;
+    hp_err err = HP_OK;
+    rows->memory = hp_calloc(rows->count + 1, sizeof *rows->memory);
+    if (rows->memory == NULL) {
+        return HP_ENOMEM;
+    }
+    hp_arena_init(&scratch, ARENA_BYTES);
+    for (size_t i = 0; i < rows->count && err == HP_OK; i++) {
+        err = hp_route_memory_load(reading->store, &reading->scope, rows->list[i].route, &scratch,
+                                   &rows->memory[i], info);
+    }
+    hp_arena_fini(&scratch);
+    return err;
+}
+
+static void put_json_memory(struct hp_json *json, const struct hp_route_memory *memory)
+{
+    if (memory->kept_requests != 0) {
+        hp_json_kv_double(json, "kept_bytes_per_1000", memory->kept_bytes);
+    }
+    if (memory->rss_requests != 0) {
+        hp_json_kv_double(json, "rss_growth_bytes_per_1000", memory->rss_growth_bytes);
+    }
+}
+
+static void put_bytes_cell(struct hp_table *table, double bytes, bool known)
+{
+    char text[HP_SHOW_BYTES], cell[HP_SHOW_BYTES + 1];
+    hp_show_bytes(text, (uint64_t)fabs(bytes));
+    snprintf(cell, sizeof cell, "%s%s", bytes < 0 ? "-" : "", text);
+    hp_table_cell(table, known ? hp_str_from0(cell) : HP_STR("-"));
+}
+
 /* ---- output ---- */
 
 static int put_json(const struct hp_dict *dict, const struct rows *rows, struct hp_buf *out)
@@ -123,6 +167,9 @@ static int put_json(const struct hp_dict *dict, const struct rows *rows, struct 
         hp_member_ms(&json, "cpu_ms", row->cpu_ns);
         hp_json_kv_double(&json, "sql_per_request",
                           row->requests == 0 ? 0 : (double)row->statements / (double)row->requests);
+        if (rows->memory != NULL) {
+            put_json_memory(&json, &rows->memory[i]);
+        }
         hp_json_object_end(&json);
     }
     hp_json_array_end(&json);
@@ -140,7 +187,14 @@ static int put_text(const struct hp_reading *reading, const struct rows *rows, s
     struct hp_buf name;
     double whole = 0;
     hp_buf_init(&name, 1 << 16);
-    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    static const struct hp_table_column with_memory[] = {
+        {"total", false},   {"share", false},  {"requests", false},  {"mean", false},
+        {"p50", false},     {"p95", false},    {"p99", false},       {"cpu", false},
+        {"sql/req", false}, {"errors", false}, {"kept/1000", false}, {"grown/1000", false},
+        {"route", true}};
+    bool memory = rows->memory != NULL;
+    hp_table_init(&table, memory ? with_memory : columns,
+                  memory ? sizeof with_memory / sizeof with_memory[0] : sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < rows->count; i++) {
         whole += (double)rows->list[i].total_ns;
     }
@@ -159,6 +213,11 @@ static int put_text(const struct hp_reading *reading, const struct rows *rows, s
         hp_buf_printf(&name, sql == floor(sql) || sql >= 100 ? "%.0f" : "%.1f", sql);
         hp_table_cell(&table, hp_buf_str(&name));
         hp_table_count(&table, row->errors);
+        if (memory) {
+            const struct hp_route_memory *left = &rows->memory[i];
+            put_bytes_cell(&table, left->kept_bytes, left->kept_requests != 0);
+            put_bytes_cell(&table, left->rss_growth_bytes, left->rss_requests != 0);
+        }
         hp_buf_reset(&name);
         hp_reading_put_route(&name, hp_store_dict(reading->store), row->route);
         hp_table_cell(&table, hp_buf_str(&name));
@@ -174,10 +233,12 @@ int hp_cmd_routes(int argc, char **argv, struct hp_buf *out)
 {
     const char *sort = "total", *limit_text = NULL;
     uint64_t limit = UINT32_MAX;
+    bool memory = false;
     const struct hp_args_option options[] = {{"--sort", NULL, HP_ARGS_TEXT, &sort},
-                                             {"--limit", NULL, HP_ARGS_TEXT, &limit_text}};
+                                             {"--limit", NULL, HP_ARGS_TEXT, &limit_text},
+                                             {"--memory", NULL, HP_ARGS_FLAG, &memory}};
     const struct hp_reading_command command = {
-        .name = "routes", .help = help, .options = options, .option_count = 2};
+        .name = "routes", .help = help, .options = options, .option_count = 3};
     struct hp_reading reading = {0};
     struct hp_errinfo info = {0};
     struct rows rows = {0};
@@ -204,6 +265,11 @@ int hp_cmd_routes(int argc, char **argv, struct hp_buf *out)
         qsort(rows.list, rows.count, sizeof *rows.list, compare_rows);
     }
     rows.count = rows.count > limit ? (size_t)limit : rows.count;
+    err = memory ? load_memory(&reading, &rows, &info) : HP_OK;
+    if (err != HP_OK) {
+        status = hp_output_error(err, &info);
+        goto done;
+    }
     if (reading.json) {
         status = put_json(hp_store_dict(reading.store), &rows, out);
     } else if (rows.count == 0) {
@@ -213,6 +279,7 @@ int hp_cmd_routes(int argc, char **argv, struct hp_buf *out)
         status = put_text(&reading, &rows, out);
     }
 done:
+    hp_free(rows.memory);
     hp_free(rows.list);
     hp_reading_end(&reading);
     return status;

@@ -34,6 +34,7 @@ int hp_cmd_attach(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_dump(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_serve(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_explain(int argc, char **argv, struct hp_buf *out);
+int hp_cmd_workers(int argc, char **argv, struct hp_buf *out);
 int hp_cmd_live(int argc, char **argv, struct hp_buf *out);
 
 #endif

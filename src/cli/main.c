@@ -22,7 +22,7 @@ static const struct {
     {"convert", hp_cmd_convert},   {"attach", hp_cmd_attach},   {"dump", hp_cmd_dump},
     {"live", hp_cmd_live},         {"open", hp_cmd_open},       {"ledger", hp_cmd_ledger},
     {"serve", hp_cmd_serve},       {"explain", hp_cmd_explain}, {"sunburst", hp_cmd_sunburst},
-    {"sandwich", hp_cmd_sandwich},
+    {"sandwich", hp_cmd_sandwich}, {"workers", hp_cmd_workers},
 };
 
 static const char help[] = "Finds what makes a Flask application slow, and what fixing it would save.\n"
@@ -31,7 +31,7 @@ static const char help[] = "Finds what makes a Flask application slow, and what 
                            "  hotplate serve               the dashboard in a browser\n"
                            "  hotplate report              what is slow, why, and what a fix would save\n"
                            "  hotplate routes              routes by total time\n"
-                           "  hotplate requests            single requests\n"
+                           "  hotplate requests|workers    single requests; what each process used\n"
                            "  hotplate show ID             one request: phases, call tree, SQL, threads\n"
                            "  hotplate sql                 statements by total time\n"
                            "  hotplate explain STATEMENT   its plan, and the index that helps\n"

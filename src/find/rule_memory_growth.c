@@ -30,15 +30,10 @@ struct kept {
 static bool bytes_of(const struct hp_record *record, double *bytes)
 {
     const struct hp_request *req = &record->req;
-    if (req->rss_growth_bytes == HP_ABSENT || req->alloc_blocks == HP_ABSENT ||
-        req->alloc_bytes == HP_ABSENT || req->alloc_blocks == 0) {
+    if (req->rss_growth_bytes == HP_ABSENT || !hp_record_kept_bytes(req, bytes)) {
         return false;
     }
-    if (req->kept_blocks > 0 && req->kept_blocks < MIN_BLOCKS) {
-        *bytes = 0;
-        return true;
-    }
-    *bytes = (double)req->kept_blocks * (double)req->alloc_bytes / (double)req->alloc_blocks;
+    *bytes = req->kept_blocks > 0 && req->kept_blocks < MIN_BLOCKS ? 0 : *bytes;
     return true;
 }
 
@@ -71,24 +66,31 @@ static double mean_of(const struct kept *list, uint32_t from, uint32_t to)
     return to > from ? sum / (to - from) : 0;
 }
 
+static double mean_rss(const struct kept *list, uint32_t from, uint32_t to)
+{
+    double sum = 0;
+    for (uint32_t i = from; i < to; i++) {
+        sum += (double)list[i].rss_bytes;
+    }
+    return to > from ? sum / (to - from) : 0;
+}
+
 /* Steady growth a request; 0: none. */
 static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *spread)
 {
     uint32_t first = n / 3, growing = 0;
-    double rss = 0;
     double mean = mean_of(list, first, n);
     for (uint32_t i = first; i < n; i++) {
         hp__spread_add(spread, list[i].bytes > 0 ? (uint64_t)list[i].bytes : 0);
         growing += list[i].bytes >= MIN_BYTES / 2;
-        rss += (double)list[i].rss_bytes;
     }
     double median = (double)hp__spread_median(spread), least = mean < median ? mean : median;
     bool goes_on = mean_of(list, n - n / 3, n) * 2 >= mean_of(list, first, n - n / 3);
-    bool process_grows = rss >= RSS_SHARE * least * (n - first);
+    bool process_grows = mean_rss(list, first, n) >= RSS_SHARE * least;
     return least >= MIN_BYTES && growing * 5 >= (n - first) * 4 && goes_on && process_grows ? least : 0;
 }
 
-static void describe(struct hp__find *f, struct hp_finding *finding, double bytes)
+static void describe(struct hp__find *f, struct hp_finding *finding, double bytes, double rss_bytes)
 {
     char size[HP_SHOW_BYTES], more[HP_SHOW_BYTES];
     hp_show_bytes(size, (uint64_t)bytes);
@@ -103,6 +105,8 @@ static void describe(struct hp__find *f, struct hp_finding *finding, double byte
                   "HOTPLATE_ALLOC=nodes tells which functions ask for memory.",
                   more);
     hp__finding_number(finding, "kept_bytes_per_request", bytes);
+    hp__finding_number(finding, "kept_bytes_per_1000", bytes * 1000);
+    hp__finding_number(finding, "rss_growth_bytes_per_1000", rss_bytes * 1000);
 }
 
 /* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at work, threads that end later): what it keeps is not
@@ -137,6 +141,6 @@ hp_err hp__rule_memory_growth(struct hp__find *f)
     finding.seen = n;
     finding.site_sym = f->views[list[n - 1].request].view_sym;
     finding.site_line = hp_dict_symbol(f->c->dict, finding.site_sym).line;
-    describe(f, &finding, bytes);
+    describe(f, &finding, bytes, mean_rss(list, n / 3, n));
     return hp__find_offer(f, &finding, false, &kept);
 }

@@ -15,6 +15,15 @@
 
 #include "model/record_fields.h"
 
+bool hp_record_kept_bytes(const struct hp_request *req, double *bytes)
+{
+    if (req->alloc_blocks == HP_ABSENT || req->alloc_bytes == HP_ABSENT || req->alloc_blocks == 0) {
+        return false;
+    }
+    *bytes = (double)req->kept_blocks * (double)req->alloc_bytes / (double)req->alloc_blocks;
+    return true;
+}
+
 const char *hp_record_wait_name(uint8_t kind)
 {
     static const char *const names[HP_WAIT_KINDS] = {"dns",  "connect",    "tls",   "send",  "recv",

@@ -238,6 +238,9 @@ struct hp_record {
  * if it does not fit, HP_ENOMEM; `out` then ends where it did, its error sticks. phase_ns is written if phase_ns[0] is not HP_ABSENT. */
 HP_CHECK hp_err hp_record_encode(const struct hp_record *record, struct hp_buf *out);
 
+/* Bytes that a request asked for and had not given back at its end: its blocks times its mean block. False: not recorded. */
+bool hp_record_kept_bytes(const struct hp_request *req, double *bytes);
+
 /* Only the parts that a store keeps beside its columns: lanes … groups, and all of `req` but id, seq, start_wall_ns, wall_ns, own_ns, cpu_ns, bytes_out,
  * route, revision, exception_type, flags, weight, status and level. No tree. Same section layout. */
 HP_CHECK hp_err hp_record_encode_detail(const struct hp_record *record, struct hp_buf *out);

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.one_python
 TOP = Path(__file__).resolve().parents[2]
 COMMANDS = ["run", "report", "routes", "requests", "show", "sql", "record", "compare", "top", "tree", "flame"]
 COMMANDS += ["ledger", "open", "icicle", "graph", "diff", "merge", "convert", "attach", "dump", "live"]
-COMMANDS += ["serve", "explain", "sunburst", "sandwich"]
+COMMANDS += ["serve", "explain", "sunburst", "sandwich", "workers"]
 READERS = ["report", "routes", "requests", "sql", "top", "tree"]
 NUMBER = (int, float)
 

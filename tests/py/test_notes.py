@@ -497,6 +497,20 @@ def test_what_was_noted_is_shown(tmp_path: Path) -> None:
     assert cpu > 0
     assert threads >= 2
     assert fds >= 3
+    used = hotplate_json("workers", "--store", str(store))
+    [worker] = used["workers"]
+    assert used["restarts"] == 0
+    last = worker["points"][-1]
+    assert (last["rss_bytes"], last["peak_rss_bytes"]) == (rss, peak)
+    assert (last["threads"], last["fds"]) == (threads, fds)
+    text = hotplate("workers", "--store", str(store)).stdout
+    assert text.startswith("1 process, 0 restarts\n")
+    assert str(worker["pid"]) in text
+    [route] = hotplate_json("routes", "--memory", "--store", str(store))["routes"]
+    assert route["rss_growth_bytes_per_1000"] >= 0
+    assert isinstance(route["kept_bytes_per_1000"], (int, float))
+    assert "kept/1000" in hotplate("routes", "--memory", "--store", str(store)).stdout
+    assert "kept_bytes_per_1000" not in hotplate_json("routes", "--store", str(store))["routes"][0]
 
 
 # ---- faults ----

@@ -199,7 +199,7 @@ def at_two_lines(store: str) -> Any:
 
     def view() -> str:
         slow_at_two_lines()
-        burn(0.02)
+        burn(0.05)
         return ""
 
     app = captured.flask_app(view)

@@ -20,8 +20,7 @@
 #define NAME_BYTES  80 /* of a type */
 #define TEXT_BYTES  128
 
-static PyObject *str_dict, *str_environ, *str_query, *str_view_args, *str_form, *str_files,
-    *str_json; /* owned */
+static PyObject *str_environ, *str_query, *str_view_args, *str_form, *str_files, *str_json; /* owned */
 
 /* ---- values ---- */
 
@@ -205,7 +204,10 @@ void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request)
         return;
     }
     struct hp_pending pending = hp_pending_save();
-    PyObject *members = hp_attribute(flask_request, str_dict);
+    PyObject *members = PyObject_GenericGetDict(flask_request, NULL);
+    if (members == NULL) {
+        PyErr_Clear(); /* a class of the application's own, without one */
+    }
     if (members != NULL && PyDict_Check(members) && !hp_raises_on_purpose()) {
         PyObject *wsgi_environ = PyDict_GetItemWithError(members, str_environ); /* borrowed */
         note_part(request, HP_X_FACT_ARGUMENT, members, str_view_args);
@@ -226,9 +228,8 @@ int hp_inputs_init(void)
     static const struct {
         PyObject **where;
         const char *text;
-    } names[] = {{&str_dict, "__dict__"},       {&str_environ, "environ"}, {&str_query, "QUERY_STRING"},
-                 {&str_view_args, "view_args"}, {&str_form, "form"},       {&str_files, "files"},
-                 {&str_json, "_cached_json"}};
+    } names[] = {{&str_environ, "environ"}, {&str_query, "QUERY_STRING"}, {&str_view_args, "view_args"},
+                 {&str_form, "form"},       {&str_files, "files"},        {&str_json, "_cached_json"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&
             (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {

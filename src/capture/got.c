@@ -131,8 +131,12 @@ static void take_table(const struct hp_got_table *table)
     memset(got.starts, 0, sizeof got.starts);
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
     for (size_t i = 0; i < table->hook_count; i++) {
-        *table->hooks[i].real = real_of(libc, table->hooks[i].name);
-        if (*table->hooks[i].real != 0) {
+        uintptr_t real = real_of(libc, table->hooks[i].name);
+        if (*table->hooks[i].real !=
+            real) { /* the same again may be read by a call that is still in a probe */
+            *table->hooks[i].real = real;
+        }
+        if (real != 0) {
             add_name(table->hooks[i].name, (uint32_t)i);
         }
     }

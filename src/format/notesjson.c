@@ -185,8 +185,8 @@ void hp_notesjson_members(struct hp_json *json, const struct hp_dict *dict, cons
     json_templates(json, dict, &record->notes);
     json_logs(json, dict, &record->notes);
     json_exceptions(json, dict, &record->notes);
-    for (uint8_t kind = 0; kind < HP_FACT_KINDS; kind++) {
-        json_facts(json, dict, &record->notes, fact_kinds[kind], kind);
+    for (int kind = 0; kind < HP_FACT_KINDS; kind++) {
+        json_facts(json, dict, &record->notes, fact_kinds[kind], (uint8_t)kind);
     }
     hp_json_key(json, "not_kept");
     hp_json_object_begin(json);

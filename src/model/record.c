@@ -69,19 +69,20 @@ static size_t section_begin(struct hp_buf *out, enum section tag)
 static void section_end(struct hp_buf *out, size_t start)
 {
     size_t n = out->len - start;
-    if (n < 0x80 && out->err == HP_OK) {
+    if (out->err != HP_OK || out->data == NULL) {
+        return;
+    }
+    if (n < 0x80) {
         out->data[start - 1] = (uint8_t)n;
         return;
     }
     uint8_t length[HP_VARINT_MAX_BYTES];
     size_t more = (size_t)(hp__put(length, n) - length) - 1;
-    if (out->err != HP_OK || !hp_buf_reserve(out, more)) {
+    if (!hp_buf_reserve(out, more)) {
         return;
     }
-    if (more != 0) {
-        memmove(out->data + start + more, out->data + start, n);
-        out->len += more;
-    }
+    memmove(out->data + start + more, out->data + start, n);
+    out->len += more;
     memcpy(out->data + start - 1, length, more + 1);
 }
 

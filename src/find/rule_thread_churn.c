@@ -9,8 +9,8 @@
  * Silent: a pool that lives on (its threads belong to no request, or to the first ones only); lanes at one line that run different functions (calls
  * that are parallel already, each for its own purpose); one or two threads; greenlets and tasks; whatever saves too little (find.c).
  *
- * Calls that are side by side already: where the lanes mostly wait for something outside (another service, a disk, a database), and are a pool's or a few, they
- * do what threads are for. Then only starting them is waste, and only that is priced.
+ * Calls that are side by side already: where a few lanes mostly wait for something outside (another service, a disk, a database), they do what threads are
+ * for. Then only starting them is waste, and only that is priced. One for each of many items is a crowd, a pool's too.
  *
  * Saving: predicted = high = none of these calls here: a replay without the lanes, their start and join, and without the rest of the library calls
  * (Thread, start, join, submit, shutdown) that the application's function made for them. low = a reused pool: only what starting threads cost.
@@ -23,7 +23,7 @@
 #define MIN_LANES 3u
 #define MAX_SITES 64u
 #define LINES     16u
-#define FEW       8u /* threads of their own that are no crowd */
+#define FEW       8u /* that are no crowd */
 
 static bool is_started_thread(const struct hp_lane *lane)
 {
@@ -225,15 +225,13 @@ static bool is_outside(uint8_t kind)
            kind != HP_WAIT_LOOP;
 }
 
-/* Whether the lanes wait side by side for something outside: most of their time, in a pool or in a few threads. */
+/* Whether the lanes wait side by side for something outside: a few, and most of their time. */
 static bool are_side_by_side(const struct hp_record *record, const bool *lanes, uint32_t n)
 {
     uint64_t all_ns = 0, outside_ns = 0;
-    bool pool = true;
     for (uint32_t i = 0; i < record->lane_count; i++) {
         const struct hp_lane *lane = &record->lanes[i];
         if (lanes[i]) {
-            pool = pool && lane->kind == HP_LANE_POOL;
             all_ns += lane->end_ns > lane->start_ns ? lane->end_ns - lane->start_ns : 0;
         }
     }
@@ -242,7 +240,7 @@ static bool are_side_by_side(const struct hp_record *record, const bool *lanes, 
         outside_ns +=
             wait->lane < record->lane_count && lanes[wait->lane] && is_outside(wait->kind) ? wait->ns : 0;
     }
-    return (pool || n <= FEW) && outside_ns * 2 >= all_ns;
+    return n <= FEW && outside_ns * 2 >= all_ns;
 }
 
 hp_err hp__thread_churn_cut(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,

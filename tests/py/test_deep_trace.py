@@ -161,6 +161,7 @@ def rest(store: str, flight: bool) -> list[Any]:
     return [first, traced[2], failed[2], *again[1:]]  # caches in the library settle in the first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flight", [False, True])
 def test_the_tracer_rests_when_nobody_needs_it_and_the_recorder_goes_on(tmp_path: Path, flight: bool) -> None:
     tracing, traced, failed, again, once_more = run_isolated(rest, str(tmp_path / "s.db"), flight)

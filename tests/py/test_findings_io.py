@@ -21,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 import requests
 from flask import Flask
 
+pytestmark = pytest.mark.one_python
+
 ports = json.loads(os.environ["PORTS"])
 PLAIN, TLS = f"http://127.0.0.1:{ports['http']}", ports.get("tls")
 app = Flask(__name__)

@@ -17,6 +17,8 @@ sys.path[:0] = [str(TESTS), str(TESTS / "apps")]
 
 from support_py import services  # noqa: E402 its folder is on the path only now
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[str]:

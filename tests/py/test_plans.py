@@ -21,6 +21,8 @@ SECRET = "value-4711-of-nobody"
 APP = """
 import sqlite3
 from flask import Flask, request
+
+pytestmark = pytest.mark.one_python
 app = Flask(__name__)
 
 @app.get("/health")

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from support_py.cli import HOTPLATE, clean_environment, hotplate
+from support_py.services import free_port, wait_port
 
 TOP = Path(__file__).resolve().parents[2]
 MKSTORE = os.environ.get("HP_MKSTORE") or str(TOP / "build/dev/tests/mkstore")
@@ -633,9 +634,7 @@ def test_any_worker_of_gunicorn_shows_everything(shop: Path) -> None:
 
 def test_all_workers_obey_the_levels_that_are_set(shop: Path) -> None:
     pytest.importorskip("gunicorn")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     store = str(shop / "s.db")
     workers = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-w", "3", "-b", f"127.0.0.1:{port}", "shop:app"],
@@ -661,9 +660,7 @@ def test_all_workers_obey_the_levels_that_are_set(shop: Path) -> None:
         assert fetch(served.url + "api/v1/settings", data=body, **headers).status == 200
 
     try:
-        until = time.monotonic() + 20
-        while time.monotonic() < until and not is_open(url):
-            time.sleep(0.1)
+        wait_port(port)
         visit(30)
         time.sleep(1)
         assert levels(0) == {"trace"}

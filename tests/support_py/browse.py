@@ -38,6 +38,6 @@ def browse(
     assert done.returncode == 0, done.stderr
     seen: list[dict[str, Any]] = json.loads(done.stdout)
     for step, page in zip(steps, seen, strict=True):
-        assert trouble or page["trouble"] == [], step
+        assert trouble or page["trouble"] == [], (page["trouble"], step)
         assert page["wider"] <= 0, step
     return seen

@@ -63,15 +63,17 @@ static uint32_t count_findings(struct crowd crowd, uint64_t *saving_ns)
     return n;
 }
 
-static void a_crowd_of_threads_is_told_with_all_that_it_does(void **state)
+static void a_crowd_is_told_with_all_that_it_does_in_a_pool_too(void **state)
 {
     (void)state;
-    uint64_t saving_ns = 0;
-    assert_int_equal(
-        count_findings((struct crowd){.count = 40, .kind = HP_LANE_THREAD, .each_ms = 60, .waits_ms = 55},
-                       &saving_ns),
-        1);
-    assert_true(saving_ns > 60000000);
+    static const struct crowd crowds[] = {
+        {.count = 40, .kind = HP_LANE_THREAD, .each_ms = 60, .waits_ms = 55},
+        {.count = 30, .kind = HP_LANE_POOL, .each_ms = 60, .waits_ms = 55}};
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t saving_ns = 0;
+        assert_int_equal(count_findings(crowds[i], &saving_ns), 1);
+        assert_true(saving_ns > 60000000);
+    }
 }
 
 static void threads_that_compute_are_told_whoever_starts_them(void **state)
@@ -102,7 +104,7 @@ static void calls_that_wait_side_by_side_are_no_waste(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_crowd_of_threads_is_told_with_all_that_it_does),
+        cmocka_unit_test(a_crowd_is_told_with_all_that_it_does_in_a_pool_too),
         cmocka_unit_test(threads_that_compute_are_told_whoever_starts_them),
         cmocka_unit_test(calls_that_wait_side_by_side_are_no_waste),
     };

@@ -653,6 +653,9 @@ def test_all_workers_obey_the_levels_that_are_set(shop: Path) -> None:
         found = rows(Path(store), "SELECT level FROM request WHERE start_ns > ?", after)
         return {("count", "monitor", "sample", "trace")[level] for (level,) in found}
 
+    def processes() -> set[int]:
+        return {process for (process,) in rows(Path(store), "SELECT DISTINCT process FROM request")}
+
     def tell(value: str) -> None:
         token = served.json("meta")["token"]
         body = json.dumps({"key": "levels", "value": value}).encode()
@@ -661,8 +664,12 @@ def test_all_workers_obey_the_levels_that_are_set(shop: Path) -> None:
 
     try:
         wait_port(port)
-        visit(30)
-        time.sleep(1)
+        until, seen = time.monotonic() + 20, set[int]()
+        while len(seen) < 3 and time.monotonic() < until:  # a worker looks once it had a request
+            visit(10)
+            time.sleep(1)
+            seen = processes()
+        assert len(seen) == 3
         assert levels(0) == {"trace"}
         tell("count GET /nowhere\nmonitor GET /")
         time.sleep(2)

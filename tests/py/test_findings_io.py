@@ -13,6 +13,8 @@ import pytest
 from support_py import peers
 from support_py.cli import hotplate, hotplate_json
 
+pytestmark = pytest.mark.one_python
+
 # An application, and a driver that asks for each path in turn. Lines that a finding must name end in a mark.
 APP = """
 import asyncio, json, logging, os, socket, ssl, subprocess, sys, tempfile, threading, time
@@ -20,8 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from flask import Flask
-
-pytestmark = pytest.mark.one_python
 
 ports = json.loads(os.environ["PORTS"])
 PLAIN, TLS = f"http://127.0.0.1:{ports['http']}", ports.get("tls")

@@ -17,12 +17,13 @@ import pytest
 from support_py import services
 from support_py.cli import RUN, clean_environment, hotplate, hotplate_json
 
+pytestmark = pytest.mark.one_python
+
 SECRET = "value-4711-of-nobody"
 APP = """
 import sqlite3
 from flask import Flask, request
 
-pytestmark = pytest.mark.one_python
 app = Flask(__name__)
 
 @app.get("/health")

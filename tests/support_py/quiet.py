@@ -4,7 +4,8 @@
     with watch.judging(): assert measured is as predicted
 
 A wrong time on a quiet machine is a failure; on one that was busy with somebody else's work it says nothing, and
-the test is skipped with that reason. What is right in spite of the noise passes.
+the test is skipped with that reason. What is right in spite of the noise passes. Where what fails runs once more by
+itself (HP_FIRST_TRY, tools/run_tests), the first time it fails.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Watch:
         try:
             yield
         except AssertionError as error:
-            if self.others < BUSY_CORES:
+            if self.others < BUSY_CORES or "HP_FIRST_TRY" in os.environ:
                 raise
             first = str(error).split("\n", 1)[0]
             pytest.skip(f"others kept {self.others:.1f} cores busy meanwhile: {first}")

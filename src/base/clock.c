@@ -44,7 +44,7 @@ struct sample {
     uint64_t ns;
 };
 
-struct hp__clock hp__clock;
+struct hp__clock hp__clock = {.mult = (uint64_t)1 << HP_CLOCK_SHIFT};
 
 static struct piece pieces[PIECES];
 static _Atomic uint32_t piece_count;

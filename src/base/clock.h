@@ -26,7 +26,7 @@
 /* Private to clock.c and the inlines below. */
 struct hp__clock {
     bool tsc;              /* set once by hp_clock_init */
-    _Atomic uint64_t mult; /* nanoseconds a tick × 2^HP_CLOCK_SHIFT */
+    _Atomic uint64_t mult; /* nanoseconds a tick × 2^HP_CLOCK_SHIFT; 1 × without the TSC */
 };
 extern struct hp__clock hp__clock;
 
@@ -65,9 +65,6 @@ static inline uint64_t hp_clock_ticks(void)
 /* A span of ticks in nanoseconds, by the best rate known. Threads: signal-safe. Hot: yes. */
 static inline uint64_t hp_clock_ns_of_ticks(uint64_t delta_ticks)
 {
-    if (!hp__clock.tsc) {
-        return delta_ticks;
-    }
     uint64_t mult = atomic_load_explicit(&hp__clock.mult, memory_order_relaxed);
     return (uint64_t)(((hp_u128)delta_ticks * mult) >> HP_CLOCK_SHIFT);
 }

@@ -12,14 +12,15 @@ struct unit {
 
 unsigned hp_show_digits(char out[HP_SHOW_DIGITS], uint64_t value)
 {
-    char back[HP_SHOW_DIGITS];
-    unsigned n = 0;
-    do {
-        back[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (unsigned i = 0; i < n; i++) {
-        out[i] = back[n - 1 - i];
+    unsigned n = 1;
+    for (uint64_t limit = 10; value >= limit && n < HP_SHOW_DIGITS; limit *= 10) {
+        n++;
+        if (limit > UINT64_MAX / 10) {
+            break;
+        }
+    }
+    for (unsigned i = n; i-- > 0; value /= 10) {
+        out[i] = (char)('0' + value % 10);
     }
     return n;
 }

@@ -23,7 +23,8 @@ enum hp_sym_kind { /* stored in files: only add */
 
 enum hp_sym_flags {
     HP_SYM_APP = 1 /* application code */,
-    HP_SYM_FRAMEWORK = 2 /* dispatch: flask, werkzeug, jinja2, server */
+    HP_SYM_FRAMEWORK = 2 /* dispatch: flask, werkzeug, jinja2, server */,
+    HP_SYM_COROUTINE = 4 /* it can await */
 };
 
 struct hp_symbol {

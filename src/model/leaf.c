@@ -89,6 +89,24 @@ hp_err hp_leaves_get(struct hp_leaves *leaves, uint32_t *head, struct hp_reader 
     return in->bad ? HP_EFORMAT : HP_OK;
 }
 
+bool hp_leaves_next(const struct hp_leaves *leaves, uint32_t *at, uint64_t *rest, uint32_t *line,
+                    uint64_t *value)
+{
+    *line = 0;
+    *value = *rest;
+    while (*at != 0 && *rest != 0) {
+        const struct hp_leaf *leaf = &leaves->list[*at - 1];
+        *at = leaf->next;
+        if (leaf->self != 0) {
+            *line = leaf->line;
+            *value = leaf->self < *rest ? leaf->self : *rest;
+            break;
+        }
+    }
+    *rest -= *value;
+    return *value != 0;
+}
+
 /* ---- of a tree, function by function ---- */
 
 static int compare_places(const void *a, const void *b)

@@ -47,6 +47,10 @@ void hp_leaves_add(struct hp_leaves *leaves, uint32_t *head, uint32_t line, uint
 void hp_leaves_put(const struct hp_leaves *leaves, uint32_t head, struct hp_buf *out);
 HP_CHECK hp_err hp_leaves_get(struct hp_leaves *leaves, uint32_t *head, struct hp_reader *in);
 
+/* Walk what is a node's own: its value at each line that is known, then the rest at line 0. Start with *at its head and *rest its value; false at the end. */
+bool hp_leaves_next(const struct hp_leaves *leaves, uint32_t *at, uint64_t *rest, uint32_t *line,
+                    uint64_t *value);
+
 /* ---- of a tree, function by function ---- */
 
 struct hp_leaf_line {

@@ -24,17 +24,6 @@ static struct hp_str next_word(struct hp_str *line)
     return word;
 }
 
-static bool read_level(struct hp_str word, uint8_t *level)
-{
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (hp_str_eq(word, hp_str_from0(names[i]))) {
-            *level = (uint8_t)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* "500ms", "2s" */
 static bool read_time(struct hp_str word, uint64_t *ns)
 {
@@ -79,7 +68,18 @@ static bool read_rule(struct hp_levels *levels, struct hp_str line, struct hp_le
     rule->method_n = (uint16_t)method.n;
     rule->rule_at = (uint16_t)(route.p - levels->text);
     rule->rule_n = (uint16_t)route.n;
-    return read_level(level, &rule->level) && starts && timed && next_word(&line).n == 0;
+    return hp_levels_name(level, &rule->level) && starts && timed && next_word(&line).n == 0;
+}
+
+bool hp_levels_name(struct hp_str word, uint8_t *level)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (hp_str_eq(word, hp_str_from0(names[i]))) {
+            *level = (uint8_t)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 hp_err hp_levels_read(struct hp_levels *levels, struct hp_str text, struct hp_errinfo *info)

@@ -10,6 +10,7 @@
 #ifndef HP_LEVELS_H
 #define HP_LEVELS_H
 
+#include <stdbool.h>
 #include "base/str.h"
 #include "hotplate/err.h"
 #include "model/dict.h"
@@ -31,6 +32,9 @@ struct hp_levels {
     uint8_t known[HP_LEVELS_KNOWN]; /* by route id: 0 not yet, 1 no rule, 2 + number of the rule */
     char text[HP_LEVELS_BYTES];
 };
+
+/* The level called `word`, of enum hp_level. False: there is none. Threads: any. */
+bool hp_levels_name(struct hp_str word, uint8_t *level);
 
 /* Read the rules of `text` into `levels`, which needs no initialisation. HP_EINVAL: the line that is wrong and what it should be; `levels` then has no rule. Owns:
  * nothing. Threads: any. */

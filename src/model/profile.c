@@ -47,19 +47,31 @@ static bool is_python(struct hp_str folder)
     return hp_str_starts(folder, HP_STR("python"));
 }
 
+size_t hp_profile_installed(struct hp_str file)
+{
+    for (size_t dash = 0; dash < file.n; dash++) {
+        dash += hp_str_find_char(hp_str_make(file.p + dash, file.n - dash), '-');
+        struct hp_str before = hp_str_make(file.p, dash), rest = hp_str_make(file.p + dash, file.n - dash);
+        if (hp_str_starts(rest, HP_STR("-packages/")) &&
+            (hp_str_ends(before, HP_STR("site")) || hp_str_ends(before, HP_STR("dist")))) {
+            return dash + HP_STR("-packages/").n;
+        }
+    }
+    return 0;
+}
+
 /* What an interpreter installs is in a folder of a telling name; the rest is taken for the application. One pass: the byte before a
  * slash says whether it is worth a closer look. */
 static bool is_library(struct hp_str file)
 {
+    if (hp_profile_installed(file) != 0) {
+        return true;
+    }
     for (size_t i = 1; i < file.n; i++) {
         if (file.p[i] != '/') {
             continue;
         }
         struct hp_str before = hp_str_make(file.p, i), behind = hp_str_make(file.p + i + 1, file.n - i - 1);
-        if (file.p[i - 1] == 's' &&
-            (hp_str_ends(before, HP_STR("site-packages")) || hp_str_ends(before, HP_STR("dist-packages")))) {
-            return true;
-        }
         if (file.p[i - 1] == 'b' && (hp_str_ends(before, HP_STR("/usr/lib")) ||
                                      (hp_str_ends(before, HP_STR("lib")) && is_python(behind)))) {
             return true;
@@ -121,11 +133,32 @@ static hp_err keep_sample(struct hp_profile *profile, struct hp_profile_sample s
     return HP_OK;
 }
 
-hp_err hp_profile_add(struct hp_profile *profile, uint32_t node, uint32_t label, uint64_t value, bool keep)
+/* Add a value, or what there is room for; that is returned. */
+static uint64_t add_value(struct hp_profile *profile, uint32_t node, uint64_t value)
 {
-    struct hp_node *into = &profile->tree->nodes[node];
-    into->self = value <= UINT64_MAX - into->self ? into->self + value : UINT64_MAX;
-    return keep ? keep_sample(profile, (struct hp_profile_sample){node, label, value}) : HP_OK;
+    uint64_t room = UINT64_MAX - profile->sum;
+    if (value > room) {
+        profile->clamped++;
+        value = room;
+    }
+    profile->sum += value;
+    profile->tree->nodes[node].self += value;
+    return value;
+}
+
+hp_err hp_profile_add(struct hp_profile *profile, uint32_t node, uint64_t value, bool keep)
+{
+    value = add_value(profile, node, value);
+    return keep ? keep_sample(profile, (struct hp_profile_sample){.node = node, .value = value}) : HP_OK;
+}
+
+hp_err hp_profile_add_sample(struct hp_profile *profile, const struct hp_profile_sample *sample)
+{
+    struct hp_profile_sample kept = *sample;
+    struct hp_tree *tree = profile->tree;
+    kept.value = add_value(profile, sample->node, sample->value);
+    hp_leaves_add(&tree->leaves, &tree->nodes[sample->node].leaf, sample->line, kept.value, 0);
+    return keep_sample(profile, kept);
 }
 
 hp_err hp_profile_finish(struct hp_profile *profile)

@@ -41,6 +41,7 @@ enum hp_profile_unit { HP_UNIT_TIME, HP_UNIT_SAMPLES, HP_UNIT_BYTES, HP_UNIT_COU
 
 struct hp_profile_sample {
     uint32_t node;
+    uint32_t line;  /* of its own that it was at; 0: not known */
     uint32_t label; /* string of the dictionary: "key\0value\0" pairs; 0 none */
     uint64_t value;
 };
@@ -48,12 +49,13 @@ struct hp_profile_sample {
 struct hp_profile {
     enum hp_profile_shape shape;
     enum hp_profile_unit unit;
-    bool ordered;         /* `samples` are in time order, thread by thread */
-    bool counts_calls;    /* calls are known */
-    bool own_names;       /* qualified names of our own capture, else names as the file has them */
-    bool sampled;         /* values come from samples, also where they are times */
-    uint64_t requests;    /* of a store: how many are added up; else 0 */
-    uint64_t clamped;     /* negative values taken as 0 */
+    bool ordered;      /* `samples` are in time order, thread by thread */
+    bool counts_calls; /* calls are known */
+    bool own_names;    /* qualified names of our own capture, else names as the file has them */
+    bool sampled;      /* values come from samples, also where they are times */
+    uint64_t requests; /* of a store: how many are added up; else 0 */
+    uint64_t sum;      /* of what hp_profile_add took */
+    uint64_t clamped;  /* values that were cut: negative ones to 0, others so that no total passes 64 bits */
     struct hp_dict *dict; /* owned */
     struct hp_tree *tree; /* owned; NULL for PAIRS */
     struct hp_callgraph graph;
@@ -66,6 +68,10 @@ struct hp_profile {
 struct hp_profile *hp_profile_new(enum hp_profile_shape shape, size_t budget_bytes);
 void hp_profile_free(struct hp_profile *profile);
 
+/* Where what a package manager installed begins in a file's path: behind the first ".../site-packages/" or
+ * ".../dist-packages/"; 0: neither is in it. Threads: any. */
+size_t hp_profile_installed(struct hp_str file);
+
 /* Intern a frame as a file names it: library or application is told by its path. Fails: HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_profile_symbol(struct hp_profile *profile, struct hp_str file, struct hp_str name,
                                   uint32_t line, uint32_t *sym);
@@ -74,9 +80,10 @@ HP_CHECK hp_err hp_profile_thread(struct hp_profile *profile, struct hp_str name
 /* The child of a node for a symbol, made if new. Fails: HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_profile_child(struct hp_profile *profile, uint32_t parent, uint32_t sym, uint32_t *node);
 
-/* Add a value to a node, and to the samples if `keep`. HP_ENOMEM. */
-HP_CHECK hp_err hp_profile_add(struct hp_profile *profile, uint32_t node, uint32_t label, uint64_t value,
-                               bool keep);
+/* Add a value to a node, and to the samples if `keep`; less of it where all values together would pass 64 bits. HP_ENOMEM. */
+HP_CHECK hp_err hp_profile_add(struct hp_profile *profile, uint32_t node, uint64_t value, bool keep);
+/* The same of a sample that is kept whole; its line is one of the node's, too. */
+HP_CHECK hp_err hp_profile_add_sample(struct hp_profile *profile, const struct hp_profile_sample *sample);
 
 /* Totals of a TREE, order of PAIRS. Call when all is read or merged. HP_ENOMEM. */
 HP_CHECK hp_err hp_profile_finish(struct hp_profile *profile);

@@ -61,21 +61,17 @@ _Static_assert(SECTION_LAST < 32, "decoding keeps the tags seen in 32 bits");
 /* Begin a section; returns where its content starts. */
 static size_t section_begin(struct hp_buf *out, enum section tag)
 {
-    hp_buf_put_u8(out, (uint8_t)tag);
-    hp_buf_put_u8(out, 0);
+    if (hp_buf_reserve(out, 2)) {
+        out->data[out->len] = (uint8_t)tag;
+        out->data[out->len + 1] = 0;
+        out->len += 2;
+    }
     return out->len;
 }
 
-static void section_end(struct hp_buf *out, size_t start)
+/* The few that are longer than a byte can say. */
+static void long_section_end(struct hp_buf *out, size_t start, size_t n)
 {
-    size_t n = out->len - start;
-    if (out->err != HP_OK || out->data == NULL) {
-        return;
-    }
-    if (n < 0x80) {
-        out->data[start - 1] = (uint8_t)n;
-        return;
-    }
     uint8_t length[HP_VARINT_MAX_BYTES];
     size_t more = (size_t)(hp__put(length, n) - length) - 1;
     if (!hp_buf_reserve(out, more)) {
@@ -84,6 +80,19 @@ static void section_end(struct hp_buf *out, size_t start)
     memmove(out->data + start + more, out->data + start, n);
     out->len += more;
     memcpy(out->data + start - 1, length, more + 1);
+}
+
+static inline void section_end(struct hp_buf *out, size_t start)
+{
+    size_t n = out->len - start;
+    if (out->err != HP_OK || out->data == NULL) {
+        return;
+    }
+    if (n < 0x80) {
+        out->data[start - 1] = (uint8_t)n;
+    } else {
+        long_section_end(out, start, n);
+    }
 }
 
 static void put_bytes_section(struct hp_buf *out, enum section tag, struct hp_str bytes)
@@ -99,9 +108,14 @@ static void put_bytes_section(struct hp_buf *out, enum section tag, struct hp_st
 /* Begin a list's section with its count. */
 static size_t list_begin(struct hp_buf *out, enum section tag, uint32_t count)
 {
-    size_t start = section_begin(out, tag);
-    hp_buf_put_varint(out, count);
-    return start;
+    uint8_t *p = hp__record_room(out);
+    if (p == NULL) {
+        return out->len;
+    }
+    *p++ = (uint8_t)tag;
+    *p++ = 0;
+    hp__record_wrote(out, hp__put(p, count));
+    return (size_t)(p - out->data);
 }
 
 /* One list of the record: the section, each element in its own room. */
@@ -173,10 +187,9 @@ static bool has_lane_more(const struct hp_record *record)
 
 static size_t record_begin(struct hp_buf *out)
 {
+    static const uint8_t head[] = {0, 0, 0, 0, MAGIC, VERSION}; /* the length comes last */
     size_t start = out->len;
-    hp_buf_put_u32le(out, 0);
-    hp_buf_put_u8(out, MAGIC);
-    hp_buf_put_u8(out, VERSION);
+    hp_buf_put(out, head, sizeof head);
     return start;
 }
 
@@ -204,8 +217,11 @@ static void put_request(struct hp_buf *out, const struct hp_request *req)
 static void put_detail(struct hp_buf *out, const struct hp_record *record)
 {
     size_t start = section_begin(out, SECTION_EXTRA);
-    hp__put_extra(out, &record->req);
-    section_end(out, start);
+    uint8_t *p = hp__record_room(out);
+    if (p != NULL) {
+        hp__record_wrote(out, hp__put_extra(p, &record->req));
+        section_end(out, start);
+    }
     PUT_LIST(out, SECTION_LANES, record, lane, lane);
     PUT_LIST(out, SECTION_EDGES, record, edge, edge);
     PUT_LIST(out, SECTION_SPANS, record, span, span);

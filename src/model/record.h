@@ -42,7 +42,9 @@ enum hp_request_flags {
     HP_REQ_SAMPLED = 128,     /* its tree is of samples: no calls, times are estimates */
     HP_REQ_SAMPLED_CPU = 256, /* of processor time */
     HP_REQ_SAMPLED_GIL = 512, /* of time that the GIL was held */
-    HP_REQ_LOWERED = 1024     /* recorded at a lower level than asked, for the budget */
+    HP_REQ_LOWERED = 1024,    /* recorded at a lower level than asked, for the budget */
+    HP_REQ_NEW_THREAD = 2048, /* the first of its thread, which may hold objects of its own until it ends */
+    HP_REQ_ENCODED = 4096     /* the body went out compressed: bytes_out says little of what it holds */
 };
 
 enum hp_wait_kind { /* CONTRACTS "Waits"; stored: only add */
@@ -94,7 +96,8 @@ struct hp_request {
     uint32_t route, revision, exception_type; /* route id; string ids */
     uint32_t view_sym;                        /* the view function, 0 unknown */
     uint32_t flags;
-    uint32_t weight; /* stands for this many requests */
+    uint32_t weight;  /* stands for this many requests */
+    uint32_t process; /* its number in the store, set by who reads from there; 0: not known */
     uint32_t dropped_nodes, dropped_stmts, dropped_lanes;
     uint32_t dropped_notes[HP_NOTE_COUNT];
     uint32_t call_inner_ps,
@@ -184,7 +187,13 @@ struct hp_holder {    /* who had a lock that a lane waited for: totals per (lane
 };
 #define HP_HOLDER_CAP 256u
 
-enum hp_stmt_flags { HP_STMT_ERROR = 1, HP_STMT_MANY = 2, HP_STMT_IN_TX = 4, HP_STMT_ORM = 8 };
+enum hp_stmt_flags {
+    HP_STMT_ERROR = 1,
+    HP_STMT_MANY = 2,
+    HP_STMT_IN_TX = 4,
+    HP_STMT_ORM = 8,
+    HP_STMT_EACH = 16 /* an executemany whose driver is known to send each row by itself */
+};
 
 struct
     hp_stmt { /* one execution, in order of t0; at most HP_STMT_CAP a request, then only its group counts */

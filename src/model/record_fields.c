@@ -135,10 +135,11 @@ static uint32_t extras_of(const struct hp_request *req)
     has |= req->exception_group != 0 ? EXTRA_EXCEPTION : 0u;
     has |= (req->dropped_nodes | req->dropped_stmts | req->dropped_lanes) != 0 ? EXTRA_DROPPED : 0u;
     has |= req->kept_blocks != 0 || req->rss_growth_bytes != HP_ABSENT ? EXTRA_MEMORY : 0u;
+    uint32_t dropped = 0;
     for (int i = 0; i < HP_NOTE_COUNT; i++) {
-        has |= req->dropped_notes[i] != 0 ? EXTRA_DROPPED_NOTES : 0u;
+        dropped |= req->dropped_notes[i];
     }
-    return has;
+    return has | (dropped != 0 ? EXTRA_DROPPED_NOTES : 0u);
 }
 
 static uint8_t *put_extra_numbers(uint8_t *p, const struct hp_request *req, uint32_t has)
@@ -198,21 +199,12 @@ static uint8_t *put_extra_more(uint8_t *p, const struct hp_request *req, uint32_
     return p;
 }
 
-void hp__put_extra(struct hp_buf *out, const struct hp_request *req)
+uint8_t *hp__put_extra(uint8_t *p, const struct hp_request *req)
 {
     uint32_t has = extras_of(req);
-    uint8_t *p = hp__record_room(out);
-    if (p != NULL) {
-        hp__record_wrote(out, put_extra_numbers(p, req, has));
-        p = hp__record_room(out);
-    }
-    if (p != NULL) {
-        hp__record_wrote(out, put_extra_rest(p, req, has));
-        p = hp__record_room(out);
-    }
-    if (p != NULL) {
-        hp__record_wrote(out, put_extra_more(p, req, has));
-    }
+    p = put_extra_numbers(p, req, has);
+    p = put_extra_rest(p, req, has);
+    return put_extra_more(p, req, has);
 }
 
 void hp__clear_extra(struct hp_request *req)

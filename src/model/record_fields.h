@@ -8,7 +8,7 @@
 
 #include "model/record.h"
 
-#define HP__RECORD_ROOM 160 /* bytes of one list element, or of the request, at most */
+#define HP__RECORD_ROOM 288 /* bytes of one list element, or of a section of the request, at most */
 
 /* Where the next element goes; NULL after an error. */
 static inline uint8_t *hp__record_room(struct hp_buf *out)
@@ -35,7 +35,7 @@ uint8_t *hp__put_request(uint8_t *p, const struct hp_request *req);
 void hp__get_request(struct hp_reader *in, struct hp_request *req);
 
 /* What else is known of the request, as groups of fields. clear: every field that they speak of, as if there were none. */
-void hp__put_extra(struct hp_buf *out, const struct hp_request *req);
+uint8_t *hp__put_extra(uint8_t *p, const struct hp_request *req);
 void hp__get_extra(struct hp_reader *in, struct hp_request *req);
 void hp__clear_extra(struct hp_request *req);
 

@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/rank.h"
 
 #define SUB_BITS     6 /* 2^6 buckets an octave */
 #define TOP_BITS     42
@@ -168,16 +169,6 @@ uint64_t hp_sketch_clamped_count(const struct hp_sketch *sketch)
     return sketch->clamped_count;
 }
 
-/* floor(q × last) without leaving 0..last: the double of a large count may be above it. */
-static uint64_t rank_of(double q, uint64_t last)
-{
-    if (!(q > 0)) { /* NaN too */
-        return 0;
-    }
-    double rank = q * (double)last;
-    return q >= 1 || rank >= (double)last ? last : (uint64_t)rank;
-}
-
 /* The bucket that holds the value of `rank`. */
 static uint32_t bucket_of_rank(const struct hp_sketch *sketch, uint64_t rank)
 {
@@ -197,7 +188,7 @@ uint64_t hp_sketch_quantile(const struct hp_sketch *sketch, double q)
         return 0;
     }
     uint64_t last = sketch->count - 1;
-    uint64_t rank = rank_of(q, last);
+    uint64_t rank = hp_rank(q, sketch->count);
     if (rank == 0) {
         return sketch->min_ns;
     }

@@ -43,7 +43,7 @@ void hp_sketch_add_n(struct hp_sketch *sketch, uint64_t latency_ns, uint64_t cou
  * Never allocates. Threads: one writer of `dst`, none of `src`. Fails: never. */
 void hp_sketch_merge(struct hp_sketch *dst, const struct hp_sketch *src);
 
-/* The value of rank floor(q × (count - 1)) in ascending order, within 1 %; q 0 and 1 give the exact minimum and maximum.
+/* The value of the nearest rank, ceil(q × count) - 1, in ascending order, within 1 %; q 0 and 1 give the exact minimum and maximum.
  * q outside 0..1 is taken as the nearer end, NaN as 0. 0 when empty. Of clamped values only the largest is known: other
  * ranks among them give a lower bound, HP_SKETCH_TOP_NS or the minimum. Threads: any while nobody writes. */
 uint64_t hp_sketch_quantile(const struct hp_sketch *sketch, double q);

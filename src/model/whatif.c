@@ -470,18 +470,27 @@ static void want(struct hp__replay *r, uint32_t lane, uint64_t at, uint64_t amou
     *remove = amount > UINT64_MAX - *remove ? UINT64_MAX : *remove + amount;
 }
 
-/* Let what a stretch does not have be taken from those behind it, then from those before it. */
+/* How long nothing else than time passes before a point: a wait for no lane that is known. */
+static uint64_t delay_before(const struct hp__replay *r, uint32_t i)
+{
+    const struct point *p = &r->points[i];
+    return p->kind == WAKE && r->waits[p->ref].other == NONE ? p->t - r->points[i - 1].t : 0;
+}
+
+/* Let what a stretch does not have be taken from those behind it, then from those before it; from a delay only what is meant to be. */
 static void spread(struct hp__replay *r, uint32_t lane)
 {
     uint64_t carry = 0;
     for (uint32_t i = r->lanes[lane].first + 1; i <= r->lanes[lane].last; i++) {
-        uint64_t work = work_before(r, i);
-        uint64_t all = r->remove[i] > UINT64_MAX - carry ? UINT64_MAX : r->remove[i] + carry;
-        r->remove[i] = all < work ? all : work;
-        carry = all - r->remove[i];
+        uint64_t work = work_before(r, i), delay = delay_before(r, i);
+        uint64_t of_delay = r->remove[i] < delay ? r->remove[i] : delay, wanted = r->remove[i] - of_delay;
+        uint64_t all = wanted > UINT64_MAX - carry ? UINT64_MAX : wanted + carry;
+        uint64_t of_work = all < work ? all : work;
+        r->remove[i] = of_delay + of_work;
+        carry = all - of_work;
     }
     for (uint32_t i = r->lanes[lane].last; i > r->lanes[lane].first && carry > 0; i--) {
-        uint64_t more = work_before(r, i) - r->remove[i];
+        uint64_t work = work_before(r, i), more = work > r->remove[i] ? work - r->remove[i] : 0;
         more = more < carry ? more : carry;
         r->remove[i] += more;
         carry -= more;

@@ -5,7 +5,7 @@
  * (shortened) other lane ends; a lane starts when its (shifted) spawn happens.
  *
  * Removals are amounts at points of a lane, so callers need not know exact intervals: an amount takes what the lane does from that point on,
- * then what it did before, and never more than the lane has; time in which the lane waits for another lane is not its own to remove.
+ * then what it did before, and never more than the lane has; time in which the lane waits for another lane is not its own to remove, a fixed delay is by an amount at it.
  *
  * What one lane waits for in another: its start for the spawn (plus the delay that was seen), an executor's item also for the item
  * that ran before it on the same worker (the one that ended last before it began, of the same parent, if it was still running when the item was

@@ -41,7 +41,8 @@ static const char plans_tables[] =
     "true,"
     "\"columns\":[\"id\"]},{\"name\":\"by_town\",\"unique\":false,\"columns\":[\"town\",\"age\"]}]},"
     "{\"name\":\"klass\",\"rows\":50,\"columns\":[{\"name\":\"id\",\"type\":\"int\"},"
-    "{\"name\":\"name\",\"type\":\"text\",\"distinct\":50}],\"indexes\":[]}]";
+    "{\"name\":\"name\",\"type\":\"text\",\"distinct\":50}],"
+    "\"indexes\":[{\"name\":\"primary\",\"unique\":true,\"columns\":[\"id\"]}]}]";
 
 /* Append the document of golden plan `number` of a kind. */
 static inline void plans_load(size_t kind, size_t number, struct hp_buf *out)

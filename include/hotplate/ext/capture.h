@@ -49,8 +49,9 @@ bool hp_cap_flush_last(struct hp_cap *cap, uint32_t timeout_ms);
 struct hp_cap_counts {
     uint64_t started, finished, pushed, stored, sampled_out;
     uint64_t dropped_ring, dropped_tree, dropped_store,
-        dropped_memory; /* requests (dropped_tree: only their tree) */
-    uint64_t errors;    /* failures of ours inside hooks, by hp_cap_error */
+        dropped_memory;      /* requests (dropped_tree: only their tree) */
+    uint64_t errors;         /* failures of ours inside hooks, by hp_cap_error */
+    uint64_t waits, wait_ns; /* of the application's threads for the store, its end left out */
     uint64_t own_ns;
     uint64_t writer_cpu_ns;
     uint64_t lanes_live, requests_live, tree_bytes;
@@ -142,6 +143,8 @@ struct hp_cap_place {
 /* A child lane below the parent's current node; NULL when the parent is dead or memory is out. kind as enum hp_lane_kind. Created at spawn or
  * submit (by the parent), begun by whoever runs it, ended there; freed by _unref (parent's creation holds one reference). */
 struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, struct hp_cap_place place);
+struct hp_cap_place
+hp_cap_lane_place(const struct hp_cap_lane *lane);  /* that it was spawned with; 0: a main lane's */
 void hp_cap_lane_spawned(struct hp_cap_lane *lane); /* start()/submit() returned: its cost is known */
 void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame); /* on the thread that runs it */
 void hp_cap_lane_end(struct hp_cap_lane *lane);
@@ -185,6 +188,8 @@ uint32_t hp_cap_sql_begin(struct hp_cap_lane *lane, uint32_t statement, struct h
 void hp_cap_sql_end(struct hp_cap_lane *lane, uint32_t number, int64_t rows, bool error);
 void hp_cap_sql_fetch(struct hp_cap_lane *lane, uint32_t number, uint64_t ns, int64_t rows_more);
 bool hp_cap_sql_inside(const struct hp_cap_lane *lane); /* between begin and end */
+/* Add flags to the execution that is open on the lane, if it is kept: what is only known further inside of it. Never fails. Hot: yes. */
+void hp_cap_sql_mark(struct hp_cap_lane *lane, uint32_t flags);
 /* A connection (0: none came about) took this since tick t0 beside its statements: enum hp_db_step_kind. Steps that began later on the lane are inside of it: their
  * time is not its own, and one of its own kind is it (a method that calls its base's). */
 void hp_cap_sql_step(struct hp_cap_lane *lane, int kind, uint32_t conn, uint64_t t0,
@@ -233,22 +238,19 @@ void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *s
 
 /* A header, a configuration value, an argument or a key (enum hp_fact_kind) with what may be shown of its value. */
 void hp_cap_request_fact(struct hp_cap_request *request, int kind, uint32_t key, uint32_t value);
-/* Whether a name says that its value is a secret. */
-bool hp_cap_secret(struct hp_span8 name);
+/* Whether a name says that its value is a secret, by our words or by those that were added at the dashboard. */
+bool hp_cap_secret(struct hp_cap *cap, struct hp_span8 name);
 /* So many more were not even looked at. */
 void hp_cap_request_left_out(struct hp_cap_request *request, uint32_t facts);
 /* Whether the detail of the request would be kept if it ended now. */
 bool hp_cap_request_detailed(const struct hp_cap_request *request);
-/* The framework's object that the request is, by its address, which is compared and never followed: the first that is told; and whether the one that ends
- * is it: true once. (Others come and go meanwhile: the application may enter contexts of its own.) */
-void hp_cap_request_is(struct hp_cap_request *request, const void *object);
-bool hp_cap_request_ends(struct hp_cap_request *request, const void *object);
-/* One was told, and did not end yet. */
-bool hp_cap_request_goes_on(const struct hp_cap_request *request);
+/* What the caller has of the request, for whoever meets it by a lane: kept until finish and never followed. NULL: nothing was set. */
+void hp_cap_request_set_owner(struct hp_cap_request *request, void *owner);
+void *hp_cap_request_owner(const struct hp_cap_request *request);
 
 /* What this thread has asked the interpreter's allocator for, counted by the extension's hook: gross bytes and blocks, and blocks given back. */
-struct hp_cap_alloc {
-    uint64_t bytes, blocks, freed;
+struct hp_cap_alloc { /* in this order: compilers add to two neighbours by a detour over vector registers */
+    uint64_t bytes, freed, blocks;
 };
 extern __thread struct hp_cap_alloc hp_cap_alloc __attribute__((tls_model("initial-exec")));
 /* The hook runs (or not); per_node: the nodes of trees are to know, too, which makes each traced call dearer. */

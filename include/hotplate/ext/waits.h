@@ -37,6 +37,9 @@ void hp_waits_rescan_at(uint64_t now);
 void hp_waits_gil(const void *low, size_t bytes, const void *released, const volatile int *locked);
 /* From now on this thread's waits belong to `lane` (NULL: to nobody). `thread` is handed to the site function. */
 void hp_waits_thread(struct hp_cap_lane *lane, void *thread);
+/* The same, at no place, for a lane that stands still while this thread's server sends what it has made: until the next hp_waits_thread on this thread, or
+ * for the lane on any. Keep a reference to the lane until hp_waits_thread was called here. */
+void hp_waits_between(struct hp_cap_lane *lane);
 /* Whether the calling thread had a lock that a request waited for, or has one now. If it ends then, others may want its name later (the id of a string). With the GIL. */
 bool hp_waits_told(void);
 void hp_waits_leave(uint32_t name);

@@ -28,7 +28,7 @@ static inline bool made_path(struct hp_profile *profile, const char *letters, ui
         }
         profile->tree->nodes[node].calls++;
     }
-    return hp_profile_add(profile, node, 0, value, false) == HP_OK;
+    return hp_profile_add(profile, node, value, false) == HP_OK;
 }
 
 /* The node of a path in a tree of the profile's symbols; HP_NODE_NONE where there is none. */

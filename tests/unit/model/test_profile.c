@@ -38,7 +38,7 @@ static void samples_beyond_the_budget_are_counted_and_end_the_order(void **state
     profile->ordered = true;
     uint64_t added = 0;
     while (profile->samples_dropped < 5) {
-        assert_int_equal(hp_profile_add(profile, HP_NODE_ROOT, 0, 1, true), HP_OK);
+        assert_int_equal(hp_profile_add(profile, HP_NODE_ROOT, 1, true), HP_OK);
         added++;
         assert_true(added < 1000000);
     }
@@ -66,9 +66,26 @@ static void values_stop_at_the_largest_number(void **state)
 {
     (void)state;
     struct hp_profile *profile = hp_profile_new(HP_PROFILE_TREE, 1 << 20);
-    assert_int_equal(hp_profile_add(profile, HP_NODE_ROOT, 0, UINT64_MAX - 1, false), HP_OK);
-    assert_int_equal(hp_profile_add(profile, HP_NODE_ROOT, 0, 5, false), HP_OK);
+    assert_int_equal(hp_profile_add(profile, HP_NODE_ROOT, UINT64_MAX - 1, false), HP_OK);
+    assert_int_equal(hp_profile_add(profile, HP_NODE_ROOT, 5, false), HP_OK);
     assert_true(profile->tree->nodes[HP_NODE_ROOT].self == UINT64_MAX);
+    hp_profile_free(profile);
+}
+
+static void totals_of_largest_values_do_not_wrap(void **state)
+{
+    (void)state;
+    struct hp_profile *profile = hp_profile_new(HP_PROFILE_TREE, 1 << 20);
+    uint32_t f, g;
+    assert_int_equal(hp_profile_child(profile, HP_NODE_ROOT, made_sym(profile, 'f'), &f), HP_OK);
+    assert_int_equal(hp_profile_child(profile, HP_NODE_ROOT, made_sym(profile, 'g'), &g), HP_OK);
+    assert_int_equal(hp_profile_add(profile, f, UINT64_MAX - 5, true), HP_OK);
+    assert_int_equal(hp_profile_add(profile, g, 7, true), HP_OK);
+    assert_int_equal(hp_profile_finish(profile), HP_OK);
+    assert_true(profile->tree->nodes[HP_NODE_ROOT].total == UINT64_MAX);
+    assert_int_equal(profile->tree->nodes[g].total, 5);
+    assert_int_equal(profile->samples[1].value, 5);
+    assert_int_equal(profile->clamped, 1);
     hp_profile_free(profile);
 }
 
@@ -167,6 +184,7 @@ int main(void)
         cmocka_unit_test(samples_beyond_the_budget_are_counted_and_end_the_order),
         cmocka_unit_test(nodes_beyond_the_budget_are_refused),
         cmocka_unit_test(values_stop_at_the_largest_number),
+        cmocka_unit_test(totals_of_largest_values_do_not_wrap),
         cmocka_unit_test(trees_merge_path_by_path),
         cmocka_unit_test(a_tree_with_pairs_added_becomes_pairs),
         cmocka_unit_test(other_units_are_not_added),

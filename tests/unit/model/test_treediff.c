@@ -56,7 +56,7 @@ static void a_function_that_moved_within_its_file_is_the_same(void **state)
         sides[i] = hp_profile_new(HP_PROFILE_TREE, 1 << 20);
         assert_int_equal(hp_profile_symbol(sides[i], HP_STR("m.py"), HP_STR("f"), 10 + i, &sym), HP_OK);
         assert_int_equal(hp_profile_child(sides[i], HP_NODE_ROOT, sym, &node), HP_OK);
-        assert_int_equal(hp_profile_add(sides[i], node, 0, 5 + i, false), HP_OK);
+        assert_int_equal(hp_profile_add(sides[i], node, 5 + i, false), HP_OK);
         assert_int_equal(hp_profile_finish(sides[i]), HP_OK);
     }
     assert_int_equal(hp_treediff_before(sides[1], sides[0], totals), HP_OK);

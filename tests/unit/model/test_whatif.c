@@ -359,6 +359,26 @@ static void join_with_a_timeout_is_a_fixed_delay(void **state)
     end(&t);
 }
 
+static void delay_goes_by_what_is_taken_out_at_it(void **state)
+{
+    (void)state;
+    struct timeline t;
+    begin(&t, 100);
+    edge(&t, HP_EDGE_WAKE, 0, HP_NODE_NONE, 20, 60); /* nobody woke it */
+    struct hp_whatif what = start(&t);
+    take(&what, 0, 20, 30);
+    assert_int_equal(left(&what), 70);
+    take(&what, 0, 20, 30); /* more than the delay: of the work behind it */
+    assert_int_equal(left(&what), 40);
+    end(&t);
+    begin(&t, 100);
+    edge(&t, HP_EDGE_WAKE, 0, HP_NODE_NONE, 20, 60);
+    what = start(&t);
+    take(&what, 0, 70, 1000);
+    assert_int_equal(left(&what), 40);
+    end(&t);
+}
+
 static void woken_lane_waits_for_what_the_other_did_until_then(void **state)
 {
     (void)state;
@@ -496,6 +516,7 @@ int main(void)
         cmocka_unit_test(item_that_found_a_free_worker_keeps_its_delay_only),
         cmocka_unit_test(result_is_there_before_the_lane_is_written_off),
         cmocka_unit_test(join_with_a_timeout_is_a_fixed_delay),
+        cmocka_unit_test(delay_goes_by_what_is_taken_out_at_it),
         cmocka_unit_test(woken_lane_waits_for_what_the_other_did_until_then),
         cmocka_unit_test(wait_inside_a_wait_counts_once),
         cmocka_unit_test(critical_parts_add_up_to_the_wall_time),

@@ -5,11 +5,14 @@
 
 #include "base/mem.h"
 #include "format/framename.h"
+#include "model/leaf.h"
 
 struct writing {
     const struct hp_profile *profile;
-    uint32_t *starts, *edges; /* calls of function f: edges[starts[f]] … edges[starts[f + 1]] */
-    uint8_t *named;           /* a function's names were written */
+    uint32_t *starts, *edges;   /* calls of function f: edges[starts[f]] … edges[starts[f + 1]] */
+    uint8_t *named;             /* a function's names were written */
+    struct hp_leaf_line *lines; /* where in the functions samples were */
+    size_t line_count;
     struct hp_buf *out;
 };
 
@@ -48,12 +51,29 @@ static void put_names(struct writing *w, uint32_t f, const char *file_key, const
     w->named[f] = 1;
 }
 
+/* A function's own cost: at each line that is known, the rest at its first. */
+static void put_own(struct writing *w, uint32_t f, uint32_t line)
+{
+    const struct hp_callgraph_function *function = &w->profile->graph.functions[f];
+    uint64_t rest = cost_of(w->profile, function->self);
+    size_t count = 0;
+    const struct hp_leaf_line *at = hp_leaf_find(w->lines, w->line_count, function->sym, &count);
+    for (size_t i = 0; at != NULL && i < count; i++) {
+        uint64_t cost = at[i].self < rest ? at[i].self : rest;
+        hp_buf_printf(w->out, "%" PRIu32 " %" PRIu64 "\n", at[i].line, cost);
+        rest -= cost;
+    }
+    if (rest != 0 || count == 0) {
+        hp_buf_printf(w->out, "%" PRIu32 " %" PRIu64 "\n", line, rest);
+    }
+}
+
 static void put_function(struct writing *w, uint32_t f)
 {
     const struct hp_callgraph *graph = &w->profile->graph;
     uint32_t line = hp_dict_symbol(w->profile->dict, graph->functions[f].sym).line;
     put_names(w, f, "fl", "fn");
-    hp_buf_printf(w->out, "%" PRIu32 " %" PRIu64 "\n", line, cost_of(w->profile, graph->functions[f].self));
+    put_own(w, f, line);
     for (uint32_t i = w->starts[f]; i < w->starts[f + 1]; i++) {
         const struct hp_callgraph_edge *edge = &graph->edges[w->edges[i]];
         uint32_t callee_line = hp_dict_symbol(w->profile->dict, graph->functions[edge->callee].sym).line;
@@ -96,6 +116,9 @@ hp_err hp_callgrind_write(const struct hp_profile *profile, struct hp_buf *out)
     struct writing w = {.profile = profile, .out = out};
     struct hp_callgraph_sums sums = hp_callgraph_sum(&profile->graph);
     hp_err err = index_edges(&w);
+    if (err == HP_OK && profile->tree != NULL) {
+        err = hp_leaf_fold(profile->tree, &w.lines, &w.line_count);
+    }
     if (err == HP_OK) {
         hp_buf_printf(out, "# callgrind format\nversion: 1\ncreator: hotplate\npositions: line\nevents: %s\n",
                       events[profile->unit]);
@@ -105,6 +128,7 @@ hp_err hp_callgrind_write(const struct hp_profile *profile, struct hp_buf *out)
         }
         err = out->err;
     }
+    hp_free(w.lines);
     hp_free(w.named);
     hp_free(w.edges);
     hp_free(w.starts);

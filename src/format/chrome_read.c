@@ -270,7 +270,7 @@ static uint32_t pass_time(struct chrome *c, uint32_t depth, uint64_t *now, uint6
         struct open *top = &c->stack[depth - 1];
         uint64_t until = top->end < to ? top->end : to;
         if (until > *now) {
-            note(c, hp_profile_add(c->profile, top->node, 0, until - *now, true));
+            note(c, hp_profile_add(c->profile, top->node, until - *now, true));
             *now = until;
         }
         if (top->end > to) {
@@ -286,7 +286,7 @@ static uint32_t open_event(struct chrome *c, const struct event *event, uint32_t
 {
     uint32_t node = depth == 0 ? thread : c->stack[depth - 1].node;
     if (depth == DEPTH_MAX) {
-        hp_jsonread_fail(&c->json, HP_EFORMAT, "calls nest too deep");
+        hp_jsonread_fail(&c->json, HP_EFULL, "calls nest too deep");
         return depth;
     }
     note(c, hp_profile_child(c->profile, node, event->sym, &node));

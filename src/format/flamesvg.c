@@ -31,8 +31,9 @@ enum {
     ARC_TEXT_HEIGHT = 13
 };
 
-#define TURN       6.283185307179586
-#define NAME_BYTES ((size_t)1 << 16)
+#define TURN        6.283185307179586
+#define NAME_BYTES  ((size_t)1 << 16)
+#define PIECE_BYTES ((size_t)1 << 16)
 
 struct place {
     uint64_t left, cursor; /* in the time of its flame; cursor: where the next child begins */
@@ -162,7 +163,7 @@ static void put_colour(struct hp_buf *out, const struct hp_symbol *symbol, uint8
     }
 }
 
-static void put0(struct drawing *d, const char *text)
+static inline void put0(struct drawing *d, const char *text)
 {
     hp_buf_put_text(d->out, hp_str_from0(text));
 }
@@ -482,6 +483,16 @@ static void put_head(struct drawing *d)
     hp_buf_put_text(d->out, HP_STR("</text>\n"));
 }
 
+/* Hand over what is written so far: a large document takes no memory then. */
+static void pass_on(struct drawing *d)
+{
+    if (d->options.pass != NULL && d->out->err == HP_OK && d->out->len >= PIECE_BYTES) {
+        hp_err err = d->options.pass(d->options.ctx, hp_buf_str(d->out));
+        hp_buf_reset(d->out);
+        d->out->err = err;
+    }
+}
+
 static void put_body(struct drawing *d)
 {
     for (uint32_t i = 1; i < d->flame_count; i++) {
@@ -493,6 +504,7 @@ static void put_body(struct drawing *d)
         bool drawn = d->flames[d->places[i].flame].drawn && is_visible(d, i);
         if (drawn && !(d->callers && i == HP_NODE_ROOT)) {
             put_node(d, i);
+            pass_on(d);
         }
     }
     if (d->drawn_count < d->flame_count) {

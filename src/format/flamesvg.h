@@ -26,11 +26,16 @@ struct hp_flamesvg_options {
     enum hp_profile_unit unit;
     enum hp_flamesvg_layout layout;
     bool file; /* of a file, not of requests: no word of these */
+    hp_err (*pass)(
+        void *ctx,
+        struct hp_str
+            bytes); /* NULL, or takes what is written, piece by piece; `out` has the rest at the end */
+    void *ctx;
     const uint64_t *
         before; /* differential: what each node's total was before (by node); colours say the change. NULL: none */
 };
 
-/* Append the document. Totals of the tree must be computed. Threads: any. Fails: HP_ENOMEM, HP_EFULL (the cap of `out`). */
+/* Append the document. Totals of the tree must be computed. Threads: any. Fails: HP_ENOMEM, HP_EFULL (the cap of `out`), as `pass` did. */
 HP_CHECK hp_err hp_flamesvg_write(const struct hp_tree *tree, const struct hp_dict *dict,
                                   const struct hp_flamesvg_options *options, struct hp_buf *out);
 

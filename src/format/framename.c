@@ -1,7 +1,7 @@
 /* framename.c -- see framename.h. */
 #include "format/framename.h"
 
-#include <string.h>
+#include "model/profile.h"
 
 struct hp_str hp_framename_plain(const struct hp_symbol *symbol)
 {
@@ -28,15 +28,8 @@ struct hp_str hp_framename_path(const struct hp_symbol *symbol)
 /* What follows the folder that libraries are installed in. */
 static struct hp_str below_library(struct hp_str file)
 {
-    static const char *const folders[] = {"site-packages/", "dist-packages/"};
-    for (size_t i = 0; i < 2 && file.n != 0; i++) {
-        size_t n = strlen(folders[i]);
-        const char *at = memmem(file.p, file.n, folders[i], n);
-        if (at != NULL) {
-            return hp_str_make(at + n, file.n - (size_t)(at - file.p) - n);
-        }
-    }
-    return file;
+    size_t installed = hp_profile_installed(file);
+    return hp_str_make(file.p + installed, file.n - installed);
 }
 
 static size_t last_slash(struct hp_str text)

@@ -1,4 +1,6 @@
-/* gecko.c -- see gecko.h. */
+/* gecko.c -- see gecko.h. A function is a frame at its first line, a path a stack of those. Where samples of a path were at a line, that is a frame of its own, and a
+ * stack whose prefix is that of the path: rows behind the others in both tables.
+ */
 #include "format/gecko.h"
 
 #include "base/json.h"
@@ -19,23 +21,51 @@ struct gecko {
     uint32_t *func_of;  /* [symbols], likewise */
     uint32_t *nodes;    /* [nodes]: of the thread's stacks */
     uint32_t *funcs;    /* [symbols]: of the thread's functions; the frame of a function has its number */
-    uint32_t node_count, func_count, symbols;
+    struct at *lines;   /* [leaves]: of the thread's stacks at a line */
+    uint32_t node_count, func_count, line_count, symbols;
 };
+
+struct at {
+    uint32_t node, line;
+};
+
+/* A walk over the values of a track, those of nodes line by line. */
+struct walk {
+    uint64_t cursor, rest, value;
+    uint32_t node, leaf, line, stack; /* stack: its number + 1, 0 none */
+    uint32_t lines;                   /* how many of its stacks at a line have been met */
+};
+
+static bool next_value(const struct gecko *g, uint32_t track, struct walk *walk)
+{
+    const struct hp_tree *tree = g->profile->tree;
+    while (!hp_leaves_next(&tree->leaves, &walk->leaf, &walk->rest, &walk->line, &walk->value)) {
+        if (!hp_tracks_next(&g->tracks, track, &walk->cursor, &walk->node, &walk->rest)) {
+            return false;
+        }
+        walk->leaf = g->tracks.samples ? 0 : tree->nodes[walk->node].leaf;
+    }
+    walk->stack = g->stack_of[walk->node];
+    if (walk->line != 0 && walk->stack != 0) {
+        walk->stack = g->node_count + ++walk->lines;
+    }
+    return true;
+}
 
 /* Number the stacks and functions of one thread, parents first. */
 static void number(struct gecko *g, uint32_t track)
 {
-    uint64_t cursor = 0, value;
-    uint32_t node, count;
+    struct walk walk = {0};
+    uint32_t count;
     for (uint32_t i = 0; i < g->node_count; i++) {
         g->stack_of[g->nodes[i]] = 0;
     }
     for (uint32_t i = 0; i < g->func_count; i++) {
         g->func_of[g->funcs[i]] = 0;
     }
-    g->node_count = g->func_count = 0;
-    while (hp_tracks_next(&g->tracks, track, &cursor, &node, &value)) {
-        const uint32_t *path = hp_tracks_path(&g->tracks, node, &count);
+    g->node_count = g->func_count = g->line_count = 0;
+    while (next_value(g, track, &walk)) {
+        const uint32_t *path = hp_tracks_path(&g->tracks, walk.node, &count);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t sym = g->profile->tree->nodes[path[i]].sym;
             if (g->stack_of[path[i]] != 0) {
@@ -48,12 +78,31 @@ static void number(struct gecko *g, uint32_t track)
                 g->func_of[sym] = ++g->func_count;
             }
         }
+        if (walk.line != 0 && count != 0) {
+            g->lines[g->line_count++] = (struct at){walk.node, walk.line};
+        }
     }
 }
 
 static struct hp_symbol function(const struct gecko *g, uint32_t func)
 {
     return hp_dict_symbol(g->profile->dict, g->funcs[func]);
+}
+
+/* The node whose path a stack is. */
+static uint32_t node_of(const struct gecko *g, uint32_t stack)
+{
+    return stack < g->node_count ? g->nodes[stack] : g->lines[stack - g->node_count].node;
+}
+
+static uint32_t func_of_node(const struct gecko *g, uint32_t node)
+{
+    return g->func_of[g->profile->tree->nodes[node].sym] - 1;
+}
+
+static uint32_t func_of_frame(const struct gecko *g, uint32_t frame)
+{
+    return frame < g->func_count ? frame : func_of_node(g, g->lines[frame - g->func_count].node);
 }
 
 /* ---- columns ---- */
@@ -85,11 +134,6 @@ static void put_false(struct gecko *g, uint32_t row)
     hp_json_bool(&g->json, false);
 }
 
-static void put_row(struct gecko *g, uint32_t row)
-{
-    hp_json_u64(&g->json, row);
-}
-
 static enum category category_of(const struct hp_symbol *symbol)
 {
     return symbol->file.n == 0          ? CATEGORY_OTHER
@@ -97,9 +141,14 @@ static enum category category_of(const struct hp_symbol *symbol)
                                         : CATEGORY_LIBRARY;
 }
 
-static void put_function_category(struct gecko *g, uint32_t row)
+static void put_frame_function(struct gecko *g, uint32_t row)
 {
-    struct hp_symbol symbol = function(g, row);
+    hp_json_u64(&g->json, func_of_frame(g, row));
+}
+
+static void put_frame_category(struct gecko *g, uint32_t row)
+{
+    struct hp_symbol symbol = function(g, func_of_frame(g, row));
     hp_json_u64(&g->json, category_of(&symbol));
 }
 
@@ -110,6 +159,15 @@ static void put_function_line(struct gecko *g, uint32_t row)
         hp_json_u64(&g->json, symbol.line);
     } else {
         hp_json_null(&g->json);
+    }
+}
+
+static void put_frame_line(struct gecko *g, uint32_t row)
+{
+    if (row < g->func_count) {
+        put_function_line(g, row);
+    } else {
+        hp_json_u64(&g->json, g->lines[row - g->func_count].line);
     }
 }
 
@@ -131,12 +189,13 @@ static void put_function_file(struct gecko *g, uint32_t row)
 
 static void put_stack_frame(struct gecko *g, uint32_t row)
 {
-    hp_json_u64(&g->json, g->func_of[g->profile->tree->nodes[g->nodes[row]].sym] - 1);
+    bool plain = row < g->node_count;
+    hp_json_u64(&g->json, plain ? func_of_node(g, g->nodes[row]) : g->func_count + row - g->node_count);
 }
 
 static void put_stack_prefix(struct gecko *g, uint32_t row)
 {
-    uint32_t parent = g->profile->tree->nodes[g->nodes[row]].parent;
+    uint32_t parent = g->profile->tree->nodes[node_of(g, row)].parent;
     if (parent != HP_NODE_NONE && g->stack_of[parent] != 0) {
         hp_json_u64(&g->json, g->stack_of[parent] - 1);
     } else {
@@ -146,7 +205,7 @@ static void put_stack_prefix(struct gecko *g, uint32_t row)
 
 static void put_stack_category(struct gecko *g, uint32_t row)
 {
-    struct hp_symbol symbol = hp_dict_symbol(g->profile->dict, g->profile->tree->nodes[g->nodes[row]].sym);
+    struct hp_symbol symbol = function(g, func_of_node(g, node_of(g, row)));
     hp_json_u64(&g->json, category_of(&symbol));
 }
 
@@ -176,9 +235,9 @@ static const struct column stacks[] = {
     {"frame", put_stack_frame}, {"prefix", put_stack_prefix}, {"category", put_stack_category},
     {"subcategory", put_zero}, {"", NULL}};
 static const struct column frames[] = {
-    {"address", put_minus_one}, {"inlineDepth", put_zero}, {"category", put_function_category},
-    {"subcategory", put_zero}, {"func", put_row}, {"nativeSymbol", put_null}, {"innerWindowID", put_zero},
-    {"implementation", put_null}, {"line", put_function_line}, {"column", put_null}, {"", NULL}};
+    {"address", put_minus_one}, {"inlineDepth", put_zero}, {"category", put_frame_category},
+    {"subcategory", put_zero}, {"func", put_frame_function}, {"nativeSymbol", put_null}, {"innerWindowID", put_zero},
+    {"implementation", put_null}, {"line", put_frame_line}, {"column", put_null}, {"", NULL}};
 static const struct column funcs[] = {
     {"name", put_function_name}, {"isJS", put_false}, {"relevantForJS", put_false},
     {"resource", put_minus_one}, {"fileName", put_function_file}, {"lineNumber", put_function_line},
@@ -202,8 +261,8 @@ static double shown(const struct gecko *g, uint64_t value)
 
 static void put_samples(struct gecko *g, uint32_t track)
 {
-    uint64_t cursor = 0, value, sum = 0, count = 0;
-    uint32_t node;
+    uint64_t sum = 0, count = 0;
+    struct walk walk;
     hp_json_key(&g->json, "samples");
     hp_json_object_begin(&g->json);
     hp_json_kv_cstr(&g->json, "weightType",
@@ -212,9 +271,9 @@ static void put_samples(struct gecko *g, uint32_t track)
                                                         : "samples");
     hp_json_key(&g->json, "stack");
     hp_json_array_begin(&g->json);
-    while (hp_tracks_next(&g->tracks, track, &cursor, &node, &value)) {
-        if (g->stack_of[node] != 0) {
-            hp_json_u64(&g->json, g->stack_of[node] - 1);
+    for (walk = (struct walk){0}; next_value(g, track, &walk);) {
+        if (walk.stack != 0) {
+            hp_json_u64(&g->json, walk.stack - 1);
         } else {
             hp_json_null(&g->json); /* the thread's own time: no frame */
         }
@@ -222,14 +281,14 @@ static void put_samples(struct gecko *g, uint32_t track)
     hp_json_array_end(&g->json);
     hp_json_key(&g->json, "time");
     hp_json_array_begin(&g->json);
-    for (cursor = 0; hp_tracks_next(&g->tracks, track, &cursor, &node, &value); sum += value, count++) {
+    for (walk = (struct walk){0}; next_value(g, track, &walk); sum += walk.value, count++) {
         hp_json_double(&g->json, shown(g, sum));
     }
     hp_json_array_end(&g->json);
     hp_json_key(&g->json, "weight");
     hp_json_array_begin(&g->json);
-    for (cursor = 0; hp_tracks_next(&g->tracks, track, &cursor, &node, &value);) {
-        hp_json_exact(&g->json, shown(g, value));
+    for (walk = (struct walk){0}; next_value(g, track, &walk);) {
+        hp_json_exact(&g->json, shown(g, walk.value));
     }
     hp_json_array_end(&g->json);
     hp_json_kv_u64(&g->json, "length", count);
@@ -269,8 +328,8 @@ static void put_thread(struct gecko *g, uint32_t track, bool first)
     hp_json_array_end(&g->json);
     put_samples(g, track);
     put_table(g, "markers", markers, 0);
-    put_table(g, "stackTable", stacks, g->node_count);
-    put_table(g, "frameTable", frames, g->func_count);
+    put_table(g, "stackTable", stacks, g->node_count + g->line_count);
+    put_table(g, "frameTable", frames, g->func_count + g->line_count);
     put_table(g, "funcTable", funcs, g->func_count);
     put_table(g, "resourceTable", resources, 0);
     put_table(g, "nativeSymbols", native_symbols, 0);
@@ -347,7 +406,8 @@ hp_err hp_gecko_write(const struct hp_profile *profile, struct hp_buf *out)
     g.nodes = hp_calloc(nodes, sizeof *g.nodes);
     g.func_of = hp_calloc(g.symbols, sizeof *g.func_of);
     g.funcs = hp_calloc(g.symbols, sizeof *g.funcs);
-    if (g.stack_of == NULL || g.nodes == NULL || g.func_of == NULL || g.funcs == NULL) {
+    g.lines = hp_calloc((size_t)profile->tree->leaves.count + 1, sizeof *g.lines);
+    if (g.lines == NULL || g.stack_of == NULL || g.nodes == NULL || g.func_of == NULL || g.funcs == NULL) {
         err = HP_ENOMEM;
     }
     if (err == HP_OK) {
@@ -358,6 +418,7 @@ hp_err hp_gecko_write(const struct hp_profile *profile, struct hp_buf *out)
     hp_tracks_fini(&g.tracks);
     hp_free(g.stack_of);
     hp_free(g.nodes);
+    hp_free(g.lines);
     hp_free(g.func_of);
     hp_free(g.funcs);
     return err;

@@ -25,7 +25,8 @@ enum event {
     EVENT_STRING_REF,
     EVENT_STACK_REPEAT, /* from version 4 on */
     EVENT_TASK_STACK,
-    EVENT_TASK_WAITER
+    EVENT_TASK_WAITER,
+    EVENT_TASK_RUNNING
 };
 
 struct mojo {
@@ -115,7 +116,7 @@ static struct hp_str string_of(struct mojo *m, int64_t key)
 static void end_sample(struct mojo *m)
 {
     if (m->open && m->err == HP_OK) {
-        note(m, hp_profile_add(m->profile, m->node, 0, m->value, true));
+        note(m, hp_profile_add(m->profile, m->node, m->value, true));
         note(m, m->err != HP_OK ? m->err : hp_map_put(&m->stacks, m->thread, m->stack));
     }
     m->open = false;
@@ -219,10 +220,29 @@ static void read_string(struct mojo *m)
     }
 }
 
+/* Of the frames at the end of a stack, those of no Python are written again for a repeated one. */
+static bool is_python(const struct mojo *m, uint32_t sym)
+{
+    struct hp_str file = hp_dict_symbol(m->profile->dict, sym).file;
+    return hp_str_ends(file, HP_STR(".py")) ||
+           (hp_str_starts(file, HP_STR("<")) && hp_str_ends(file, HP_STR(">")));
+}
+
+static void read_reference(struct mojo *m)
+{
+    uint32_t sym = 0;
+    int64_t key = read_int(m);
+    if (m->err == HP_OK && !hp_map_get(&m->frames, key_of(m, key), &sym)) {
+        fail(m, HP_EFORMAT, "a frame that was not defined");
+    }
+    push(m, sym);
+    if (m->err == HP_OK && is_python(m, sym)) {
+        m->stack = m->node;
+    }
+}
+
 static void read_event(struct mojo *m)
 {
-    uint32_t id = 0;
-    int64_t key;
     m->event_at = m->at;
     switch ((enum event)(unsigned char)m->bytes.p[m->at++]) {
     case EVENT_METADATA:
@@ -234,16 +254,10 @@ static void read_event(struct mojo *m)
     case EVENT_FRAME:
         read_frame(m);
         return;
-    case EVENT_FRAME_INVALID:
-        push_name(m, HP_STR(""), HP_STR(":INVALID:"));
+    case EVENT_FRAME_INVALID: /* one that could not be read: its time is that of the frames that could */
         return;
     case EVENT_FRAME_REF:
-        key = read_int(m);
-        if (m->err == HP_OK && !hp_map_get(&m->frames, key_of(m, key), &id)) {
-            fail(m, HP_EFORMAT, "a frame that was not defined");
-        }
-        push(m, id);
-        m->stack = m->node;
+        read_reference(m);
         return;
     case EVENT_FRAME_KERNEL:
         push_name(m, HP_STR("kernel"), read_text(m));
@@ -268,6 +282,7 @@ static void read_event(struct mojo *m)
         return;
     case EVENT_TASK_STACK: /* part of a thread's time is told by tasks only: without them figures would mislead */
     case EVENT_TASK_WAITER:
+    case EVENT_TASK_RUNNING:
         fail(m, HP_EUNSUPPORTED, "tasks of asyncio are not read");
         return;
     }

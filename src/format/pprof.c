@@ -1,4 +1,5 @@
-/* pprof.c -- writing; see pprof.h. A location and a function a symbol, both with its id; strings are interned as they come. */
+/* pprof.c -- writing; see pprof.h. A location and a function a symbol, both with its id; a sampled function has a further location for each line that its
+ * samples were at. Strings are interned as they come. */
 #include "format/pprof.h"
 
 #include <stdlib.h>
@@ -7,8 +8,15 @@
 #include "base/mem.h"
 #include "format/framename.h"
 #include "format/gunzip.h"
+#include "model/leaf.h"
 
 #define MESSAGE_MAX ((size_t)2 << 30)
+
+/* The location of a symbol at a line of its samples; line 0: the symbol's own. */
+static uint64_t location_id(uint32_t sym, uint32_t line)
+{
+    return (uint64_t)line << 32 | ((uint64_t)sym + 1);
+}
 
 struct writing {
     const struct hp_profile *profile;
@@ -49,6 +57,17 @@ static void put_type(struct writing *w)
     put_bytes(&w->plain, 1, hp_buf_str(&w->part));
 }
 
+static void put_location(struct writing *w, uint64_t id, uint32_t sym, uint32_t line)
+{
+    hp_buf_reset(&w->inner);
+    put_number(&w->inner, 1, (uint64_t)sym + 1);
+    put_number(&w->inner, 2, line);
+    hp_buf_reset(&w->part);
+    put_number(&w->part, 1, id);
+    put_bytes(&w->part, 4, hp_buf_str(&w->inner));
+    put_bytes(&w->plain, 4, hp_buf_str(&w->part));
+}
+
 static void put_symbol(struct writing *w, uint32_t id, bool root)
 {
     struct hp_symbol symbol = hp_dict_symbol(w->profile->dict, id);
@@ -60,13 +79,7 @@ static void put_symbol(struct writing *w, uint32_t id, bool root)
     put_number(&w->part, 4, string_id(w, w->profile->own_names ? hp_framename_path(&symbol) : symbol.file));
     put_number(&w->part, 5, symbol.line);
     put_bytes(&w->plain, 5, hp_buf_str(&w->part));
-    hp_buf_reset(&w->inner); /* its location's line */
-    put_number(&w->inner, 1, (uint64_t)id + 1);
-    put_number(&w->inner, 2, symbol.line);
-    hp_buf_reset(&w->part);
-    put_number(&w->part, 1, (uint64_t)id + 1);
-    put_bytes(&w->part, 4, hp_buf_str(&w->inner));
-    put_bytes(&w->plain, 4, hp_buf_str(&w->part));
+    put_location(w, location_id(id, 0), id, symbol.line);
 }
 
 /* The labels that pprof_read.c put together. */
@@ -113,8 +126,8 @@ static void put_thread(struct writing *w, struct hp_str name)
     put_bytes(&w->part, 3, hp_buf_str(&w->inner));
 }
 
-/* The stack leaf first; the root is a frame only where it stands for a request, a thread becomes a label. */
-static void put_sample(struct writing *w, uint32_t node, uint64_t value, uint32_t label)
+/* The stack leaf first, at `line` if that is not 0; the root is a frame only where it stands for a request, a thread becomes a label. */
+static void put_sample(struct writing *w, uint32_t node, uint32_t line, uint64_t value, uint32_t label)
 {
     const struct hp_node *nodes = w->profile->tree->nodes;
     struct hp_str thread = HP_STR("");
@@ -124,10 +137,10 @@ static void put_sample(struct writing *w, uint32_t node, uint64_t value, uint32_
             thread = hp_dict_symbol(w->profile->dict, nodes[i].sym).name;
             continue;
         }
-        hp_buf_put_varint(&w->inner, (uint64_t)nodes[i].sym + 1);
+        hp_buf_put_varint(&w->inner, location_id(nodes[i].sym, i == node ? line : 0));
     }
     if (w->profile->requests != 0 || node == HP_NODE_ROOT) {
-        hp_buf_put_varint(&w->inner, (uint64_t)nodes[HP_NODE_ROOT].sym + 1);
+        hp_buf_put_varint(&w->inner, location_id(nodes[HP_NODE_ROOT].sym, node == HP_NODE_ROOT ? line : 0));
     }
     hp_buf_reset(&w->part);
     put_bytes(&w->part, 1, hp_buf_str(&w->inner));
@@ -143,20 +156,53 @@ static void put_sample(struct writing *w, uint32_t node, uint64_t value, uint32_
     put_bytes(&w->plain, 2, hp_buf_str(&w->part));
 }
 
+/* A node's own value: at each line that is known, and the rest. */
+static void put_own(struct writing *w, uint32_t node)
+{
+    const struct hp_tree *tree = w->profile->tree;
+    uint64_t rest = tree->nodes[node].self, value;
+    uint32_t at = tree->nodes[node].leaf, line;
+    while (hp_leaves_next(&tree->leaves, &at, &rest, &line, &value)) {
+        put_sample(w, node, line, value, 0);
+    }
+}
+
+/* The line of a sample if it is among its node's, which have locations. */
+static uint32_t line_of(const struct hp_tree *tree, const struct hp_profile_sample *sample)
+{
+    uint32_t at = tree->nodes[sample->node].leaf;
+    while (at != 0 && tree->leaves.list[at - 1].line != sample->line) {
+        at = tree->leaves.list[at - 1].next;
+    }
+    return at != 0 ? sample->line : 0;
+}
+
 static void put_samples(struct writing *w)
 {
     const struct hp_profile *profile = w->profile;
     if (profile->sample_count != 0 && profile->samples_dropped == 0) {
         for (size_t i = 0; i < profile->sample_count; i++) {
-            put_sample(w, profile->samples[i].node, profile->samples[i].value, profile->samples[i].label);
+            const struct hp_profile_sample *sample = &profile->samples[i];
+            put_sample(w, sample->node, line_of(profile->tree, sample), sample->value, sample->label);
         }
         return;
     }
     for (uint32_t i = HP_NODE_ROOT; i != HP_NODE_NONE; i = hp_tree_next(profile->tree, i)) {
-        if (profile->tree->nodes[i].self != 0) {
-            put_sample(w, i, profile->tree->nodes[i].self, 0);
-        }
+        put_own(w, i);
     }
+}
+
+/* The locations of lines, each once. */
+static hp_err put_lines(struct writing *w)
+{
+    struct hp_leaf_line *lines = NULL;
+    size_t count = 0;
+    hp_err err = hp_leaf_fold(w->profile->tree, &lines, &count);
+    for (size_t i = 0; err == HP_OK && i < count; i++) {
+        put_location(w, location_id(lines[i].sym, lines[i].line), lines[i].sym, lines[i].line);
+    }
+    hp_free(lines);
+    return err;
 }
 
 static hp_err put_document(struct writing *w, uint8_t *used)
@@ -171,6 +217,8 @@ static hp_err put_document(struct writing *w, uint8_t *used)
             put_symbol(w, tree->nodes[i].sym, i == HP_NODE_ROOT);
         }
     }
+    hp_err err = put_lines(w);
+    w->err = w->err != HP_OK ? w->err : err;
     for (uint32_t i = 0; i < hp_intern_count(w->strings); i++) {
         put_bytes(&w->plain, 6, hp_intern_get(w->strings, i));
     }

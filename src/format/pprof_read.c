@@ -230,7 +230,9 @@ static void read_tables(struct pprof *p)
 
 /* ---- samples ---- */
 
-static hp_err add_frame(struct pprof *p, uint64_t function, uint64_t address, uint32_t *node)
+/* `*at_line`: in, the line that the location says; out, 0 where that is no other than the function's first. */
+static hp_err add_frame(struct pprof *p, uint64_t function, uint64_t address, uint64_t *at_line,
+                        uint32_t *node)
 {
     struct field field;
     struct hp_str name = HP_STR(""), file = HP_STR("");
@@ -253,15 +255,16 @@ static hp_err add_frame(struct pprof *p, uint64_t function, uint64_t address, ui
         int n = snprintf(text, sizeof text, "0x%" PRIx64, address);
         name = hp_str_make(text, (size_t)n);
     }
+    *at_line = *at_line == line || *at_line > UINT32_MAX ? 0 : *at_line;
     hp_err err = hp_profile_symbol(p->profile, file, name, line <= UINT32_MAX ? (uint32_t)line : 0, &sym);
     return err != HP_OK ? err : hp_profile_child(p->profile, *node, sym, node);
 }
 
-/* A location's frames, the outermost (its last line) first. */
-static hp_err add_location(struct pprof *p, uint64_t id, uint32_t *node)
+/* A location's frames, the outermost (its last line) first. `*at_line`: where in the innermost function it is, 0 unknown. */
+static hp_err add_location(struct pprof *p, uint64_t id, uint32_t *node, uint64_t *at_line)
 {
     enum { INLINED_MAX = 256 };
-    uint64_t functions[INLINED_MAX], address = 0;
+    uint64_t functions[INLINED_MAX], lines[INLINED_MAX], address = 0;
     uint32_t count = 0, at;
     struct field field, line;
     hp_err err = HP_OK;
@@ -273,17 +276,22 @@ static hp_err add_location(struct pprof *p, uint64_t id, uint32_t *node)
         if (field.number == 3 && field.wire == 0) {
             address = field.value;
         } else if (field.number == 4 && field.wire == 2 && count < INLINED_MAX) {
-            functions[count++] = 0;
+            functions[count] = lines[count] = 0;
             while (next_field(&field.inside, &line)) {
-                functions[count - 1] = line.number == 1 ? line.value : functions[count - 1];
+                functions[count] = line.number == 1 ? line.value : functions[count];
+                lines[count] = line.number == 2 ? line.value : lines[count];
             }
+            count++;
         }
     }
+    *at_line = 0;
     if (count == 0) {
-        return add_frame(p, 0, address, node);
+        return add_frame(p, 0, address, at_line, node);
     }
     while (count != 0 && err == HP_OK) {
-        err = add_frame(p, functions[--count], address, node);
+        count--;
+        *at_line = lines[count];
+        err = add_frame(p, functions[count], address, at_line, node);
     }
     return err;
 }
@@ -328,19 +336,23 @@ static void add_label(struct pprof *p, struct hp_reader message)
 
 static void put_sample(struct pprof *p, int64_t value, const uint8_t *at)
 {
-    uint32_t node = HP_NODE_ROOT, label = 0;
+    struct hp_profile_sample sample = {.node = HP_NODE_ROOT};
+    uint64_t line = 0;
     hp_err err = HP_OK;
     for (size_t i = p->path_count; i-- > 0 && err == HP_OK;) {
-        err = add_location(p, p->path[i], &node);
+        err = add_location(p, p->path[i], &sample.node, &line);
     }
     if (err == HP_OK && p->label.len != 0) {
-        err = p->label.err != HP_OK ? p->label.err
-                                    : hp_dict_add_string(p->profile->dict, hp_buf_str(&p->label), &label);
+        err = p->label.err != HP_OK
+                  ? p->label.err
+                  : hp_dict_add_string(p->profile->dict, hp_buf_str(&p->label), &sample.label);
     }
     p->profile->clamped += value < 0;
     uint64_t amount = value < 0 ? 0 : (uint64_t)value;
     amount = amount <= UINT64_MAX / p->scale ? amount * p->scale : UINT64_MAX;
-    err = err != HP_OK ? err : hp_profile_add(p->profile, node, label, amount, true);
+    sample.line = (uint32_t)line;
+    sample.value = amount;
+    err = err != HP_OK ? err : hp_profile_add_sample(p->profile, &sample);
     if (err != HP_OK) {
         fail(p, err == HP_ENOTFOUND ? HP_EFORMAT : err, at,
              err == HP_ENOTFOUND ? "a sample of a location that is not there"

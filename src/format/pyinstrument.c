@@ -68,7 +68,7 @@ static void read_record(struct pyinstrument *p)
     }
     if (json->err == HP_OK && hp_jsonread_number(json, &seconds)) {
         p->profile->clamped += seconds < 0;
-        note(p, hp_profile_add(p->profile, node, 0, hp_jsonprofile_ns(seconds, 1e9), true));
+        note(p, hp_profile_add(p->profile, node, hp_jsonprofile_ns(seconds, 1e9), true));
     }
     while (hp_jsonread_element(json)) {
         hp_jsonread_leave(json);
@@ -133,7 +133,7 @@ static void close_frame(struct pyinstrument *p, uint32_t depth)
     struct level *level = &p->levels[depth];
     uint64_t own = level->total_ns > level->children_ns ? level->total_ns - level->children_ns : 0;
     if (p->json.err == HP_OK) {
-        note(p, hp_profile_add(p->profile, level->node, 0, own, false));
+        note(p, hp_profile_add(p->profile, level->node, own, false));
     }
     if (depth != 0) {
         level[-1].children_ns += level->total_ns;

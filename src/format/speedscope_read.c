@@ -158,7 +158,7 @@ static void read_samples(struct reading *r, uint32_t thread)
         }
         r->profile->clamped += weight < 0;
         if (samples->err == HP_OK) {
-            note(samples, hp_profile_add(r->profile, node, 0, value_of(places, weight), true));
+            note(samples, hp_profile_add(r->profile, node, value_of(places, weight), true));
         }
     }
     if (samples->err != HP_OK) {
@@ -223,7 +223,7 @@ static void read_events(struct reading *r, uint32_t thread)
             break;
         }
         if (node != thread && at != last) {
-            note(json, hp_profile_add(r->profile, node, 0, at - last, true));
+            note(json, hp_profile_add(r->profile, node, at - last, true));
         }
         last = at;
         if (event.opens) {

@@ -3,15 +3,36 @@
 
 #include <string.h>
 
-/* How many bytes at the start are ASCII that stands for itself. */
+#define ONES  ((uint64_t)0x0101010101010101)
+#define HIGHS (ONES << 7)
+
+/* Whether a byte is not ASCII that stands for itself. */
+static bool is_special(char text)
+{
+    unsigned char c = (unsigned char)text;
+    return c < 0x20 || c >= 0x80 || c == '&' || c == '<' || c == '>' || c == '"';
+}
+
+/* The same of any of eight: a byte is below n if taking n from it borrows, and 0 if it is below 1. '"' and '&' differ in one bit, as do
+ * '<' and '>'. */
+static bool has_special(const char text[8])
+{
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    uint64_t quote = (bytes | ONES * ('"' ^ '&')) ^ ONES * '&',
+             angle = (bytes | ONES * ('<' ^ '>')) ^ ONES * '>';
+    uint64_t below = ((bytes - ONES * 0x20) & ~bytes) | ((quote - ONES) & ~quote) | ((angle - ONES) & ~angle);
+    return ((bytes | below) & HIGHS) != 0;
+}
+
+/* How many bytes at the start stand for themselves. */
 static size_t plain_length(struct hp_str text)
 {
     size_t n = 0;
-    while (n < text.n) {
-        unsigned char c = (unsigned char)text.p[n];
-        if (c < 0x20 || c >= 0x80 || c == '&' || c == '<' || c == '>' || c == '"') {
-            break;
-        }
+    while (text.n - n >= 8 && !has_special(text.p + n)) {
+        n += 8;
+    }
+    while (n < text.n && !is_special(text.p[n])) {
         n++;
     }
     return n;

@@ -39,7 +39,7 @@ static uint32_t sample_node(struct hp_tree *tree, uint32_t parent, uint32_t sym,
 }
 
 /* Build it; false: no memory. sample_fini in either case. */
-static bool sample_init(struct sample *sample)
+static inline bool sample_init(struct sample *sample)
 {
     struct hp_dict *dict = sample->dict = hp_dict_new();
     struct hp_tree *tree = sample->tree = dict == NULL ? NULL : hp_tree_new(dict, 100);
@@ -78,7 +78,7 @@ static bool sample_init(struct sample *sample)
     return true;
 }
 
-static void sample_fini(struct sample *sample)
+static inline void sample_fini(struct sample *sample)
 {
     hp_tree_free(sample->tree);
     hp_dict_free(sample->dict);

@@ -122,9 +122,9 @@ static void a_sandwich_shares_the_row_of_its_function(void **state)
     assert_int_equal(hp_profile_symbol(profile, HP_STR("m.py"), HP_STR("below"), 3, &below), HP_OK);
     assert_int_equal(hp_profile_child(profile, HP_NODE_ROOT, above, &node), HP_OK);
     assert_int_equal(hp_profile_child(profile, node, middle, &node), HP_OK);
-    assert_int_equal(hp_profile_add(profile, node, 0, 4, false), HP_OK);
+    assert_int_equal(hp_profile_add(profile, node, 4, false), HP_OK);
     assert_int_equal(hp_profile_child(profile, node, below, &node), HP_OK);
-    assert_int_equal(hp_profile_add(profile, node, 0, 12, false), HP_OK);
+    assert_int_equal(hp_profile_add(profile, node, 12, false), HP_OK);
     assert_int_equal(hp_profile_finish(profile), HP_OK);
     assert_int_equal(hp_sandwich_init(&sandwich, profile, middle), HP_OK);
     const struct hp_flamesvg_options options = {.unit = HP_UNIT_SAMPLES, .file = true, .width = 1020};

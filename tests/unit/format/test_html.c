@@ -146,7 +146,7 @@ static void nothing_of_a_profile_is_markup(void **state)
     struct hp_str evil = HP_STR("</script><script>alert(1)</script>");
     assert_int_equal(hp_profile_symbol(profile, evil, evil, 1, &sym), HP_OK);
     assert_int_equal(hp_profile_child(profile, HP_NODE_ROOT, sym, &node), HP_OK);
-    assert_int_equal(hp_profile_add(profile, node, 0, 1000, false), HP_OK);
+    assert_int_equal(hp_profile_add(profile, node, 1000, false), HP_OK);
     assert_int_equal(hp_profile_finish(profile), HP_OK);
     struct hp_html_options options = {.title = HP_STR("<a>&</title>\x01\xff")};
     assert_int_equal(hp_html_write(profile, &options, &out), HP_OK);
@@ -192,7 +192,7 @@ static void samples_in_one_place_are_one(void **state)
         uint64_t value;
     } samples[] = {{at_g, 1}, {at_g, 2}, {at_f, 4}, {at_g, 8}};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(hp_profile_add(profile, samples[i].node, 0, samples[i].value, true), HP_OK);
+        assert_int_equal(hp_profile_add(profile, samples[i].node, samples[i].value, true), HP_OK);
     }
     profile->ordered = true;
     assert_int_equal(hp_profile_finish(profile), HP_OK);

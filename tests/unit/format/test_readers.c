@@ -116,10 +116,18 @@ static void counts_calls_of_evented_speedscope(void **state)
     hp_profile_free(profile);
 }
 
-static const char *const files[] = {
-    "py-spy.folded",    "py-spy.speedscope.json", "py-spy.trace.json",  "sample.pb.gz",     "sample.pb",
-    "austin.mojo",      "pyinstrument.tree.json", "valgrind.callgrind", "sample.collapsed", "austin-3.7.mojo",
-    "austin-3.7.austin"};
+static const char *const files[] = {"py-spy.folded",
+                                    "py-spy.speedscope.json",
+                                    "py-spy.trace.json",
+                                    "sample.pb.gz",
+                                    "sample.pb",
+                                    "austin.mojo",
+                                    "pyinstrument.tree.json",
+                                    "valgrind.callgrind",
+                                    "sample.collapsed",
+                                    "austin-3.7.mojo",
+                                    "austin-3.7.austin",
+                                    "pyinstrument.session.json"};
 
 static void survives_cut_and_flipped_input(void **state)
 {
@@ -166,6 +174,72 @@ static void round_trips_keep_totals(void **state)
         hp_profile_free(profile);
         hp_buf_fini(&out);
     }
+}
+
+/* "b", line 20, sampled at 22 and 24 and once nobody knows where, below "a". */
+static struct hp_profile *sampled_at_lines(void)
+{
+    struct hp_profile *profile = NULL;
+    struct hp_dict *dict = hp_dict_new();
+    struct hp_tree *tree = hp_tree_new(dict, 100);
+    uint32_t outer = 0, inner = 0;
+    assert_non_null(tree);
+    const struct hp_symbol a = {.file = HP_STR("shop/a.py"), .name = HP_STR("a"), .line = 10},
+                           b = {.file = HP_STR("shop/b.py"), .name = HP_STR("b"), .line = 20};
+    assert_int_equal(hp_dict_add_symbol(dict, &a, &outer), HP_OK);
+    assert_int_equal(hp_dict_add_symbol(dict, &b, &inner), HP_OK);
+    uint32_t node = hp_tree_child_at_line(tree, HP_NODE_ROOT, outer, 0, HP_NODE_CALL);
+    node = hp_tree_child_at_line(tree, node, inner, 12, HP_NODE_CALL);
+    hp_tree_add_sample(tree, node, 24, 1000, 0);
+    hp_tree_add_sample(tree, node, 22, 3000, 0);
+    hp_tree_add_sample(tree, node, 0, 500, 0);
+    hp_tree_total(tree);
+    assert_int_equal(hp_profile_from_tree(tree, dict, &profile), HP_OK);
+    assert_int_equal(hp_profile_graph(profile), HP_OK);
+    hp_tree_free(tree);
+    hp_dict_free(dict);
+    return profile;
+}
+
+static void lines_of_samples_come_back_from_pprof(void **state)
+{
+    (void)state;
+    struct hp_profile *profile = sampled_at_lines();
+    struct hp_buf out;
+    hp_buf_init(&out, 1 << 20);
+    assert_int_equal(hp_registry_named(HP_STR("pprof"))->write(profile, &out), HP_OK);
+    struct hp_profile *again = read_bytes(hp_buf_str(&out), "pprof");
+    struct hp_leaf_line *lines = NULL;
+    size_t count = 0;
+    assert_int_equal(hp_leaf_fold(again->tree, &lines, &count), HP_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(lines[0].line, 22);
+    assert_int_equal(lines[0].self, 3000);
+    assert_int_equal(lines[1].line, 24);
+    assert_int_equal(lines[1].self, 1000);
+    assert_string_equal(hp_dict_symbol(again->dict, lines[0].sym).name.p, "b");
+    assert_int_equal(hp_dict_symbol(again->dict, lines[0].sym).line, 20);
+    assert_int_equal(again->tree->nodes[HP_NODE_ROOT].total, 4500);
+    hp_free(lines);
+    hp_profile_free(again);
+    hp_profile_free(profile);
+    hp_buf_fini(&out);
+}
+
+static void lines_of_samples_stand_in_callgrind(void **state)
+{
+    (void)state;
+    struct hp_profile *profile = sampled_at_lines();
+    struct hp_buf out;
+    hp_buf_init(&out, 1 << 20);
+    assert_int_equal(hp_registry_named(HP_STR("callgrind"))->write(profile, &out), HP_OK);
+    static const char own[] = ")\n22 3000\n24 1000\n20 500\n";
+    assert_non_null(memmem(out.data, out.len, own, sizeof own - 1));
+    struct hp_profile *again = read_bytes(hp_buf_str(&out), "callgrind");
+    assert_float_equal(mangle_function(again, "b")->self, 4500e-9, 1e-15);
+    hp_profile_free(again);
+    hp_profile_free(profile);
+    hp_buf_fini(&out);
 }
 
 static void write_all(void *arg)
@@ -228,6 +302,49 @@ static void takes_or_refuses_a_million_levels(void **state)
     hp_buf_fini(&bytes);
 }
 
+/* Begun and never ended, or one stack of as many frames: read, or refused for its size. */
+static void takes_or_refuses_a_million_frames(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        size_t head_bytes;
+        const char *each;
+        const char *tail;
+        size_t each_bytes;
+    } stacks[] = {
+#define STACK(head, each, tail) {head, sizeof(head) - 1, each, tail, sizeof(each) - 1}
+        STACK("[", "{\"ph\":\"B\",\"name\":\"f\",\"ts\":1,\"pid\":1,\"tid\":1},", "{\"ph\":\"E\",\"ts\":2}]"),
+        STACK("MOJ\x03\x02\x2a\0a\0\x0b\x02w.py\0\x0b\x04spin\0\x03\x02\x02\x04\x05\0\0\0", "\x05\x02",
+              "\x09\x03"),
+        STACK(
+            "{\"$schema\":\"https://www.speedscope.app/"
+            "file-format-schema.json\",\"shared\":{\"frames\":[{\"name\":"
+            "\"f\"}]},\"profiles\":[{\"type\":\"sampled\",\"unit\":\"none\",\"weights\":[1],\"samples\":[[0",
+            ",0", "]]}]}"),
+        STACK("\x0a\x04\x08\x01\x10\x02\x32\0\x32\x01s\x32\x01n\x2a\x04\x08\x01\x10\x01\x22\x06\x08\x01\x22"
+              "\x02\x08"
+              "\x01\x12\xc7\x84\x3d\x0a\xc0\x84\x3d",
+              "\x01", "\x12\x01\x01"),
+#undef STACK
+    };
+    struct hp_buf bytes;
+    hp_buf_init(&bytes, 1 << 26);
+    for (size_t i = 0; i < sizeof stacks / sizeof stacks[0]; i++) {
+        hp_buf_reset(&bytes);
+        hp_buf_put(&bytes, stacks[i].head, stacks[i].head_bytes);
+        for (int n = 0; n < 1000000; n++) {
+            hp_buf_put(&bytes, stacks[i].each, stacks[i].each_bytes);
+        }
+        put_times(&bytes, stacks[i].tail, 1);
+        hp_err err = mangle_read(hp_buf_str(&bytes), NULL);
+        if (err != HP_OK && err != HP_EFULL) {
+            fail_msg("stack %zu: %s", i, hp_err_text(err));
+        }
+    }
+    hp_buf_fini(&bytes);
+}
+
 /* Of a MOJO of version 4: frame `2` is spin, which both threads run; then the second sample of a thread says "as before". */
 static void reads_stacks_that_repeat(void **state)
 {
@@ -256,6 +373,36 @@ static void reads_stacks_that_repeat(void **state)
     hp_buf_put(&bytes, task, sizeof task - 1);
     assert_int_equal(mangle_read(hp_buf_str(&bytes), NULL), HP_EUNSUPPORTED);
     hp_buf_fini(&bytes);
+}
+
+/* Of a MOJO of version 3: spin, then a frame that could not be read; then a sample of which no frame could be. */
+static void leaves_out_frames_that_austin_could_not_read(void **state)
+{
+    static const char text[] =
+        "MOJ\x03\x02\x2a\0a\0\x0b\x02w.py\0\x0b\x04spin\0\x03\x02\x02\x04\x05\0\0\0\x05\x02"
+        "\x04\x09\x03\x02\x2a\0a\0\x04\x09\x05";
+    (void)state;
+    struct hp_profile *profile = read_bytes(hp_str_make(text, sizeof text - 1), "mojo");
+    assert_int_equal(profile->tree->nodes[HP_NODE_ROOT].total, 8000);
+    assert_int_equal((uint64_t)mangle_function(profile, "spin")->self, 3000);
+    assert_int_equal(profile->tree->count, 3); /* the root, the thread, spin */
+    hp_profile_free(profile);
+}
+
+/* Of a MOJO of version 4 with native frames: `3` is read of libc, `4` is poll. A repeated stack ends at spin. */
+static void repeats_a_stack_without_its_native_end(void **state)
+{
+    static const char text[] =
+        "MOJ\x04\x02\x2a\0a\0\x0b\x02w.py\0\x0b\x04spin\0\x0b\x06libc\0\x0b\x08read\0\x0b\x0apoll\0"
+        "\x03\x02\x02\x04\x05\0\0\0\x03\x03\x06\x08\0\0\0\0\x03\x04\x06\x0a\0\0\0\0"
+        "\x05\x02\x05\x03\x09\x03\x02\x2a\0a\0\x0d\x05\x04\x09\x05\x02\x2a\0a\0\x0d\x09\x01";
+    (void)state;
+    struct hp_profile *profile = read_bytes(hp_str_make(text, sizeof text - 1), "mojo");
+    assert_int_equal((uint64_t)mangle_function(profile, "spin")->total, 9000);
+    assert_int_equal((uint64_t)mangle_function(profile, "spin")->self, 1000);
+    assert_int_equal((uint64_t)mangle_function(profile, "read")->total, 3000);
+    assert_int_equal((uint64_t)mangle_function(profile, "poll")->total, 5000);
+    hp_profile_free(profile);
 }
 
 /* What a reader says it passed may be gone: here it is overwritten. */
@@ -322,9 +469,14 @@ int main(void)
         cmocka_unit_test(survives_cut_and_flipped_input),
         cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(round_trips_keep_totals),
+        cmocka_unit_test(lines_of_samples_come_back_from_pprof),
+        cmocka_unit_test(lines_of_samples_stand_in_callgrind),
         cmocka_unit_test(writers_survive_lack_of_memory),
         cmocka_unit_test(takes_or_refuses_a_million_levels),
+        cmocka_unit_test(takes_or_refuses_a_million_frames),
         cmocka_unit_test(reads_stacks_that_repeat),
+        cmocka_unit_test(leaves_out_frames_that_austin_could_not_read),
+        cmocka_unit_test(repeats_a_stack_without_its_native_end),
         cmocka_unit_test(nothing_is_read_again_of_what_was_passed),
         cmocka_unit_test(refuses_what_unpacks_to_too_much),
     };

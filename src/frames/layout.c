@@ -91,6 +91,8 @@ struct words {
     uint8_t code_size, code_filename, code_name, code_qualname, code_linetable, code_firstline, code_start,
         code_tlbc;
     uint8_t object_size, object_type, bytes_start, text_size, text_state, text_length, text_ascii;
+    uint8_t interp_main, script_breaker, script_base, script_allowed, script_pending, script_path,
+        script_path_bytes;
 };
 
 static const struct words published[] = {
@@ -159,7 +161,14 @@ static const struct words published[] = {
      .text_size = 77,
      .text_state = 78,
      .text_length = 79,
-     .text_ascii = 80},
+     .text_ascii = 80,
+     .interp_main = 10,
+     .script_breaker = 89,
+     .script_base = 90,
+     .script_allowed = 91,
+     .script_pending = 92,
+     .script_path = 93,
+     .script_path_bytes = 94},
     {.minor = 15,
      .count = 111,
      .runtime_interpreters = 5,
@@ -193,7 +202,14 @@ static const struct words published[] = {
      .text_size = 89,
      .text_state = 90,
      .text_length = 91,
-     .text_ascii = 92},
+     .text_ascii = 92,
+     .interp_main = 10,
+     .script_breaker = 105,
+     .script_base = 106,
+     .script_allowed = 107,
+     .script_pending = 108,
+     .script_path = 109,
+     .script_path_bytes = 110},
 };
 
 #define STRUCT_MAX ((uint64_t)16 << 20) /* an interpreter state has some hundred kilobytes */
@@ -284,6 +300,20 @@ static void take_code(struct source *in, const struct words *w, struct hp_layout
     out->text_compact = out->text_ascii + 16; /* + utf8_length and utf8 */
 }
 
+static void take_script(struct source *in, const struct words *w, struct hp_layout *out)
+{
+    if (w->script_path_bytes == 0) {
+        return;
+    }
+    uint32_t base = word(in, w->script_base, STRUCT_MAX);
+    out->script = (struct hp_layout_script){.interp_main = word(in, w->interp_main, STRUCT_MAX),
+                                            .interp_allowed = word(in, w->script_allowed, STRUCT_MAX),
+                                            .thread_breaker = word(in, w->script_breaker, STRUCT_MAX),
+                                            .thread_pending = base + word(in, w->script_pending, STRUCT_MAX),
+                                            .thread_path = base + word(in, w->script_path, STRUCT_MAX),
+                                            .path_bytes = word(in, w->script_path_bytes, 1 << 16)};
+}
+
 hp_err hp_layout_debug(const uint8_t *bytes, size_t n, struct hp_layout *layout)
 {
     if (n < 24 || memcmp(bytes, "xdebugpy", 8) != 0) {
@@ -312,6 +342,7 @@ hp_err hp_layout_debug(const uint8_t *bytes, size_t n, struct hp_layout *layout)
     take_threads(&in, w, &out);
     take_frame(&in, w, &out);
     take_code(&in, w, &out);
+    take_script(&in, w, &out);
     if (in.bad) {
         return HP_ECORRUPT;
     }

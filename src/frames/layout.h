@@ -23,6 +23,15 @@
 #define HP_LAYOUT_FRAME_BYTES  256
 #define HP_LAYOUT_THREAD_BYTES 1024
 
+/* Where an interpreter from 3.14 on is asked to run a script (PEP 768). */
+struct hp_layout_script {
+    uint32_t interp_main;                 /* pointer to the main thread's state */
+    uint32_t interp_allowed;              /* an int: 1 */
+    uint32_t thread_breaker;              /* a word of bits that stop the evaluation loop for a look */
+    uint32_t thread_pending, thread_path; /* an int: 1 asks; the script's path, NUL-terminated */
+    uint32_t path_bytes;                  /* room for it; 0: the version takes no scripts */
+};
+
 struct hp_layout {
     uint32_t version; /* PY_VERSION_HEX; of tables only the minor version is known */
     uint8_t minor;
@@ -51,6 +60,7 @@ struct hp_layout {
     uint32_t object_type, object_size; /* ob_type, ob_size */
     uint32_t bytes_start;
     uint32_t text_length, text_state, text_ascii, text_compact; /* the last two: where characters start */
+    struct hp_layout_script script;
 
     uint64_t code_type; /* address of PyCode_Type, 0 where unknown: set by whoever finds it */
 };

@@ -87,10 +87,40 @@ bool hp_proc_owner(int dir, uid_t *uid)
     return true;
 }
 
+bool hp_proc_user(int dir, uid_t *uid)
+{
+    struct hp_buf text;
+    char *end;
+    hp_buf_init(&text, 1 << 16);
+    bool read = hp_proc_read(dir, "status", &text) == HP_OK;
+    hp_buf_put_u8(&text, '\0');
+    const char *line = read && text.err == HP_OK ? strstr((const char *)text.data, "\nUid:") : NULL;
+    if (line != NULL) {
+        (void)strtoul(line + sizeof "\nUid:" - 1, &end, 10); /* the real one */
+        *uid = (uid_t)strtoul(end, &end, 10);
+    }
+    hp_buf_fini(&text);
+    return line != NULL;
+}
+
 uint64_t hp_proc_program(int dir)
 {
     struct stat exe;
     return fstatat(dir, "exe", &exe, 0) == 0 ? exe.st_ino : 0;
+}
+
+bool hp_proc_shares(int dir, const char *folder)
+{
+    struct stat ours, its;
+    int root = openat(dir, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const char *below = folder + strspn(folder, "/");
+    bool shares = root >= 0 && stat(folder, &ours) == 0 &&
+                  fstatat(root, below[0] == '\0' ? "." : below, &its, 0) == 0 && ours.st_dev == its.st_dev &&
+                  ours.st_ino == its.st_ino;
+    if (root >= 0) {
+        close(root);
+    }
+    return shares;
 }
 
 /* ---- children ---- */
@@ -166,10 +196,23 @@ static size_t searched_children(pid_t pid, pid_t *children, size_t max)
     return count;
 }
 
-size_t hp_proc_children(int dir, pid_t pid, pid_t *children, size_t max)
+static size_t direct_children(int dir, pid_t pid, pid_t *children, size_t max)
 {
     size_t count = 0;
     return listed_children(dir, children, max, &count) ? count : searched_children(pid, children, max);
+}
+
+size_t hp_proc_descendants(int dir, pid_t pid, pid_t *found, size_t max)
+{
+    size_t used = direct_children(dir, pid, found, max);
+    for (size_t at = 0; at < used; at++) {
+        int child = -1;
+        if (hp_proc_open(found[at], &child) == HP_OK) {
+            used += direct_children(child, found[at], found + used, max - used);
+            close(child);
+        }
+    }
+    return used;
 }
 
 /* ---- modules ---- */

@@ -24,11 +24,17 @@ void hp_proc_command(int dir, size_t most, struct hp_buf *out);
 /* Owner (effective user). False: gone. */
 bool hp_proc_owner(int dir, uid_t *uid);
 
+/* The effective user that it runs as, also where it changed users and /proc gives it to root. False: gone or not told. */
+bool hp_proc_user(int dir, uid_t *uid);
+
 /* Inode of the program it runs; 0 unknown. */
 uint64_t hp_proc_program(int dir);
 
-/* Direct children, up to `max`; returns how many. Gone or unreadable: 0. */
-size_t hp_proc_children(int dir, pid_t pid, pid_t *children, size_t max);
+/* Whether a folder (an absolute path) of ours is the same one to the process, which may have another root, or other things mounted. False: also where that cannot be told. */
+bool hp_proc_shares(int dir, const char *folder);
+
+/* What the process `pid`, open as `dir`, has started, and what those have, up to `max`, parents first; returns how many. Gone or unreadable: 0. */
+size_t hp_proc_descendants(int dir, pid_t pid, pid_t *found, size_t max);
 
 /* A file that is mapped from its beginning. */
 struct hp_proc_module {

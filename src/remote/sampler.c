@@ -313,24 +313,21 @@ static void skip(struct hp_sampler *sampler, pid_t pid, int dir)
     sampler->skipped_inode[at] = hp_proc_program(dir);
 }
 
-/* Add what `pid` started, and what that started, without recursion. */
+/* Add what the root started, and what that started. */
 static hp_err scan_children(struct hp_sampler *sampler)
 {
-    pid_t queue[HP_SAMPLER_PROCESSES];
-    size_t used = 0, at = 0;
+    pid_t found[HP_SAMPLER_PROCESSES];
+    size_t count = hp_proc_descendants(sampler->root_dir, sampler->pid, found, HP_SAMPLER_PROCESSES);
     hp_err err = HP_OK;
-    used += hp_proc_children(sampler->root_dir, sampler->pid, queue, HP_SAMPLER_PROCESSES);
-    while (at < used && err != HP_ENOMEM) {
-        pid_t pid = queue[at++];
+    for (size_t i = 0; i < count && err != HP_ENOMEM; i++) {
         int dir;
-        if (hp_proc_open(pid, &dir) != HP_OK) {
+        if (hp_proc_open(found[i], &dir) != HP_OK) {
             continue;
         }
-        used += hp_proc_children(dir, pid, queue + used, HP_SAMPLER_PROCESSES - used);
-        if (!is_known(sampler, pid) && !was_skipped(sampler, pid, dir)) {
-            err = add_process(sampler, pid, NULL);
+        if (!is_known(sampler, found[i]) && !was_skipped(sampler, found[i], dir)) {
+            err = add_process(sampler, found[i], NULL);
             if (err != HP_OK && err != HP_ENOTFOUND) {
-                skip(sampler, pid, dir);
+                skip(sampler, found[i], dir);
             }
         }
         close(dir);

@@ -369,6 +369,16 @@ const struct hp_layout *hp_target_layout(const struct hp_target *target)
     return &target->layout;
 }
 
+const struct hp_peek *hp_target_peek(const struct hp_target *target)
+{
+    return &target->peek;
+}
+
+uint64_t hp_target_runtime(const struct hp_target *target)
+{
+    return target->runtime;
+}
+
 uint64_t hp_target_retried(const struct hp_target *target)
 {
     return target->retried;

@@ -48,6 +48,8 @@ pid_t hp_target_pid(const struct hp_target *target);
 int hp_target_dir(const struct hp_target *target); /* /proc/PID, borrowed */
 bool hp_target_is_namespaced(const struct hp_target *target);
 const struct hp_layout *hp_target_layout(const struct hp_target *target);
+const struct hp_peek *hp_target_peek(const struct hp_target *target);
+uint64_t hp_target_runtime(const struct hp_target *target); /* address of _PyRuntime */
 
 /* Counts since the open: walks that were repeated, and code objects that could not be kept (a cap). */
 uint64_t hp_target_retried(const struct hp_target *target);

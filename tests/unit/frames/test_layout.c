@@ -62,6 +62,45 @@ static void published_offsets_are_taken(void **state)
     assert_false(layout.by_cframe || layout.instr_previous || layout.free_threaded);
 }
 
+/* What CPython 3.14.0 publishes, as far as it is used. */
+static void publish_scripts(void)
+{
+    static const uint32_t same[][2] = {{5, 824},   {8, 7344},  {9, 7352}, {10, 7368}, {15, 7264}, {16, 7760},
+                                       {18, 7776}, {19, 7768}, {24, 8},   {26, 72},   {28, 152},  {32, 8},
+                                       {33, 0},    {34, 56},   {36, 74},  {40, 112},  {41, 120},  {42, 128},
+                                       {43, 136},  {44, 68},   {48, 208}, {50, 16},   {51, 8},    {76, 32},
+                                       {78, 32},   {79, 16},   {80, 40},  {89, 24},   {90, 640},  {91, 8000},
+                                       {92, 0},    {93, 4},    {94, 512}};
+    memset(words, 0, sizeof words);
+    memcpy(words, "xdebugpy", 8);
+    put(1, 0x030E00F0);
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        put(same[i][0], same[i][1]);
+    }
+}
+
+static void a_version_that_takes_scripts_says_where(void **state)
+{
+    (void)state;
+    struct hp_layout layout;
+    publish_scripts();
+    assert_int_equal(hp_layout_debug(words, sizeof words, &layout), HP_OK);
+    assert_int_equal(layout.script.interp_main, 7368);
+    assert_int_equal(layout.script.interp_allowed, 8000);
+    assert_int_equal(layout.script.thread_breaker, 24);
+    assert_int_equal(layout.script.thread_pending, 640);
+    assert_int_equal(layout.script.thread_path, 644);
+    assert_int_equal(layout.script.path_bytes, 512);
+    for (size_t i = 89; i <= 94; i++) {
+        publish_scripts();
+        put(i, UINT64_MAX);
+        assert_int_equal(hp_layout_debug(words, sizeof words, &layout), HP_ECORRUPT);
+    }
+    publish(0x030D00F0);
+    assert_int_equal(hp_layout_debug(words, sizeof words, &layout), HP_OK);
+    assert_int_equal(layout.script.path_bytes, 0);
+}
+
 static void other_versions_are_named_not_guessed(void **state)
 {
     (void)state;
@@ -99,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_there_for_the_versions_that_publish_nothing),
         cmocka_unit_test(published_offsets_are_taken),
+        cmocka_unit_test(a_version_that_takes_scripts_says_where),
         cmocka_unit_test(other_versions_are_named_not_guessed),
         cmocka_unit_test(implausible_offsets_are_refused),
     };

@@ -5,70 +5,7 @@
 
 #include "base/mem.h"
 
-hp_err hp__read_no_memory(struct hp_errinfo *info)
-{
-    return hp_err_set(info, HP_ENOMEM, 0, "out of memory while reading the store");
-}
-
-uint64_t hp__scope_to(const struct hp_scope *scope)
-{
-    return scope->to_ns != 0 ? scope->to_ns : (uint64_t)INT64_MAX;
-}
-
-/* ---- rows of a scope ---- */
-
-/* Whether the rows in memory answer for [from, to). A thinned selection holds too few of a part. */
-static bool covers(const struct hp__scan *scan, uint64_t from_ns, uint64_t to_ns)
-{
-    bool same = scan->from_ns == from_ns && scan->to_ns == to_ns;
-    bool wider = scan->from_ns <= from_ns && scan->to_ns >= to_ns && scan->keep_mask == 0;
-    return scan->loaded && (same || wider);
-}
-
-/* The rows in memory that answer, else those to give up: not the last ones that were asked for, so that a question about a part (one request's source) does not
- * cost the next one the whole. */
-static struct hp__scan *choose(struct hp_store *store, uint64_t from_ns, uint64_t to_ns)
-{
-    for (size_t i = 0; i < HP_SCANS; i++) {
-        if (covers(&store->scans[i], from_ns, to_ns)) {
-            return &store->scans[i];
-        }
-    }
-    return store->scan == &store->scans[0] ? &store->scans[1] : &store->scans[0];
-}
-
-static hp_err load(struct hp_store *store, const struct hp_scope *scope, struct hp__stamp *stamp,
-                   struct hp_errinfo *info)
-{
-    uint64_t to_ns = hp__scope_to(scope);
-    struct hp__scan *scan = choose(store, scope->from_ns, to_ns);
-    store->scan = scan;
-    hp_err err = store->ops->stamp(store, stamp, info);
-    if (err != HP_OK) {
-        return err;
-    }
-    if (!covers(scan, scope->from_ns, to_ns) || scan->generation != stamp->generation ||
-        scan->last_row > stamp->last_row) {
-        hp__scan_clear(scan);
-        scan->from_ns = scope->from_ns;
-        scan->to_ns = to_ns;
-    } else if (scan->last_row == stamp->last_row) {
-        return HP_OK;
-    }
-    scan->loaded = false;
-    err = store->ops->scan(store, scan->from_ns, scan->to_ns, scan->last_row, hp__scan_add, scan, info);
-    if (err == HP_OK && scan->err != HP_OK) {
-        err = hp__read_no_memory(info);
-    }
-    if (err != HP_OK) {
-        hp__scan_clear(scan);
-        return err;
-    }
-    scan->loaded = true;
-    scan->generation = stamp->generation;
-    scan->last_row = stamp->last_row;
-    return HP_OK;
-}
+#define LAST_ROWS 8192u
 
 /* "GET /x", the rule alone, or the endpoint. */
 static bool route_is(const struct hp_dict *dict, uint32_t id, struct hp_str text)
@@ -142,7 +79,7 @@ hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narro
     filter->fn = fn;
     filter->ctx = ctx;
     hp_err err = filter->store->ops->scan(filter->store, filter->scope->from_ns, hp__scope_to(filter->scope),
-                                          after, filtered, filter, info);
+                                          after, 0, filtered, filter, info);
     return err == HP_OK && filter->err != HP_OK ? hp__read_no_memory(info) : err;
 }
 
@@ -167,7 +104,7 @@ hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn,
     filter->fn = fn;
     filter->ctx = ctx;
     if (store->scan->keep_mask != 0 && !sampled) {
-        err = store->ops->scan(store, filter->scope->from_ns, hp__scope_to(filter->scope), 0, filtered,
+        err = store->ops->scan(store, filter->scope->from_ns, hp__scope_to(filter->scope), 0, 0, filtered,
                                filter, info);
     } else if (filter->route != 0) {
         filter->err = walk_route(filter);
@@ -181,18 +118,49 @@ hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn,
     return err;
 }
 
-uint64_t hp__filter_each(const struct hp__filter *filter)
+bool hp__filter_has_totals(const struct hp__filter *filter)
 {
-    return hp__scope_is_brushed(filter->scope) ? (uint64_t)filter->store->scan->keep_mask + 1 : 1;
+    const struct hp__scan *scan = filter->store->scan;
+    return scan->keep_mask != 0 && !scan->totals.partial && !hp__scope_is_brushed(filter->scope);
 }
 
-bool hp__newest_keep(void *ctx, const struct hp_narrow_row *row)
+/* Number of the row below the newest `most` of the scope's range. */
+static hp_err below_newest(struct hp__filter *filter, uint64_t most, uint64_t *row, struct hp_errinfo *info)
+{
+    struct hp__extent extent;
+    hp_err err = filter->store->ops->extent(filter->store, filter->scope->from_ns,
+                                            hp__scope_to(filter->scope), &extent, info);
+    if (err == HP_OK) {
+        *row = extent.last_row > most ? extent.last_row - most : 0;
+    }
+    return err;
+}
+
+hp_err hp__filter_newest_rows(struct hp__filter *filter, uint64_t most, hp_narrow_fn fn, void *ctx,
+                              struct hp_errinfo *info)
+{
+    uint64_t below = 0;
+    if (filter->store->scan->keep_mask == 0) {
+        return hp__filter_rows(filter, false, fn, ctx, info);
+    }
+    hp_err err = below_newest(filter, most, &below, info);
+    return err == HP_OK ? hp__filter_rows_after(filter, below, fn, ctx, info) : err;
+}
+
+static bool keep_newest(void *ctx, const struct hp_narrow_row *row)
 {
     struct hp__newest *newest = ctx;
     if (newest->row == 0 || row->start_ns >= newest->start_ns) {
         *newest = (struct hp__newest){row->start_ns, row->row, row->revision};
     }
     return true;
+}
+
+/* Of a range with too many rows for memory: among the last thousands that were stored, which began seconds apart; else of the selection. */
+hp_err hp__filter_newest(struct hp__filter *filter, struct hp__newest *newest, struct hp_errinfo *info)
+{
+    hp_err err = hp__filter_newest_rows(filter, LAST_ROWS, keep_newest, newest, info);
+    return err == HP_OK && newest->row == 0 ? hp__filter_rows(filter, true, keep_newest, newest, info) : err;
 }
 
 /* Begin a question: snapshot, rows in memory, filter. Owes filter_fini whatever the result. */
@@ -205,7 +173,7 @@ hp_err hp__filter_init(struct hp__filter *filter, struct hp_store *store, const 
         return err;
     }
     filter->store = store;
-    err = load(store, scope, stamp, info);
+    err = hp__load_rows(store, scope, stamp, info);
     if (err != HP_OK) {
         return err;
     }
@@ -216,7 +184,7 @@ hp_err hp__filter_init(struct hp__filter *filter, struct hp_store *store, const 
     }
     if (scope->newest_revision) {
         struct hp__newest newest = {0};
-        err = hp__filter_rows(filter, false, hp__newest_keep, &newest, info);
+        err = hp__filter_newest(filter, &newest, info);
         filter->by_revision = newest.row != 0;
         filter->revision = newest.revision;
     }
@@ -229,12 +197,4 @@ void hp__filter_fini(struct hp__filter *filter)
     if (filter->store != NULL) {
         hp__store_answered(filter->store);
     }
-}
-
-/* The minutes that lie wholly in scope. */
-void hp__scope_minutes(const struct hp_scope *scope, uint64_t *from, uint64_t *to)
-{
-    *from = scope->from_ns / HP_MINUTE_NS + (scope->from_ns % HP_MINUTE_NS != 0);
-    *to = hp__scope_to(scope) / HP_MINUTE_NS;
-    *to = *to > *from ? *to : *from;
 }

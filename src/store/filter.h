@@ -6,7 +6,7 @@
 #ifndef HP_FILTER_H
 #define HP_FILTER_H
 
-#include "store/store_int.h"
+#include "store/load.h"
 
 struct hp__filter {
     struct hp_store *store;       /* NULL until the question has begun */
@@ -32,8 +32,12 @@ void hp__filter_fini(struct hp__filter *filter);
 HP_CHECK hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                                 struct hp_errinfo *info);
 
-/* For how many rows each of those in memory has to stand: 1 unless a brush asks for more than memory holds, where an estimate will do. */
-uint64_t hp__filter_each(const struct hp__filter *filter);
+/* Of the newest `most` numbers of the range those in scope; of few rows all. */
+HP_CHECK hp_err hp__filter_newest_rows(struct hp__filter *filter, uint64_t most, hp_narrow_fn fn, void *ctx,
+                                       struct hp_errinfo *info);
+
+/* Whether what is asked is known without each row: memory holds some of them only, and what all are together. */
+bool hp__filter_has_totals(const struct hp__filter *filter);
 
 /* Those whose number is above `after`, read from the back end. */
 HP_CHECK hp_err hp__filter_rows_after(struct hp__filter *filter, uint64_t after, hp_narrow_fn fn, void *ctx,
@@ -45,20 +49,15 @@ bool hp__filter_takes(struct hp__filter *filter, const struct hp_narrow_row *row
 /* Whether a route and a revision (ids of the handle's dictionary) are in scope. False with filter->err without memory. */
 bool hp__filter_wants(struct hp__filter *filter, uint32_t route, uint32_t revision);
 
-/* The row that started last (an hp_narrow_fn). */
+/* The row that started last; row 0: none. `newest` is zero before. */
 struct hp__newest {
     uint64_t start_ns, row;
     uint32_t revision;
 };
-bool hp__newest_keep(void *newest, const struct hp_narrow_row *row);
-
-/* End of a scope's range; the minutes [from, to) that lie wholly within it. */
-uint64_t hp__scope_to(const struct hp_scope *scope);
-void hp__scope_minutes(const struct hp_scope *scope, uint64_t *from, uint64_t *to);
+HP_CHECK hp_err hp__filter_newest(struct hp__filter *filter, struct hp__newest *newest,
+                                  struct hp_errinfo *info);
 
 /* Whether it asks for durations or levels, which only rows know exactly. */
 bool hp__scope_is_brushed(const struct hp_scope *scope);
-
-hp_err hp__read_no_memory(struct hp_errinfo *info);
 
 #endif

@@ -5,12 +5,11 @@
  * reading does not. One handle writes and reads; there are no rollups, every answer comes from rows. A rollback cuts the
  * lists back to where they were at begin.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store/store_int.h"
+#include "store/memory_int.h"
 
 struct entry { /* one request */
     struct hp_narrow_row row;
@@ -31,44 +30,17 @@ struct source {
     size_t file_n, text_n;
 };
 
-struct label {
-    char *name; /* owned */
-    size_t n;
-    uint64_t from_ns, to_ns;
-};
-
-struct plan {
-    uint64_t id, at_ns;
-    char *text; /* owned */
-    size_t text_n;
-};
-
-struct setting {
-    char *key, *value; /* owned */
-    size_t key_n, value_n;
-};
-
-struct finding {
-    struct hp_finding_state state;
-    char *texts; /* owned: all of them */
-};
-
 struct process { /* identity and counters; texts but the revision are not kept */
     struct hp_process p;
     uint32_t revision; /* of the dictionary */
     uint64_t last_ns;
 };
 
-/* A list of any of them. */
-struct list {
-    void *p;
-    size_t count, capacity;
-};
-
 struct memory {
     struct hp_store base;
     uint64_t bytes;
-    struct list entries, losses, sources, labels, settings, findings, processes, gauges, plans, sampled;
+    struct hp__memory_notes notes;
+    struct hp__list entries, losses, sources, processes, gauges, sampled;
     struct process *saved; /* processes at begin */
     size_t saved_entries, saved_losses, saved_sources, saved_processes, saved_gauges, saved_sampled;
     uint32_t process; /* of this writer, from 1; 0 none */
@@ -85,8 +57,12 @@ static struct memory *memory_of(struct hp_store *store)
     return (struct memory *)(void *)store;
 }
 
-/* Room for one more of `size` bytes; NULL without memory. */
-static void *push(struct list *list, size_t size)
+struct hp__memory_notes *hp__memory_notes(struct hp_store *store)
+{
+    return &memory_of(store)->notes;
+}
+
+void *hp__list_push(struct hp__list *list, size_t size)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
@@ -100,9 +76,7 @@ static void *push(struct list *list, size_t size)
     return (char *)list->p + list->count * size;
 }
 
-#define AT(list, type, i) (&((type *)(list).p)[i])
-
-static hp_err no_memory(struct hp_errinfo *info)
+hp_err hp__memory_full(struct hp_errinfo *info)
 {
     return hp_err_set(info, HP_ENOMEM, 0, "out of memory in the store");
 }
@@ -118,19 +92,19 @@ static void free_sampled(struct hp_sampled_row *row)
 static void cut(struct memory *m)
 {
     while (m->entries.count > m->saved_entries) {
-        struct entry *entry = AT(m->entries, struct entry, --m->entries.count);
+        struct entry *entry = HP__AT(m->entries, struct entry, --m->entries.count);
         m->bytes -= sizeof *entry + entry->n;
         hp_free(entry->bytes);
     }
     while (m->sources.count > m->saved_sources) {
-        struct source *source = AT(m->sources, struct source, --m->sources.count);
+        struct source *source = HP__AT(m->sources, struct source, --m->sources.count);
         hp_free(source->file);
         hp_free(source->text);
     }
     m->losses.count = m->saved_losses;
     m->gauges.count = m->saved_gauges;
     while (m->sampled.count > m->saved_sampled) {
-        free_sampled(AT(m->sampled, struct hp_sampled_row, --m->sampled.count));
+        free_sampled(HP__AT(m->sampled, struct hp_sampled_row, --m->sampled.count));
     }
 }
 
@@ -139,7 +113,7 @@ static hp_err begin(struct hp_store *store, struct hp_errinfo *info)
     struct memory *m = memory_of(store);
     m->saved = hp_memdup(m->processes.p, m->processes.count * sizeof *m->saved);
     if (m->saved == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     m->saved_processes = m->processes.count;
     m->saved_entries = m->entries.count;
@@ -178,16 +152,16 @@ static hp_err find_process(struct memory *m, const struct hp_process *p, uint32_
                            struct hp_errinfo *info)
 {
     for (size_t i = 0; i < m->processes.count; i++) {
-        const struct hp_process *old = &AT(m->processes, struct process, i)->p;
+        const struct hp_process *old = &HP__AT(m->processes, struct process, i)->p;
         if (memcmp(old->boot_id, p->boot_id, sizeof p->boot_id) == 0 && old->pid == p->pid &&
             old->start_ns == p->start_ns) {
             *number = (uint32_t)i + 1;
             return HP_OK;
         }
     }
-    struct process *made = push(&m->processes, sizeof *made);
+    struct process *made = hp__list_push(&m->processes, sizeof *made);
     if (made == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     *made = (struct process){.p = {.pid = p->pid, .start_ns = p->start_ns}, .last_ns = hp_clock_wall_ns()};
     memcpy(made->p.boot_id, p->boot_id, sizeof p->boot_id);
@@ -198,9 +172,9 @@ static hp_err find_process(struct memory *m, const struct hp_process *p, uint32_
 static hp_err add_loss(struct memory *m, uint32_t process, uint64_t at_ns, const struct hp__losses *more,
                        struct hp_errinfo *info)
 {
-    struct loss *loss = push(&m->losses, sizeof *loss);
+    struct loss *loss = hp__list_push(&m->losses, sizeof *loss);
     if (loss == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     *loss = (struct loss){process, at_ns / HP_MINUTE_NS, *more};
     m->losses.count++;
@@ -220,13 +194,15 @@ static hp_err put_process(struct hp_store *store, const struct hp_process *proce
     if (err != HP_OK) {
         return err;
     }
-    struct process *row = AT(m->processes, struct process, number - 1);
+    struct process *row = HP__AT(m->processes, struct process, number - 1);
     struct hp__losses more = {.sampled_out = grown(process->sampled_out, row->p.sampled_out),
                               .dropped_ring = grown(process->dropped_ring, row->p.dropped_ring),
                               .dropped_tree = grown(process->dropped_tree, row->p.dropped_tree),
                               .dropped_store = grown(process->dropped_store, row->p.dropped_store),
                               .dropped_memory = grown(process->dropped_memory, row->p.dropped_memory),
-                              .errors = grown(process->errors, row->p.errors)};
+                              .errors = grown(process->errors, row->p.errors),
+                              .waits = grown(process->waits, row->p.waits),
+                              .wait_ns = grown(process->wait_ns, row->p.wait_ns)};
     uint64_t lost = row->p.lost;
     row->last_ns = hp_clock_wall_ns();
     row->p = *process;
@@ -248,7 +224,7 @@ static hp_err put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32
     if (err != HP_OK) {
         return err;
     }
-    struct process *row = AT(m->processes, struct process, number - 1);
+    struct process *row = HP__AT(m->processes, struct process, number - 1);
     struct hp__losses more = {.lost = grown(lost, row->p.lost)};
     row->p.lost += more.lost;
     return add_loss(m, number, row->last_ns, &more, info);
@@ -356,11 +332,12 @@ static hp_err put(struct hp_store *store, struct hp_str encoded, const struct hp
     err = translate(m, &record);
     hp_buf_reset(&m->buf);
     err = err == HP_OK ? hp_record_encode(&record, &m->buf) : err;
-    struct entry *entry = err == HP_OK ? push(&m->entries, sizeof *entry) : NULL;
+    struct entry *entry = err == HP_OK ? hp__list_push(&m->entries, sizeof *entry) : NULL;
     uint8_t *bytes = entry != NULL ? hp_memdup(m->buf.data, m->buf.len) : NULL;
     if (bytes == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
+    record.req.process = m->process;
     *entry = (struct entry){narrow(m, &record), record.req, bytes, m->buf.len};
     m->entries.count++;
     m->next_row++;
@@ -372,16 +349,16 @@ static hp_err put_source(struct hp_store *store, struct hp_str file, struct hp_s
                          struct hp_errinfo *info)
 {
     struct memory *m = memory_of(store);
-    struct source *source = push(&m->sources, sizeof *source);
+    struct source *source = hp__list_push(&m->sources, sizeof *source);
     if (source == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     *source =
         (struct source){m->process, hp_str0_dup(file.p, file.n), hp_str0_dup(text.p, text.n), file.n, text.n};
     if (source->file == NULL || source->text == NULL) {
         hp_free(source->file);
         hp_free(source->text);
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     m->sources.count++;
     return HP_OK;
@@ -407,13 +384,13 @@ static hp_err tidy(struct hp_store *store, struct hp_errinfo *info)
     size_t gone = 0;
     (void)info;
     for (size_t i = 0; i + 1 < m->entries.count && m->bytes > m->base.caps.max_bytes; i++) {
-        struct entry *entry = AT(m->entries, struct entry, i);
+        struct entry *entry = HP__AT(m->entries, struct entry, i);
         if (entry->bytes != NULL) {
             drop_detail(m, entry);
         }
     }
     while (gone + 1 < m->entries.count) {
-        struct entry *entry = AT(m->entries, struct entry, gone);
+        struct entry *entry = HP__AT(m->entries, struct entry, gone);
         if (m->bytes <= m->base.caps.max_bytes && entry->row.start_ns + m->base.caps.max_age_ns >= now_ns) {
             break;
         }
@@ -430,243 +407,6 @@ static hp_err tidy(struct hp_store *store, struct hp_errinfo *info)
         m->evicted_requests += gone;
         m->generation++;
     }
-    return HP_OK;
-}
-
-/* ---- notes ---- */
-
-static hp_err label_begin(struct hp_store *store, struct hp_str name, uint64_t from_ns,
-                          struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    struct label *label = push(&m->labels, sizeof *label);
-    char *copy = label != NULL ? hp_str0_dup(name.p, name.n) : NULL;
-    if (copy == NULL) {
-        return no_memory(info);
-    }
-    *label = (struct label){copy, name.n, from_ns, 0};
-    m->labels.count++;
-    return HP_OK;
-}
-
-static bool is_label(const struct label *label, struct hp_str name)
-{
-    return hp_str_eq(hp_str_make(label->name, label->n), name);
-}
-
-static hp_err label_end(struct hp_store *store, struct hp_str name, uint64_t to_ns, struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    struct label *newest = NULL;
-    for (size_t i = 0; i < m->labels.count; i++) {
-        struct label *label = AT(m->labels, struct label, i);
-        if (is_label(label, name) && label->to_ns == 0 &&
-            (newest == NULL || label->from_ns >= newest->from_ns)) {
-            newest = label;
-        }
-    }
-    if (newest == NULL) {
-        return hp_err_set(info, HP_ENOTFOUND, 0, "no open label \"%.*s\"", (int)name.n, name.p);
-    }
-    newest->to_ns = to_ns;
-    return HP_OK;
-}
-
-/* Whether `a` (at place i) is newer than `b` (at place j). */
-static bool newer(const struct label *a, size_t i, const struct label *b, size_t j)
-{
-    return a->from_ns != b->from_ns ? a->from_ns > b->from_ns : i > j;
-}
-
-static hp_err label(struct hp_store *store, struct hp_str name, uint32_t nth, struct hp_label *out,
-                    struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    (void)info;
-    for (size_t i = 0; i < m->labels.count; i++) {
-        const struct label *one = AT(m->labels, struct label, i);
-        uint32_t before = 0;
-        for (size_t j = 0; j < m->labels.count; j++) {
-            const struct label *other = AT(m->labels, struct label, j);
-            before += is_label(other, name) && newer(other, j, one, i);
-        }
-        if (is_label(one, name) && before == nth) {
-            out->from_ns = one->from_ns;
-            out->to_ns = one->to_ns;
-            return HP_OK;
-        }
-    }
-    return HP_ENOTFOUND;
-}
-
-static hp_err labels(struct hp_store *store, uint32_t most, hp_label_fn fn, void *ctx,
-                     struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    (void)info;
-    for (size_t i = m->labels.count; i > 0 && most > 0; i--, most--) {
-        const struct label *one = AT(m->labels, struct label, i - 1);
-        struct hp_label out = {hp_str_make(one->name, one->n), one->from_ns, one->to_ns};
-        if (!fn(ctx, &out)) {
-            break;
-        }
-    }
-    return HP_OK;
-}
-
-static hp_err get_finding(struct hp_store *store, uint64_t id, struct hp_finding_state *out,
-                          struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    for (size_t i = 0; i < m->findings.count; i++) {
-        const struct finding *finding = AT(m->findings, struct finding, i);
-        if (finding->state.id == id) {
-            return hp__store_keep_finding(store, &finding->state, out);
-        }
-    }
-    return hp_err_set(info, HP_ENOTFOUND, 0, "no such finding");
-}
-
-static int later_finding(const void *a, const void *b)
-{
-    const struct hp_finding_state *x = &((const struct finding *)a)->state;
-    const struct hp_finding_state *y = &((const struct finding *)b)->state;
-    if (x->last_ns != y->last_ns) {
-        return x->last_ns < y->last_ns ? 1 : -1;
-    }
-    return ((int64_t)x->id > (int64_t)y->id) - ((int64_t)x->id < (int64_t)y->id);
-}
-
-static hp_err findings(struct hp_store *store, hp_finding_fn fn, void *ctx, struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    (void)info;
-    if (m->findings.count > 1) {
-        qsort(m->findings.p, m->findings.count, sizeof(struct finding), later_finding);
-    }
-    for (size_t i = 0; i < m->findings.count; i++) {
-        if (!fn(ctx, &AT(m->findings, struct finding, i)->state)) {
-            break;
-        }
-    }
-    return HP_OK;
-}
-
-static hp_err set_finding(struct hp_store *store, const struct hp_finding_state *state,
-                          struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    struct finding *finding = NULL;
-    struct hp_finding_state kept;
-    for (size_t i = 0; i < m->findings.count && finding == NULL; i++) {
-        struct finding *old = AT(m->findings, struct finding, i);
-        finding = old->state.id == state->id ? old : NULL;
-    }
-    char *texts = hp__finding_copy(state, &kept);
-    if (texts != NULL && finding == NULL) {
-        finding = push(&m->findings, sizeof *finding);
-        if (finding != NULL) {
-            finding->texts = NULL;
-            m->findings.count++;
-        }
-    }
-    if (texts == NULL || finding == NULL) {
-        hp_free(texts);
-        return no_memory(info);
-    }
-    hp_free(finding->texts);
-    *finding = (struct finding){kept, texts};
-    return HP_OK;
-}
-
-static struct plan *find_plan(struct memory *m, uint64_t id)
-{
-    for (size_t i = 0; i < m->plans.count; i++) {
-        struct plan *plan = AT(m->plans, struct plan, i);
-        if (plan->id == id) {
-            return plan;
-        }
-    }
-    return NULL;
-}
-
-static hp_err get_plan(struct hp_store *store, uint64_t id, uint64_t *at_ns, struct hp_str *text,
-                       struct hp_errinfo *info)
-{
-    const struct plan *plan = find_plan(memory_of(store), id);
-    if (plan == NULL) {
-        return hp_err_set(info, HP_ENOTFOUND, 0, "no plan of this statement");
-    }
-    *at_ns = plan->at_ns;
-    return hp__store_keep(store, HP_KEPT_PLAN, hp_str_make(plan->text, plan->text_n), text);
-}
-
-static hp_err set_plan(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
-                       struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    struct plan *plan = find_plan(m, id);
-    char *copy = hp_str0_dup(text.p, text.n);
-    if (copy != NULL && plan == NULL) {
-        plan = push(&m->plans, sizeof *plan);
-        if (plan != NULL) {
-            *plan = (struct plan){.id = id};
-            m->plans.count++;
-        }
-    }
-    if (copy == NULL || plan == NULL) {
-        hp_free(copy);
-        return no_memory(info);
-    }
-    hp_free(plan->text);
-    *plan = (struct plan){id, at_ns, copy, text.n};
-    return HP_OK;
-}
-
-static struct setting *find_setting(struct memory *m, struct hp_str key)
-{
-    for (size_t i = 0; i < m->settings.count; i++) {
-        struct setting *setting = AT(m->settings, struct setting, i);
-        if (hp_str_eq(hp_str_make(setting->key, setting->key_n), key)) {
-            return setting;
-        }
-    }
-    return NULL;
-}
-
-static hp_err get_setting(struct hp_store *store, struct hp_str key, struct hp_str *value,
-                          struct hp_errinfo *info)
-{
-    const struct setting *setting = find_setting(memory_of(store), key);
-    if (setting == NULL) {
-        return hp_err_set(info, HP_ENOTFOUND, 0, "no setting \"%.*s\"", (int)key.n, key.p);
-    }
-    return hp__store_keep(store, HP_KEPT_VALUE, hp_str_make(setting->value, setting->value_n), value);
-}
-
-static hp_err set_setting(struct hp_store *store, struct hp_str key, struct hp_str value,
-                          struct hp_errinfo *info)
-{
-    struct memory *m = memory_of(store);
-    struct setting *setting = find_setting(m, key);
-    char *copy = hp_str0_dup(value.p, value.n);
-    if (copy != NULL && setting == NULL) {
-        char *name = hp_str0_dup(key.p, key.n);
-        setting = name != NULL ? push(&m->settings, sizeof *setting) : NULL;
-        if (setting != NULL) {
-            *setting = (struct setting){.key = name, .key_n = key.n};
-            m->settings.count++;
-        } else {
-            hp_free(name);
-        }
-    }
-    if (copy == NULL || setting == NULL) {
-        hp_free(copy);
-        return no_memory(info);
-    }
-    hp_free(setting->value);
-    setting->value = copy;
-    setting->value_n = value.n;
     return HP_OK;
 }
 
@@ -692,14 +432,32 @@ static hp_err stamp(struct hp_store *store, struct hp__stamp *out, struct hp_err
     return HP_OK;
 }
 
-static hp_err scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp_narrow_fn fn,
-                   void *ctx, struct hp_errinfo *info)
+static hp_err extent(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp__extent *out,
+                     struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    *out = (struct hp__extent){.first_ns = from_ns};
+    for (size_t i = 0; i < m->entries.count; i++) {
+        const struct hp_narrow_row *row = &HP__AT(m->entries, struct entry, i)->row;
+        if (row->start_ns >= from_ns && row->start_ns < to_ns) {
+            out->first_row = out->rows == 0 ? row->row : out->first_row;
+            out->last_row = row->row;
+            out->rows++;
+        }
+    }
+    return HP_OK;
+}
+
+static hp_err scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, uint32_t mask,
+                   hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
 {
     struct memory *m = memory_of(store);
     (void)info;
     for (size_t i = 0; i < m->entries.count; i++) {
-        const struct hp_narrow_row *row = &AT(m->entries, struct entry, i)->row;
-        if (row->row > after && row->start_ns >= from_ns && row->start_ns < to_ns && !fn(ctx, row)) {
+        const struct hp_narrow_row *row = &HP__AT(m->entries, struct entry, i)->row;
+        if (row->row > after && hp__scan_keeps(mask, row->row) && row->start_ns >= from_ns &&
+            row->start_ns < to_ns && !fn(ctx, row)) {
             break;
         }
     }
@@ -710,7 +468,7 @@ static hp_err find(struct hp_store *store, uint64_t request_id, uint64_t *row, s
 {
     struct memory *m = memory_of(store);
     for (size_t i = m->entries.count; i > 0; i--) {
-        const struct entry *entry = AT(m->entries, struct entry, i - 1);
+        const struct entry *entry = HP__AT(m->entries, struct entry, i - 1);
         if (entry->req.id == request_id) {
             *row = entry->row.row;
             return HP_OK;
@@ -723,7 +481,7 @@ static hp_err find(struct hp_store *store, uint64_t request_id, uint64_t *row, s
 static struct entry *entry_of(struct memory *m, uint64_t row)
 {
     for (size_t i = 0; i < m->entries.count; i++) {
-        struct entry *entry = AT(m->entries, struct entry, i);
+        struct entry *entry = HP__AT(m->entries, struct entry, i);
         if (entry->row.row == row) {
             return entry;
         }
@@ -757,13 +515,15 @@ static hp_err record(struct hp_store *store, uint64_t row, struct hp_arena *aren
     }
     uint8_t *bytes = hp_arena_dup(arena, entry->bytes, entry->n);
     if (bytes == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     hp_reader_init(&in, bytes, entry->n);
     hp_err err = hp_record_decode(&in, arena, &found);
     if (err != HP_OK) {
-        return err == HP_ENOMEM ? no_memory(info) : hp_err_set(info, HP_ECORRUPT, 0, "a record is damaged");
+        return err == HP_ENOMEM ? hp__memory_full(info)
+                                : hp_err_set(info, HP_ECORRUPT, 0, "a record is damaged");
     }
+    found.req.process = entry->req.process;
     *out = found;
     return HP_OK;
 }
@@ -777,19 +537,21 @@ static void add_losses(struct hp__losses *out, const struct hp__losses *more)
     out->dropped_memory += more->dropped_memory;
     out->lost += more->lost;
     out->errors += more->errors;
+    out->waits += more->waits;
+    out->wait_ns += more->wait_ns;
 }
 
 /* The last one of a minute and process stays; the list is in the order of writing. */
 static hp_err put_gauge(struct hp_store *store, const struct hp_gauge *gauge, struct hp_errinfo *info)
 {
     struct memory *m = memory_of(store);
-    struct hp_gauge *put = push(&m->gauges, sizeof *put);
+    struct hp_gauge *put = hp__list_push(&m->gauges, sizeof *put);
     if (put == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     *put = *gauge;
     if (m->process != 0) {
-        const struct process *process = AT(m->processes, struct process, m->process - 1);
+        const struct process *process = HP__AT(m->processes, struct process, m->process - 1);
         put->pid = process->p.pid;
         put->start_ns = process->p.start_ns;
     }
@@ -801,10 +563,10 @@ static hp_err put_sampled(struct hp_store *store, const struct hp_sampled_row *r
                           const struct hp_dict *dict, struct hp_errinfo *info)
 {
     struct memory *m = memory_of(store);
-    struct hp_sampled_row *put = push(&m->sampled, sizeof *put);
+    struct hp_sampled_row *put = hp__list_push(&m->sampled, sizeof *put);
     struct hp_reader in;
     if (put == NULL) {
-        return no_memory(info);
+        return hp__memory_full(info);
     }
     m->from = dict;
     m->map_err = HP_OK;
@@ -820,9 +582,9 @@ static hp_err put_sampled(struct hp_store *store, const struct hp_sampled_row *r
     put->values.p = hp_memdup(row->values.p, row->values.n);
     if (put->shape.p == NULL || put->values.p == NULL) {
         free_sampled(put);
-        return no_memory(info);
+        return hp__memory_full(info);
     }
-    put->pid = m->process != 0 ? AT(m->processes, struct process, m->process - 1)->p.pid : 0;
+    put->pid = m->process != 0 ? HP__AT(m->processes, struct process, m->process - 1)->p.pid : 0;
     m->sampled.count++;
     return HP_OK;
 }
@@ -833,7 +595,7 @@ static hp_err sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, 
     struct memory *m = memory_of(store);
     (void)info;
     for (size_t i = 0; i < m->sampled.count; i++) {
-        const struct hp_sampled_row *row = AT(m->sampled, struct hp_sampled_row, i);
+        const struct hp_sampled_row *row = HP__AT(m->sampled, struct hp_sampled_row, i);
         if (row->from_ns >= from_ns && row->from_ns < to_ns && !fn(ctx, row)) {
             break;
         }
@@ -843,9 +605,9 @@ static hp_err sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, 
 
 static bool is_replaced(const struct memory *m, size_t i)
 {
-    const struct hp_gauge *gauge = AT(m->gauges, struct hp_gauge, i);
+    const struct hp_gauge *gauge = HP__AT(m->gauges, struct hp_gauge, i);
     for (size_t k = i + 1; k < m->gauges.count; k++) {
-        const struct hp_gauge *later = AT(m->gauges, struct hp_gauge, k);
+        const struct hp_gauge *later = HP__AT(m->gauges, struct hp_gauge, k);
         if (later->pid == gauge->pid && later->start_ns == gauge->start_ns &&
             later->at_ns / HP_MINUTE_NS == gauge->at_ns / HP_MINUTE_NS) {
             return true;
@@ -860,7 +622,7 @@ static hp_err gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, h
     struct memory *m = memory_of(store);
     (void)info;
     for (size_t i = 0; i < m->gauges.count; i++) {
-        const struct hp_gauge *gauge = AT(m->gauges, struct hp_gauge, i);
+        const struct hp_gauge *gauge = HP__AT(m->gauges, struct hp_gauge, i);
         if (gauge->at_ns >= from_ns && gauge->at_ns < to_ns && !is_replaced(m, i) && !fn(ctx, gauge)) {
             break;
         }
@@ -874,8 +636,8 @@ static hp_err losses(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, s
     struct memory *m = memory_of(store);
     (void)info;
     for (size_t i = 0; i < m->losses.count; i++) {
-        const struct loss *loss = AT(m->losses, struct loss, i);
-        const struct process *process = AT(m->processes, struct process, loss->process - 1);
+        const struct loss *loss = HP__AT(m->losses, struct loss, i);
+        const struct process *process = HP__AT(m->processes, struct process, loss->process - 1);
         bool wanted = revision.n == 0 || hp_str_eq(hp_dict_string(store->dict, process->revision), revision);
         if (wanted && loss->minute >= from_ns / HP_MINUTE_NS && loss->minute <= (to_ns - 1) / HP_MINUTE_NS) {
             add_losses(out, &loss->more);
@@ -894,7 +656,7 @@ static hp_err find_source(struct hp_store *store, struct hp_str file,
     (void)info;
     *text = hp_str_make(NULL, 0);
     for (size_t i = m->sources.count; i > 0; i--) {
-        const struct source *one = AT(m->sources, struct source, i - 1);
+        const struct source *one = HP__AT(m->sources, struct source, i - 1);
         if (hp_str_eq(hp_str_make(one->file, one->file_n), file) && wanted(ctx, one->process)) {
             *text = hp_str_make(one->text, one->text_n);
             break;
@@ -910,24 +672,12 @@ static hp_err close_memory(struct hp_store *store)
     struct memory *m = memory_of(store);
     m->saved_entries = m->saved_sources = m->saved_losses = 0;
     cut(m);
-    for (size_t i = 0; i < m->labels.count; i++) {
-        hp_free(AT(m->labels, struct label, i)->name);
-    }
-    for (size_t i = 0; i < m->settings.count; i++) {
-        hp_free(AT(m->settings, struct setting, i)->key);
-        hp_free(AT(m->settings, struct setting, i)->value);
-    }
-    for (size_t i = 0; i < m->plans.count; i++) {
-        hp_free(AT(m->plans, struct plan, i)->text);
-    }
-    for (size_t i = 0; i < m->findings.count; i++) {
-        hp_free(AT(m->findings, struct finding, i)->texts);
-    }
+    hp__memory_notes_free(&m->notes);
     for (size_t i = 0; i < m->sampled.count; i++) {
-        free_sampled(AT(m->sampled, struct hp_sampled_row, i));
+        free_sampled(HP__AT(m->sampled, struct hp_sampled_row, i));
     }
-    struct list *const lists[] = {&m->entries,  &m->losses,    &m->sources, &m->labels, &m->settings,
-                                  &m->findings, &m->processes, &m->gauges,  &m->plans,  &m->sampled};
+    struct hp__list *const lists[] = {&m->entries,   &m->losses, &m->sources,
+                                      &m->processes, &m->gauges, &m->sampled};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         hp_free(lists[i]->p);
     }
@@ -952,20 +702,21 @@ static const struct hp_store_ops ops = {
     .rollback = rollback,
     .tidy = tidy,
     .put_lost = put_lost,
-    .label_begin = label_begin,
-    .label_end = label_end,
-    .label = label,
-    .labels = labels,
-    .get_finding = get_finding,
-    .findings = findings,
-    .set_finding = set_finding,
-    .get_setting = get_setting,
-    .set_setting = set_setting,
-    .get_plan = get_plan,
-    .set_plan = set_plan,
+    .label_begin = hp__memory_label_begin,
+    .label_end = hp__memory_label_end,
+    .label = hp__memory_label,
+    .labels = hp__memory_labels,
+    .get_finding = hp__memory_get_finding,
+    .findings = hp__memory_findings,
+    .set_finding = hp__memory_set_finding,
+    .get_setting = hp__memory_get_setting,
+    .set_setting = hp__memory_set_setting,
+    .get_plan = hp__memory_get_plan,
+    .set_plan = hp__memory_set_plan,
     .read_begin = read_begin,
     .read_end = read_end,
     .stamp = stamp,
+    .extent = extent,
     .scan = scan,
     .find = find,
     .request = request,

@@ -49,8 +49,9 @@ static hp_err parts_init(struct parts *parts, struct hp__filter *filter, const s
     if (store->ops->rollups == NULL || hp__scope_is_brushed(filter->scope)) {
         return HP_OK;
     }
-    hp__scope_minutes(filter->scope, &parts->from_minute, &parts->to_minute);
-    return store->ops->rollups(store, parts->from_minute, parts->to_minute, find_stale, parts, info);
+    hp__whole_minutes(filter->scope->from_ns, hp__scope_to(filter->scope), &parts->from_minute,
+                      &parts->to_minute);
+    return store->ops->rollups(store, parts->from_minute, parts->to_minute, false, find_stale, parts, info);
 }
 
 static bool from_rollup(const struct parts *parts, uint64_t minute)
@@ -162,8 +163,8 @@ hp_err hp_store_merged(struct hp_store *store, const struct hp_scope *scope, uin
     merge.scratch = hp_tree_new(store->dict, TREE_NODES);
     err = merge.scratch != NULL ? parts_init(&merge.parts, &filter, &stamp, info) : HP_ENOMEM;
     if (err == HP_OK && store->ops->rollups != NULL) {
-        err = store->ops->rollups(store, merge.parts.from_minute, merge.parts.to_minute, merge_rollup, &merge,
-                                  info);
+        err = store->ops->rollups(store, merge.parts.from_minute, merge.parts.to_minute, false, merge_rollup,
+                                  &merge, info);
     }
     if (err == HP_OK) {
         err = each_part_row(&merge.parts, false, merge_row, &merge, info);
@@ -345,8 +346,8 @@ static hp_err read_statements(struct hp_store *store, const struct hp_scope *sco
         err = parts_init(&all.parts, &filter, &stamp, info);
     }
     if (err == HP_OK && store->ops->rollups != NULL) {
-        err = store->ops->rollups(store, all.parts.from_minute, all.parts.to_minute, add_rollup_statements,
-                                  &all, info);
+        err = store->ops->rollups(store, all.parts.from_minute, all.parts.to_minute, true,
+                                  add_rollup_statements, &all, info);
     }
     if (err == HP_OK) {
         err = add_rows(&all);

@@ -1,4 +1,4 @@
-/* pick.c -- single requests: by id, the newest or slowest, a sample spread over durations, all durations.
+/* pick.c -- single requests: by id, the newest or slowest, a sample spread over durations, durations.
  *
  * What is handed to callbacks is picked first and then read, so a callback may ask the store itself.
  */
@@ -158,6 +158,63 @@ hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope *scope, 
         *each = (uint64_t)store->scan->keep_mask + 1;
     }
     hp__filter_fini(&filter);
+    return err;
+}
+
+hp_err hp_store_newest_rows(struct hp_store *store, const struct hp_scope *scope, uint64_t most,
+                            hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    struct hp__filter filter;
+    struct hp__stamp stamp;
+    hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
+    if (err == HP_OK) {
+        err = hp__filter_newest_rows(&filter, most, fn, ctx, info);
+    }
+    hp__filter_fini(&filter);
+    return err;
+}
+
+struct around {
+    uint64_t last; /* number of the last row that is wanted */
+    hp_narrow_fn fn;
+    void *ctx;
+};
+
+static bool until_last(void *ctx, const struct hp_narrow_row *row)
+{
+    struct around *around = ctx;
+    return row->row <= around->last && around->fn(around->ctx, row);
+}
+
+static hp_err read_around(struct hp_store *store, uint64_t row, uint64_t most, struct around *around,
+                          uint64_t last_row, bool *all, struct hp_errinfo *info)
+{
+    uint64_t after = row > most ? row - most - 1 : 0;
+    struct hp__extent extent;
+    around->last = row + most;
+    hp_err err = store->ops->extent(store, 0, INT64_MAX, &extent, info);
+    *all = err == HP_OK && (after == 0 || extent.first_row > after) && last_row <= around->last;
+    return err == HP_OK ? store->ops->scan(store, 0, INT64_MAX, after, 0, until_last, around, info) : err;
+}
+
+hp_err hp_store_rows_around(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn, void *ctx,
+                            bool *all, struct hp_errinfo *info)
+{
+    struct hp_scope everything = {0};
+    struct around around = {.fn = fn, .ctx = ctx};
+    struct hp__stamp stamp = {0};
+    hp_err err = hp__store_ask(store, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    err = store->ops->stamp(store, &stamp, info);
+    if (err == HP_OK && hp__load_has_all(store, &stamp)) {
+        *all = true;
+        err = hp_store_rows(store, &everything, fn, ctx, info);
+    } else if (err == HP_OK) {
+        err = read_around(store, row, most, &around, stamp.last_row, all, info);
+    }
+    hp__store_answered(store);
     return err;
 }
 
@@ -388,7 +445,7 @@ hp_err hp_store_durations(struct hp_store *store, const struct hp_scope *scope, 
     struct moments all = {0};
     hp_err err = hp__filter_init(&filter, store, scope, route, &stamp, info);
     if (err == HP_OK) {
-        err = hp__filter_rows(&filter, false, note, &all, info);
+        err = hp__filter_rows(&filter, true, note, &all, info);
     }
     if (err == HP_OK && all.err != HP_OK) {
         err = hp__read_no_memory(info);

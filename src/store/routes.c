@@ -8,19 +8,11 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/rank.h"
 #include "store/filter.h"
 #include "store/ranked.h"
 
-#define LAST_ROWS   8192u
 #define PROCESS_CAP (1u << 20) /* processes of one question */
-
-/* Of a range with too many rows for memory: among the last thousands that were stored, which began seconds apart. */
-static hp_err look_at_last(struct hp__filter *filter, const struct hp__stamp *stamp,
-                           struct hp__newest *newest, struct hp_errinfo *info)
-{
-    uint64_t after = stamp->last_row > LAST_ROWS ? stamp->last_row - LAST_ROWS : 0;
-    return hp__filter_rows_after(filter, after, hp__newest_keep, newest, info);
-}
 
 hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope, struct hp_str *revision,
                                 struct hp_errinfo *info)
@@ -29,11 +21,8 @@ hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *s
     struct hp__stamp stamp;
     struct hp__newest newest = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK && store->scan->keep_mask != 0) {
-        err = look_at_last(&filter, &stamp, &newest, info);
-    }
-    if (err == HP_OK && newest.row == 0) {
-        err = hp__filter_rows(&filter, false, hp__newest_keep, &newest, info);
+    if (err == HP_OK) {
+        err = hp__filter_newest(&filter, &newest, info);
     }
     if (err == HP_OK) {
         *revision = hp_dict_string(store->dict, newest.revision);
@@ -43,13 +32,6 @@ hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *s
 }
 
 /* ---- completeness ---- */
-
-/* Whether what is asked is known without each row: memory holds some of them only, and what all are together. */
-static bool has_totals(const struct hp__filter *filter)
-{
-    const struct hp__scan *scan = filter->store->scan;
-    return scan->keep_mask != 0 && !scan->totals.partial && !hp__scope_is_brushed(filter->scope);
-}
 
 static bool count_row(void *ctx, const struct hp_narrow_row *row)
 {
@@ -77,16 +59,16 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
 {
     struct hp__filter filter;
     struct hp__stamp stamp;
-    struct hp_complete sum = {0};
+    struct hp_complete sum = {.each = 1};
     struct hp__losses losses = {0};
     hp_err err = hp__filter_init(&filter, store, scope, 0, &stamp, info);
-    if (err == HP_OK && has_totals(&filter)) {
+    if (err == HP_OK && hp__filter_has_totals(&filter)) {
         err = count_totals(&filter, &sum, info);
     } else if (err == HP_OK) {
-        uint64_t each = hp__filter_each(&filter);
-        err = hp__filter_rows(&filter, each > 1, count_row, &sum, info);
-        sum.recorded *= each;
-        sum.own_ns *= (double)each;
+        sum.each = (uint64_t)store->scan->keep_mask + 1;
+        err = hp__filter_rows(&filter, true, count_row, &sum, info);
+        sum.recorded *= sum.each;
+        sum.own_ns *= (double)sum.each;
     }
     if (err == HP_OK) {
         struct hp_str revision =
@@ -101,6 +83,8 @@ hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope, s
         sum.dropped_memory = losses.dropped_memory;
         sum.lost = losses.lost;
         sum.errors = losses.errors;
+        sum.waits = losses.waits;
+        sum.wait_ns = losses.wait_ns;
         sum.evicted_requests = losses.evicted_requests;
         sum.evicted_detail = losses.evicted_detail;
         sum.dropped = sum.dropped_ring + sum.dropped_store + sum.dropped_memory;
@@ -175,7 +159,7 @@ static bool put_duration(void *ctx, const struct hp_narrow_row *row)
 
 static uint64_t quantile(const struct hp__ranked *sorted, size_t count, double q)
 {
-    return count == 0 ? 0 : sorted[(size_t)(q * (double)(count - 1))].key;
+    return count == 0 ? 0 : sorted[hp_rank(q, count)].key;
 }
 
 /* Exact quantiles: durations grouped by route, each group sorted. */
@@ -190,7 +174,7 @@ static hp_err rank_durations(struct route_sums *sums, struct hp_errinfo *info)
     if (sums->durations == NULL) {
         return hp__read_no_memory(info);
     }
-    hp_err err = hp__filter_rows(sums->filter, sums->each > 1, put_duration, sums, info);
+    hp_err err = hp__filter_rows(sums->filter, true, put_duration, sums, info);
     for (uint32_t i = 0; err == HP_OK && i < sums->count; i++) {
         struct route_sum *sum = &sums->list[i];
         struct hp__ranked *sorted = sums->durations + sum->first;
@@ -220,8 +204,8 @@ static void weigh(struct route_sums *sums)
 
 static hp_err sum_rows(struct route_sums *sums, struct hp_errinfo *info)
 {
-    sums->each = hp__filter_each(sums->filter);
-    hp_err err = hp__filter_rows(sums->filter, sums->each > 1, sum_row, sums, info);
+    sums->each = (uint64_t)sums->filter->store->scan->keep_mask + 1;
+    hp_err err = hp__filter_rows(sums->filter, true, sum_row, sums, info);
     if (err == HP_OK && sums->err == HP_OK) {
         err = rank_durations(sums, info);
         weigh(sums);
@@ -281,7 +265,7 @@ hp_err hp_store_routes(struct hp_store *store, const struct hp_scope *scope, hp_
     if (err != HP_OK) {
         goto done;
     }
-    if (has_totals(&filter)) {
+    if (hp__filter_has_totals(&filter)) {
         err = sum_totals(&sums, info);
     } else {
         err = sum_rows(&sums, info);

@@ -10,7 +10,7 @@
 
 bool hp__scan_keeps(uint32_t mask, uint64_t row)
 {
-    return mask == 0 || ((uint32_t)hp_hash_mix(row, 0) & mask) == 0;
+    return mask == 0 || ((uint32_t)hp_hash_mix(row / (HP_SCAN_RUN + 1), 0) & mask) == 0;
 }
 
 /* Halve what is kept, until there is room. */
@@ -81,6 +81,15 @@ bool hp__scan_add(void *ctx, const struct hp_narrow_row *row)
     }
     if (scan->keep_mask != 0) {
         hp__totals_add(&scan->totals, row);
+    }
+    return hp__scan_select(scan, row);
+}
+
+bool hp__scan_select(void *ctx, const struct hp_narrow_row *row)
+{
+    struct hp__scan *scan = ctx;
+    if (scan->count >= scan->cap) {
+        thin(scan);
     }
     if (!hp__scan_keeps(scan->keep_mask, row->row)) {
         return true;

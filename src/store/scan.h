@@ -4,9 +4,9 @@
  * the last two ranges of time; rows that were committed since are appended, an eviction reads them anew. 72 bytes a row.
  * A question about one route walks that route's rows only: places of rows by route are kept beside them, 4 bytes a row.
  *
- * Cap: HP_SCAN_CAP rows. A range with more is thinned: half of the rows go, chosen by a hash of their number, as
- * often as needed. So every row has the same chance, and the same data give the same rows. From then on `totals` says
- * what all rows are together; who needs each of them streams them (filter.c).
+ * Cap: HP_SCAN_CAP rows. Of a range with more there is a selection: of half of the runs of 16 rows, chosen by a hash of their number, or of half of
+ * those, as often as needed. So every row has the same chance, the same data give the same rows, and a run that is not selected need not be read (load.c). `totals`
+ * then says what all rows are together; who needs each of them streams them (filter.c).
  */
 #ifndef HP_SCAN_H
 #define HP_SCAN_H
@@ -20,7 +20,8 @@
 #include "store/totals.h"
 
 #define HP_SCAN_CAP 262144u
-#define HP_SCANS    2u /* ranges that a handle keeps */
+#define HP_SCANS    2u  /* ranges that a handle keeps */
+#define HP_SCAN_RUN 15u /* bits of a number within its run */
 
 struct hp__scan {
     struct hp_narrow_row *rows; /* owned, ascending by number */
@@ -48,6 +49,9 @@ void hp__scan_clear(struct hp__scan *scan);
 
 /* Add a row (an hp_narrow_fn; ctx is the scan). False, with `err` set, without memory. */
 bool hp__scan_add(void *scan, const struct hp_narrow_row *row);
+
+/* The same, but to the rows only: somebody else fills `totals`. */
+bool hp__scan_select(void *scan, const struct hp_narrow_row *row);
 
 /* Places in `rows` of a route's rows, ascending: `*places` is borrowed until the next row is added. HP_ENOMEM. */
 HP_CHECK hp_err hp__scan_route(struct hp__scan *scan, uint32_t route, const uint32_t **places, size_t *count);

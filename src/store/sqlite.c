@@ -306,6 +306,7 @@ static const struct hp_store_ops ops = {
     .read_begin = hp__sqlite_read_begin,
     .read_end = hp__sqlite_read_end,
     .stamp = hp__sqlite_stamp,
+    .extent = hp__sqlite_extent,
     .scan = hp__sqlite_scan,
     .find = hp__sqlite_find,
     .request = hp__sqlite_request,

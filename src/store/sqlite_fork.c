@@ -9,6 +9,7 @@
  */
 #include <sqlite3.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -25,6 +26,7 @@ static const int order[] = {SQLITE_MUTEX_STATIC_MAIN, SQLITE_MUTEX_STATIC_VFS1, 
 
 /* Of the fork that is going on; the caller lets only one go on at a time. */
 static sqlite3_mutex *held[COUNT];
+static _Atomic uint64_t waited_ns;
 
 static bool take_by(sqlite3_mutex *mutex, uint64_t deadline_ns)
 {
@@ -37,13 +39,22 @@ static bool take_by(sqlite3_mutex *mutex, uint64_t deadline_ns)
     return true;
 }
 
-void hp_store_fork_begin(void)
+void hp_store_fork_waited(uint64_t ns)
 {
-    uint64_t deadline_ns = hp_clock_mono_ns() + WAIT_NS;
+    atomic_fetch_add(&waited_ns, ns);
+}
+
+uint64_t hp_store_fork_begin(void)
+{
+    uint64_t from_ns = hp_clock_mono_ns();
+    bool waits = false;
     for (size_t i = 0; i < COUNT; i++) {
         sqlite3_mutex *mutex = sqlite3_mutex_alloc(order[i]); /* static: nothing is allocated */
-        held[i] = mutex != NULL && take_by(mutex, deadline_ns) ? mutex : NULL;
+        bool at_once = mutex == NULL || sqlite3_mutex_try(mutex) == SQLITE_OK;
+        held[i] = at_once || take_by(mutex, from_ns + WAIT_NS) ? mutex : NULL;
+        waits = waits || !at_once;
     }
+    return atomic_exchange(&waited_ns, 0) + (waits ? hp_clock_mono_ns() - from_ns : 0);
 }
 
 void hp_store_fork_end(void)

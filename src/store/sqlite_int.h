@@ -5,6 +5,7 @@
  *     sqlite_write.c    process, request, commit           sqlite_tidy.c    caps
  *     sqlite_words.c    ids of writer and reader           sqlite_note.c    labels, findings, settings, sources
  *     sqlite_rollup.c   tallies to rows                sqlite_fork.c    SQLite's own mutexes across fork
+ *     sqlite_find.c     the row of a request id
  *
  * Two translations of ids, never mixed: writing goes from the writer's dictionary to rows (arrays, one load a word), reading from
  * rows to the handle's own dictionary (maps). A rollback forgets everything that writing has learned, since ids that were
@@ -146,6 +147,10 @@ bool hp__sqlite_flush_due(const struct hp_sqlite *s);
 /* Within a transaction: drop what relies on shapes that somebody has deleted since. */
 HP_CHECK hp_err hp__sqlite_check_shapes(struct hp_sqlite *s, struct hp_errinfo *info);
 
+/* --- sqlite_find.c --- */
+/* Write which requests a full block holds. Within a transaction. */
+HP_CHECK hp_err hp__sqlite_note_ids(struct hp_sqlite *s, uint64_t block, struct hp_errinfo *info);
+
 /* --- operations, by file --- */
 hp_err hp__sqlite_begin(struct hp_store *store, struct hp_errinfo *info);
 hp_err hp__sqlite_put_process(struct hp_store *store, const struct hp_process *process,
@@ -201,8 +206,10 @@ hp_err hp__sqlite_set_setting(struct hp_store *store, struct hp_str key, struct 
 hp_err hp__sqlite_read_begin(struct hp_store *store, struct hp_errinfo *info);
 void hp__sqlite_read_end(struct hp_store *store);
 hp_err hp__sqlite_stamp(struct hp_store *store, struct hp__stamp *out, struct hp_errinfo *info);
+hp_err hp__sqlite_extent(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp__extent *out,
+                         struct hp_errinfo *info);
 hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after,
-                       hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
+                       uint32_t mask, hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
 hp_err hp__sqlite_find(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
 hp_err hp__sqlite_request(struct hp_store *store, uint64_t row, struct hp_request_row *out,
                           struct hp_errinfo *info);
@@ -210,8 +217,8 @@ hp_err hp__sqlite_record(struct hp_store *store, uint64_t row, struct hp_arena *
                          struct hp_record *record, struct hp_errinfo *info);
 hp_err hp__sqlite_losses(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp_str revision,
                          struct hp__losses *out, struct hp_errinfo *info);
-hp_err hp__sqlite_rollups(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, hp__rollup_fn fn,
-                          void *ctx, struct hp_errinfo *info);
+hp_err hp__sqlite_rollups(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, bool parts,
+                          hp__rollup_fn fn, void *ctx, struct hp_errinfo *info);
 hp_err hp__sqlite_rollup_trees(struct hp_store *store, uint64_t rollup, hp__rollup_tree_fn fn, void *ctx,
                                struct hp_errinfo *info);
 

@@ -62,10 +62,10 @@ hp_err hp__sqlite_stamp(struct hp_store *store, struct hp__stamp *out, struct hp
     return err;
 }
 
-/* First and last row that can start in [from, to); none: last is 0. */
-static hp_err row_range(struct hp_sqlite *s, uint64_t from_ns, uint64_t to_ns, uint64_t *first,
-                        uint64_t *last, struct hp_errinfo *info)
+hp_err hp__sqlite_extent(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp__extent *out,
+                         struct hp_errinfo *info)
 {
+    struct hp_sqlite *s = hp__sqlite_of(store);
     sqlite3_stmt *stmt = NULL;
     bool row = false;
     hp_err err = hp__sqlite_prepare(s, HP_SQL_BLOCK_RANGE, &stmt, info);
@@ -75,8 +75,13 @@ static hp_err row_range(struct hp_sqlite *s, uint64_t from_ns, uint64_t to_ns, u
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64)from_ns);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)to_ns);
     err = hp__sqlite_next(s, stmt, &row, info);
-    *first = row ? column_u64(stmt, 0) : 0;
-    *last = row ? column_u64(stmt, 1) : 0;
+    *out = (struct hp__extent){0};
+    if (row) {
+        *out = (struct hp__extent){.first_row = column_u64(stmt, 0),
+                                   .last_row = column_u64(stmt, 1),
+                                   .rows = column_u64(stmt, 2),
+                                   .first_ns = column_u64(stmt, 3)};
+    }
     sqlite3_reset(stmt);
     return err;
 }
@@ -101,63 +106,67 @@ static void read_row(struct hp_sqlite *s, sqlite3_stmt *stmt, struct hp_narrow_r
                                   .detailed = sqlite3_column_int(stmt, 13) != 0};
 }
 
+/* Hand out the rows from `first` to `last`; `*more`: nobody has had enough. */
+static hp_err hand_rows(struct hp_sqlite *s, sqlite3_stmt *stmt, uint64_t first, uint64_t last,
+                        hp_narrow_fn fn, void *ctx, bool *more, struct hp_errinfo *info)
+{
+    hp_err err = HP_OK;
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)first);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)last);
+    while (*more) {
+        struct hp_narrow_row row;
+        bool found = false;
+        err = hp__sqlite_next(s, stmt, &found, info);
+        if (err != HP_OK || !found) {
+            break;
+        }
+        read_row(s, stmt, &row);
+        err = s->map_err;
+        *more = err == HP_OK && fn(ctx, &row);
+    }
+    sqlite3_reset(stmt);
+    return err;
+}
+
+/* A selection consists of runs, each one step down the table: what is left out is not looked at. */
+static hp_err hand_runs(struct hp_sqlite *s, sqlite3_stmt *stmt, uint64_t first, uint64_t last, uint32_t mask,
+                        hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
+{
+    hp_err err = HP_OK;
+    bool more = true;
+    for (uint64_t row = first; row <= last && err == HP_OK && more; row = (row | HP_SCAN_RUN) + 1) {
+        if (hp__scan_keeps(mask, row)) {
+            uint64_t end = (row | HP_SCAN_RUN) < last ? row | HP_SCAN_RUN : last;
+            err = hand_rows(s, stmt, row, end, fn, ctx, &more, info);
+        }
+    }
+    return err;
+}
+
 hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after,
-                       hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
+                       uint32_t mask, hp_narrow_fn fn, void *ctx, struct hp_errinfo *info)
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
     sqlite3_stmt *stmt = NULL;
-    uint64_t first;
-    uint64_t last;
+    struct hp__extent extent;
     bool more = true;
-    hp_err err = row_range(s, from_ns, to_ns, &first, &last, info);
+    hp_err err = hp__sqlite_extent(store, from_ns, to_ns, &extent, info);
     if (err == HP_OK) {
         err = hp__sqlite_prepare(s, HP_SQL_SCAN, &stmt, info);
     }
     if (err != HP_OK) {
         return err;
     }
+    uint64_t first = extent.first_row > after ? extent.first_row : after + 1;
     s->map_err = HP_OK;
     s->map_info = info;
-    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)(first > after ? first : after + 1));
-    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)last);
     sqlite3_bind_int64(stmt, 3, (sqlite3_int64)from_ns);
     sqlite3_bind_int64(stmt, 4, (sqlite3_int64)to_ns);
-    while (err == HP_OK && more) {
-        struct hp_narrow_row row;
-        err = hp__sqlite_next(s, stmt, &more, info);
-        if (err != HP_OK || !more) {
-            break;
-        }
-        read_row(s, stmt, &row);
-        err = s->map_err;
-        more = err == HP_OK && fn(ctx, &row);
-    }
-    sqlite3_reset(stmt);
-    return err;
+    return mask == 0 ? hand_rows(s, stmt, first, extent.last_row, fn, ctx, &more, info)
+                     : hand_runs(s, stmt, first, extent.last_row, mask, fn, ctx, info);
 }
 
 /* ---- one record ---- */
-
-hp_err hp__sqlite_find(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info)
-{
-    struct hp_sqlite *s = hp__sqlite_of(store);
-    sqlite3_stmt *stmt = NULL;
-    bool found = false;
-    hp_err err = hp__sqlite_prepare(s, HP_SQL_FIND_REQUEST, &stmt, info);
-    if (err != HP_OK) {
-        return err;
-    }
-    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)request_id);
-    err = hp__sqlite_next(s, stmt, &found, info);
-    if (found) {
-        *row = column_u64(stmt, 0);
-        sqlite3_reset(stmt);
-    } else if (err == HP_OK) {
-        err = hp_err_set(info, HP_ENOTFOUND, 0, "no request %016llx in the store",
-                         (unsigned long long)request_id);
-    }
-    return err;
-}
 
 static hp_err dup_blob(sqlite3_stmt *stmt, int column, struct hp_arena *arena, struct hp_str *out)
 {
@@ -198,7 +207,8 @@ static hp_err read_columns(struct hp_sqlite *s, uint64_t row, struct hp_arena *a
                                    .level = (uint8_t)sqlite3_column_int(stmt, 10),
                                    .weight = (uint32_t)column_u64(stmt, 11),
                                    .bytes_out = optional_u64(stmt, 14),
-                                   .exception_type = (uint32_t)column_u64(stmt, 15)};
+                                   .exception_type = (uint32_t)column_u64(stmt, 15),
+                                   .process = (uint32_t)column_u64(stmt, 17)};
     err = dup_blob(stmt, 16, arena, extra);
     sqlite3_reset(stmt);
     return err;
@@ -363,6 +373,8 @@ hp_err hp__sqlite_losses(struct hp_store *store, uint64_t from_ns, uint64_t to_n
         out->dropped_memory = column_u64(stmt, 4);
         out->lost = column_u64(stmt, 5);
         out->errors = column_u64(stmt, 6);
+        out->waits = column_u64(stmt, 7);
+        out->wait_ns = column_u64(stmt, 8);
         sqlite3_reset(stmt);
     }
     if (err == HP_OK) {
@@ -395,10 +407,10 @@ static hp_err read_statements(struct hp_sqlite *s, struct hp_str bytes, struct h
     return err == HP_EFORMAT ? damaged(s, info) : err;
 }
 
-static hp_err hand_rollup(struct hp_sqlite *s, sqlite3_stmt *stmt, hp__rollup_fn fn, void *ctx,
+static hp_err hand_rollup(struct hp_sqlite *s, sqlite3_stmt *stmt, bool parts, hp__rollup_fn fn, void *ctx,
                           struct hp_errinfo *info)
 {
-    struct hp_statement_row *rows;
+    struct hp_statement_row *rows = NULL;
     struct hp__rollup rollup = {.id = column_u64(stmt, 0),
                                 .minute = column_u64(stmt, 1),
                                 .route = hp__sqlite_route_of_row(s, (uint32_t)column_u64(stmt, 2)),
@@ -411,10 +423,10 @@ static hp_err hand_rollup(struct hp_sqlite *s, sqlite3_stmt *stmt, hp__rollup_fn
                                 .cpu_requests = column_u64(stmt, 9),
                                 .own_ns = column_u64(stmt, 10),
                                 .statements = column_u64(stmt, 11),
-                                .covered = column_u64(stmt, 12),
-                                .sketch = hp__sqlite_blob(stmt, 13)};
+                                .covered = column_u64(stmt, 12)};
     hp_err err = s->map_err;
-    if (err == HP_OK) {
+    if (err == HP_OK && parts) {
+        rollup.sketch = hp__sqlite_blob(stmt, 13);
         err = read_statements(s, hp__sqlite_blob(stmt, 14), &rows, &rollup.statement_row_count, info);
     }
     if (err == HP_OK) {
@@ -425,13 +437,13 @@ static hp_err hand_rollup(struct hp_sqlite *s, sqlite3_stmt *stmt, hp__rollup_fn
     return err == HP_ECORRUPT || err == HP_EFORMAT ? damaged(s, info) : err;
 }
 
-hp_err hp__sqlite_rollups(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, hp__rollup_fn fn,
-                          void *ctx, struct hp_errinfo *info)
+hp_err hp__sqlite_rollups(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, bool parts,
+                          hp__rollup_fn fn, void *ctx, struct hp_errinfo *info)
 {
     struct hp_sqlite *s = hp__sqlite_of(store);
     sqlite3_stmt *stmt = NULL;
     bool more = true;
-    hp_err err = hp__sqlite_prepare(s, HP_SQL_ROLLUPS, &stmt, info);
+    hp_err err = hp__sqlite_prepare(s, parts ? HP_SQL_ROLLUPS : HP_SQL_ROLLUP_COUNTS, &stmt, info);
     if (err != HP_OK) {
         return err;
     }
@@ -442,7 +454,7 @@ hp_err hp__sqlite_rollups(struct hp_store *store, uint64_t from_minute, uint64_t
     while (err == HP_OK && more) {
         err = hp__sqlite_next(s, stmt, &more, info);
         if (err == HP_OK && more) {
-            err = hand_rollup(s, stmt, fn, ctx, info);
+            err = hand_rollup(s, stmt, parts, fn, ctx, info);
         }
     }
     sqlite3_reset(stmt);

@@ -216,6 +216,9 @@ static hp_err drop_block(struct hp_sqlite *s, const struct block *block, bool *d
     if (err == HP_OK) {
         err = run_with(s, HP_SQL_DELETE_BLOCK, block->id, &changed, info);
     }
+    if (err == HP_OK) {
+        err = run_with(s, HP_SQL_DELETE_BLOCK_IDS, block->id, &changed, info);
+    }
     return err == HP_OK ? hp__sqlite_counter_add(s, "generation", 1, info) : err;
 }
 

@@ -91,7 +91,7 @@ void hp__sqlite_rollback(struct hp_store *store)
 
 struct process_row { /* what is there already */
     uint64_t row, sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost, last_ns,
-        errors;
+        errors, waits, wait_ns;
 };
 
 static hp_err find_process(struct hp_sqlite *s, const struct hp_process *p, struct process_row *out,
@@ -111,9 +111,10 @@ static hp_err find_process(struct hp_sqlite *s, const struct hp_process *p, stru
     if (found) {
         uint64_t *const fields[] = {&out->row,          &out->sampled_out,   &out->dropped_ring,
                                     &out->dropped_tree, &out->dropped_store, &out->dropped_memory,
-                                    &out->lost,         &out->last_ns,       &out->errors};
-        for (int i = 0; i < 9; i++) {
-            *fields[i] = (uint64_t)sqlite3_column_int64(stmt, i);
+                                    &out->lost,         &out->last_ns,       &out->errors,
+                                    &out->waits,        &out->wait_ns};
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+            *fields[i] = (uint64_t)sqlite3_column_int64(stmt, (int)i);
         }
         sqlite3_reset(stmt);
     }
@@ -147,7 +148,7 @@ static uint64_t grown(uint64_t now, uint64_t before)
     return now > before ? now - before : 0;
 }
 
-enum { LOSS_COUNT = 7 }; /* sampled_out, dropped_ring, _tree, _store, _memory, lost, errors */
+enum { LOSS_COUNT = 9 }; /* sampled_out, dropped_ring, _tree, _store, _memory, lost, errors, waits, wait_ns */
 
 /* Add to the losses of a minute; nothing if all are 0. */
 static hp_err add_loss(struct hp_sqlite *s, uint64_t process, uint64_t at_ns, const uint64_t more[LOSS_COUNT],
@@ -187,7 +188,8 @@ static hp_err set_process(struct hp_sqlite *s, uint64_t row, uint64_t now_ns, co
     }
     const uint64_t numbers[] = {p->started,        p->finished,     p->pushed,       p->stored,
                                 p->sampled_out,    p->dropped_ring, p->dropped_tree, p->dropped_store,
-                                p->dropped_memory, p->own_ns,       p->errors};
+                                p->dropped_memory, p->own_ns,       p->errors,       p->waits,
+                                p->wait_ns};
     sqlite3_bind_int64(stmt, 1, (sqlite3_int64)row);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)now_ns);
     hp__sqlite_bind_text(stmt, 3, p->interpreter);
@@ -221,7 +223,9 @@ hp_err hp__sqlite_put_process(struct hp_store *store, const struct hp_process *p
                                            grown(process->dropped_store, old.dropped_store),
                                            grown(process->dropped_memory, old.dropped_memory),
                                            0,
-                                           grown(process->errors, old.errors)};
+                                           grown(process->errors, old.errors),
+                                           grown(process->waits, old.waits),
+                                           grown(process->wait_ns, old.wait_ns)};
         err = add_loss(s, old.row, now_ns, more, info);
     }
     if (err == HP_OK) {
@@ -267,7 +271,7 @@ hp_err hp__sqlite_put_lost(struct hp_store *store, const uint8_t boot_id[16], ui
     }
     if (err == HP_OK && lost > old.lost) {
         /* Two processes may find the same ring file: the figure is the same, and counts once. */
-        const uint64_t more[LOSS_COUNT] = {0, 0, 0, 0, 0, lost - old.lost, 0};
+        const uint64_t more[LOSS_COUNT] = {0, 0, 0, 0, 0, lost - old.lost};
         err = add_loss(s, old.row, old.last_ns, more, info);
         if (err == HP_OK) {
             err = hp__sqlite_prepare(s, HP_SQL_SET_LOST, &stmt, info);
@@ -367,6 +371,12 @@ static hp_err note_block(struct hp_sqlite *s, uint64_t start_ns, struct hp_errin
         }
     }
     if (!s->block_open) {
+        if (s->next_row == block << HP_ROW_BLOCK_BITS && block != 0) {
+            hp_err err = hp__sqlite_note_ids(s, block - 1, info);
+            if (err != HP_OK) {
+                return err;
+            }
+        }
         s->block_open = true;
         s->block = block;
         s->block_first_ns = s->block_last_ns = start_ns;

@@ -41,8 +41,10 @@ HP_CHECK hp_err hp_store_close(struct hp_store *store); /* NULL is fine */
 
 /* Around a fork, after our own handles are closed: hold what the back ends' libraries share among all threads of the process, so that the child
  * does not inherit it locked by a thread that is not there. `end` is called on both sides, by the thread that forked. Waits 50 ms
- * at most. Threads: one fork at a time. */
-void hp_store_fork_begin(void);
+ * at most. `begin` returns how long this fork was kept waiting, with what `waited` was told since the last one; 0: not at all. Threads: one fork at a time;
+ * `waited`: any. */
+uint64_t hp_store_fork_begin(void);
+void hp_store_fork_waited(uint64_t ns);
 void hp_store_fork_end(void);
 
 /* ---- writing (owner only) ---- */
@@ -56,6 +58,7 @@ struct hp_process { /* who records; one row, updated */
     uint64_t dropped_ring, dropped_tree, dropped_store, dropped_memory,
         lost; /* lost: known only after the process is gone */
     uint64_t own_ns, errors;
+    uint64_t waits, wait_ns; /* of the application's threads for the store */
 };
 
 HP_CHECK hp_err hp_store_begin(struct hp_store *store, struct hp_errinfo *info);
@@ -133,12 +136,15 @@ struct hp_scope {            /* all fields optional: zero is everything */
 };
 
 /* requests = recorded + sampled_out + dropped + lost; recorded: rows in scope; dropped: ring, store and memory (dropped_tree lost only their
- * tree). errors: failures of ours inside hooks, which cost a request no more than a fact. What was not recorded is known by the minute and, as routes are not known of it, counts for every route. own_ns: sum over the rows. evicted_*: of
+ * tree). errors: failures of ours inside hooks, which cost a request no more than a fact. waits, wait_ns:
+ * how often and how long a thread of the application waited for the store. What was not recorded is known by the minute and, as routes are not known of it, counts for every route. own_ns: sum over the rows. evicted_*: of
  * the whole store, what the caps have taken (rows, and details of rows that are still there). */
 struct hp_complete {
     uint64_t requests, recorded, sampled_out, dropped, lost, dropped_ring, dropped_tree, dropped_store,
-        dropped_memory, errors;
+        dropped_memory, errors, waits, wait_ns;
     uint64_t evicted_requests, evicted_detail;
+    uint64_t
+        each; /* recorded and own_ns, and sums by route likewise, are estimated from one of so many rows; 1: they are exact */
     double own_ns;
 };
 
@@ -183,7 +189,8 @@ const struct hp_dict *hp_store_dict(const struct hp_store *store);
 HP_CHECK hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope,
                                          struct hp_str *revision, struct hp_errinfo *info);
 
-/* This and the routes are exact; but of a brush (durations, levels) over a range with more requests than a handle keeps in memory they are estimated from those. */
+/* This and the routes are exact up to as many requests as a handle keeps in memory. Of more they come from rollups: quantiles within 1 %, all else exact. Of a brush (durations, levels), and of
+ * very many rollups, they are estimated from an even selection. */
 HP_CHECK hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope,
                                   struct hp_complete *out, struct hp_errinfo *info);
 
@@ -205,6 +212,13 @@ HP_CHECK hp_err hp_store_rows(struct hp_store *store, const struct hp_scope *sco
  * many requests each stands; 1: all are there. */
 HP_CHECK hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn,
                                    void *ctx, uint64_t *each, struct hp_errinfo *info);
+/* Those in scope among the newest `most` numbers of its range, in the order in which they were stored; of a range that memory holds all. */
+HP_CHECK hp_err hp_store_newest_rows(struct hp_store *store, const struct hp_scope *scope, uint64_t most,
+                                     hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
+/* Every request, in the order in which they were stored, of which `row` is one: of a store that memory holds as a whole all, else those whose numbers are at most `most` from
+ * it, and no other is read. `*all`: none is left out. */
+HP_CHECK hp_err hp_store_rows_around(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn,
+                                     void *ctx, bool *all, struct hp_errinfo *info);
 /* Number of the row that was stored last; grows with every request. */
 HP_CHECK hp_err hp_store_last_row(struct hp_store *store, uint64_t *row, struct hp_errinfo *info);
 /* The columns of a row by its number; and everything, as hp_store_request. HP_ENOTFOUND: evicted meanwhile. */
@@ -235,7 +249,7 @@ struct hp_lowered {
 HP_CHECK hp_err hp_store_lowered(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
                                  struct hp_lowered *out, struct hp_errinfo *info);
 
-/* Durations (wall − own, ns) and start times of all requests of a route in scope, oldest first; for compare. */
+/* Durations (wall − own, ns) and start times of the requests of a route in scope, oldest first; of more than a handle keeps in memory an even selection. For compare. */
 typedef bool (*hp_duration_fn)(void *ctx, uint64_t start_wall_ns, uint64_t duration_ns, uint32_t flags,
                                uint16_t status);
 HP_CHECK hp_err hp_store_durations(struct hp_store *store, const struct hp_scope *scope, uint32_t route,

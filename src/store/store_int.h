@@ -26,6 +26,13 @@ struct hp__stamp {
     uint64_t detail_from_ns; /* and so has what started before */
 };
 
+/* Where the rows lie that start in a range of time: a bound, as they are known by the thousand. */
+struct hp__extent {
+    uint64_t first_row, last_row; /* numbers; no rows: last_row is 0 */
+    uint64_t rows;                /* there are at most so many */
+    uint64_t first_ns;            /* none that is left starts before */
+};
+
 struct hp__rollup { /* one rollup row; texts are borrowed for the call */
     uint64_t id, minute, requests, errors, total_ns, cpu_ns, cpu_requests, own_ns, statements, covered;
     uint32_t route, revision; /* of the handle's dictionary */
@@ -46,7 +53,8 @@ struct hp__rollup_tree {
 typedef hp_err (*hp__rollup_tree_fn)(void *ctx, const struct hp__rollup_tree *tree);
 
 struct hp__losses {
-    uint64_t sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost, errors;
+    uint64_t sampled_out, dropped_ring, dropped_tree, dropped_store, dropped_memory, lost, errors, waits,
+        wait_ns;
     uint64_t evicted_requests, evicted_detail;
 };
 
@@ -94,9 +102,12 @@ struct hp_store_ops {
     hp_err (*read_begin)(struct hp_store *store, struct hp_errinfo *info);
     void (*read_end)(struct hp_store *store);
     hp_err (*stamp)(struct hp_store *store, struct hp__stamp *out, struct hp_errinfo *info);
-    /* Rows that start in [from, to) and whose number is above `after`, ascending by number. */
-    hp_err (*scan)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, hp_narrow_fn fn,
-                   void *ctx, struct hp_errinfo *info);
+    hp_err (*extent)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp__extent *out,
+                     struct hp_errinfo *info);
+    /* Rows that start in [from, to), whose number is above `after` and in the selection `mask` (hp__scan_keeps; others cost nothing), ascending by
+     * number. */
+    hp_err (*scan)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, uint32_t mask,
+                   hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
     hp_err (*find)(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
     /* The columns of a row; and its record with all detail that is left, memory from `arena`. */
     hp_err (*request)(struct hp_store *store, uint64_t row, struct hp_request_row *out,
@@ -109,9 +120,9 @@ struct hp_store_ops {
                       struct hp_errinfo *info);
     hp_err (*gauges)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
                      struct hp_errinfo *info);
-    /* Minutes in [from, to), in units of one minute. Optional: without it everything comes from rows. */
-    hp_err (*rollups)(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, hp__rollup_fn fn,
-                      void *ctx, struct hp_errinfo *info);
+    /* Minutes in [from, to), in units of one minute; `parts`: with sketch and statements. Optional: without it everything comes from rows. */
+    hp_err (*rollups)(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, bool parts,
+                      hp__rollup_fn fn, void *ctx, struct hp_errinfo *info);
     hp_err (*rollup_trees)(struct hp_store *store, uint64_t rollup, hp__rollup_tree_fn fn, void *ctx,
                            struct hp_errinfo *info);
     void (*deadline)(struct hp_store *store, uint64_t mono_ns); /* optional */

@@ -2,6 +2,7 @@
 #include "store/totals.h"
 
 #include "base/mem.h"
+#include "store/store_int.h"
 
 void hp__totals_init(struct hp__totals *totals)
 {
@@ -76,4 +77,27 @@ void hp__totals_add(struct hp__totals *totals, const struct hp_narrow_row *row)
         total->cpu_requests++;
     }
     hp_sketch_add(total->sketch, row->duration_ns);
+}
+
+void hp__totals_add_rollup(struct hp__totals *totals, const struct hp__rollup *rollup)
+{
+    struct hp__total *total = totals->partial ? NULL : total_of(totals, rollup->route, rollup->revision);
+    uint64_t known = total != NULL ? hp_sketch_count(total->sketch) : 0;
+    struct hp_reader sketch;
+    hp_reader_init(&sketch, rollup->sketch.p, rollup->sketch.n);
+    if (total == NULL || (rollup->sketch.n != 0 && hp_sketch_decode(&sketch, total->sketch) != HP_OK)) {
+        totals->partial = true;
+        return;
+    }
+    total->requests += rollup->requests;
+    total->errors += rollup->errors;
+    total->total_ns += rollup->total_ns;
+    total->own_ns += rollup->own_ns;
+    total->cpu_ns += rollup->cpu_ns;
+    total->cpu_requests += rollup->cpu_requests;
+    total->statements += rollup->statements;
+    known = hp_sketch_count(total->sketch) - known;
+    if (rollup->requests > known) {
+        hp_sketch_add_n(total->sketch, rollup->total_ns / rollup->requests, rollup->requests - known);
+    }
 }

@@ -16,6 +16,8 @@
 #include "model/sketch.h"
 #include "store/store.h"
 
+struct hp__rollup; /* store_int.h */
+
 #define HP_TOTALS_MOST 4096u
 
 struct hp__total {
@@ -40,5 +42,8 @@ void hp__totals_clear(struct hp__totals *totals);
 
 /* Add a row. Fails: never; without room the totals are partial from then on. */
 void hp__totals_add(struct hp__totals *totals, const struct hp_narrow_row *row);
+
+/* Add what a rollup says. Of requests that its sketch does not hold yet only their number is known: the mean of all stands for them. As hp__totals_add otherwise. */
+void hp__totals_add_rollup(struct hp__totals *totals, const struct hp__rollup *rollup);
 
 #endif

@@ -1,15 +1,16 @@
 /* mkstore.c -- a store with made-up requests, the same bytes of content every time: what the tests of the command line read.
  *
- *     mkstore FILE [requests [routes]]        200 and 3 unless said otherwise; 0 requests: an empty store
+ *     mkstore FILE [requests [routes [minutes [detailed]]]]        200, 3, 20, 1 unless said otherwise; 0 requests: an empty store
  *
- * Two halves of ten minutes each, from 2026-01-31T12:00:00Z, under the labels "before" (revision rev-a) and "after" (rev-b):
+ * Two halves of so many minutes together, from 2026-01-31T12:00:00Z, under the labels "before" (revision rev-a) and "after" (rev-b):
  *
  *     GET /settings   before: 40 times one SELECT in a loop, then 10 threads of 90–120 ms; after: one SELECT, no thread
  *     GET /           3 ms, no SQL, the same in both
  *     POST /orders    8 ms, every 16th fails with an exception
  *
  * Of four requests two are for /settings, one each for the others; more routes are copies of these in turn (/settings/1, /1,
- * /orders/1, /settings/2...), each with as many requests. The first process reports one request dropped and one lost.
+ * /orders/1, /settings/2...), each with as many requests. The first process reports one request dropped and one lost. Both say each minute
+ * what they use: the first stays at 80 MB, the second grows to 140; processor time goes up and down in two hours.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include "store/store.h"
 
 #define BASE_NS    (UINT64_C(1769860800) * 1000000000u)
-#define HALF_NS    (UINT64_C(600) * 1000000000u)
+#define MINUTE_NS  (UINT64_C(60) * 1000000000u)
 #define MS         UINT64_C(1000000)
 #define QUERIES    40u
 #define THREADS    10u
@@ -39,6 +40,8 @@ struct world {
     struct hp_rng rng;
     struct hp_buf out, shape, values;
     uint32_t routes[ROUTES], views[ROUTES], route_count, revisions[2], error;
+    uint64_t half_ns;
+    uint32_t detailed;
     uint32_t wsgi, profiles, history, fetch, execute, page, thread, select_one, select_all, insert;
 };
 
@@ -270,6 +273,26 @@ static void fill_settings(struct world *w, struct hp_record *record, struct part
     parts->now_ns += page_ns;
 }
 
+/* Encoding puts siblings in order: what the record says of nodes is numbered anew. */
+static void put_tree(struct world *w, struct hp_record *record, struct parts *parts)
+{
+    uint32_t numbers[TREE_NODES];
+    hp_buf_reset(&w->shape);
+    hp_buf_reset(&w->values);
+    must(hp_tree_encode(w->tree, NULL, &w->shape, &w->values, numbers), NULL);
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        parts->stmts[i].node = numbers[parts->stmts[i].node];
+    }
+    for (uint32_t i = 0; i < record->lane_count; i++) {
+        parts->lanes[i].parent_node = numbers[parts->lanes[i].parent_node];
+    }
+    for (uint32_t i = 0; i < record->edge_count; i++) {
+        parts->edges[i].node = numbers[parts->edges[i].node];
+    }
+    record->shape = hp_buf_str(&w->shape);
+    record->values = hp_buf_str(&w->values);
+}
+
 /* Request `number`, which starts at `start_ns`. */
 static void put_request(struct world *w, uint64_t number, uint64_t start_ns, bool repaired)
 {
@@ -334,16 +357,37 @@ static void put_request(struct world *w, uint64_t number, uint64_t start_ns, boo
                                      .level_asked = HP_LEVEL_TRACE,
                                      .level = HP_LEVEL_TRACE};
     hp_buf_reset(&w->out);
-    hp_buf_reset(&w->shape);
-    hp_buf_reset(&w->values);
-    must(hp_tree_encode(w->tree, NULL, &w->shape, &w->values, NULL), NULL);
-    record.shape = hp_buf_str(&w->shape);
-    record.values = hp_buf_str(&w->values);
+    if (number / 4 % w->detailed == 0) {
+        put_tree(w, &record, &parts);
+    } else {
+        record.req.level_asked = record.req.level = HP_LEVEL_COUNT;
+        record.lane_count = record.edge_count = record.stmt_count = record.group_count = 0;
+    }
     must(hp_record_encode(&record, &w->out), NULL);
     must(hp_store_put(w->store, hp_buf_str(&w->out), w->dict, &info), &info);
 }
 
 /* ---- all of them ---- */
+
+/* What the process used, a minute after the other. */
+static void put_gauges(struct world *w, bool repaired)
+{
+    struct hp_errinfo info = {0};
+    uint64_t minutes = w->half_ns / MINUTE_NS, cpu_ns = 0;
+    must(hp_store_begin(w->store, &info), &info);
+    for (uint64_t i = 0; i < minutes; i++) {
+        uint64_t wave = i % 120 < 60 ? i % 120 : 120 - i % 120;
+        struct hp_gauge gauge = {.at_ns = BASE_NS + (repaired ? w->half_ns : 0) + i * MINUTE_NS,
+                                 .rss_bytes = 80000000 + (repaired ? i * 60000000 / minutes : wave * 10000),
+                                 .peak_rss_bytes = 145000000,
+                                 .cpu_ns = cpu_ns,
+                                 .threads = 4 + (uint32_t)wave / 12,
+                                 .fds = 21 + (uint32_t)wave / 20};
+        must(hp_store_put_gauge(w->store, &gauge, &info), &info);
+        cpu_ns += MINUTE_NS / 200 * (10 + wave);
+    }
+    must(hp_store_commit(w->store, &info), &info);
+}
 
 static void put_half(struct world *w, uint64_t from, uint64_t to, bool repaired)
 {
@@ -367,35 +411,47 @@ static void put_half(struct world *w, uint64_t from, uint64_t to, bool repaired)
             put_sources(w);
         }
         for (uint64_t k = i; k < i + BATCH && k < to; k++) {
-            put_request(w, k, BASE_NS + (repaired ? HALF_NS : 0) + (k - from) * (HALF_NS / (to - from)),
+            put_request(w, k, BASE_NS + (repaired ? w->half_ns : 0) + (k - from) * (w->half_ns / (to - from)),
                         repaired);
         }
         must(hp_store_commit(w->store, &info), &info);
     }
+    put_gauges(w, repaired);
 }
 
 static void put_labels(struct world *w)
 {
     struct hp_errinfo info = {0};
     must(hp_store_label_begin(w->store, HP_STR("before"), BASE_NS, &info), &info);
-    must(hp_store_label_end(w->store, HP_STR("before"), BASE_NS + HALF_NS, &info), &info);
-    must(hp_store_label_begin(w->store, HP_STR("after"), BASE_NS + HALF_NS, &info), &info);
-    must(hp_store_label_end(w->store, HP_STR("after"), BASE_NS + 2 * HALF_NS, &info), &info);
+    must(hp_store_label_end(w->store, HP_STR("before"), BASE_NS + w->half_ns, &info), &info);
+    must(hp_store_label_begin(w->store, HP_STR("after"), BASE_NS + w->half_ns, &info), &info);
+    must(hp_store_label_end(w->store, HP_STR("after"), BASE_NS + 2 * w->half_ns, &info), &info);
+}
+
+/* Argument `at`, within bounds; without one `otherwise`. */
+static uint64_t number(int argc, char **argv, int at, uint64_t low, uint64_t high, uint64_t otherwise)
+{
+    static const char *const names[] = {"", "", "requests", "routes", "minutes", "detailed"};
+    uint64_t value = argc > at ? strtoull(argv[at], NULL, 10) : otherwise;
+    if (value < low || value > high) {
+        fprintf(stderr, "mkstore: %s: %llu to %llu\n", names[at], (unsigned long long)low,
+                (unsigned long long)high);
+        exit(2);
+    }
+    return value;
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: mkstore FILE [requests [routes]]\n");
+        fprintf(stderr, "usage: mkstore FILE [requests [routes [minutes [detailed]]]]\n");
         return 2;
     }
-    uint64_t requests = argc > 2 ? strtoull(argv[2], NULL, 10) : 200;
-    uint64_t routes = argc > 3 ? strtoull(argv[3], NULL, 10) : KINDS;
-    if (routes < KINDS || routes > ROUTES) {
-        fprintf(stderr, "mkstore: %u to %u routes\n", (unsigned)KINDS, ROUTES);
-        return 2;
-    }
-    struct world w = {.dict = hp_dict_new(), .route_count = (uint32_t)routes};
+    uint64_t requests = number(argc, argv, 2, 0, UINT32_MAX, 200);
+    struct world w = {.dict = hp_dict_new(),
+                      .route_count = (uint32_t)number(argc, argv, 3, KINDS, ROUTES, KINDS),
+                      .half_ns = number(argc, argv, 4, 2, 60 * 24 * 30, 20) * MINUTE_NS / 2,
+                      .detailed = (uint32_t)number(argc, argv, 5, 1, UINT32_MAX, 1)};
     struct hp_errinfo info = {0};
     struct hp_store_config config = {.path = argv[1], .mode = HP_STORE_WRITE, .max_age_ns = UINT64_MAX / 2};
     w.tree = hp_tree_new(w.dict, TREE_NODES);

@@ -120,7 +120,7 @@ static void what_is_missing_is_counted(void **state)
     struct hp_complete c;
     struct hp_process p = process;
     p.dropped_ring = 2, p.dropped_tree = 3, p.dropped_store = 4, p.dropped_memory = 1, p.sampled_out = 10,
-    p.errors = 5;
+    p.errors = 5, p.waits = 8, p.wait_ns = 9000;
     begin(world);
     put_bare(world, 1, T0, 3, 0);
     put_bare(world, 2, T0, 3, 0);
@@ -138,6 +138,8 @@ static void what_is_missing_is_counted(void **state)
     assert_int_equal(c.dropped, 7);
     assert_int_equal(c.lost, 7);
     assert_int_equal(c.errors, 5);
+    assert_int_equal(c.waits, 8);
+    assert_int_equal(c.wait_ns, 9000);
     assert_int_equal(c.requests, 2 + 10 + 7 + 7);
     assert_true(c.own_ns == 2400);
     struct hp_scope past = {.to_ns = T0 + MINUTE};

@@ -23,6 +23,8 @@ static void same_facts(struct world *world, const struct hp_record *a, const str
     same_text(hp_dict_string(from, x.exception_type), hp_dict_string(to, y.exception_type));
     same_text(hp_dict_symbol(from, x.view_sym).name, hp_dict_symbol(to, y.view_sym).name);
     x.route = y.route, x.revision = y.revision, x.exception_type = y.exception_type, x.view_sym = y.view_sym;
+    assert_true(y.process != 0); /* the store gives it */
+    x.process = y.process;
     assert_memory_equal(&x, &y, sizeof x);
 }
 
@@ -148,6 +150,7 @@ static void two_processes_share_their_words(void **state)
     struct world *world = *state;
     struct hp_scope all = {0};
     struct hp_record a, b;
+    struct hp_process other = process;
     begin(world);
     put(world, make_full(&world->m, 1, T0, 9 * MS, 0, 3, 100, 1));
     commit(world);
@@ -155,6 +158,8 @@ static void two_processes_share_their_words(void **state)
     make_fini(&world->m);
     make_init(&world->m, "rev1", 17);
     begin(world);
+    other.pid++;
+    ok(world, hp_store_put_process(world->w, &other, &world->info));
     put(world, make_full(&world->m, 2, T0, 9 * MS, 0, 3, 100, 1));
     commit(world);
     struct routes routes = read_routes(world, &all);
@@ -163,6 +168,7 @@ static void two_processes_share_their_words(void **state)
     ok(world, hp_store_request(world->r, 1, &world->arena, &a, &world->info));
     ok(world, hp_store_request(world->r, 2, &world->arena, &b, &world->info));
     same_text(a.shape, b.shape);
+    assert_int_not_equal(a.req.process, b.req.process);
     assert_int_equal(a.stmts[2].statement, b.stmts[2].statement);
 }
 

@@ -17,74 +17,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "make_record.h"
-#include "store/store.h"
-#include "store/store_int.h"
-#include "store/tally.h"
+#include "place.h"
 
-#define MINUTE UINT64_C(60000000000)
-#define T0     (UINT64_C(28333333) * MINUTE)
-#define MS     UINT64_C(1000000)
 #define NOBODY 65534
-
-struct place {
-    char dir[64], path[96];
-    struct hp_errinfo info;
-};
-
-static int set_up(void **state)
-{
-    struct place *place = calloc(1, sizeof *place);
-    snprintf(place->dir, sizeof place->dir, "/tmp/hp-sqlite-XXXXXX");
-    assert_non_null(mkdtemp(place->dir));
-    snprintf(place->path, sizeof place->path, "%s/.hotplate/hotplate.db", place->dir);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct place *place = *state;
-    char command[256];
-    snprintf(command, sizeof command, "chmod -R u+rwx %s; rm -rf %s", place->dir, place->dir);
-    int rc = system(command);
-    free(place);
-    return rc;
-}
-
-static hp_err open_at(struct place *place, enum hp_store_mode mode, uint64_t max_bytes,
-                      struct hp_store **store)
-{
-    struct hp_store_config config = {.path = place->path,
-                                     .mode = mode,
-                                     .max_bytes = max_bytes,
-                                     .max_age_ns = UINT64_MAX / 4,
-                                     .busy_ms = 300};
-    place->info = (struct hp_errinfo){0};
-    return hp_store_open(&config, store, &place->info);
-}
-
-static struct hp_store *opened(struct place *place, enum hp_store_mode mode)
-{
-    struct hp_store *store = NULL;
-    hp_err err = open_at(place, mode, 0, &store);
-    if (err != HP_OK) {
-        fail_msg("%s: %s", hp_err_name(err), place->info.text);
-    }
-    return store;
-}
-
-static void ok(struct place *place, hp_err err)
-{
-    if (err != HP_OK) {
-        fail_msg("%s: %s", hp_err_name(err), place->info.text);
-    }
-}
-
-static void close_it(struct hp_store *store)
-{
-    assert_int_equal(hp_store_close(store), HP_OK);
-}
 
 static void refused(struct place *place, enum hp_store_mode mode, hp_err want, const char *says)
 {
@@ -115,14 +50,6 @@ static void write_batch(struct place *place, struct hp_store *store, struct make
         ok(place, hp_store_put(store, record, m->dict, &place->info));
     }
     ok(place, hp_store_commit(store, &place->info));
-}
-
-static struct hp_complete complete(struct place *place, struct hp_store *store)
-{
-    struct hp_scope all = {0};
-    struct hp_complete c;
-    ok(place, hp_store_complete(store, &all, &c, &place->info));
-    return c;
 }
 
 static uint64_t merged(struct place *place, struct hp_store *store)
@@ -610,147 +537,6 @@ static void shapes_go_with_their_last_request_and_come_back(void **state)
     make_fini(&n);
 }
 
-/* ---- many routes ---- */
-
-static hp_err count_rollup(void *ctx, const struct hp__rollup *rollup)
-{
-    uint64_t *count = ctx;
-    count[0]++;
-    count[1] += rollup->requests;
-    return HP_OK;
-}
-
-/* Requests of `routes` routes in turn, `rounds` times, all in one minute. */
-static void write_routes(struct place *place, struct hp_store *store, unsigned routes, unsigned rounds)
-{
-    struct hp_process process = {.pid = 1, .start_ns = T0};
-    struct make m;
-    char text[32];
-    make_init(&m, "rev1", 0);
-    ok(place, hp_store_begin(store, &place->info));
-    ok(place, hp_store_put_process(store, &process, &place->info));
-    for (unsigned i = 0; i < routes * rounds; i++) {
-        struct hp_route route = {HP_STR("GET"), make_text(text, sizeof text, "/page/%u", i % routes),
-                                 hp_str_make(NULL, 0)};
-        make_must(hp_dict_add_route(m.dict, &route, &m.routes[0]));
-        ok(place, hp_store_put(store, make_bare(&m, i + 1, T0 + i * MS, 5 * MS, 0), m.dict, &place->info));
-    }
-    ok(place, hp_store_commit(store, &place->info));
-    make_fini(&m);
-}
-
-static void many_routes_in_turn_have_a_rollup_each(void **state)
-{
-    struct place *place = *state;
-    uint64_t count[2] = {0, 0};
-    struct hp_store *store = opened(place, HP_STORE_WRITE);
-    write_routes(place, store, 200, 5);
-    close_it(store);
-    store = opened(place, HP_STORE_READ);
-    ok(place, store->ops->rollups(store, 0, UINT32_MAX, count_rollup, count, &place->info));
-    assert_int_equal(count[0], 200);
-    assert_int_equal(count[1], 1000);
-    close_it(store);
-}
-
-static void more_routes_than_are_tallied_at_a_time_lose_no_request(void **state)
-{
-    struct place *place = *state;
-    uint64_t count[2] = {0, 0};
-    struct hp_store *store = opened(place, HP_STORE_WRITE);
-    write_routes(place, store, HP_TALLY_KEYS + 9, 3);
-    close_it(store);
-    store = opened(place, HP_STORE_READ);
-    ok(place, store->ops->rollups(store, 0, UINT32_MAX, count_rollup, count, &place->info));
-    assert_true(count[0] >= HP_TALLY_KEYS + 9);
-    assert_int_equal(count[1], 3 * (HP_TALLY_KEYS + 9));
-    close_it(store);
-}
-
-/* ---- many rows ---- */
-
-static bool keep_first(void *ctx, const struct hp_route_row *row)
-{
-    *(struct hp_route_row *)ctx = *row;
-    return false;
-}
-
-static bool count_moment(void *ctx, uint64_t start_ns, uint64_t duration_ns, uint32_t flags, uint16_t status)
-{
-    (void)start_ns, (void)duration_ns, (void)flags, (void)status;
-    ++*(uint64_t *)ctx;
-    return true;
-}
-
-static bool count_narrow(void *ctx, const struct hp_narrow_row *row)
-{
-    (void)row;
-    ++*(uint64_t *)ctx;
-    return true;
-}
-
-/* With more rows than memory keeps: some stand for all, and what is exact stays so over a range that begins and ends within minutes. */
-static void check_thinned(struct place *place, struct hp_store *store)
-{
-    struct hp_scope all = {0}, odd = {.from_ns = T0 + 7 * MS, .to_ns = T0 + 299990 * MS};
-    struct hp_complete sum;
-    struct hp_str revision;
-    uint64_t some = 0, each = 0, every = 0, last = 0;
-    ok(place, hp_store_some_rows(store, &all, count_narrow, &some, &each, &place->info));
-    assert_true(each > 1 && some < 262145);
-    assert_in_range(some * each, 270000, 330000);
-    ok(place, hp_store_rows(store, &all, count_narrow, &every, &place->info));
-    assert_int_equal(every, 300000);
-    ok(place, hp_store_newest_revision(store, &all, &revision, &place->info));
-    assert_true(hp_str_eq(revision, HP_STR("rev1")));
-    ok(place, hp_store_last_row(store, &last, &place->info));
-    assert_int_equal(last, 300000);
-    ok(place, hp_store_complete(store, &odd, &sum, &place->info));
-    assert_int_equal(sum.recorded, 299983);
-}
-
-/* Each row is read once, whatever is asked of all of them together. */
-static void more_rows_than_memory_keeps_are_added_up_as_they_are_read(void **state)
-{
-    struct place *place = *state;
-    struct hp_store *store = opened(place, HP_STORE_WRITE);
-    struct hp_process process = {.pid = 1, .start_ns = T0};
-    struct hp_scope all = {0}, range = {.from_ns = T0 + 90 * 1000 * MS, .to_ns = T0 + 150 * 1000 * MS};
-    struct hp_route_row row;
-    struct make m;
-    uint64_t count = 0, id = 0, steps;
-    make_init(&m, "rev1", 0);
-    for (unsigned batch = 0; batch < 300; batch++) { /* a second each, 1,000 rows of 1 … 100 ms */
-        ok(place, hp_store_begin(store, &place->info));
-        ok(place, hp_store_put_process(store, &process, &place->info));
-        for (unsigned i = 0; i < 1000; i++, id++) {
-            struct hp_str record = make_bare(&m, id, T0 + id * MS, (1 + id % 100) * MS, 0);
-            ok(place, hp_store_put(store, record, m.dict, &place->info));
-        }
-        ok(place, hp_store_commit(store, &place->info));
-    }
-    close_it(store);
-    store = opened(place, HP_STORE_READ);
-    ok(place, hp_store_routes(store, &all, keep_first, &row, &place->info));
-    steps = hp__sqlite_step_count(store);
-    assert_in_range(steps, 300000, 24 * 300000);
-    assert_int_equal(complete(place, store).recorded, 300000);
-    ok(place, hp_store_routes(store, &all, keep_first, &row, &place->info));
-    assert_in_range(hp__sqlite_step_count(store) - steps, 1, 1000);
-    assert_int_equal(row.requests, 300000);
-    assert_true(row.p50_ns > 49 * MS && row.p50_ns < 52 * MS);
-    assert_true(row.p99_ns > 98 * MS && row.p99_ns < 101 * MS);
-    assert_int_equal(row.total_ns,
-                     UINT64_C(300000) * 50 * MS + UINT64_C(150000) * MS - UINT64_C(300000) * 1200);
-    ok(place, hp_store_durations(store, &all, row.route, count_moment, &count, &place->info));
-    assert_int_equal(count, 300000);
-    ok(place, hp_store_routes(store, &range, keep_first, &row, &place->info));
-    assert_int_equal(row.requests, 60000);
-    check_thinned(place, store);
-    close_it(store);
-    make_fini(&m);
-}
-
 /* ---- fork ---- */
 
 struct opener {
@@ -812,134 +598,25 @@ static void a_child_may_use_sqlite_whatever_other_threads_did(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* ---- what a report costs ---- */
-
-struct asked {
-    uint32_t routes[MAKE_ROUTES + 1];
-    uint32_t count, records;
-    uint64_t statements;
-    struct hp_route_row last;
-};
-
-static bool keep_route(void *ctx, const struct hp_route_row *row)
+static void a_fork_knows_how_long_it_was_kept(void **state)
 {
-    struct asked *asked = ctx;
-    asked->routes[asked->count++] = row->route;
-    asked->last = *row;
-    return true;
-}
-
-static bool count_record(void *ctx, const struct hp_record *record)
-{
-    (void)record;
-    ((struct asked *)ctx)->records++;
-    return true;
-}
-
-static bool count_statement(void *ctx, const struct hp_statement_row *row)
-{
-    struct asked *asked = ctx;
-    asked->statements += row->executions;
-    return true;
-}
-
-/* Twenty-two steps a row: one for each of fourteen columns, the bounds, the loop. A second pass, an index used in
- * vain or a sort in SQL would show. */
-static void a_report_reads_each_row_once(void **state)
-{
-    enum { ROWS = 20000, MOST = 60 };
-    struct place *place = *state;
-    struct make m;
-    struct asked asked = {.count = 0};
-    struct hp_str revision;
-    struct hp_complete complete;
-    struct hp_scope scope = {.newest_revision = true};
-    make_init(&m, "r", 0);
-    struct hp_store *store = opened(place, HP_STORE_WRITE);
-    ok(place, hp_store_begin(store, &place->info));
-    for (uint64_t i = 0; i < ROWS; i++) {
-        struct hp_str bytes = i % 16 == 0
-                                  ? make_full(&m, i + 1, T0 + i * MS, 5 * MS, (unsigned)i % 3, 5, 30, 1)
-                                  : make_bare(&m, i + 1, T0 + i * MS, 5 * MS, (unsigned)i % 3);
-        ok(place, hp_store_put(store, bytes, m.dict, &place->info));
-    }
-    ok(place, hp_store_commit(store, &place->info));
-    close_it(store);
-    make_fini(&m);
-
-    struct hp_arena arena;
-    hp_arena_init(&arena, (size_t)64 << 20);
-    store = opened(place, HP_STORE_READ);
-    ok(place, hp_store_newest_revision(store, &scope, &revision, &place->info));
-    uint64_t first = hp__sqlite_step_count(store);
-    ok(place, hp_store_complete(store, &scope, &complete, &place->info));
-    ok(place, hp_store_routes(store, &scope, keep_route, &asked, &place->info));
-    for (uint32_t i = 0; i < asked.count; i++) {
-        ok(place,
-           hp_store_sample(store, &scope, asked.routes[i], MOST, &arena, count_record, &asked, &place->info));
-    }
-    uint64_t rest = hp__sqlite_step_count(store) - first;
-    assert_int_equal(complete.recorded, ROWS);
-    assert_int_equal(asked.count, 3);
-    assert_int_equal(asked.records, 3 * MOST);
-    assert_in_range(first, ROWS, 24 * ROWS);
-    assert_in_range(rest, 1, 100 * 3 * MOST);
-
-    struct hp_scope brush = {.min_ns = 1, .revision = revision};
-    struct hp_portion portion = {.most = MOST};
-    uint64_t before = hp__sqlite_step_count(store);
-    ok(place, hp_store_some_statements(store, &brush, &portion, count_statement, &asked, &place->info));
-    assert_int_equal(portion.of, (ROWS + 15) / 16);
-    assert_in_range(portion.read, 1, MOST);
-    assert_int_equal(asked.statements % (5 * portion.read), 0);
-    assert_in_range(hp__sqlite_step_count(store) - before, 1, 100 * MOST);
-    hp_arena_fini(&arena);
-    close_it(store);
-}
-
-/* What a brush costs over more rows than are kept: nothing but those, and figures that stand for all. */
-static void a_brush_over_many_rows_is_estimated_from_those_in_memory(void **state)
-{
-    enum { ROWS = 6000, KEPT = 512 };
-    struct place *place = *state;
-    struct make m;
-    struct asked asked = {.count = 0};
-    struct hp_complete complete;
-    struct hp_scope all = {0}, brush = {.min_ns = 5 * MS};
-    make_init(&m, "r", 0);
-    struct hp_store *store = opened(place, HP_STORE_WRITE);
-    ok(place, hp_store_begin(store, &place->info));
-    for (uint64_t i = 0; i < ROWS; i++) {
-        struct hp_str bytes = make_bare(&m, i + 1, T0 + i * MS, (i % 2 == 0 ? 3 : 10 + i % 10) * MS, 0);
-        ok(place, hp_store_put(store, bytes, m.dict, &place->info));
-    }
-    ok(place, hp_store_commit(store, &place->info));
-    close_it(store);
-    make_fini(&m);
-
-    store = opened(place, HP_STORE_READ);
-    store->scans[0].cap = store->scans[1].cap = KEPT;
-    ok(place, hp_store_complete(store, &all, &complete, &place->info));
-    assert_int_equal(complete.recorded, ROWS);
-    uint64_t before = hp__sqlite_step_count(store);
-    ok(place, hp_store_complete(store, &brush, &complete, &place->info));
-    ok(place, hp_store_routes(store, &brush, keep_route, &asked, &place->info));
-    assert_in_range(hp__sqlite_step_count(store) - before, 1, 500);
-    assert_in_range(complete.recorded, ROWS / 2 - ROWS / 8, ROWS / 2 + ROWS / 8);
-    assert_int_equal(asked.count, 1);
-    assert_int_equal(asked.last.requests, complete.recorded);
-    assert_in_range(asked.last.p50_ns, 14 * MS, 16 * MS);
-    assert_in_range(asked.last.total_ns / asked.last.requests, 14 * MS, 16 * MS);
-    close_it(store);
+    (void)state;
+    assert_int_equal(hp_store_fork_begin(), 0);
+    hp_store_fork_end();
+    hp_store_fork_waited(5);
+    hp_store_fork_waited(6);
+    assert_int_equal(hp_store_fork_begin(), 11);
+    hp_store_fork_end();
+    assert_int_equal(hp_store_fork_begin(), 0);
+    hp_store_fork_end();
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(a_report_reads_each_row_once),
-        TEST(a_brush_over_many_rows_is_estimated_from_those_in_memory),
         TEST(a_child_may_use_sqlite_whatever_other_threads_did),
+        TEST(a_fork_knows_how_long_it_was_kept),
         TEST(the_folder_is_private_and_ignored),
         TEST(a_missing_store_is_said),
         TEST(files_of_others_are_left_alone),
@@ -956,9 +633,6 @@ int main(void)
         TEST(when_no_detail_is_left_the_oldest_rows_go),
         TEST(disk_is_given_back),
         TEST(shapes_go_with_their_last_request_and_come_back),
-        TEST(many_routes_in_turn_have_a_rollup_each),
-        TEST(more_routes_than_are_tallied_at_a_time_lose_no_request),
-        TEST(more_rows_than_memory_keeps_are_added_up_as_they_are_read),
     };
     hp_clock_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,2 +1,1 @@
--- No index: newest first finds what people ask for at once, and a hundred thousand rows take some milliseconds.
-SELECT id FROM request WHERE request_id = ?1 ORDER BY id DESC LIMIT 1
+SELECT id FROM request WHERE id >= ?1 AND id <= ?2 AND request_id = ?3 ORDER BY id DESC LIMIT 1

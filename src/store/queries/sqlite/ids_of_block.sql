@@ -1,0 +1,1 @@
+SELECT request_id FROM request WHERE id >= ?1 AND id <= ?2

@@ -22,10 +22,12 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "capture/gauges.h"
+#include "capture/plain.h"
 #include "model/levels.h"
+#include "model/redact.h"
 
 #define TIDY_NS           (1000 * HP_MS)
-#define LEVELS_NS         (900 * HP_MS) /* less than an idle writer sleeps */
+#define SETTINGS_NS       (900 * HP_MS) /* less than an idle writer sleeps */
 #define ADOPT_NS          (30000 * HP_MS)
 #define BUSY_TROUBLE_NS   (2000 * HP_MS)
 #define STORE_BUSY_MS     40u
@@ -264,7 +266,7 @@ static uint64_t get(const struct hp_writer *writer, enum hp_ring_counter counter
 /* Changes whenever a counter that the process row shows does. */
 static uint64_t sum_of_counters(const struct hp_writer *writer)
 {
-    uint64_t sum = 0;
+    uint64_t sum = get(writer, HP_RING_WAITS);
     for (int i = 0; i < HP_RING_WRITER_CPU_NS; i++) {
         sum += i == HP_RING_STORED ? 0 : get(writer, (enum hp_ring_counter)i);
     }
@@ -293,6 +295,8 @@ static hp_err put_process(struct hp_writer *writer, uint64_t stored, uint64_t *t
         .dropped_memory = get(writer, HP_RING_DROPPED_MEMORY),
         .own_ns = get(writer, HP_RING_OWN_NS),
         .errors = get(writer, HP_RING_ERRORS),
+        .waits = get(writer, HP_RING_WAITS),
+        .wait_ns = get(writer, HP_RING_WAIT_NS),
     };
     memcpy(process.boot_id, owner->boot_id, sizeof process.boot_id);
     *told = process.sampled_out + process.dropped_ring + process.dropped_store + process.dropped_memory;
@@ -310,12 +314,25 @@ static hp_err put_lost(struct hp_writer *writer, struct hp_errinfo *info)
                                                     owner->start_ns, started - known, info);
 }
 
+static hp_err put_record(struct hp_writer *writer, struct hp_str bytes, struct hp_errinfo *info)
+{
+    if (hp_plain_is(bytes)) {
+        hp_buf_reset(&writer->encoded);
+        hp_err err = hp_plain_encode(bytes, &writer->encoded);
+        if (err != HP_OK) {
+            return hp_err_set(info, err, 0, "%s", hp_err_text(err));
+        }
+        bytes = hp_buf_str(&writer->encoded);
+    }
+    return writer->ops->put(writer->store, bytes, writer->dict, info);
+}
+
 /* Hand the ring's records to the store. One that the store refuses is marked dead and HP_ERANGE returned: do the batch again. */
 static hp_err put_records(struct hp_writer *writer, struct batch *batch, struct hp_errinfo *info)
 {
     struct hp_ring_record record;
     while (batch->records < batch->records_max && hp_ring_peek(writer->ring, &batch->cursor, &record)) {
-        hp_err err = writer->ops->put(writer->store, record.bytes, writer->dict, info);
+        hp_err err = put_record(writer, record.bytes, info);
         if (is_of_record(err)) {
             hp_ring_discard(writer->ring, &record);
             atomic_fetch_add_explicit(&writer->count[HP_RING_DROPPED_STORE], 1, memory_order_relaxed);
@@ -409,22 +426,53 @@ static void tidy(struct hp_writer *writer, uint64_t now)
     }
 }
 
-/* Hand the rules about levels on when they have changed. What fails is tried again in a second. */
-static void look_at_levels(struct hp_writer *writer, uint64_t now)
+static void look_at_setting(struct hp_writer *writer, struct hp_store *store, struct hp_str key,
+                            uint64_t *seen)
 {
     struct hp_str text = {NULL, 0};
     struct hp_errinfo info;
-    if (writer->store == NULL || writer->take_levels == NULL || writer->ops->get_setting == NULL ||
-        now - writer->last_levels_ns < LEVELS_NS) {
-        return;
-    }
-    writer->last_levels_ns = now;
-    hp_err err = writer->ops->get_setting(writer->store, HP_STR(HP_LEVELS_KEY), &text, &info);
+    hp_err err = writer->ops->get_setting(store, key, &text, &info);
     uint64_t hash = err == HP_OK && text.n != 0 ? hp_hash64(text.p, text.n, 1) : 0;
-    if ((err == HP_OK || err == HP_ENOTFOUND) && hash != writer->levels_hash) {
-        writer->levels_hash = hash;
-        writer->take_levels(writer->levels_ctx, text);
+    if ((err == HP_OK || err == HP_ENOTFOUND) && hash != *seen) {
+        *seen = hash;
+        writer->take_setting(writer->setting_ctx, key, text);
     }
+}
+
+/* Hand on what was set at the dashboard when it has changed. */
+static void look_through(struct hp_writer *writer, struct hp_store *store)
+{
+    static const char *const watched[HP_WATCHED] = {HP_LEVELS_KEY, HP_REDACT_KEY};
+    for (size_t i = 0; i < HP_WATCHED; i++) {
+        look_at_setting(writer, store, hp_str_from0(watched[i]), &writer->setting_hashes[i]);
+    }
+}
+
+static bool has_settings(const struct hp_writer *writer)
+{
+    return writer->take_setting != NULL && writer->ops->get_setting != NULL;
+}
+
+/* What fails is tried again in a second. */
+static void look_at_settings(struct hp_writer *writer, uint64_t now)
+{
+    if (writer->store != NULL && has_settings(writer) && now - writer->last_settings_ns >= SETTINGS_NS) {
+        writer->last_settings_ns = now;
+        look_through(writer, writer->store);
+    }
+}
+
+void hp__writer_look_first(struct hp_writer *writer)
+{
+    struct hp_store_config config = {
+        .path = writer->store_path, .mode = HP_STORE_READ, .busy_ms = STEP_BUSY_MS};
+    struct hp_store *store = NULL;
+    struct hp_errinfo info;
+    if (writer->off || !has_settings(writer) || writer->ops->open(&config, &store, &info) != HP_OK) {
+        return; /* what is wrong with it shows in the first batch */
+    }
+    look_through(writer, store);
+    (void)writer->ops->close(store); /* nothing was written */
 }
 
 /* Count what is in the ring as dropped: this process must not open the store. */
@@ -459,7 +507,7 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
         drop_all(writer);
         return false;
     }
-    look_at_levels(writer, now);
+    look_at_settings(writer, now);
     bool stop = atomic_load(&writer->stop);
     if (stop && !writer->stop_seen) {
         writer->stop_seen = true;
@@ -497,7 +545,7 @@ bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t ti
     worked(writer);
     writer->last_gauge_ns = gauge ? now : writer->last_gauge_ns;
     writer->final_done = last;
-    look_at_levels(writer, now); /* the store was opened just now, perhaps */
+    look_at_settings(writer, now); /* the store was opened just now, perhaps */
     if (!stop) {
         tidy(writer, hp_clock_mono_ns());
     }

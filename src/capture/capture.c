@@ -66,7 +66,10 @@ static void before_fork(void)
             hp_writer_fork_prepare(cap->writer);
         }
     }
-    hp_store_fork_begin();
+    uint64_t waited_ns = hp_store_fork_begin();
+    if (waited_ns != 0 && registry != NULL) {
+        hp__cap_waited(registry, waited_ns);
+    }
 }
 
 static void after_fork_in_parent(void)
@@ -172,6 +175,8 @@ static void free_all(struct hp_cap *cap)
     hp_free(cap->budget);
     hp_free(cap->levels);
     hp_free(atomic_load(&cap->new_levels));
+    hp_free(cap->redact);
+    hp_free(atomic_load(&cap->new_redact));
     hp_flight_free(cap->flight);
     hp_free(cap->folder);
     hp_free(cap);
@@ -228,8 +233,8 @@ static hp_err open_writer(struct hp_cap *cap, const struct hp_cap_config *config
         .dict = cap->dict,
         .take_sampled = hp__sampling_take,
         .sampled_ctx = cap,
-        .take_levels = hp__cap_levels_take,
-        .levels_ctx = cap,
+        .take_setting = hp__cap_setting_take,
+        .setting_ctx = cap,
         .ops = ops,
         .should_fail = fails_store,
         .fail_ctx = cap,
@@ -353,6 +358,8 @@ void hp_cap_counts(struct hp_cap *cap, struct hp_cap_counts *out)
         .dropped_store = count[HP_RING_DROPPED_STORE],
         .dropped_memory = count[HP_RING_DROPPED_MEMORY],
         .errors = count[HP_RING_ERRORS],
+        .waits = count[HP_RING_WAITS],
+        .wait_ns = count[HP_RING_WAIT_NS],
         .own_ns = count[HP_RING_OWN_NS],
         .writer_cpu_ns = count[HP_RING_WRITER_CPU_NS],
         .lanes_live = cap->live_lane_count,

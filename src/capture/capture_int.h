@@ -29,6 +29,7 @@
 #include "hotplate/ext/capture.h"
 #include "model/dict.h"
 #include "model/levels.h"
+#include "model/redact.h"
 #include "model/record.h"
 #include "model/tree.h"
 
@@ -77,6 +78,8 @@ struct hp_cap {
     struct hp_budget *budget;                            /* owned; NULL: no limit */
     struct hp_levels *levels;                            /* owned, under the GIL; NULL: no rules came yet */
     _Atomic(struct hp_levels *) new_levels;              /* owned: from the writer, not obeyed yet */
+    struct hp_redact *redact;                            /* as `levels`: words that were added */
+    _Atomic(struct hp_redact *) new_redact;
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 
     struct hp_map texts;       /* hash of a folded text → string id */
@@ -129,6 +132,8 @@ struct hp_cap_lane {
     /* waits, see wait.h */
     _Atomic uint32_t wait_state;
     uint32_t waits_lost;
+    const struct hp_wait_thread
+        *_Atomic between; /* borrowed: whose waits are this lane's though it stands still; NULL: nobody's */
     struct hp_wait_book *waits; /* NULL: none yet */
     uint64_t runqueue_start_ns; /* HP_ABSENT: not recorded */
 
@@ -148,8 +153,8 @@ struct hp_cap_request {
     pthread_t thread;
     uint64_t phase_ticks[HP_PHASE_COUNT], phase_since;
     int phase;
-    const void *object; /* hp_cap_request_is: identity only; the request itself: it has ended */
-    bool insisted;      /* its level is not to be lowered */
+    void *owner;   /* borrowed: the caller's */
+    bool insisted; /* its level is not to be lowered */
     bool keep, dead /* begun in the process that forked this one */, frozen;
     bool flight;                /* the tree is the flight recorder's */
     bool tree_used, tree_lost;  /* the record has a tree; it should have had one */
@@ -190,7 +195,13 @@ static inline void hp__cap_count(struct hp_cap *cap, enum hp_ring_counter counte
 {
     atomic_fetch_add_explicit(&cap->counts[counter], n, memory_order_relaxed);
 }
-/* The same of a counter that only holders of the GIL raise: no locked instruction. */
+/* A thread of the application waited so long for what the store's side held. */
+static inline void hp__cap_waited(struct hp_cap *cap, uint64_t ns)
+{
+    hp__cap_count(cap, HP_RING_WAITS, 1);
+    hp__cap_count(cap, HP_RING_WAIT_NS, ns);
+}
+/* hp__cap_count of a counter that only holders of the GIL raise: no locked instruction. */
 static inline void hp__cap_count_own(struct hp_cap *cap, enum hp_ring_counter counter, uint64_t n)
 {
     uint64_t before = atomic_load_explicit(&cap->counts[counter], memory_order_relaxed);
@@ -223,8 +234,8 @@ void hp__cap_request_disown(struct hp_cap_request *request);
 /* Measure request_cost_ns and sql_cost_ns. */
 void hp__cap_calibrate(struct hp_cap *cap);
 
-/* The setting about levels has come (hp_writer_config.take_levels); what is no rule is none. Called by the writer. */
-void hp__cap_levels_take(void *cap, struct hp_str text);
+/* A setting has come (hp_writer_config.take_setting). Of levels, what is no rule is none. Called by the writer. */
+void hp__cap_setting_take(void *cap, struct hp_str key, struct hp_str text);
 
 /* A request ended: what the budget learns from it. */
 void hp__cap_budget_note(struct hp_cap_request *request);
@@ -257,8 +268,8 @@ void hp__share_settle(struct hp_cap_lane *lane, uint64_t end);
 void hp__share_close(struct hp_cap_lane *lane, uint64_t end);
 
 /* ---- inspect.c ---- */
-/* The bytes of a record that was pushed: kept if hp_inspect_keep asked for it. */
-void hp__inspect_offer(const struct hp_buf *encoded);
+/* The bytes of a record of the ring, which is to be there still: kept if hp_inspect_keep asked for it. */
+void hp__inspect_offer(struct hp_str bytes);
 
 /* ---- lane.c ---- */
 struct hp_cap_lane *hp__cap_lane_take(struct hp_cap *cap);

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "capture/capture_int.h"
+#include "capture/plain.h"
 #include "capture/wait.h"
 
 /* ---- freeze ---- */
@@ -85,7 +86,14 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     }
 }
 
-static void convert_events(struct hp_cap_request *request)
+/* Whether there is anything but waits for convert_events to do: a request of nothing but its own code has none of it. */
+static bool has_events(const struct hp_cap_request *request)
+{
+    return (request->edge_count | request->stmt_count | request->step_count | request->group_count |
+            request->holder_count) != 0;
+}
+
+static __attribute__((noinline)) void convert_events(struct hp_cap_request *request)
 {
     for (uint32_t i = 0; i < request->edge_count; i++) {
         request->edges[i].t0_ns = since(request, request->edges[i].t0_ns);
@@ -104,6 +112,30 @@ static void convert_events(struct hp_cap_request *request)
         request->groups[i].exec_ns = hp_clock_ns_of_ticks(request->groups[i].exec_ns);
         request->groups[i].max_ns = hp_clock_ns_of_ticks(request->groups[i].max_ns);
     }
+    for (uint32_t i = 0; i < request->stmt_count; i++) { /* rows are fetched after the end of the execution */
+        uint64_t ns = request->stmts[i].exec_ns + request->stmts[i].fetch_ns;
+        uint32_t group = request->stmt_groups[i];
+        if (group < request->group_count && ns > request->groups[group].max_ns) {
+            request->groups[group].max_ns = ns;
+        }
+    }
+}
+
+/* The tree's part of freeze; returns what its calls cost us. */
+static __attribute__((noinline)) uint64_t freeze_tree(struct hp_cap_request *request)
+{
+    const struct hp_cap *cap = request->cap;
+    struct hp_request *facts = &request->facts;
+    uint64_t calls = 0, sum_ns = convert_tree(request->tree, &calls);
+    /* Less by rounding; more only if the clock's rate was refined in between. */
+    facts->wall_ns = sum_ns > facts->wall_ns ? sum_ns : facts->wall_ns;
+    request->tree->nodes[HP_NODE_ROOT].self += facts->wall_ns - sum_ns;
+    uint64_t over = request->tree->overflow_count;
+    facts->dropped_nodes += (uint32_t)(over < UINT32_MAX / 2 ? over : UINT32_MAX / 2);
+    facts->flags |= over != 0 ? HP_REQ_TRUNCATED : 0;
+    facts->call_inner_ps = cap->call_inner_ps;
+    facts->call_outer_ps = cap->call_outer_ps;
+    return (uint64_t)((double)calls * (double)(cap->call_inner_ps + (uint64_t)cap->call_outer_ps) / 1000.0);
 }
 
 static void read_cpu(struct hp_cap_request *request)
@@ -125,7 +157,7 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
     struct hp_cap *cap = request->cap;
     struct hp_request *facts = &request->facts;
     bool traced = request->objects[0]->tree != NULL;
-    uint64_t calls = 0, sum_ns = 0;
+    uint64_t calls_ns = 0;
     request->frozen = true;
     read_cpu(request);
     for (uint32_t i = 0; i < request->lane_count; i++) {
@@ -133,22 +165,18 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
     }
     facts->wall_ns = hp_clock_ns_of_ticks(request->end - request->start);
     if (traced) {
-        sum_ns = convert_tree(request->tree, &calls);
-        /* Less by rounding; more only if the clock's rate was refined in between. */
-        facts->wall_ns = sum_ns > facts->wall_ns ? sum_ns : facts->wall_ns;
-        request->tree->nodes[HP_NODE_ROOT].self += facts->wall_ns - sum_ns;
-        uint64_t over = request->tree->overflow_count;
-        facts->dropped_nodes += (uint32_t)(over < UINT32_MAX / 2 ? over : UINT32_MAX / 2);
-        facts->flags |= over != 0 ? HP_REQ_TRUNCATED : 0;
-        facts->call_inner_ps = cap->call_inner_ps;
-        facts->call_outer_ps = cap->call_outer_ps;
+        calls_ns = freeze_tree(request);
     }
     request->lanes[0].end_ns = facts->wall_ns;
     if (facts->level >= HP_LEVEL_MONITOR) {
         convert_phases(request);
-        convert_events(request);
+        if (has_events(request)) {
+            convert_events(request);
+        }
+        if ((request->wait_count | request->span_count | request->holder_count) != 0) {
+            hp__wait_convert(request);
+        }
         hp__cap_notes_freeze(request);
-        hp__wait_convert(request);
         request->lanes[0].cpu_ns = facts->cpu_ns;
         facts->runqueue_ns = request->lanes[0].runqueue_ns;
         hp__cap_memory_end(request);
@@ -160,10 +188,8 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
     if (request->first_byte != 0) {
         facts->first_byte_ns = since(request, request->first_byte);
     }
-    uint64_t own_ns =
-        cap->request_cost_ns + request->sql_count * cap->sql_cost_ns +
-        request->note_events * cap->note_cost_ns +
-        (uint64_t)((double)calls * (double)(cap->call_inner_ps + (uint64_t)cap->call_outer_ps) / 1000.0);
+    uint64_t own_ns = cap->request_cost_ns + request->sql_count * cap->sql_cost_ns +
+                      request->note_events * cap->note_cost_ns + calls_ns;
     facts->own_ns = own_ns < facts->wall_ns ? own_ns : facts->wall_ns;
     request->tree_used = traced;
     if (request->flight && traced) {
@@ -251,8 +277,104 @@ static hp_err push_record(struct hp_cap *cap, const struct hp_record *record)
         !hp_ring_push(cap->ring, record->req.id, cap->encoded.data, cap->encoded.len)) {
         return HP_EFULL;
     }
-    hp__inspect_offer(&cap->encoded);
+    hp__inspect_offer(hp_buf_str(&cap->encoded));
     return HP_OK;
+}
+
+/* Whether it has nothing but numbers, waits and what it was asked with (plain.h). */
+static bool is_plain(const struct hp_cap_request *request)
+{
+    const uint32_t *notes = request->notes.count;
+    return !request->tree_used && request->lane_count == 1 && !has_events(request) &&
+           (request->facts.flags & HP_REQ_SAMPLED) == 0 &&
+           (notes[HP_NOTE_GC] | notes[HP_NOTE_TEMPLATE] | notes[HP_NOTE_LOG] | notes[HP_NOTE_EXCEPTION]) == 0;
+}
+
+/* False: it is to be encoded. */
+static bool push_plain(struct hp_cap_request *request, bool brief)
+{
+    struct hp_cap *cap = request->cap;
+    bool detailed = request->facts.level >= HP_LEVEL_MONITOR && !brief;
+    struct hp_plain plain = {.req = &request->facts,
+                             .lane = detailed ? request->lanes : NULL,
+                             .waits = request->waits,
+                             .spans = request->spans,
+                             .facts = request->notes.facts,
+                             .wait_count = detailed ? request->wait_count : 0,
+                             .span_count = detailed ? request->span_count : 0,
+                             .fact_count = detailed ? request->notes.count[HP_NOTE_FACT] : 0};
+    struct hp_ring_slot slot;
+    if (atomic_load_explicit(&cap->fail_at[HP_FAIL_RING], memory_order_relaxed) != 0) {
+        return false; /* it is for push_record to fail */
+    }
+    const void *image = hp_plain_reserve(cap->ring, &plain, &slot);
+    if (image == NULL) {
+        return false;
+    }
+    hp__inspect_offer(hp_str_make(image, slot.bytes));
+    hp_ring_commit(cap->ring, &slot);
+    return true;
+}
+
+/* The tree of a request that keeps its detail, its own or that of its samples. */
+static __attribute__((noinline)) void put_tree(struct hp_cap_request *request, struct hp_record *record)
+{
+    struct hp_cap *cap = request->cap;
+    bool sampled = (request->facts.flags & HP_REQ_SAMPLED) != 0;
+    if (sampled) {
+        number_nodes(request, NULL); /* events know nothing of its nodes */
+    }
+    if (encode_tree(cap, sampled ? request->samples->tree : request->tree)) {
+        number_nodes(request, cap->numbers);
+        record->shape = hp_buf_str(&cap->shape);
+        record->values = hp_buf_str(&cap->values);
+    } else {
+        drop_tree(request, record);
+    }
+}
+
+static void put_lists(const struct hp_cap_request *request, bool brief, struct hp_record *record)
+{
+    record->groups = request->groups; /* the sums over all requests need them */
+    record->group_count = request->group_count;
+    record->notes = request->notes;
+    if (brief) {
+        record->notes.count[HP_NOTE_GC] = record->notes.count[HP_NOTE_TEMPLATE] = 0;
+        record->notes.count[HP_NOTE_LOG] = record->notes.count[HP_NOTE_FACT] = 0;
+        return;
+    }
+    record->lanes = request->lanes;
+    record->edges = request->edges;
+    record->stmts = request->stmts;
+    record->waits = request->waits;
+    record->spans = request->spans;
+    record->holders = request->holders;
+    record->holder_count = request->holder_count;
+    record->steps = request->steps;
+    record->step_count = request->step_count;
+    record->wait_count = request->wait_count;
+    record->span_count = request->span_count;
+    record->lane_count = request->lane_count;
+    record->edge_count = request->edge_count;
+    record->stmt_count = request->stmt_count;
+}
+
+static __attribute__((noinline)) hp_err push_encoded(struct hp_cap_request *request, bool brief)
+{
+    struct hp_cap *cap = request->cap;
+    struct hp_record record = {.req = request->facts};
+    if (request->facts.level >= HP_LEVEL_MONITOR) {
+        put_lists(request, brief, &record);
+    }
+    if ((request->tree_used || (request->facts.flags & HP_REQ_SAMPLED) != 0) && !brief) {
+        put_tree(request, &record);
+    }
+    hp_err err = push_record(cap, &record);
+    if (err != HP_OK && record.shape.n != 0) {
+        drop_tree(request, &record);
+        err = push_record(cap, &record);
+    }
+    return err;
 }
 
 static void push(struct hp_cap_request *request)
@@ -262,51 +384,8 @@ static void push(struct hp_cap_request *request)
         hp__cap_count(cap, cap->shut ? HP_RING_DROPPED_STORE : HP_RING_DROPPED_MEMORY, 1);
         return;
     }
-    struct hp_record record = {.req = request->facts};
     bool brief = request->facts.wall_ns - request->facts.own_ns < request->slow_ns;
-    if (request->facts.level >= HP_LEVEL_MONITOR) {
-        record.groups = request->groups; /* the sums over all requests need them */
-        record.group_count = request->group_count;
-        record.notes = request->notes;
-        if (brief) {
-            record.notes.count[HP_NOTE_GC] = record.notes.count[HP_NOTE_TEMPLATE] = 0;
-            record.notes.count[HP_NOTE_LOG] = record.notes.count[HP_NOTE_FACT] = 0;
-        }
-    }
-    if (request->facts.level >= HP_LEVEL_MONITOR && !brief) {
-        record.lanes = request->lanes;
-        record.edges = request->edges;
-        record.stmts = request->stmts;
-        record.waits = request->waits;
-        record.spans = request->spans;
-        record.holders = request->holders;
-        record.holder_count = request->holder_count;
-        record.steps = request->steps;
-        record.step_count = request->step_count;
-        record.wait_count = request->wait_count;
-        record.span_count = request->span_count;
-        record.lane_count = request->lane_count;
-        record.edge_count = request->edge_count;
-        record.stmt_count = request->stmt_count;
-    }
-    bool sampled = (request->facts.flags & HP_REQ_SAMPLED) != 0;
-    if (sampled) {
-        number_nodes(request, NULL); /* events know nothing of its nodes */
-    }
-    if ((request->tree_used || sampled) && !brief) {
-        if (encode_tree(cap, sampled ? request->samples->tree : request->tree)) {
-            number_nodes(request, cap->numbers);
-            record.shape = hp_buf_str(&cap->shape);
-            record.values = hp_buf_str(&cap->values);
-        } else {
-            drop_tree(request, &record);
-        }
-    }
-    hp_err err = push_record(cap, &record);
-    if (err != HP_OK && record.shape.n != 0) {
-        drop_tree(request, &record);
-        err = push_record(cap, &record);
-    }
+    hp_err err = is_plain(request) && push_plain(request, brief) ? HP_OK : push_encoded(request, brief);
     if (err == HP_OK) {
         hp__cap_count_own(cap, HP_RING_PUSHED, 1);
         if (request->tree_lost) {

@@ -132,8 +132,8 @@ static void take_table(const struct hp_got_table *table)
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
     for (size_t i = 0; i < table->hook_count; i++) {
         uintptr_t real = real_of(libc, table->hooks[i].name);
-        if (*table->hooks[i].real !=
-            real) { /* the same again may be read by a call that is still in a probe */
+        /* not the same again: a call that is still in a probe reads it */
+        if (*table->hooks[i].real != real) {
             *table->hooks[i].real = real;
         }
         if (real != 0) {

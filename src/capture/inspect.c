@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/reader.h"
 #include "capture/capture_int.h"
+#include "capture/plain.h"
 
 #define JSON_CAP  ((size_t)256 << 20)
 #define ARENA_CAP ((size_t)64 << 20)
@@ -37,11 +38,12 @@ void hp_inspect_keep(bool keep)
     keeping = keep;
 }
 
-void hp__inspect_offer(const struct hp_buf *encoded)
+void hp__inspect_offer(struct hp_str bytes)
 {
     if (keeping) {
         hp_buf_reset(&last);
-        hp_buf_put(&last, encoded->data, encoded->len);
+        hp_err err = hp_plain_encode(bytes, &last);
+        (void)err; /* then there is none */
     }
 }
 

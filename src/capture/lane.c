@@ -165,6 +165,16 @@ struct hp_cap_lane *hp_cap_lane_spawn(struct hp_cap_lane *parent, int kind, stru
     return lane;
 }
 
+struct hp_cap_place hp_cap_lane_place(const struct hp_cap_lane *lane)
+{
+    struct hp_cap_place place = {0};
+    if (lane->request != NULL) {
+        const struct hp_lane *record = &lane->request->lanes[lane->index];
+        place = (struct hp_cap_place){record->site_sym, record->site_line, record->via_sym};
+    }
+    return place;
+}
+
 void hp_cap_lane_spawned(struct hp_cap_lane *lane)
 {
     if (lane->request != NULL) {
@@ -253,17 +263,22 @@ void hp_cap_lane_ref(struct hp_cap_lane *lane)
     lane->refs++;
 }
 
-void hp_cap_lane_unref(struct hp_cap_lane *lane)
+/* Nobody refers to it any more. */
+static __attribute__((noinline)) void let_go(struct hp_cap_lane *lane)
 {
-    hp_assert(lane->refs > 0);
-    if (--lane->refs > 0) {
-        return;
-    }
     if (lane->request != NULL) { /* nobody can end it any more */
         hp_cap_lane_end(lane);
         lane->request->objects[lane->index] = NULL;
     }
     give_back(lane);
+}
+
+void hp_cap_lane_unref(struct hp_cap_lane *lane)
+{
+    hp_assert(lane->refs > 0);
+    if (--lane->refs == 0) {
+        let_go(lane);
+    }
 }
 
 bool hp_cap_lane_alive(const struct hp_cap_lane *lane)

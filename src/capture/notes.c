@@ -344,15 +344,20 @@ void hp_cap_exception(struct hp_cap_lane *lane, const struct hp_cap_exception *s
 
 /* ---- facts ---- */
 
-bool hp_cap_secret(struct hp_span8 name)
+bool hp_cap_secret(struct hp_cap *cap, struct hp_span8 name)
 {
-    return hp_redact_hits(hp_str_make(name.p, name.n));
+    if (atomic_load_explicit(&cap->new_redact, memory_order_relaxed) != NULL) {
+        hp_free(cap->redact);
+        cap->redact = atomic_exchange(&cap->new_redact, NULL);
+    }
+    return hp_redact_hits(cap->redact, hp_str_make(name.p, name.n));
 }
 
 bool hp_cap_request_detailed(const struct hp_cap_request *request)
 {
     return !request->frozen && !request->keep && request->facts.level >= HP_LEVEL_MONITOR &&
-           hp_clock_ns_of_ticks(hp_clock_ticks() - request->start) >= request->slow_ns;
+           (request->slow_ns == 0 ||
+            hp_clock_ns_of_ticks(hp_clock_ticks() - request->start) >= request->slow_ns);
 }
 
 void hp_cap_request_left_out(struct hp_cap_request *request, uint32_t facts)
@@ -426,7 +431,7 @@ void hp_cap_alloc_end(struct hp_cap_lane *lane)
         (facts->alloc_bytes != HP_ABSENT ? facts->alloc_bytes : 0) + now.bytes - lane->alloc_base.bytes;
     facts->alloc_blocks = (facts->alloc_blocks != HP_ABSENT ? facts->alloc_blocks : 0) + blocks;
     facts->kept_blocks += (int64_t)(blocks - (now.freed - lane->alloc_base.freed));
-    if (lane->tree != NULL && lane->slow) {
+    if (__builtin_expect(lane->tree != NULL && lane->slow, 0)) {
         hp__cap_lane_book(lane, hp_clock_ticks());
     }
     hp_cap_alloc_begin(lane);
@@ -434,10 +439,15 @@ void hp_cap_alloc_end(struct hp_cap_lane *lane)
 
 #define PEAK_EVERY_NS 1000000u
 
-static uint64_t peak_rss_bytes(void)
+/* Without our ring, whose pages become resident as it is written for the first time. 0: not known. The kernel counts in batches of its own, so a reading may
+ * be below one before it; the peak is the highest. */
+static uint64_t peak_rss_bytes(const struct hp_cap *cap)
 {
     struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    uint64_t head = cap->ring != NULL ? hp_ring_head(cap->ring) : 0;
+    uint64_t all = cap->ring != NULL ? hp_ring_bytes(cap->ring) : 0, ours = head < all ? head : all;
+    uint64_t peak = getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    return peak > ours ? peak - ours : 0;
 }
 
 /* The kernel walks all threads for it (0.3 to 0.5 us), so the peak before a request is read again only when the last reading is a
@@ -447,7 +457,8 @@ void hp__cap_memory_begin(struct hp_cap_request *request)
     struct hp_cap *cap = request->cap;
     uint64_t now_ns = request->facts.start_wall_ns; /* set back, it is another reading too many */
     if (cap->peak_rss_bytes == 0 || now_ns - cap->peak_rss_wall_ns >= PEAK_EVERY_NS) {
-        cap->peak_rss_bytes = peak_rss_bytes();
+        uint64_t now = peak_rss_bytes(cap);
+        cap->peak_rss_bytes = now > cap->peak_rss_bytes ? now : cap->peak_rss_bytes;
         cap->peak_rss_wall_ns = now_ns;
     }
 }
@@ -458,7 +469,7 @@ void hp__cap_memory_end(struct hp_cap_request *request)
     if (cap->peak_rss_bytes == 0 || request->facts.wall_ns < PEAK_EVERY_NS) {
         return;
     }
-    uint64_t now = peak_rss_bytes(), before = cap->peak_rss_bytes;
+    uint64_t now = peak_rss_bytes(cap), before = cap->peak_rss_bytes;
     request->facts.rss_growth_bytes = now > before ? now - before : 0;
     cap->peak_rss_bytes = now > before ? now : before;
     cap->peak_rss_wall_ns = request->facts.start_wall_ns + request->facts.wall_ns;
@@ -494,7 +505,7 @@ static void freeze_templates(struct hp_cap_request *request)
     }
 }
 
-void hp__cap_notes_freeze(struct hp_cap_request *request)
+static __attribute__((noinline)) void freeze_lists(struct hp_cap_request *request)
 {
     struct hp_notes *notes = &request->notes;
     freeze_templates(request);
@@ -502,15 +513,23 @@ void hp__cap_notes_freeze(struct hp_cap_request *request)
         notes->gcs[i].t0_ns = since(request, notes->gcs[i].t0_ns);
         notes->gcs[i].t1_ns = since(request, notes->gcs[i].t1_ns);
     }
-    if (request->facts.gc_ns != HP_ABSENT) {
-        request->facts.gc_ns = hp_clock_ns_of_ticks(request->facts.gc_ns);
-    }
     for (uint32_t i = 0; i < notes->count[HP_NOTE_LOG]; i++) {
         notes->logs[i].t0_ns = since(request, notes->logs[i].t0_ns);
         notes->logs[i].total_ns = hp_clock_ns_of_ticks(notes->logs[i].total_ns);
     }
     for (uint32_t i = 0; i < notes->count[HP_NOTE_EXCEPTION]; i++) {
         notes->exceptions[i].t0_ns = since(request, notes->exceptions[i].t0_ns);
+    }
+}
+
+void hp__cap_notes_freeze(struct hp_cap_request *request)
+{
+    const uint32_t *count = request->notes.count;
+    if (request->facts.gc_ns != HP_ABSENT) {
+        request->facts.gc_ns = hp_clock_ns_of_ticks(request->facts.gc_ns);
+    }
+    if ((count[HP_NOTE_TEMPLATE] | count[HP_NOTE_GC] | count[HP_NOTE_LOG] | count[HP_NOTE_EXCEPTION]) != 0) {
+        freeze_lists(request);
     }
 }
 

@@ -1,6 +1,7 @@
 /* probe_libc.c -- the probes of libc's blocking calls. Contract: probe.h; of hp_waits_gil: hotplate/ext/waits.h.
  *
- * A poll for one socket is the first half of what follows (a timeout of Python's, libpq or OpenSSL): it counts as connect, tls, recv or send.
+ * A poll for one socket is the first half of what follows (a timeout of Python's, libpq or OpenSSL): it counts as connect, tls, recv or send; one while a thread
+ * of a C library looks a name up, as dns.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/native.h"
 #include "capture/probe.h"
 
 /* Call the real function of this name. */
@@ -134,6 +136,7 @@ enum {
     AT_waitid,
     AT_wait,
     AT_system,
+    AT_pthread_create,
     CALLS
 };
 static uintptr_t reals[CALLS];
@@ -351,7 +354,10 @@ static int on_getaddrinfo(const char *host, const char *service, const struct ad
 {
     struct hp_probe_call call;
     if (hp__probe_is_off()) {
-        return REAL(getaddrinfo)(host, service, hints, found);
+        uint64_t look_up = hp__native_look_up(host);
+        int result = REAL(getaddrinfo)(host, service, hints, found);
+        hp__native_found(look_up);
+        return result;
     }
     hp__probe_begin(&call, HP_WAIT_DNS);
     int result = REAL(getaddrinfo)(host, service, hints, found);
@@ -415,20 +421,24 @@ static uint8_t kind_of_poll(const struct pollfd *one, struct hp_peer_fd peer)
 
 static void end_poll(const struct hp_probe_call *call, const struct pollfd *fds, nfds_t n, int result)
 {
-    int saved = errno;
+    int saved = errno, error = result < 0 ? saved : 0;
     if (call->how == HP_PROBE_OPEN) {
         uint8_t kind = HP_WAIT_POLL;
-        struct hp_peer_fd peer = hp__probe_nobody;
-        if (n == 1 && hp__peer_is_socket(fds[0].fd)) {
+        struct hp_peer_fd peer = {.peer = hp__native_waited(call->t0, hp_clock_ticks())};
+        if (peer.peer != 0) {
+            kind = HP_WAIT_DNS;
+        } else if (n == 1 && hp__peer_is_socket(fds[0].fd)) {
             peer = hp__peer_of(fds[0].fd);
             kind = kind_of_poll(&fds[0], peer);
             if (kind == HP_WAIT_CONNECT && result > 0) {
                 hp__peer_connected(fds[0].fd);
+                /* What went wrong is for the application to ask, once (SO_ERROR). */
+                error = fds[0].revents & (POLLERR | POLLHUP) ? ENOTCONN : 0;
             }
         } else if (n == 0) {
             kind = HP_WAIT_SLEEP;
         }
-        hp__probe_end(call, kind, peer, 0, result < 0 ? saved : 0);
+        hp__probe_end(call, kind, peer, 0, error);
     }
     errno = saved;
 }
@@ -739,6 +749,15 @@ static int on_system(const char *command)
     PLAIN_PROBE(int, HP_WAIT_SUBPROCESS, result < 0 ? errno : 0, REAL(system)(command));
 }
 
+/* ---- threads ---- */
+
+static int on_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*function)(void *),
+                             void *arg)
+{
+    return hp__probe_is_off() ? REAL(pthread_create)(thread, attr, function, arg)
+                              : hp__native_start(REAL(pthread_create), thread, attr, function, arg);
+}
+
 /* ---- the table ---- */
 
 #define CALL(name, function)                                                                                 \
@@ -806,6 +825,7 @@ struct hp_got_hook *hp__probe_libc(size_t *count)
         CALL(waitid, on_waitid),
         CALL(wait, on_wait),
         CALL(system, on_system),
+        CALL(pthread_create, on_pthread_create),
     };
     memcpy(hooks, all, sizeof hooks);
     *count = CALLS;

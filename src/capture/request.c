@@ -189,7 +189,7 @@ static void reset(struct hp_cap_request *request, int level, int kind, bool keep
     request->phase = HP_PHASE_OUTER;
     memset(request->phase_ticks, 0, sizeof request->phase_ticks);
     request->keep = keep;
-    request->object = NULL;
+    request->owner = NULL;
     request->insisted = false;
     request->slow_ns = cap->slow_ns;
     request->flight = !keep && cap->flight != NULL && level == HP_LEVEL_MONITOR;
@@ -249,6 +249,8 @@ static struct hp_cap_request *make(struct hp_cap *cap, int level, int kind, bool
     return request;
 }
 
+static __thread bool has_served __attribute__((tls_model("initial-exec"))); /* this thread, before */
+
 struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int kind, bool keep,
                                             const void *frame)
 {
@@ -264,6 +266,8 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
         return NULL;
     }
     request->facts.start_wall_ns = hp_clock_wall_ns();
+    request->facts.flags |= has_served ? 0 : HP_REQ_NEW_THREAD;
+    has_served = true;
     struct hp_cap_lane *lane = request->objects[0];
     if (request->facts.level >= HP_LEVEL_MONITOR) {
         hp__cap_memory_begin(request);
@@ -309,21 +313,14 @@ void hp_cap_request_route(struct hp_cap_request *request, uint32_t route, uint32
     request->facts.view_sym = view_sym;
 }
 
-void hp_cap_request_is(struct hp_cap_request *request, const void *object)
+void hp_cap_request_set_owner(struct hp_cap_request *request, void *owner)
 {
-    request->object = request->object != NULL ? request->object : object;
+    request->owner = owner;
 }
 
-bool hp_cap_request_ends(struct hp_cap_request *request, const void *object)
+void *hp_cap_request_owner(const struct hp_cap_request *request)
 {
-    bool it_is = object != NULL && request->object == object;
-    request->object = it_is ? request : request->object; /* no object of the framework's is there */
-    return it_is;
-}
-
-bool hp_cap_request_goes_on(const struct hp_cap_request *request)
-{
-    return request->object != NULL && request->object != request;
+    return request->owner;
 }
 
 /* Its level as the budget counts: the flight recorder is a step between monitor and trace. */
@@ -398,7 +395,8 @@ static void obey_budget(struct hp_cap_request *request)
 {
     struct hp_budget *budget = request->cap->budget;
     if (budget != NULL) {
-        int level = hp_budget_level(budget, request->facts.route, budget_step(request), hp_clock_mono_ns());
+        int level = hp_budget_level(budget, request->facts.route, budget_step(request),
+                                    hp_clock_mono_ns_at(hp_clock_ticks()));
         if (level < HP_LEVEL_SAMPLE) { /* the recorder goes first */
             stop_flight(request);
         }
@@ -421,14 +419,33 @@ int hp_cap_request_allow(struct hp_cap_request *request)
     return request->facts.level;
 }
 
-void hp__cap_levels_take(void *ctx, struct hp_str text)
+/* What does not fit into memory leaves what was obeyed so far. */
+static void take_levels(struct hp_cap *cap, struct hp_str text)
 {
-    struct hp_cap *cap = ctx;
     struct hp_levels *levels = hp_malloc(sizeof *levels);
     if (levels != NULL) {
         hp_err err = hp_levels_read(levels, text, NULL);
         (void)err; /* then there is no rule: whoever wrote it was told */
         hp_free(atomic_exchange(&cap->new_levels, levels));
+    }
+}
+
+static void take_redact(struct hp_cap *cap, struct hp_str text)
+{
+    struct hp_redact *redact = hp_malloc(sizeof *redact);
+    if (redact != NULL) {
+        hp_err err = hp_redact_read(redact, text, NULL);
+        (void)err; /* likewise; the words before hold */
+        hp_free(atomic_exchange(&cap->new_redact, redact));
+    }
+}
+
+void hp__cap_setting_take(void *ctx, struct hp_str key, struct hp_str text)
+{
+    if (hp_str_eq(key, HP_STR(HP_LEVELS_KEY))) {
+        take_levels(ctx, text);
+    } else {
+        take_redact(ctx, text);
     }
 }
 
@@ -439,7 +456,8 @@ void hp__cap_budget_note(struct hp_cap_request *request)
         uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
         uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
         hp_budget_note(request->cap->budget, facts->route, budget_step(request),
-                       facts->own_ns + hp__sampling_cost_ns(request), base_ns, hp_clock_mono_ns());
+                       facts->own_ns + hp__sampling_cost_ns(request), base_ns,
+                       hp_clock_mono_ns_at(request->end));
     }
 }
 

@@ -319,11 +319,11 @@ static uint64_t room_of(uint64_t bytes)
     return HEAD_BYTES + ((bytes + 7) & ~(uint64_t)7);
 }
 
-bool hp_ring_push(struct hp_ring *ring, uint64_t id, const void *p, size_t n)
+void *hp_ring_reserve(struct hp_ring *ring, uint64_t id, size_t n, struct hp_ring_slot *slot)
 {
     uint64_t size = ring->mask + 1;
     if (n > size / 2 - HEAD_BYTES) {
-        return false;
+        return NULL;
     }
     uint64_t need = room_of(n), padding;
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -333,7 +333,7 @@ bool hp_ring_push(struct hp_ring *ring, uint64_t id, const void *p, size_t n)
         padding = left < need ? left : 0;
         /* Signed: a head read long ago may lie behind the tail, then the exchange below fails and reads it anew. */
         if ((int64_t)(head + padding + need - tail) > (int64_t)size) {
-            return false;
+            return NULL;
         }
         /* Sequentially consistent, because the writer decides by head whether it may sleep (writer.c). */
     } while (!atomic_compare_exchange_weak(&ring->head, &head, head + padding + need));
@@ -343,8 +343,24 @@ bool hp_ring_push(struct hp_ring *ring, uint64_t id, const void *p, size_t n)
     }
     uint8_t *record = ring->data + (head & ring->mask);
     memcpy(record + 8, &id, sizeof id);
-    memcpy(record + HEAD_BYTES, p, n);
-    atomic_store_explicit(word_at(ring, head), pack(RECORD, n), memory_order_release);
+    *slot = (struct hp_ring_slot){head, n};
+    return record + HEAD_BYTES;
+}
+
+void hp_ring_commit(struct hp_ring *ring, const struct hp_ring_slot *slot)
+{
+    atomic_store_explicit(word_at(ring, slot->at), pack(RECORD, slot->bytes), memory_order_release);
+}
+
+bool hp_ring_push(struct hp_ring *ring, uint64_t id, const void *p, size_t n)
+{
+    struct hp_ring_slot slot;
+    void *room = hp_ring_reserve(ring, id, n, &slot);
+    if (room == NULL) {
+        return false;
+    }
+    memcpy(room, p, n);
+    hp_ring_commit(ring, &slot);
     return true;
 }
 

@@ -39,6 +39,8 @@ enum hp_ring_counter { /* stored in files: only add, at most 16 */
                        HP_RING_ERRORS,
                        HP_RING_OWN_NS,
                        HP_RING_WRITER_CPU_NS,
+                       HP_RING_WAITS,
+                       HP_RING_WAIT_NS,
                        HP_RING_COUNTER_COUNT
 };
 
@@ -78,6 +80,16 @@ void hp_ring_committing(struct hp_ring *ring, uint64_t stored, uint64_t told, ui
 void hp_ring_committed(struct hp_ring *ring, uint64_t stored, uint64_t told);
 
 /* ---- producers: any thread ---- */
+
+/* Room that is reserved for a record. */
+struct hp_ring_slot {
+    uint64_t at, bytes;
+};
+
+/* Room for a record of `n` bytes, aligned to 8, read by nobody before hp_ring_commit, which has to follow: the consumer waits there. It reads as
+ * zeroes. NULL: no room (nothing changed). Hot: yes. */
+void *hp_ring_reserve(struct hp_ring *ring, uint64_t id, size_t n, struct hp_ring_slot *slot);
+void hp_ring_commit(struct hp_ring *ring, const struct hp_ring_slot *slot);
 
 /* Copy a record in. False: no room (nothing changed). Hot: yes. */
 bool hp_ring_push(struct hp_ring *ring, uint64_t id, const void *p, size_t n);

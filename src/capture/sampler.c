@@ -47,12 +47,12 @@ enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
 struct task {
     uint64_t thread; /* its state; 0: free */
     uint64_t native_id;
-    uint64_t cpu_ns;  /* of its clock before the stack was read */
-    uint64_t owed_ns; /* of stacks that were torn */
-    struct hp_samples
-        *samples; /* whose tree `node` is of, `line` that of the innermost frame; NULL: the process's */
-    uint64_t id;  /* of the request, or the generation of the process's tree */
-    uint32_t node, line, turn, sweep;
+    uint64_t cpu_ns;            /* of its clock before the stack was read */
+    uint64_t owed_ns;           /* of stacks that were torn */
+    struct hp_samples *samples; /* whose tree `node` is of; NULL: the process's */
+    uint64_t id;                /* of the request, or the generation of the process's tree */
+    uint32_t node, line;        /* line: that of the innermost frame */
+    uint32_t turn, sweep;
     bool known; /* cpu_ns and node are set */
 };
 
@@ -93,6 +93,7 @@ struct hp_sampling {
     uint64_t generation;     /* of `outside` */
 
     /* of hp__sampling_take */
+    _Atomic bool taking;   /* the writer is about to hold tree_lock, or does */
     struct hp_tree *spare; /* owned; what was taken */
     struct hp_buf shape, values;
     struct hp_sampled_row told; /* counts so far */
@@ -125,6 +126,22 @@ static bool lock_within(pthread_mutex_t *mutex, uint64_t ns)
         nanosleep(&nap, NULL);
     }
     return true;
+}
+
+/* tree_lock for a request; the writer's turns at it count as waits for the store. */
+static bool lock_tree(struct hp_cap *cap)
+{
+    struct hp_sampling *s = cap->sampling;
+    if (pthread_mutex_trylock(&s->tree_lock) == 0) {
+        return true;
+    }
+    bool taking = atomic_load(&s->taking);
+    uint64_t from_ns = hp_clock_mono_ns();
+    bool locked = lock_within(&s->tree_lock, LOCK_WAIT_NS);
+    if (taking) {
+        hp__cap_waited(cap, hp_clock_mono_ns() - from_ns);
+    }
+    return locked;
 }
 
 /* ---- a stack ---- */
@@ -517,7 +534,7 @@ void hp__sampling_begin(struct hp_cap_request *request)
         start(s);
     }
     struct hp_samples *samples = hp__sampling_running(s) ? take_samples(s) : NULL;
-    if (samples == NULL || !lock_within(&s->tree_lock, LOCK_WAIT_NS)) {
+    if (samples == NULL || !lock_tree(request->cap)) {
         count(&s->lost, 1);
         if (samples != NULL) {
             samples->next = s->idle;
@@ -543,7 +560,7 @@ bool hp__sampling_end(struct hp_cap_request *request)
     if (samples->id == 0) {
         return true;
     }
-    if (!lock_within(&s->tree_lock, LOCK_WAIT_NS)) {
+    if (!lock_tree(request->cap)) {
         request->samples = NULL; /* never used again: the sampler may be at it */
         count(&s->lost, 1);
         return false;
@@ -601,7 +618,9 @@ static bool swap_trees(struct hp_sampling *s)
         hp_tree_clear(s->spare);
     }
     hp_tree_begin(s->spare);
+    atomic_store(&s->taking, true);
     if (!lock_within(&s->tree_lock, LOCK_WAIT_NS)) {
+        atomic_store(&s->taking, false);
         return false;
     }
     struct hp_tree *full = s->outside;
@@ -609,6 +628,7 @@ static bool swap_trees(struct hp_sampling *s)
     s->spare = full;
     s->generation++;
     pthread_mutex_unlock(&s->tree_lock);
+    atomic_store(&s->taking, false);
     return true;
 }
 

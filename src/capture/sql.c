@@ -189,6 +189,15 @@ bool hp_cap_sql_inside(const struct hp_cap_lane *lane)
     return lane->in_sql && lane->request != NULL;
 }
 
+void hp_cap_sql_mark(struct hp_cap_lane *lane, uint32_t flags)
+{
+    struct hp_cap_request *request = lane->request;
+    if (request != NULL && lane->in_sql && lane->sql_number < request->stmt_count) {
+        struct hp_stmt *stmt = &request->stmts[lane->sql_number];
+        stmt->flags = (uint8_t)(stmt->flags | flags);
+    }
+}
+
 void hp_cap_sql_step(struct hp_cap_lane *lane, int kind, uint32_t conn, uint64_t t0,
                      struct hp_cap_place place)
 {

@@ -344,7 +344,7 @@ static void write_event(struct hp_cap_lane *lane, const struct hp_wait_event *ev
     if (lane->in_sql && (kind == HP_WAIT_SEND || kind == HP_WAIT_RECV || kind == HP_WAIT_POLL)) {
         kind = HP_WAIT_DB;
     }
-    uint32_t node = hp__cap_lane_node(lane);
+    uint32_t node = hp__wait_thread.between ? HP_NODE_ROOT : hp__cap_lane_node(lane);
     uint64_t ticks = event->t1 - event->t0;
     struct sum *sum = &book->sums[kind];
     sum->count++;
@@ -387,7 +387,7 @@ static void write_event(struct hp_cap_lane *lane, const struct hp_wait_event *ev
 bool hp__wait_lane_runs(void)
 {
     const struct hp_wait_thread *self = &hp__wait_thread;
-    return self->lane != NULL &&
+    return self->lane != NULL && (!self->between || self->lane->between == self) &&
            (chunk_of == NULL || self->chunk == NULL || chunk_of(self->thread) == self->chunk);
 }
 
@@ -405,11 +405,13 @@ void hp__wait_add(const struct hp_wait_event *event)
     }
     uint32_t site = hp__wait_site(self->thread);
     uint32_t on = HP_WAIT_ON;
+    struct hp_wait_event served = *event; /* the server's talk with its client is no call to anybody */
+    served.peer = served.conn = served.proto = 0;
     if (!atomic_compare_exchange_strong_explicit(&lane->wait_state, &on, HP_WAIT_BUSY, memory_order_acquire,
                                                  memory_order_relaxed)) {
         return; /* it has ended; or this is a signal handler inside of write_event */
     }
-    write_event(lane, event, site);
+    write_event(lane, self->between ? &served : event, site);
     on = HP_WAIT_BUSY;
     (void)atomic_compare_exchange_strong_explicit(&lane->wait_state, &on, HP_WAIT_ON, memory_order_release,
                                                   memory_order_relaxed);
@@ -678,7 +680,7 @@ void hp__wait_convert(struct hp_cap_request *request)
 
 /* ---- the extension's part (hotplate/ext/waits.h) ---- */
 
-void hp_waits_thread(struct hp_cap_lane *lane, void *thread)
+static void assign(struct hp_cap_lane *lane, void *thread, bool between)
 {
     struct hp_wait_thread *self = &hp__wait_thread;
     bool on = lane != NULL && lane->request != NULL && lane->request->facts.level >= HP_LEVEL_MONITOR;
@@ -687,15 +689,27 @@ void hp_waits_thread(struct hp_cap_lane *lane, void *thread)
     if (!on) {
         return; /* without a lane nobody looks at the rest */
     }
+    lane->between = between ? self : NULL;
+    self->between = between;
     self->thread = thread;
     self->request = lane->request->facts.id;
     self->open_ticks = 0;
     self->depth = 0;
     self->queue = lane->request->facts.level >= HP_LEVEL_SAMPLE;
     memset(self->measure, 1, sizeof self->measure);
-    self->chunk = chunk_of != NULL ? chunk_of(thread) : NULL;
+    self->chunk = chunk_of != NULL && !between ? chunk_of(thread) : NULL;
     atomic_signal_fence(memory_order_seq_cst);
     self->lane = lane;
+}
+
+void hp_waits_thread(struct hp_cap_lane *lane, void *thread)
+{
+    assign(lane, thread, false);
+}
+
+void hp_waits_between(struct hp_cap_lane *lane)
+{
+    assign(lane, NULL, true);
 }
 
 void hp_waits_greenlets(const void *(*function)(void *thread))

@@ -41,8 +41,10 @@ struct hp_wait_thread {
     uint32_t serial;                   /* of this thread among those that were told of; 0: it was not */
     uint64_t open_ticks, open_until;   /* holder.h: waited for the GIL, and nobody gave it up yet */
     bool queue;                        /* measure the run queue, too */
+    bool between;                      /* hp_waits_between */
     bool measure[HP_WAIT_KINDS];       /* the next call of this kind: the first, and those after a long one */
     int inner_fd;
+    const void *starter; /* native.h: who started this thread; NULL: not known */
 };
 extern __thread struct hp_wait_thread hp__wait_thread __attribute__((tls_model("initial-exec")));
 

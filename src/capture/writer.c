@@ -1,7 +1,8 @@
 /* writer.c -- the writer's life: its thread, working without one, waiting for it, exit and fork. What a batch does is in batch.c.
  *
  * The lock that matters is store_lock: held for each batch, and across fork. Producers never take it; they move the ring's head and
- * then look whether the writer is asleep.
+ * then look whether the writer is asleep. Where a thread of the application has to wait all the same (a fork, a flush, a step without the
+ * thread), that is counted.
  */
 #include "capture/writer.h"
 
@@ -16,6 +17,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "capture/plain.h"
 #include "capture/writer_int.h"
 
 #define BATCH_RECORDS 1000u
@@ -25,6 +27,7 @@
 #define STEP_EVERY_NS (200 * HP_MS)
 #define ROUND_NS      (100 * HP_MS)
 #define FORK_WAIT_NS  (50 * HP_MS)
+#define FIRST_LOOK_NS (5 * HP_MS)
 #define NAP_NS        200000u
 #define SOURCES_MAX   8192u
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -64,8 +67,8 @@ struct hp_writer *hp_writer_new(const struct hp_writer_config *config)
     writer->fail_ctx = config->fail_ctx;
     writer->take_sampled = config->take_sampled;
     writer->sampled_ctx = config->sampled_ctx;
-    writer->take_levels = config->take_levels;
-    writer->levels_ctx = config->levels_ctx;
+    writer->take_setting = config->take_setting;
+    writer->setting_ctx = config->setting_ctx;
     writer->store_path = dup0(config->store_path);
     writer->folder = folder_of(config->store_path);
     writer->interpreter = dup0(config->interpreter);
@@ -74,10 +77,13 @@ struct hp_writer *hp_writer_new(const struct hp_writer_config *config)
     writer->seed = hp_clock_mono_ns() ^ (uint64_t)getpid() << 32;
     gethostname(writer->host, sizeof writer->host - 1);
     sem_init(&writer->wake, 0, 0);
+    sem_init(&writer->looked, 0, 0);
     pthread_mutex_init(&writer->store_lock, NULL);
     pthread_mutex_init(&writer->list_lock, NULL);
+    hp_buf_init(&writer->encoded, HP_PLAIN_ENCODED_BYTES);
     if (writer->store_path == NULL || writer->folder == NULL || writer->interpreter == NULL ||
-        writer->command == NULL || writer->revision == NULL) {
+        writer->command == NULL || writer->revision == NULL ||
+        !hp_buf_reserve(&writer->encoded, HP_PLAIN_ENCODED_BYTES)) {
         hp_writer_free(writer);
         return NULL;
     }
@@ -96,6 +102,7 @@ void hp_writer_free(struct hp_writer *writer)
     }
     hp_free(writer->sources);
     hp_free(writer->text);
+    hp_buf_fini(&writer->encoded);
     hp_free(writer->store_path);
     hp_free(writer->folder);
     hp_free(writer->interpreter);
@@ -104,13 +111,8 @@ void hp_writer_free(struct hp_writer *writer)
     pthread_mutex_destroy(&writer->store_lock);
     pthread_mutex_destroy(&writer->list_lock);
     sem_destroy(&writer->wake);
+    sem_destroy(&writer->looked);
     hp_free(writer);
-}
-
-void hp_writer_attach(struct hp_writer *writer, struct hp_ring *ring)
-{
-    writer->ring = ring;
-    writer->count = hp_ring_counters(ring);
 }
 
 bool hp_writer_running(const struct hp_writer *writer)
@@ -126,16 +128,21 @@ static void nap(uint64_t ns)
     nanosleep(&time, NULL);
 }
 
-/* Wait to be woken, or so long. */
-static void wait_wake(struct hp_writer *writer, uint64_t ns)
+static void wait_for(sem_t *sem, uint64_t ns)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     uint64_t sum = (uint64_t)until.tv_nsec + ns;
     until.tv_sec += (time_t)(sum / 1000000000u);
     until.tv_nsec = (long)(sum % 1000000000u);
-    while (sem_clockwait(&writer->wake, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
+    while (sem_clockwait(sem, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
     }
+}
+
+/* Wait to be woken, or so long. */
+static void wait_wake(struct hp_writer *writer, uint64_t ns)
+{
+    wait_for(&writer->wake, ns);
     while (sem_trywait(&writer->wake) == 0) { /* several posts are one */
     }
 }
@@ -176,6 +183,10 @@ static void *run(void *arg)
 {
     struct hp_writer *writer = arg;
     prctl(PR_SET_NAME, "hotplate", 0, 0, 0);
+    pthread_mutex_lock(&writer->store_lock);
+    hp__writer_look_first(writer);
+    pthread_mutex_unlock(&writer->store_lock);
+    sem_post(&writer->looked);
     for (;;) {
         pthread_mutex_lock(&writer->store_lock);
         bool more = hp__writer_work(writer, BATCH_RECORDS, BATCH_NS);
@@ -218,7 +229,6 @@ static bool create_thread(struct hp_writer *writer, size_t stack_bytes)
 static void start(struct hp_writer *writer)
 {
     sigset_t all, before;
-    writer->tried_thread = true;
     if (writer->no_threads || writer->off) {
         return;
     }
@@ -232,6 +242,44 @@ static void start(struct hp_writer *writer)
     if (!made) {
         atomic_store(&writer->thread_state, THREAD_NONE);
     }
+}
+
+/* --- waits of the application's threads --- */
+
+static void count_wait(struct hp_writer *writer, uint64_t from_ns)
+{
+    if (writer->count != NULL) {
+        atomic_fetch_add_explicit(&writer->count[HP_RING_WAITS], 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&writer->count[HP_RING_WAIT_NS], hp_clock_mono_ns() - from_ns,
+                                  memory_order_relaxed);
+    }
+}
+
+/* In a thread of the application. */
+static void lock_list(struct hp_writer *writer)
+{
+    if (pthread_mutex_trylock(&writer->list_lock) != 0) {
+        uint64_t from_ns = hp_clock_mono_ns();
+        pthread_mutex_lock(&writer->list_lock);
+        count_wait(writer, from_ns);
+    }
+}
+
+/* --- the start --- */
+
+void hp_writer_attach(struct hp_writer *writer, struct hp_ring *ring)
+{
+    writer->ring = ring;
+    writer->count = hp_ring_counters(ring);
+    start(writer);
+    uint64_t from_ns = hp_clock_mono_ns();
+    if (hp_writer_running(writer)) {
+        wait_for(&writer->looked, FIRST_LOOK_NS);
+    } else if (pthread_mutex_trylock(&writer->store_lock) == 0) {
+        hp__writer_look_first(writer);
+        pthread_mutex_unlock(&writer->store_lock);
+    }
+    count_wait(writer, from_ns);
 }
 
 /* --- without the thread --- */
@@ -250,9 +298,6 @@ static bool step(struct hp_writer *writer, uint32_t records_max, uint64_t time_n
 
 void hp_writer_after_push(struct hp_writer *writer)
 {
-    if (!writer->tried_thread) {
-        start(writer);
-    }
     if (hp_writer_running(writer)) {
         if ((atomic_load(&writer->asleep) && atomic_exchange(&writer->asleep, false)) ||
             (nearly_full(writer) && !atomic_exchange(&writer->hurry, true))) {
@@ -267,20 +312,20 @@ void hp_writer_after_push(struct hp_writer *writer)
     if (nearly_full(writer) || now - writer->last_step_ns >= STEP_EVERY_NS) {
         writer->last_step_ns = now;
         step(writer, STEP_RECORDS, STEP_NS);
+        count_wait(writer, now);
     }
 }
 
 /* --- waiting for it --- */
 
-bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms, bool last)
+static bool is_flushed(struct hp_writer *writer, uint64_t until)
 {
-    uint64_t deadline_ns = hp_clock_mono_ns() + timeout_ms * HP_MS;
-    if (writer->ring == NULL) {
-        return true;
-    }
-    uint64_t until = hp_ring_head(writer->ring);
-    while (hp_ring_tail(writer->ring) < until ||
-           (hp__writer_has_sources(writer) && writer->tried_thread && !writer->off)) {
+    return hp_ring_tail(writer->ring) >= until && (!hp__writer_has_sources(writer) || writer->off);
+}
+
+static bool flush_until(struct hp_writer *writer, uint64_t until, uint64_t deadline_ns, bool last)
+{
+    while (!is_flushed(writer, until)) {
         if (hp_clock_mono_ns() >= deadline_ns || (last && atomic_load(&writer->hopeless))) {
             return false;
         }
@@ -293,6 +338,20 @@ bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms, bool last)
         }
     }
     return true;
+}
+
+bool hp_writer_flush(struct hp_writer *writer, uint32_t timeout_ms, bool last)
+{
+    uint64_t from_ns = hp_clock_mono_ns();
+    uint64_t until = writer->ring != NULL ? hp_ring_head(writer->ring) : 0;
+    if (writer->ring == NULL || is_flushed(writer, until)) {
+        return true;
+    }
+    bool flushed = flush_until(writer, until, from_ns + timeout_ms * HP_MS, last);
+    if (!last) {
+        count_wait(writer, from_ns);
+    }
+    return flushed;
 }
 
 bool hp_writer_stop(struct hp_writer *writer, uint32_t timeout_ms)
@@ -336,7 +395,7 @@ bool hp_writer_stop(struct hp_writer *writer, uint32_t timeout_ms)
 void hp_writer_source(struct hp_writer *writer, struct hp_str file, struct hp_str path)
 {
     struct source source = {hp_str0_dup(file.p, file.n), hp_str0_dup(path.p, path.n)};
-    pthread_mutex_lock(&writer->list_lock);
+    lock_list(writer);
     if (writer->source_count == writer->source_capacity && writer->source_count < SOURCES_MAX) {
         uint32_t capacity = writer->source_capacity != 0 ? writer->source_capacity * 2 : 64;
         struct source *grown = hp_realloc(writer->sources, capacity * sizeof *grown);
@@ -370,12 +429,18 @@ static bool lock_within(pthread_mutex_t *mutex, uint64_t ns)
 
 void hp_writer_fork_prepare(struct hp_writer *writer)
 {
+    uint64_t from_ns = hp_clock_mono_ns();
     atomic_store(&writer->pause, true); /* ends a batch early */
-    writer->fork_locked = lock_within(&writer->store_lock, FORK_WAIT_NS);
+    bool at_once = pthread_mutex_trylock(&writer->store_lock) == 0;
+    bool waits = !at_once || writer->store != NULL;
+    writer->fork_locked = at_once || lock_within(&writer->store_lock, FORK_WAIT_NS);
     if (writer->fork_locked) {
         hp__writer_close_store(writer);
     }
     writer->fork_listed = lock_within(&writer->list_lock, FORK_WAIT_NS);
+    if (waits) {
+        count_wait(writer, from_ns);
+    }
 }
 
 void hp_writer_fork_parent(struct hp_writer *writer)
@@ -408,6 +473,7 @@ void hp_writer_fork_child(struct hp_writer *writer)
         pthread_mutex_init(&writer->list_lock, NULL);
     }
     sem_init(&writer->wake, 0, 0);
+    sem_init(&writer->looked, 0, 0);
     if (!writer->fork_listed) { /* torn, perhaps: start a new list and let the old one be */
         writer->sources = NULL;
         writer->source_count = writer->source_capacity = 0;
@@ -420,7 +486,6 @@ void hp_writer_fork_child(struct hp_writer *writer)
     atomic_store(&writer->hurry, false);
     atomic_store(&writer->stop, false);
     atomic_store(&writer->pause, false);
-    writer->tried_thread = false;
     writer->ring = NULL;
     writer->count = NULL;
     writer->next_try_ns = writer->busy_since_ns = writer->last_adopt_ns = writer->last_gauge_ns =

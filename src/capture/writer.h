@@ -9,6 +9,9 @@
  *
  * Where no thread can be started, hp_writer_after_push and hp_writer_stop write from the application's thread: at most 64 records and about 2 ms at a
  * time. Records are dropped only when the ring is full (by the producer) or when a store refuses one record for good (dropped_store).
+ *
+ * Whenever one of the application's threads waits for the store, its lock or the list's (the first look at settings, such a step, a flush that is
+ * not the last, a fork while the store is open), it counts in HP_RING_WAITS and _WAIT_NS. The process's end does not.
  */
 #ifndef HP_WRITER_H
 #define HP_WRITER_H
@@ -59,9 +62,9 @@ struct hp_writer_config { /* text is copied */
     /* What the sampler saw since the last call, asked about once a minute and at the end; texts stay until the next call. NULL: there is none. */
     bool (*take_sampled)(void *ctx, struct hp_sampled_row *row);
     void *sampled_ctx;
-    /* The text of the setting HP_LEVELS_KEY, when it has changed: looked at once a second while the store is open. NULL: nobody obeys it. */
-    void (*take_levels)(void *ctx, struct hp_str text);
-    void *levels_ctx;
+    /* The text of the setting HP_LEVELS_KEY or HP_REDACT_KEY, when it has changed: looked at once a second while the store is open. NULL: nobody obeys them. */
+    void (*take_setting)(void *ctx, struct hp_str key, struct hp_str text);
+    void *setting_ctx;
     bool (*should_fail)(void *ctx); /* fault injection: asked before each batch; may be NULL */
     void *fail_ctx;
 };
@@ -71,11 +74,11 @@ struct hp_writer *hp_writer_new(const struct hp_writer_config *config) HP_CHECK;
 /* Stopped or never started ones only; NULL does nothing. */
 void hp_writer_free(struct hp_writer *writer);
 
-/* The ring to drain; borrowed. Before the first push of a process. */
+/* The ring to drain; borrowed. Before a process's first request: starts the thread and has the settings of a store that is there handed on (none is made), for which it
+ * waits 5 ms at most; where no thread can be, it looks itself. Threads: any that holds the GIL. */
 void hp_writer_attach(struct hp_writer *writer, struct hp_ring *ring);
 
-/* After each push: starts the thread at the first one, wakes it if need be, and writes itself where there is none.
- * Threads: any that holds the GIL. Hot: yes, but for the first. */
+/* After each push: wakes the thread if need be, and writes itself where there is none. Threads: any that holds the GIL. Hot: yes. */
 void hp_writer_after_push(struct hp_writer *writer);
 
 /* Wait until all that is in the ring now is stored or counted. False: time ran out, or it is the `last` flush and the store fails for a

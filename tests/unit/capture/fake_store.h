@@ -26,12 +26,13 @@
 struct fake_store {
     _Atomic uint32_t stored; /* ids[0 … stored) are committed */
     _Atomic uint64_t ids[FAKE_IDS];
-    _Atomic uint32_t opens, closes, commits, sources, tidies;
+    _Atomic uint32_t opens /* for writing */, looks /* for reading */, closes, commits, sources, tidies;
     _Atomic uint64_t lost, lost_calls;
     /* what fails */
     _Atomic int open_err, put_err, commit_err;
     _Atomic uint64_t refuse_id; /* put of this one: HP_EFORMAT */
-    _Atomic uint32_t put_sleep_us, commit_sleep_us /* after the data is safe, before commit returns */;
+    _Atomic uint32_t look_sleep_us, put_sleep_us,
+        commit_sleep_us /* after the data is safe, before commit returns */;
     struct hp_process process;
     char kept[FAKE_KEPT][FAKE_BYTES];
     uint32_t kept_bytes[FAKE_KEPT], kept_count;
@@ -58,11 +59,15 @@ static void fake_nap(uint32_t us)
 static hp_err fake_open(const struct hp_store_config *config, struct hp_store **store,
                         struct hp_errinfo *info)
 {
-    (void)config;
     if (fake->open_err != HP_OK) {
         return hp_err_set(info, (hp_err)fake->open_err, 0, "the fake store does not open");
     }
-    fake->opens++;
+    if (config->mode == HP_STORE_READ) {
+        fake_nap(fake->look_sleep_us);
+        fake->looks++;
+    } else {
+        fake->opens++;
+    }
     fake_open_now++;
     *store = (struct hp_store *)(void *)fake;
     return HP_OK;

@@ -115,6 +115,11 @@ static void no_wait(int fd)
     ioctl(fd, FIONBIO, &on);
 }
 
+static void *hand_over(void *arg)
+{
+    return arg;
+}
+
 /* Everything a hooked function can come back with, one after the other; the same list whether hooked or not. */
 static size_t run_all(struct outcome *out)
 {
@@ -262,6 +267,12 @@ static size_t run_all(struct outcome *out)
     char room[512];
     out[n++] = of_code(gethostbyname_r("127.0.0.1", &entry, room, sizeof room, &result, &host_error));
     out[n++] = of_code(gethostbyname("127.0.0.1") != NULL);
+
+    /* threads */
+    pthread_t thread;
+    void *handed = NULL;
+    out[n++] = of_code(pthread_create(&thread, NULL, hand_over, &n));
+    out[n++] = of_code(pthread_join(thread, &handed) == 0 && handed == &n);
 
     /* processes */
     int status = 0;

@@ -49,6 +49,13 @@ static void reopen(size_t ring_bytes, bool no_threads)
     assert_int_equal(open_capture(ring_bytes, no_threads), HP_OK);
 }
 
+static int wait_for(pid_t child)
+{
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
 /* --- the thread --- */
 
 static void all_that_is_pushed_is_stored(void **state)
@@ -105,6 +112,39 @@ static void rules_about_levels_are_obeyed_within_two_seconds(void **state)
     assert_true(becomes("/y", HP_LEVEL_COUNT));
     fake->levels[0] = '\0';
     assert_true(becomes("/y", HP_LEVEL_MONITOR));
+}
+
+static void the_first_request_of_a_process_obeys_what_was_set_before(void **state)
+{
+    (void)state;
+    for (int no_threads = 0; no_threads < 2; no_threads++) {
+        reopen(0, no_threads != 0);
+        strcpy(fake->levels, "count /x");
+        assert_int_equal(level_of("/x"), HP_LEVEL_COUNT);
+        assert_int_equal(fake->looks, 1);
+    }
+    strcpy(fake->levels, "count /y");
+    if (!CHILD_MAY_START_THREADS) {
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(level_of("/y") == HP_LEVEL_COUNT && level_of("/x") == HP_LEVEL_MONITOR ? 0 : 1);
+    }
+    assert_int_equal(wait_for(child), 0);
+}
+
+static void a_store_that_cannot_be_read_at_once_holds_no_request(void **state)
+{
+    (void)state;
+    reopen(0, false);
+    strcpy(fake->levels, "count /x");
+    fake->look_sleep_us = 1000000;
+    uint64_t t0 = now_ms();
+    assert_int_equal(level_of("/x"), HP_LEVEL_MONITOR);
+    assert_true(now_ms() - t0 < 500);
+    fake->look_sleep_us = 0;
+    assert_true(becomes("/x", HP_LEVEL_COUNT));
 }
 
 static void an_idle_process_learns_of_rules_too(void **state)
@@ -315,10 +355,13 @@ static void without_threads_later_requests_and_the_end_write(void **state)
     fake_nap(250000);
     serve(HP_LEVEL_MONITOR);
     assert_true(fake->stored >= 3);
+    uint64_t waits = counts().waits;
+    assert_true(waits >= 1); /* a request did the writing */
     serve_many(500);
     hp_cap_close(cap, 1000);
     assert_int_equal(fake->stored, 504);
     assert_int_equal(fake->process.stored, 504);
+    assert_true(fake->process.waits >= waits && fake->process.wait_ns > 0);
     assert_int_equal(fake_count_files("ring-*"), 0);
     assert_int_equal(open_capture(0, false), HP_OK);
 }
@@ -334,11 +377,44 @@ static void without_threads_a_flush_writes(void **state)
 
 /* --- fork --- */
 
-static int wait_for(pid_t child)
+static void wait_stored(uint32_t n)
 {
-    int status = -1;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
+    for (int i = 0; i < 3000 && fake->stored < n; i++) {
+        fake_nap(1000);
+    }
+    assert_int_equal(fake->stored, n);
+}
+
+static void fork_and_return(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(counts().waits == 0 ? 0 : 1);
+    }
+    assert_int_equal(wait_for(child), 0);
+}
+
+static void where_the_application_waits_for_the_store_is_counted(void **state)
+{
+    (void)state;
+    fork_and_return(); /* nothing is open yet */
+    fake->put_sleep_us = 100;
+    serve_many(500);
+    wait_stored(500);
+    assert_int_equal(counts().waits, 1); /* for the settings, before the first request */
+    fork_and_return();
+    assert_int_equal(counts().waits, 2);
+    fake->put_sleep_us = 20000;
+    serve(HP_LEVEL_MONITOR);
+    assert_true(hp_cap_flush(cap, 2000));
+    assert_true(hp_cap_flush(cap, 2000)); /* nothing is left to wait for */
+    assert_int_equal(counts().waits, 3);
+    assert_true(counts().wait_ns >= 10000000);
+    uint64_t wait_ns = counts().wait_ns;
+    hp_cap_close(cap, 1000);
+    assert_int_equal(fake->process.waits, 3);
+    assert_int_equal(fake->process.wait_ns, wait_ns);
+    assert_int_equal(open_capture(0, false), HP_OK);
 }
 
 static void a_child_starts_afresh(void **state)
@@ -538,6 +614,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_that_is_pushed_is_stored, setup, teardown),
         cmocka_unit_test_setup_teardown(rules_about_levels_are_obeyed_within_two_seconds, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_request_of_a_process_obeys_what_was_set_before, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_store_that_cannot_be_read_at_once_holds_no_request, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_idle_process_learns_of_rules_too, setup, teardown),
         cmocka_unit_test_setup_teardown(a_push_is_stored_without_being_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_that_serves_nothing_leaves_nothing, setup, teardown),
@@ -554,6 +634,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(closing_a_hanging_store_takes_no_longer_than_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(without_threads_later_requests_and_the_end_write, setup, teardown),
         cmocka_unit_test_setup_teardown(without_threads_a_flush_writes, setup, teardown),
+        cmocka_unit_test_setup_teardown(where_the_application_waits_for_the_store_is_counted, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_child_starts_afresh, setup, teardown),
         cmocka_unit_test_setup_teardown(the_store_is_closed_across_a_fork, setup, teardown),
         cmocka_unit_test_setup_teardown(a_fork_in_the_middle_of_a_write_turns_the_child_off, setup, teardown),

@@ -13,7 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLAG_APP = 1, FLAG_FRAMEWORK = 2, FLAG_OWN = 4, FLAG_TEMPLATE = 8, FLAG_MARKED = 16 };
+enum {
+    FLAG_APP = 1,
+    FLAG_FRAMEWORK = 2,
+    FLAG_OWN = 4,
+    FLAG_TEMPLATE = 8,
+    FLAG_MARKED = 16,
+    FLAG_ENCODES = 32, /* application code that names an encoder or decoder */
+    FLAG_ASKED = 64    /* … and whose calls are watched */
+};
 
 static struct hp_places *places; /* owned */
 static PyObject *seen_path;      /* owned: the sys.path list that the roots were taken from */
@@ -168,6 +176,29 @@ static PyObject *verdict_of(PyObject *filename)
 
 /* ---- code objects ---- */
 
+bool hp_is_encoder(const char *name)
+{
+    static const char *const names[] = {"dumps", "loads",   "dump",     "load",
+                                        "packb", "unpackb", "writerow", "writerows"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool names_encoder(PyCodeObject *code)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
+        struct hp_span8 name = hp_utf8(PyTuple_GET_ITEM(code->co_names, i));
+        if (hp_is_encoder(name.p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `line`: of the definition, as it is shown. */
 static uintptr_t intern_code(PyCodeObject *code, uint32_t line)
 {
@@ -176,11 +207,13 @@ static uintptr_t intern_code(PyCodeObject *code, uint32_t line)
     PyObject *verdict = verdict_of(code->co_filename);
     if (verdict != NULL) {
         int own = (int)PyLong_AsLong(PyTuple_GET_ITEM(verdict, 1));
-        int flags = ((own & FLAG_APP) ? HP_X_APP : 0) | ((own & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0);
+        int flags = ((own & FLAG_APP) ? HP_X_APP : 0) | ((own & FLAG_FRAMEWORK) ? HP_X_FRAMEWORK : 0) |
+                    ((code->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)) ? HP_X_COROUTINE : 0);
         uint32_t id = hp_cap_symbol(hp_ext.cap, (own & FLAG_TEMPLATE) ? HP_X_SYM_TEMPLATE : HP_X_SYM_PYTHON,
                                     flags, hp_utf8(PyTuple_GET_ITEM(verdict, 0)), hp_utf8(code->co_qualname),
                                     hp_utf8(code->co_filename), line);
-        extra = ((uintptr_t)id + 1) << 8 | (uintptr_t)own;
+        uintptr_t encodes = (own & FLAG_APP) && names_encoder(code) ? FLAG_ENCODES : 0;
+        extra = ((uintptr_t)id + 1) << 8 | (uintptr_t)own | encodes;
         if (hp_code_set_extra(code, hp_ext.code_index, extra) != 0) {
             hp_cap_error(hp_ext.cap);
         }
@@ -200,6 +233,14 @@ static inline uintptr_t extra_of(PyCodeObject *code)
 uint32_t hp_code_symbol(PyCodeObject *code)
 {
     uintptr_t extra = extra_of(code);
+    return extra != 0 ? (uint32_t)(extra >> 8) - 1 : 0;
+}
+
+uint32_t hp_code_traced(PyCodeObject *code, bool *watch)
+{
+    uintptr_t extra = extra_of(code);
+    *watch = (extra & (FLAG_ENCODES | FLAG_ASKED)) == FLAG_ENCODES &&
+             hp_code_set_extra(code, hp_ext.code_index, extra | FLAG_ASKED) == 0;
     return extra != 0 ? (uint32_t)(extra >> 8) - 1 : 0;
 }
 
@@ -304,16 +345,16 @@ int hp_code_init(void)
                                                                                                          : 0;
 }
 
-PyCodeObject *hp_place_stop;
+PyCodeObject *hp_place_stops[2];
 
 struct hp_cap_place hp_place_now(void)
 {
-    struct hp_cap_place place = {0, 0, 0};
+    struct hp_cap_place place = {0, 0, 0}, template = {0, 0, 0};
     uint32_t via = 0;
     for (hp_frame *frame = hp_frame_current(PyThreadState_Get()); frame != NULL;
          frame = hp_frame_caller(frame)) {
         PyCodeObject *code = hp_frame_code(frame);
-        if (code == hp_place_stop) {
+        if (hp_place_ends(code)) {
             break;
         }
         uintptr_t extra = extra_of(code);
@@ -323,12 +364,15 @@ struct hp_cap_place hp_place_now(void)
             place.via_sym = via;
             return place;
         }
+        if ((extra & FLAG_TEMPLATE) && template.site_sym == 0) {
+            template = (struct hp_cap_place){(uint32_t)(extra >> 8) - 1, hp_frame_line(frame), via};
+        }
         if (extra != 0 && !(extra & (FLAG_OWN | FLAG_FRAMEWORK))) {
             via = (uint32_t)(extra >> 8) - 1;
         }
     }
     place.via_sym = via;
-    return place;
+    return template.site_sym != 0 ? template : place;
 }
 
 /* ---- C functions, named as CPython's _lsprof.c names them ---- */

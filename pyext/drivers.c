@@ -3,18 +3,19 @@
  *   SQLAlchemy   do_execute, do_executemany, do_execute_no_params of DefaultDialect and of every dialect class that overrides them;
  *                the fetch strategies for rows and fetch time             (docs/decisions/0003-sql-hook.md)
  *   PyMySQL, MySQLdb, psycopg    methods of their Python cursor classes; coroutines are measured from first resume to end
+ *   aiosqlite                    in a file of its own
  *   sqlite3, psycopg2            C types: a method descriptor of the same name in the type's own dictionary, so that types, factories and
  *                                `type(connection) is sqlite3.Connection` stay what they were
  *
  * We never open, query or import anything here.
  */
-#include "sql.h"
+#include "awaited.h"
 
 #include <string.h>
 
 #define DIALECT_CAP 4096 /* classes that exist when SQLAlchemy is hooked */
 
-static PyObject *str_name, *str_is_mariadb, *str_is_async, *str_execution_options, *str_inner,
+static PyObject *str_name, *str_is_mariadb, *str_is_async, *str_execution_options,
     *orm_options[3]; /* owned */
 
 /* ---- driver classes in Python ---- */
@@ -80,200 +81,59 @@ static PyObject *on_fetch(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
 
 /* ---- coroutines of asynchronous cursors ---- */
 
-typedef struct {
-    PyObject_HEAD PyObject *coroutine; /* owned */
-    PyObject *cursor, *statement;      /* owned */
-    PyObject *params;                  /* owned or NULL */
-    struct hp_cap_lane *lane;          /* one reference */
-    struct hp_sql sql;
-    int engine, method;
-    bool started, open;
-} Execution;
+enum { OF_CURSOR, OF_STATEMENT, OF_PARAMS };
 
-static PyObject *execution_type; /* owned */
-
-static void execution_start(Execution *self)
+static bool begin_awaited(struct hp_awaited *self)
 {
-    if (self->started) {
-        return;
-    }
-    self->started = true;
-    struct hp_sql_facts facts = {.cursor = self->cursor,
-                                 .statement = self->statement,
-                                 .params = self->params,
-                                 .engine = self->engine,
-                                 .method = self->method,
+    struct hp_sql_facts facts = {.cursor = self->held[OF_CURSOR],
+                                 .statement = self->held[OF_STATEMENT],
+                                 .params = self->held[OF_PARAMS],
+                                 .engine = self->tag >> 8,
+                                 .method = self->tag & 0xff,
                                  .layer = HP_SQL_DRIVER,
                                  .is_async = true};
-    self->open = hp_sql_begin(&self->sql, self->lane, &facts);
+    return hp_sql_begin(&self->sql, self->lane, &facts);
 }
 
-static void execution_end(Execution *self, bool fine)
+static void end_awaited(struct hp_awaited *self, bool fine, PyObject *result)
 {
-    if (self->open) {
-        self->open = false;
-        hp_sql_end(&self->sql, fine ? self->cursor : NULL);
-    }
+    (void)result;
+    hp_sql_end(&self->sql, fine ? self->held[OF_CURSOR] : NULL);
 }
-
-static int execution_traverse(Execution *self, visitproc visit, void *arg)
-{
-    Py_VISIT(self->coroutine);
-    Py_VISIT(self->cursor);
-    Py_VISIT(self->params);
-    Py_VISIT(Py_TYPE(self));
-    return 0;
-}
-
-static void execution_dealloc(Execution *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    execution_end(self, false);
-    Py_CLEAR(self->coroutine);
-    Py_CLEAR(self->cursor);
-    Py_CLEAR(self->statement);
-    Py_CLEAR(self->params);
-    hp_cap_lane_unref(self->lane);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
-}
-
-static PySendResult execution_send(PyObject *object, PyObject *value, PyObject **result)
-{
-    Execution *self = (Execution *)object;
-    execution_start(self);
-    PySendResult state = PyIter_Send(self->coroutine, value, result);
-    if (state != PYGEN_NEXT) {
-        execution_end(self, state == PYGEN_RETURN);
-    }
-    return state;
-}
-
-/* A returned value as StopIteration; NULL. */
-static PyObject *stop_iteration(PyObject *value)
-{
-    PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
-    if (stop != NULL) {
-        PyErr_SetObject(PyExc_StopIteration, stop);
-        Py_DECREF(stop);
-    }
-    return NULL;
-}
-
-static PyObject *execution_resume(PyObject *self, PyObject *value)
-{
-    PyObject *result = NULL;
-    PySendResult state = execution_send(self, value, &result);
-    if (state == PYGEN_RETURN) {
-        (void)stop_iteration(result);
-        Py_CLEAR(result);
-    }
-    return result;
-}
-
-static PyObject *execution_next(PyObject *self)
-{
-    return execution_resume(self, Py_None);
-}
-
-/* throw(…) and close() of the coroutine itself. */
-static PyObject *execution_forward(PyObject *object, const char *name, PyObject *args)
-{
-    Execution *self = (Execution *)object;
-    PyObject *method = PyObject_GetAttrString(self->coroutine, name);
-    PyObject *result = method == NULL ? NULL : PyObject_Call(method, args, NULL);
-    Py_XDECREF(method);
-    if (result == NULL || strcmp(name, "close") == 0) {
-        execution_end(self, result == NULL && PyErr_ExceptionMatches(PyExc_StopIteration));
-    }
-    return result;
-}
-
-static PyObject *execution_throw(PyObject *self, PyObject *args)
-{
-    execution_start((Execution *)self);
-    return execution_forward(self, "throw", args);
-}
-
-static PyObject *execution_close(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    PyObject *none = PyTuple_New(0);
-    PyObject *result = none == NULL ? NULL : execution_forward(self, "close", none);
-    Py_XDECREF(none);
-    return result;
-}
-
-static PyObject *execution_getattro(PyObject *self, PyObject *name)
-{
-    static const char *const own[] = {"send", "throw", "close", "__await__", "__next__", "__iter__"};
-    for (size_t i = 0; PyUnicode_Check(name) && i < sizeof own / sizeof own[0]; i++) {
-        if (PyUnicode_CompareWithASCIIString(name, own[i]) == 0) {
-            return PyObject_GenericGetAttr(self, name);
-        }
-    }
-    return PyObject_GetAttr(((Execution *)self)->coroutine, name); /* cr_frame, __class__, __name__ … */
-}
-
-static PyMethodDef execution_methods[] = {
-    {"send", execution_resume, METH_O, "Resume with a value."},
-    {"throw", execution_throw, METH_VARARGS, "Raise an exception at the point of suspension."},
-    {"close", execution_close, METH_NOARGS, "End the coroutine."},
-    {NULL, NULL, 0, NULL},
-};
-static PyType_Slot execution_slots[] = {
-    {Py_tp_dealloc, (void *)execution_dealloc},   {Py_tp_traverse, (void *)execution_traverse},
-    {Py_tp_getattro, (void *)execution_getattro}, {Py_tp_iternext, (void *)execution_next},
-    {Py_tp_methods, execution_methods},           {Py_am_await, (void *)PyObject_SelfIter},
-    {Py_am_send, (void *)execution_send},         {0, NULL}};
-static PyType_Spec execution_spec = {
-    "_hotplate.Execution", sizeof(Execution), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, execution_slots};
 
 static PyObject *on_execute_async(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                                   size_t nargsf, PyObject *names)
 {
+    static const struct hp_awaited_kind kind = {begin_awaited, end_awaited};
     struct hp_sql_facts facts;
     PyObject *coroutine = hp_wrap_call(wrap, args, nargsf, names);
-    if (coroutine == NULL || !PyCoro_CheckExact(coroutine) ||
-        !facts_of_call(&facts, wrap->tag, args, nargsf, names)) {
+    if (coroutine == NULL || !facts_of_call(&facts, wrap->tag, args, nargsf, names)) {
         return coroutine;
     }
-    Execution *self = PyObject_GC_New(Execution, (PyTypeObject *)execution_type);
-    if (self == NULL) {
-        hp_swallow();
-        return coroutine;
-    }
-    self->coroutine = coroutine;
-    self->cursor = Py_NewRef(facts.cursor);
-    self->statement = Py_NewRef(facts.statement);
-    self->params = Py_XNewRef(facts.params);
-    hp_cap_lane_ref(lane);
-    self->lane = lane;
-    self->engine = facts.engine;
-    self->method = facts.method;
-    self->started = self->open = false;
-    PyObject_GC_Track(self);
-    return (PyObject *)self;
+    PyObject *const held[HP_AWAITED_HELD] = {facts.cursor, facts.statement, facts.params};
+    return hp_awaited_take(coroutine, lane, &kind, wrap->tag, held);
 }
 
 /* ---- driver types in C ---- */
 
 enum { C_METHODS = 16 };
+enum c_of { C_CURSOR, C_SHORTCUT, C_STEP }; /* whose method; a connection's shortcut returns a cursor */
 
 static struct c_method {
     PyMethodDef def;
     PyObject *original; /* owned */
     int tag;
-    bool returns_cursor; /* a shortcut on the connection */
+    enum c_of of;
 } c_methods[C_METHODS];
 static int c_method_count;
 
 static bool begin_c(struct hp_sql *sql, struct hp_cap_lane *lane, const struct c_method *method,
                     struct hp_sql_facts *facts)
 {
-    facts->connection = method->returns_cursor ? facts->cursor : NULL;
+    /* psycopg2's executemany is a loop; the other type in C has no server. */
+    bool each = facts->engine == HP_X_ENGINE_POSTGRESQL && facts->method == HP_SQL_MANY;
+    facts->flags = each ? HP_X_STMT_EACH : 0;
+    facts->connection = method->of == C_SHORTCUT ? facts->cursor : NULL;
     return hp_sql_begin(sql, lane, facts);
 }
 
@@ -294,14 +154,17 @@ static PyObject *call_c(struct c_method *method, PyObject *self, PyObject *const
     struct hp_sql sql;
     struct hp_sql_fetch fetch;
     PyObject *result;
-    if (lane != NULL && kind >= HP_SQL_FETCHONE && hp_sql_fetch_begin(&fetch, lane, self, HP_SQL_DRIVER)) {
+    if (lane != NULL && method->of == C_STEP) {
+        result = hp_sql_connection_step(method->original, lane, method->tag, all, (size_t)(n + 1), names);
+    } else if (lane != NULL && kind >= HP_SQL_FETCHONE &&
+               hp_sql_fetch_begin(&fetch, lane, self, HP_SQL_DRIVER)) {
         result = PyObject_Vectorcall(method->original, all, (size_t)(n + 1), names);
         hp_sql_fetch_end(&fetch, lane, result, kind);
     } else if (lane != NULL && kind < HP_SQL_FETCHONE &&
                facts_of_call(&facts, method->tag, all, (size_t)(n + 1), names) &&
                begin_c(&sql, lane, method, &facts)) {
         result = PyObject_Vectorcall(method->original, all, (size_t)(n + 1), names);
-        hp_sql_end(&sql, result == NULL ? NULL : method->returns_cursor ? result : self);
+        hp_sql_end(&sql, result == NULL ? NULL : method->of == C_SHORTCUT ? result : self);
     } else {
         result = PyObject_Vectorcall(method->original, all, (size_t)(n + 1), names);
     }
@@ -339,7 +202,7 @@ static const fast_with_names trampolines[C_METHODS] = {
     trampoline_12, trampoline_13, trampoline_14, trampoline_15};
 
 /* Put a method descriptor of ours in the place of a C type's. The type may be immutable for Python; its dictionary is not for C. */
-static int patch_c_method(PyTypeObject *type, const char *name, int tag, bool returns_cursor)
+static int patch_c_method(PyTypeObject *type, const char *name, int tag, enum c_of of)
 {
     PyObject *original = type->tp_dict == NULL ? NULL : PyDict_GetItemString(type->tp_dict, name);
     if (original == NULL || !Py_IS_TYPE(original, &PyMethodDescr_Type) || c_method_count == C_METHODS) {
@@ -356,7 +219,7 @@ static int patch_c_method(PyTypeObject *type, const char *name, int tag, bool re
                                 METH_FASTCALL | METH_KEYWORDS, old->ml_doc};
     method->original = Py_NewRef(original);
     method->tag = tag;
-    method->returns_cursor = returns_cursor;
+    method->of = of;
     PyObject *ours = PyDescr_NewMethod(type, &method->def);
     int failed = ours == NULL || PyDict_SetItemString(type->tp_dict, name, ours) != 0;
     Py_XDECREF(ours);
@@ -421,7 +284,7 @@ static int patch_c_cursor(PyObject *cls, int engine, int slot)
         return 0;
     }
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (patch_c_method((PyTypeObject *)cls, all[i].name, tag_of(engine, all[i].method), false) != 0) {
+        if (patch_c_method((PyTypeObject *)cls, all[i].name, tag_of(engine, all[i].method), C_CURSOR) != 0) {
             return -1;
         }
     }
@@ -443,7 +306,7 @@ static int hook_sqlite(PyObject *module)
     for (size_t i = 0; !failed && PyType_Check(connection) && i < sizeof shortcuts / sizeof shortcuts[0];
          i++) {
         failed = patch_c_method((PyTypeObject *)connection, shortcuts[i].name,
-                                tag_of(HP_X_ENGINE_SQLITE, shortcuts[i].method), true);
+                                tag_of(HP_X_ENGINE_SQLITE, shortcuts[i].method), C_SHORTCUT);
     }
     if (!failed && PyType_Check(connection)) {
         hp_connections_hook_sqlite((PyTypeObject *)connection);
@@ -455,8 +318,14 @@ static int hook_sqlite(PyObject *module)
 
 static int hook_psycopg2(PyObject *module)
 {
-    PyObject *cursor = PyObject_GetAttrString(module, "cursor");
-    int failed = cursor == NULL || patch_c_cursor(cursor, HP_X_ENGINE_POSTGRESQL, 1) != 0;
+    PyObject *cursor = PyObject_GetAttrString(module, "cursor"), *connection = NULL;
+    int failed = cursor == NULL || (connection = PyObject_GetAttrString(module, "connection")) == NULL ||
+                 patch_c_cursor(cursor, HP_X_ENGINE_POSTGRESQL, 1) != 0;
+    for (int i = 0; !failed && PyType_Check(connection) && hp_sql_connection_c_steps[i].name != NULL; i++) {
+        failed = patch_c_method((PyTypeObject *)connection, hp_sql_connection_c_steps[i].name,
+                                hp_sql_connection_c_steps[i].tag, C_STEP);
+    }
+    Py_XDECREF(connection);
     Py_XDECREF(cursor);
     return failed ? -1 : 0;
 }
@@ -603,11 +472,9 @@ static PyObject *on_alchemy(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyOb
     }
     const struct dialect *dialect = dialect_of(args[0]);
     PyObject *context = n > at ? args[at] : names != NULL ? hp_keyword(args, nargsf, names, "context") : NULL;
-    PyObject *inner = dialect->is_async ? hp_attribute(args[1], str_inner) : NULL;
     struct hp_sql_facts facts = {.cursor = args[1],
                                  .statement = args[2],
                                  .params = at == 4 ? args[3] : NULL,
-                                 .inner = inner,
                                  .engine = dialect->engine,
                                  .method = wrap->tag == ALCHEMY_MANY ? HP_SQL_MANY : HP_SQL_EXECUTE,
                                  .flags = is_orm(context) ? HP_X_STMT_ORM : 0,
@@ -621,7 +488,6 @@ static PyObject *on_alchemy(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyOb
     if (begun) {
         hp_sql_end(&sql, result != NULL ? args[1] : NULL);
     }
-    Py_XDECREF(inner);
     return result;
 }
 
@@ -721,15 +587,14 @@ int hp_drivers_init(void)
                  {&str_execution_options, "execution_options"},
                  {&orm_options[0], "_result_disable_adapt_to_context"},
                  {&orm_options[1], "compiled_cache"},
-                 {&orm_options[2], "_sa_orm_update_options"},
-                 {&str_inner, "_cursor"}};
+                 {&orm_options[2], "_sa_orm_update_options"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&
             (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {
             return -1;
         }
     }
-    if (execution_type == NULL && (execution_type = PyType_FromSpec(&execution_spec)) == NULL) {
+    if (hp_awaited_init() != 0 || hp_aiosqlite_init() != 0) {
         return -1;
     }
     hp_hook_add("sqlalchemy.engine.default", hook_dialects);

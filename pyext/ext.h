@@ -13,7 +13,7 @@
 /* Mirrors of the model's numbers that cross the door (tests/py check them against the core's). */
 enum { HP_X_LEVEL_COUNT = 0, HP_X_LEVEL_MONITOR = 1, HP_X_LEVEL_SAMPLE = 2, HP_X_LEVEL_TRACE = 3 };
 enum { HP_X_SYM_PYTHON = 0, HP_X_SYM_C = 1, HP_X_SYM_TEMPLATE = 2 };
-enum { HP_X_APP = 1, HP_X_FRAMEWORK = 2 };
+enum { HP_X_APP = 1, HP_X_FRAMEWORK = 2, HP_X_COROUTINE = 4 };
 enum {
     HP_X_LANE_MAIN = 0,
     HP_X_LANE_THREAD = 1,
@@ -34,7 +34,8 @@ enum {
     HP_X_REQ_ABORTED = 2,
     HP_X_REQ_HANDED_OVER = 4,
     HP_X_REQ_EXCEPTION = 16,
-    HP_X_REQ_SHARED_CPU = 32
+    HP_X_REQ_SHARED_CPU = 32,
+    HP_X_REQ_ENCODED = 4096
 };
 enum {
     HP_X_PHASE_OUTER,
@@ -65,6 +66,7 @@ enum {
     HP_X_STMT_MANY = 2,
     HP_X_STMT_IN_TX = 4,
     HP_X_STMT_ORM = 8,
+    HP_X_STMT_EACH = 16,
     HP_X_STMT_OVERLAP = 0x100 /* not kept: others of the lane may run in between */
 };
 
@@ -111,6 +113,8 @@ struct hp_tls {
     struct hp_cap_lane *lane; /* borrowed; NULL: outside any request */
     PyThreadState *tstate;    /* borrowed; of this thread, valid while `lane` is set */
     void *greenlet;           /* identity of the greenlet that `lane` belongs to, NULL without greenlets */
+    struct hp_cap_lane
+        *between; /* owned: what the server sends on this thread is this one's; NULL: nothing */
     bool traced, want_c;
     bool flight;   /* not traced, but the lane records the application's own code (recorder.c) */
     bool hooked;   /* greenlet tells us of switches on this thread */
@@ -134,6 +138,10 @@ void hp_lane_push(struct hp_lane_scope *scope, struct hp_cap_lane *lane, bool wa
 void hp_lane_pop(const struct hp_lane_scope *scope);
 /* The same for a lane that is to go on later: its clocks stop. */
 void hp_lane_pop_out(const struct hp_lane_scope *scope);
+/* A request's main lane that was popped, and goes on when the server wants more of the body: what this thread waits for until then is
+ * its waits, too. Not where greenlets switch: there its clocks stand still (hp_lane_push). The second ends it. */
+void hp_lane_between(struct hp_cap_lane *lane);
+void hp_lane_between_end(void);
 /* Ask greenlet again which lane is right (the tracer saw an unexpected frame); true when the current lane changed. */
 bool hp_lane_resync(void);
 /* Greenlet `target` runs now on this thread instead of `origin` (NULL: not known); true when the current lane changed. */
@@ -157,6 +165,10 @@ const void *hp_frame_id_now(void);
 
 /* Symbol id of a code object (0 when it cannot be had), interned at first sight. Never raises. Hot after the first call. */
 uint32_t hp_code_symbol(PyCodeObject *code);
+/* The same for the tracer; `*watch`, once for each code object: its calls are to be watched, for it is application code that names an encoder. */
+uint32_t hp_code_traced(PyCodeObject *code, bool *watch);
+/* Whether a function or attribute of this name may turn objects into bytes or back in C ("dumps", "loads", "writerow"). */
+bool hp_is_encoder(const char *name);
 /* Whether it is code that Jinja compiled a template to. */
 bool hp_code_is_template(PyCodeObject *code);
 /* Line that the frame is at, and `line` of a frame's code, as they are shown: of the template where the code was generated from one. Never raise. */
@@ -174,12 +186,18 @@ bool hp_code_mark(PyCodeObject *code);
 /* Symbol of a C callable (PyCFunction or method descriptor), named as cProfile names it; 0 if it is neither. */
 uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
 /* The application place that runs now: nearest application frame from the current one outwards, with its current line; via = the
- * outermost library package between it and the caller, as a symbol. All zero when none is on the stack. */
+ * outermost library package between it and the caller, as a symbol. With none on the stack a library's template stands for it (the
+ * application may replace it); without one all zero but via. */
 struct hp_cap_place hp_place_now(void);
 /* hp_places_classify without the GIL, for probes: -1 while the places change. */
 int hp_classify_unlocked(const char *name, size_t n, char *out, size_t capacity);
-/* Where that walk ends: Flask.__call__'s code. What is further out (a script that calls app.run()) is not the request's. Owned, or NULL. */
-extern PyCodeObject *hp_place_stop;
+/* Where that walk ends: the code of Flask.__call__ and Flask.wsgi_app. What is further out (a script that calls app.run(), a middleware around
+ * the application) passes the request on. Owned, or NULL. */
+extern PyCodeObject *hp_place_stops[2];
+static inline bool hp_place_ends(const PyCodeObject *code)
+{
+    return code == hp_place_stops[0] || code == hp_place_stops[1];
+}
 /* UTF-8 of a str object, borrowed; empty when it is not a str or not encodable. Never raises. */
 struct hp_span8 hp_utf8(PyObject *text);
 extern const char hp_codes_configure_doc[];
@@ -194,7 +212,7 @@ int hp_tracer_enable(bool c_functions);
 /* The flight recorder (3.12 and later): application code and its direct callees, at levels below trace. Install once; same result as
  * hp_tracer_start. recorder.c */
 int hp_recorder_start(void);
-/* What recorder.c needs of monitor.c: events of one code object, with its calls or without; false (counted) when that failed. */
+/* Events of one code object, with its calls or without; false (counted) when that failed. */
 bool hp_monitor_watch(PyCodeObject *code, bool calls);
 /* Only the events that cannot be asked for by code object; false with an exception. */
 bool hp_monitor_only_global(void);

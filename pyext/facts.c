@@ -14,9 +14,9 @@
 #define QUEUE_MAX_NS (UINT64_C(600) * 1000000000) /* longer is somebody's wrong clock */
 
 struct wanted {
-    PyObject *key; /* owned: as the WSGI environ or app.config has it */
-    uint32_t name; /* as it was asked for */
-    bool secret;
+    PyObject *key;   /* owned: as the WSGI environ or app.config has it */
+    PyObject *asked; /* owned: as it was asked for */
+    uint32_t name;
 };
 static struct wanted headers[LIST_MAX], config[LIST_MAX], inputs[LIST_MAX];
 static int header_count, config_count, input_count;
@@ -79,14 +79,19 @@ static void note_queue(struct hp_cap_request *request, PyObject *env)
 
 /* ---- headers and configuration ---- */
 
+/* What may be shown of a value: looked up each time, as words are added while the application runs. */
+static struct hp_span8 shown_of(const struct wanted *wanted, PyObject *text)
+{
+    return hp_cap_secret(hp_ext.cap, hp_utf8(wanted->asked)) ? HP_FACTS_SECRET : hp_utf8(text);
+}
+
 static void note_headers(struct hp_cap_request *request, PyObject *env)
 {
     for (int i = 0; i < header_count; i++) {
         PyObject *value = PyDict_GetItemWithError(env, headers[i].key); /* borrowed */
         if (value != NULL && PyUnicode_Check(value)) {
-            struct hp_span8 text = headers[i].secret ? HP_FACTS_SECRET : hp_utf8(value);
             hp_cap_request_fact(request, HP_X_FACT_HEADER, headers[i].name,
-                                hp_cap_text(hp_ext.cap, text, HP_TEXT_GIVEN));
+                                hp_cap_text(hp_ext.cap, shown_of(&headers[i], value), HP_TEXT_GIVEN));
         }
     }
 }
@@ -109,9 +114,8 @@ static void note_config(struct hp_cap_request *request, PyObject *app)
         PyObject *value = PyDict_GetItemWithError(values, config[i].key); /* borrowed */
         PyObject *text = value == NULL ? NULL : hp_facts_text(value);
         if (text != NULL) {
-            struct hp_span8 shown = config[i].secret ? HP_FACTS_SECRET : hp_utf8(text);
             hp_cap_request_fact(request, HP_X_FACT_CONFIG, config[i].name,
-                                hp_cap_text(hp_ext.cap, shown, HP_TEXT_RAW));
+                                hp_cap_text(hp_ext.cap, shown_of(&config[i], text), HP_TEXT_RAW));
             Py_DECREF(text);
         }
     }
@@ -161,6 +165,7 @@ static int take_list(PyObject *names, struct wanted *list, int *count, bool is_h
 {
     for (int i = 0; i < *count; i++) {
         Py_CLEAR(list[i].key);
+        Py_CLEAR(list[i].asked);
     }
     *count = 0;
     for (Py_ssize_t i = 0; names != NULL && i < PyList_GET_SIZE(names) && *count < LIST_MAX; i++) {
@@ -170,8 +175,7 @@ static int take_list(PyObject *names, struct wanted *list, int *count, bool is_h
         if (key == NULL) {
             return -1;
         }
-        list[(*count)++] =
-            (struct wanted){key, hp_cap_text(hp_ext.cap, name, HP_TEXT_RAW), hp_cap_secret(name)};
+        list[(*count)++] = (struct wanted){key, Py_NewRef(item), hp_cap_text(hp_ext.cap, name, HP_TEXT_RAW)};
     }
     return 0;
 }

@@ -9,6 +9,7 @@
  * Setup methods (before_request, add_url_rule …) are wrapped to remember which application line registered a library's function: that
  * is the place to edit when such a function runs with no application code on the stack.
  */
+#include "call.h"
 #include "notes.h"
 #include "serve.h"
 
@@ -56,10 +57,11 @@ static struct place_entry *registered_slot(const PyCodeObject *code)
     return &registered[at];
 }
 
+/* What belongs to the application is known once it is there, and blueprints come before it: nothing is said of the code yet. */
 static void note_registered(PyObject *function, struct hp_cap_place place)
 {
     PyCodeObject *code = hp_code_of(function);
-    if (code == NULL || (hp_code_flags(code) & HP_X_APP) || registered_count > PLACE_SLOTS / 2) {
+    if (code == NULL || (hp_file_flags(code->co_filename) & HP_X_APP) || registered_count > PLACE_SLOTS / 2) {
         return;
     }
     struct place_entry *entry = registered_slot(code);
@@ -67,8 +69,18 @@ static void note_registered(PyObject *function, struct hp_cap_place place)
         entry->code = (PyCodeObject *)Py_NewRef(code);
         registered_count++;
     }
-    place.via_sym = hp_code_symbol(code);
     entry->place = place;
+}
+
+/* The line that registered this entry's function; all zero: nobody did, or it is the application's own. */
+static struct hp_cap_place place_of_registered(const struct place_entry *entry)
+{
+    struct hp_cap_place place = {0, 0, 0};
+    if (entry->code != NULL && !(hp_code_flags(entry->code) & HP_X_APP)) {
+        place = entry->place;
+        place.via_sym = hp_code_symbol(entry->code);
+    }
+    return place;
 }
 
 /* before_request(f), teardown_appcontext(f), add_url_rule(rule, endpoint, view_func, …): every function among the arguments. */
@@ -93,8 +105,9 @@ struct hp_cap_place hp_place_registered(uint32_t via_sym)
 {
     struct hp_cap_place place = {0, 0, via_sym};
     for (size_t i = 0; registered_count != 0 && via_sym != 0 && i < PLACE_SLOTS; i++) {
-        if (registered[i].code != NULL && registered[i].place.via_sym == via_sym) {
-            return registered[i].place;
+        struct hp_cap_place known = place_of_registered(&registered[i]);
+        if (known.via_sym == via_sym) {
+            return known;
         }
     }
     return place;
@@ -104,8 +117,10 @@ struct hp_cap_place hp_place_registered(uint32_t via_sym)
 
 static uint32_t method_index(PyObject *method)
 {
-    for (uint32_t i = 1; method != NULL && PyUnicode_Check(method) && i < METHOD_COUNT; i++) {
-        if (PyUnicode_CompareWithASCIIString(method, methods[i]) == 0) {
+    bool plain = method != NULL && PyUnicode_Check(method) && PyUnicode_IS_COMPACT_ASCII(method);
+    size_t n = plain ? (size_t)PyUnicode_GET_LENGTH(method) : 0;
+    for (uint32_t i = 1; plain && i < METHOD_COUNT; i++) {
+        if (strlen(methods[i]) == n && memcmp(methods[i], PyUnicode_1BYTE_DATA(method), n) == 0) {
             return i;
         }
     }
@@ -217,40 +232,56 @@ int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request 
 static struct route_entry *route_of_request(PyObject *app, PyObject *request)
 {
     struct route_entry *entry = NULL;
-    PyObject *rule = hp_attribute(request, str_url_rule);
+    PyObject *members = hp_members(request);
+    PyObject *rule = hp_member_in(members, request, str_url_rule);
     if (rule != NULL && rule != Py_None) {
-        PyObject *method = hp_attribute(request, str_method);
+        PyObject *method = hp_member_in(members, request, str_method);
         entry = route_of(app, rule, method_index(method));
         Py_XDECREF(method);
     }
     Py_XDECREF(rule);
+    Py_XDECREF(members);
     return entry;
+}
+
+/* The context that is current; new reference, or NULL without exception. */
+static PyObject *current_context(void)
+{
+    PyObject *context = NULL;
+    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return context;
+}
+
+/* An attribute of it; new reference, or NULL without exception. */
+static PyObject *of_context(PyObject *name)
+{
+    PyObject *context = current_context();
+    PyObject *found = context == NULL ? NULL : hp_attribute(context, name);
+    Py_XDECREF(context);
+    return found;
 }
 
 /* That of the context that is current. */
 static struct route_entry *route_of_context(void)
 {
-    PyObject *context = NULL;
-    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
-        PyErr_Clear();
-        return NULL;
-    }
-    PyObject *request = hp_attribute(context, str_request), *app = hp_attribute(context, str_app);
+    PyObject *request = of_context(str_request), *app = of_context(str_app);
     struct route_entry *entry = request != NULL && app != NULL ? route_of_request(app, request) : NULL;
     Py_XDECREF(app);
     Py_XDECREF(request);
-    Py_DECREF(context);
     return entry;
 }
 
 /* The outermost registered function on the stack. */
-static const struct place_entry *running_registered(void)
+static struct hp_cap_place running_registered(void)
 {
-    const struct place_entry *found = NULL;
+    struct hp_cap_place found = {0, 0, 0};
     hp_frame *frame = registered_count == 0 ? NULL : hp_frame_current(PyThreadState_Get());
-    for (; frame != NULL && hp_frame_code(frame) != hp_place_stop; frame = hp_frame_caller(frame)) {
-        const struct place_entry *entry = registered_slot(hp_frame_code(frame));
-        found = entry->code != NULL ? entry : found;
+    for (; frame != NULL && !hp_place_ends(hp_frame_code(frame)); frame = hp_frame_caller(frame)) {
+        struct hp_cap_place place = place_of_registered(registered_slot(hp_frame_code(frame)));
+        found = place.site_sym != 0 ? place : found;
     }
     return found;
 }
@@ -268,7 +299,7 @@ static struct hp_cap_place place_in_parents(uint32_t via)
             greenlet == NULL || greenlet == Py_None ? NULL : hp_attribute(greenlet, str_gr_frame);
         while (frame != NULL && PyFrame_Check(frame)) {
             PyCodeObject *code = PyFrame_GetCode((PyFrameObject *)frame);
-            int flags = code == hp_place_stop ? HP_X_FRAMEWORK : hp_code_flags(code);
+            int flags = hp_place_ends(code) ? HP_X_FRAMEWORK : hp_code_flags(code);
             if (flags & HP_X_APP) {
                 place.site_sym = hp_code_symbol(code);
                 int line = PyFrame_GetLineNumber((PyFrameObject *)frame);
@@ -276,7 +307,7 @@ static struct hp_cap_place place_in_parents(uint32_t via)
             } else if (!(flags & HP_X_FRAMEWORK)) {
                 place.via_sym = hp_code_symbol(code);
             }
-            bool stop = place.site_sym != 0 || code == hp_place_stop;
+            bool stop = place.site_sym != 0 || hp_place_ends(code);
             Py_DECREF(code);
             Py_SETREF(frame, stop ? NULL : (PyObject *)PyFrame_GetBack((PyFrameObject *)frame));
         }
@@ -296,15 +327,24 @@ struct hp_cap_place hp_place_or_view(void)
     if (place.site_sym != 0) {
         return place;
     }
-    const struct place_entry *hook = running_registered();
-    if (hook != NULL) {
-        return hook->place;
+    struct hp_cap_lane *lane = hp_lane_here();
+    struct hp_cap_place spawned = lane != NULL ? hp_cap_lane_place(lane) : place;
+    if (spawned.site_sym != 0) {
+        spawned.via_sym = place.via_sym;
+        return spawned;
+    }
+    struct hp_cap_place hook = running_registered();
+    if (hook.site_sym != 0) {
+        return hook;
     }
     struct route_entry *route = route_of_context();
     if (route != NULL && route->view_sym != 0) {
-        const struct place_entry *view = route->view_is_app ? NULL : registered_slot(route->view_code);
-        if (view != NULL && view->code != NULL) {
-            return view->place;
+        struct hp_cap_place view = {0, 0, 0};
+        if (!route->view_is_app) {
+            view = place_of_registered(registered_slot(route->view_code));
+        }
+        if (view.site_sym != 0) {
+            return view;
         }
         place.site_sym = route->view_sym;
         place.site_line = route->view_line;
@@ -331,17 +371,18 @@ static PyObject *on_phase(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
     return result;
 }
 
-/* The request object of the context that is current; new reference, or NULL without exception. */
-static PyObject *request_of_context(void)
+/* The framework's object of a request, when it is first seen: held until it is noted. (Others come and go meanwhile: the application may enter contexts of
+ * its own.) New reference, or NULL without exception. */
+static PyObject *meet_request(Call *call)
 {
-    PyObject *context = NULL;
-    if (context_var == NULL || PyContextVar_Get(context_var, NULL, &context) != 0 || context == NULL) {
-        PyErr_Clear();
-        return NULL;
+    PyObject *context = current_context();
+    PyObject *flask_request = context == NULL ? NULL : hp_attribute(context, str_request);
+    if (call != NULL && call->context == NULL && flask_request != NULL) {
+        call->asked = Py_NewRef(flask_request);
+        call->context = context;
     }
-    PyObject *request = hp_attribute(context, str_request);
-    Py_DECREF(context);
-    return request;
+    Py_XDECREF(context);
+    return flask_request;
 }
 
 /* preprocess_request: the first moment at which the route is known. */
@@ -350,8 +391,7 @@ static PyObject *on_before(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObj
 {
     struct hp_cap_request *request = hp_cap_lane_request(lane);
     if (request != NULL && hp_cap_request_lane(request) == lane && !hp_cap_request_routed(request)) {
-        PyObject *flask_request = request_of_context();
-        hp_cap_request_is(request, flask_request);
+        PyObject *flask_request = meet_request(hp_cap_request_owner(request));
         struct route_entry *entry = flask_request != NULL && PyVectorcall_NARGS(nargsf) > 0
                                         ? route_of_request(args[0], flask_request)
                                         : NULL;
@@ -371,11 +411,15 @@ static PyObject *on_teardown(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
                              size_t nargsf, PyObject *names)
 {
     struct hp_cap_request *request = hp_cap_lane_request(lane);
-    PyObject *flask_request = request != NULL ? request_of_context() : NULL;
-    if (hp_cap_request_ends(request, flask_request)) {
-        hp_inputs_note(request, flask_request);
+    Call *call = request != NULL ? hp_cap_request_owner(request) : NULL;
+    PyObject *context = call != NULL && call->asked != NULL ? current_context() : NULL;
+    if (context != NULL && context == call->context) {
+        PyObject *asked = call->asked;
+        call->asked = NULL;
+        hp_inputs_note(request, asked);
+        Py_DECREF(asked);
     }
-    Py_XDECREF(flask_request);
+    Py_XDECREF(context);
     return on_phase(wrap, lane, args, nargsf, names);
 }
 
@@ -388,7 +432,7 @@ static PyObject *on_response(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
     struct hp_cap_request *request = hp_cap_lane_request(lane);
     if (response != NULL && request != NULL && PyVectorcall_NARGS(nargsf) > 0 &&
         hp_serve_mount(args[0]) != NULL && !hp_cap_request_kept(request)) {
-        PyObject *flask_request = request_of_context();
+        PyObject *flask_request = of_context(str_request);
         PyObject *wsgi_environ = flask_request == NULL ? NULL : hp_attribute(flask_request, str_environ);
         if (wsgi_environ != NULL) {
             if (hp_toolbar_add(args[0], wsgi_environ, response, request) != 0) {
@@ -467,12 +511,15 @@ static int hook_app(PyObject *module)
     }
     failed = failed || hp_wrap_method(cls, "handle_exception", on_exception, 0, 0) != 0 ||
              hp_wrap_method(cls, "handle_user_exception", on_user_exception, 0, 0) != 0;
-    PyObject *call = failed ? NULL : PyObject_GetAttrString(cls, "__call__");
-    PyCodeObject *code = call == NULL ? NULL : hp_code_of(call);
-    if (code != NULL) {
-        Py_XSETREF(hp_place_stop, (PyCodeObject *)Py_NewRef(code));
+    static const char *const ends[] = {"__call__", "wsgi_app"};
+    for (size_t i = 0; !failed && i < sizeof ends / sizeof ends[0]; i++) {
+        PyObject *method = PyObject_GetAttrString(cls, ends[i]);
+        PyCodeObject *code = method == NULL ? NULL : hp_code_of(method);
+        if (code != NULL) {
+            Py_XSETREF(hp_place_stops[i], (PyCodeObject *)Py_NewRef(code));
+        }
+        Py_XDECREF(method);
     }
-    Py_XDECREF(call);
     Py_XDECREF(cls);
     return PyErr_Occurred() ? -1 : 0;
 }

@@ -1,8 +1,8 @@
 /* inputs.c -- what a request was asked with: arguments of its view, and the keys of its query, form and JSON body.
  *
  *   werkzeug.Request.__dict__ ── view_args      told by the URL map
- *                             ├─ environ        QUERY_STRING, split here
- *                             ├─ form, files    there only if the application had the body parsed
+ *                             ├─ query_string   as it came, split here
+ *                             ├─ form, files    there, both, only if the application had the body parsed
  *                             └─ _cached_json   likewise: (as get_json(), as get_json(silent=True))
  *
  * The body is never read and nothing is parsed that the application has not: what it left alone is not there. Of values stays what they
@@ -20,7 +20,7 @@
 #define NAME_BYTES  80 /* of a type */
 #define TEXT_BYTES  128
 
-static PyObject *str_environ, *str_query, *str_view_args, *str_form, *str_files, *str_json; /* owned */
+static PyObject *str_query, *str_view_args, *str_form, *str_files, *str_json; /* owned */
 
 /* ---- values ---- */
 
@@ -75,9 +75,9 @@ static void note_value(struct hp_cap_request *request, int kind, struct hp_span8
     if (text == NULL) {
         PyErr_Clear(); /* a number too long to be written out */
     }
-    struct hp_span8 shown = hp_cap_secret(key) ? HP_FACTS_SECRET
-                            : text != NULL     ? hp_utf8(text)
-                                               : described(value, room);
+    struct hp_span8 shown = hp_cap_secret(hp_ext.cap, key) ? HP_FACTS_SECRET
+                            : text != NULL                 ? hp_utf8(text)
+                                                           : described(value, room);
     hp_cap_request_fact(request, kind, given(key), given(shown));
     Py_XDECREF(text);
 }
@@ -109,12 +109,14 @@ static void note_keys(struct hp_cap_request *request, int kind, PyObject *mappin
     hp_cap_request_left_out(request, (uint32_t)(PyDict_GET_SIZE(mapping) - n));
 }
 
-static void note_part(struct hp_cap_request *request, int kind, PyObject *members, PyObject *name)
+/* Whether it is there. */
+static bool note_part(struct hp_cap_request *request, int kind, PyObject *members, PyObject *name)
 {
     PyObject *mapping = PyDict_GetItemWithError(members, name); /* borrowed */
-    if (mapping != NULL && PyDict_Check(mapping)) {
+    if (mapping != NULL && PyDict_Check(mapping) && PyDict_GET_SIZE(mapping) != 0) {
         note_keys(request, kind, mapping);
     }
+    return mapping != NULL;
 }
 
 static void note_json(struct hp_cap_request *request, PyObject *members)
@@ -175,9 +177,14 @@ static struct hp_span8 until(struct hp_span8 *rest, char end)
     return piece;
 }
 
-static void note_query(struct hp_cap_request *request, struct hp_span8 query)
+static void note_query(struct hp_cap_request *request, PyObject *members)
 {
+    PyObject *bytes = PyDict_GetItemWithError(members, str_query); /* borrowed */
+    struct hp_span8 query = {NULL, 0};
     uint32_t n = 0, more = 0;
+    if (bytes != NULL && PyBytes_Check(bytes)) {
+        query = (struct hp_span8){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)};
+    }
     while (query.n != 0) {
         struct hp_span8 value = until(&query, '&');
         struct hp_span8 key = until(&value, '=');
@@ -203,24 +210,17 @@ void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request)
     if (!hp_cap_request_detailed(request)) {
         return;
     }
-    struct hp_pending pending = hp_pending_save();
-    PyObject *members = PyObject_GenericGetDict(flask_request, NULL);
-    if (members == NULL) {
-        PyErr_Clear(); /* a class of the application's own, without one */
-    }
-    if (members != NULL && PyDict_Check(members) && !hp_raises_on_purpose()) {
-        PyObject *wsgi_environ = PyDict_GetItemWithError(members, str_environ); /* borrowed */
-        note_part(request, HP_X_FACT_ARGUMENT, members, str_view_args);
-        if (wsgi_environ != NULL && PyDict_Check(wsgi_environ)) {
-            note_query(request, hp_utf8(PyDict_GetItemWithError(wsgi_environ, str_query)));
+    PyObject *members = hp_members(flask_request);
+    if (members != NULL && !hp_raises_on_purpose()) {
+        (void)note_part(request, HP_X_FACT_ARGUMENT, members, str_view_args);
+        note_query(request, members);
+        if (note_part(request, HP_X_FACT_FORM, members, str_form)) {
+            (void)note_part(request, HP_X_FACT_FORM, members, str_files);
         }
-        note_part(request, HP_X_FACT_FORM, members, str_form);
-        note_part(request, HP_X_FACT_FORM, members, str_files);
         note_json(request, members);
     }
     Py_XDECREF(members);
     hp_swallow();
-    hp_pending_restore(pending);
 }
 
 int hp_inputs_init(void)
@@ -228,8 +228,11 @@ int hp_inputs_init(void)
     static const struct {
         PyObject **where;
         const char *text;
-    } names[] = {{&str_environ, "environ"}, {&str_query, "QUERY_STRING"}, {&str_view_args, "view_args"},
-                 {&str_form, "form"},       {&str_files, "files"},        {&str_json, "_cached_json"}};
+    } names[] = {{&str_query, "query_string"},
+                 {&str_view_args, "view_args"},
+                 {&str_form, "form"},
+                 {&str_files, "files"},
+                 {&str_json, "_cached_json"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (*names[i].where == NULL &&
             (*names[i].where = PyUnicode_InternFromString(names[i].text)) == NULL) {

@@ -43,6 +43,14 @@ static void table_set(const void *greenlet, struct hp_cap_lane *lane, bool want_
     }
 }
 
+static void release_between(void)
+{
+    if (hp_tls.between != NULL) {
+        hp_cap_lane_unref(hp_tls.between);
+        hp_tls.between = NULL;
+    }
+}
+
 static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
 {
     if (hp_tls.lane != lane) { /* what this thread allocates is the lane's from here on */
@@ -53,6 +61,7 @@ static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
             hp_cap_alloc_begin(lane);
         }
     }
+    release_between();
     if (hp_tls.lane == NULL && lane != NULL) {
         hp_tls.tstate = PyThreadState_Get();
     }
@@ -115,6 +124,24 @@ struct hp_cap_lane *hp_lane_current(void)
     return hp_tls.lane;
 }
 
+void hp_lane_between(struct hp_cap_lane *lane)
+{
+    if (hp_tls.lane == NULL && !hp_tls.switched) {
+        hp_cap_lane_ref(lane);
+        release_between();
+        hp_tls.between = lane;
+        hp_waits_between(lane);
+    }
+}
+
+void hp_lane_between_end(void)
+{
+    if (hp_tls.between != NULL) {
+        hp_waits_thread(NULL, NULL);
+        release_between();
+    }
+}
+
 /* ---- switches ---- */
 
 /* The lane that a greenlet begins when it runs for the first time; NULL: it has none of its own. */
@@ -151,6 +178,7 @@ bool hp_lane_switched(PyObject *origin, PyObject *target)
     struct hp_cap_clock clock;
     bool want_c = false;
     hp_tls.switched = true;
+    hp_lane_between_end();
     if (from == NULL && table.live == 0) {
         hp_tls.greenlet = target;
         return false;

@@ -158,12 +158,12 @@ static PyObject *ext_counts(PyObject *self, PyObject *unused)
     }
     struct hp_cap_counts c;
     hp_cap_counts(hp_ext.cap, &c);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "started", c.started, "finished", c.finished,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsKsKsKsKsKsKsK}", "started", c.started, "finished", c.finished,
                          "pushed", c.pushed, "stored", c.stored, "sampled_out", c.sampled_out, "dropped_ring",
                          c.dropped_ring, "dropped_tree", c.dropped_tree, "dropped_store", c.dropped_store,
-                         "dropped_memory", c.dropped_memory, "errors", c.errors, "own_ns", c.own_ns,
-                         "writer_cpu_ns", c.writer_cpu_ns, "lanes_live", c.lanes_live, "requests_live",
-                         c.requests_live, "tree_bytes", c.tree_bytes);
+                         "dropped_memory", c.dropped_memory, "errors", c.errors, "waits", c.waits, "wait_ns",
+                         c.wait_ns, "own_ns", c.own_ns, "writer_cpu_ns", c.writer_cpu_ns, "lanes_live",
+                         c.lanes_live, "requests_live", c.requests_live, "tree_bytes", c.tree_bytes);
 }
 
 PyDoc_STRVAR(

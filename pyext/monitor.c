@@ -2,7 +2,8 @@
  *
  *   PY_START, PY_RESUME, PY_THROW   enter (the last two are re-entries)
  *   PY_RETURN, PY_YIELD, PY_UNWIND  leave
- *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for
+ *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for; else the encoders and decoders that application code names, by local events of that code
+ *                                   (a pickle.dumps has no Python frame, and what it takes is not its caller's computing)
  *
  * The callbacks are interpreter-wide, so each starts with one thread-local look: no traced lane, nothing to do. They never return DISABLE
  * (traps 7, 8), never raise, and assume no symmetry of events: every enter and leave names its activation by its frame, and an
@@ -54,7 +55,11 @@ static PyObject *enter(PyObject *const *args, bool resume)
             Py_RETURN_NONE;
         }
     }
-    uint32_t sym = hp_code_symbol((PyCodeObject *)args[0]);
+    bool watch;
+    uint32_t sym = hp_code_traced((PyCodeObject *)args[0], &watch);
+    if (__builtin_expect(watch, 0)) {
+        (void)hp_monitor_watch((PyCodeObject *)args[0], true);
+    }
     uint32_t site = caller != NULL ? (uint32_t)hp_frame_lasti(caller) : 0;
     if (__builtin_expect(hp_cap_enter(hp_tls.lane, sym, site, frame, resume), 0)) {
         hp_cap_line(hp_tls.lane, caller != NULL ? hp_frame_line(caller) : 0);
@@ -109,22 +114,30 @@ static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n, PyOb
     return leave(args, n, true);
 }
 
+static bool is_encoder(PyObject *callable, bool function)
+{
+    const PyMethodDef *def =
+        function ? ((PyCFunctionObject *)callable)->m_ml : ((PyMethodDescrObject *)callable)->d_method;
+    return hp_is_encoder(def->ml_name);
+}
+
 /* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c, get_cfunc_from_callable). */
 static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
     (void)names;
-    if (!hp_tls.want_c || PyVectorcall_NARGS(n) < 4) {
+    if (!hp_tls.traced || PyVectorcall_NARGS(n) < 4) {
         return hp_tls.flight && PyVectorcall_NARGS(n) >= 3 ? hp_recorder_call(args[2]) : Py_NewRef(Py_None);
     }
     bool function = PyCFunction_Check(args[2]);
-    if (!function && Py_TYPE(args[2]) != &PyMethodDescr_Type) {
+    if ((!function && Py_TYPE(args[2]) != &PyMethodDescr_Type) ||
+        (!hp_tls.want_c && !is_encoder(args[2], function))) {
         Py_RETURN_NONE;
     }
     hp_frame *frame = hp_frame_current(hp_tls.tstate);
     if (unmark(hp_cap_top(hp_tls.lane)) != (const void *)frame) {
         resync(frame);
-        if (!hp_tls.want_c) {
+        if (!hp_tls.traced) {
             Py_RETURN_NONE;
         }
     }
@@ -138,7 +151,7 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObje
 
 static PyObject *leave_c(PyObject *const *args, size_t n, bool raised)
 {
-    if (!hp_tls.want_c || PyVectorcall_NARGS(n) < 3 ||
+    if (!hp_tls.traced || PyVectorcall_NARGS(n) < 3 ||
         (!PyCFunction_Check(args[2]) && Py_TYPE(args[2]) != &PyMethodDescr_Type)) {
         Py_RETURN_NONE;
     }
@@ -146,7 +159,7 @@ static PyObject *leave_c(PyObject *const *args, size_t n, bool raised)
     if (hp_cap_top(hp_tls.lane) != marked && hp_ext.greenlets) {
         (void)hp_lane_resync();
     }
-    if (hp_tls.want_c && hp_cap_top(hp_tls.lane) == marked) {
+    if (hp_tls.traced && hp_cap_top(hp_tls.lane) == marked) {
         hp_cap_leave(hp_tls.lane, marked, raised);
     }
     Py_RETURN_NONE;

@@ -269,7 +269,7 @@ static uint32_t walk(hp_frame *top, bool same_top)
         if (same_top && is_recent(frame, code, depth)) {
             return recent.site;
         }
-        if (code == hp_place_stop) {
+        if (hp_place_ends(code)) {
             break;
         }
         if (same_top && depth < recent.depth) {

@@ -51,6 +51,8 @@ static struct connection {
     const void *address; /* borrowed: only compared */
     uint32_t number;
     int engine;
+    uint64_t
+        above; /* the request that executes on it through SQLAlchemy and an asynchronous driver; 0: none */
 } connections[CONNECTION_SLOTS];
 static uint32_t connection_count, connections_used;
 
@@ -59,7 +61,7 @@ static uint64_t plan_threshold_ns = UINT64_MAX;
 static PyObject *plan_callback;   /* owned or NULL */
 static uint8_t plan_asked[65536]; /* by statement id, 1: its fetches were slow, 2: asked for */
 static PyObject *log_callback;    /* owned or NULL */
-static PyObject *str_rowcount, *str_connection, *str_inner_connection, *str_server_version,
+static PyObject *str_rowcount, *str_connection, *str_inner_connection, *str_inner, *str_server_version,
     *str_int;                                  /* owned */
 static PyTypeObject *decimal_type, *uuid_type; /* owned */
 
@@ -291,7 +293,7 @@ static int engine_of(PyObject *connection, int engine)
     return found;
 }
 
-static struct connection *connection_slot(PyObject *connection)
+static struct connection *connection_slot(const void *connection)
 {
     size_t at = hash_pointer(connection) & (CONNECTION_SLOTS - 1);
     while (connections[at].address != NULL && connections[at].address != connection) {
@@ -305,22 +307,29 @@ static struct connection *connection_slot(PyObject *connection)
             slot = &connections[hash_pointer(connection) & (CONNECTION_SLOTS - 1)];
         }
         connections_used++;
-        *slot = (struct connection){connection, ++connection_count, HP_X_ENGINE_UNKNOWN};
+        *slot = (struct connection){connection, ++connection_count, HP_X_ENGINE_UNKNOWN, 0};
     }
     return slot;
 }
 
-uint32_t hp_sql_connection(PyObject *connection, int *engine)
+/* NULL for NULL and None. */
+static struct connection *connection_known(PyObject *connection, int *engine)
 {
     if (connection == NULL || connection == Py_None) {
-        return 0;
+        return NULL;
     }
     struct connection *slot = connection_slot(connection);
     if (*engine == HP_X_ENGINE_MYSQL) {
         slot->engine = slot->engine != HP_X_ENGINE_UNKNOWN ? slot->engine : engine_of(connection, *engine);
         *engine = slot->engine;
     }
-    return slot->number;
+    return slot;
+}
+
+uint32_t hp_sql_connection(PyObject *connection, int *engine)
+{
+    const struct connection *slot = connection_known(connection, engine);
+    return slot == NULL ? 0 : slot->number;
 }
 
 uint32_t hp_sql_opened(PyObject *connection)
@@ -331,18 +340,29 @@ uint32_t hp_sql_opened(PyObject *connection)
     return slot->number;
 }
 
-/* Number and engine of an execution's connection; number 0 when the cursor does not say. */
-static uint32_t connection_of(const struct hp_sql_facts *facts, int *engine)
+/* The connection of a cursor, or of the driver's cursor below it (SQLAlchemy's adapter of psycopg in 2.0); new reference or NULL. */
+static PyObject *connection_of_cursor(PyObject *cursor)
 {
-    PyObject *cursor = facts->cursor;
-    PyObject *connection =
-        facts->connection != NULL ? Py_NewRef(facts->connection) : hp_attribute(cursor, str_connection);
+    PyObject *connection = hp_attribute(cursor, str_connection);
     if (connection == NULL || connection == Py_None) {
         Py_XSETREF(connection, hp_attribute(cursor, str_inner_connection));
     }
-    uint32_t number = hp_sql_connection(connection, engine);
+    PyObject *inner = connection == NULL ? hp_attribute(cursor, str_inner) : NULL;
+    if (inner != NULL) {
+        connection = hp_attribute(inner, str_connection);
+        Py_DECREF(inner);
+    }
+    return connection;
+}
+
+/* Entry and engine of an execution's connection; NULL when the cursor does not say. */
+static struct connection *connection_of(const struct hp_sql_facts *facts, int *engine)
+{
+    PyObject *connection =
+        facts->connection != NULL ? Py_NewRef(facts->connection) : connection_of_cursor(facts->cursor);
+    struct connection *slot = connection_known(connection, engine);
     Py_XDECREF(connection);
-    return number;
+    return slot;
 }
 
 /* ---- executions ---- */
@@ -389,17 +409,24 @@ bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_
     }
     uint64_t request_id = hp_cap_request_id(request);
     if (is_nested(facts->cursor, request_id, lane, facts->is_async)) {
+        if (facts->flags & HP_X_STMT_EACH) {
+            hp_cap_sql_mark(lane, HP_X_STMT_EACH);
+        }
+        return false;
+    }
+    int engine = facts->engine;
+    struct connection *conn = connection_of(facts, &engine);
+    bool adapted = facts->is_async && conn != NULL;
+    if (adapted && facts->layer == HP_SQL_DRIVER && conn->above == request_id) {
         return false;
     }
     bool many = facts->method == HP_SQL_MANY;
-    int engine = facts->engine;
-    uint32_t in_count = 0, conn = connection_of(facts, &engine);
+    uint32_t in_count = 0;
     uint32_t statement = statement_of(facts->statement, engine, facts->method == HP_SQL_SCRIPT, &in_count);
     uint64_t params =
         many || facts->method == HP_SQL_SCRIPT ? 0 : hash_params(facts->statement, facts->params);
     *sql = (struct hp_sql){.lane = lane,
                            .cursor = facts->cursor,
-                           .inner = facts->inner,
                            .request_id = request_id,
                            .statement = statement,
                            .engine = engine,
@@ -415,14 +442,17 @@ bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_
     if (log_threshold_ns != UINT64_MAX || sql->text != NULL) {
         sql->t0 = hp_cap_ticks();
     }
-    sql->number = hp_cap_sql_begin(lane, statement, sql->place, conn, params,
+    sql->number = hp_cap_sql_begin(lane, statement, sql->place, conn == NULL ? 0 : conn->number, params,
                                    many ? count_of(facts->params) : 0, in_count, flags);
     if (sql->number == NUMBER_NONE - 1) {
         return false;
     }
     hp_cap_lane_ref(lane);
     mark_cursor(sql->cursor, sql, sql->layer);
-    mark_cursor(sql->inner, sql, HP_SQL_ALCHEMY);
+    if (adapted && facts->layer == HP_SQL_ALCHEMY) {
+        conn->above = request_id;
+        sql->below = conn->address;
+    }
     return true;
 }
 
@@ -468,7 +498,13 @@ static void write_log(const struct hp_sql *sql, uint64_t ns)
 
 /* ---- plans, while developing ---- */
 
-/* Hand a slow statement over, once: callback(text, params, engine, cursor) puts it into a datagram. */
+bool hp_sql_asks_plans(void)
+{
+    return plan_callback != NULL;
+}
+
+/* Hand a slow statement over, once: callback(text, params, engine, cursor) puts it into a datagram; False: nobody was there to take it, the
+ * next slow execution tries again. */
 static void ask_plan(const struct hp_sql *sql, PyObject *cursor, uint64_t ns)
 {
     uint8_t *asked = &plan_asked[(uint16_t)sql->statement];
@@ -478,6 +514,7 @@ static void ask_plan(const struct hp_sql *sql, PyObject *cursor, uint64_t ns)
     *asked = 2;
     PyObject *result = PyObject_CallFunction(
         plan_callback, "OOiO", sql->text, sql->params != NULL ? sql->params : Py_None, sql->engine, cursor);
+    *asked = result == Py_False ? 0 : 2;
     Py_XDECREF(result);
     hp_swallow();
 }
@@ -509,14 +546,13 @@ void hp_sql_end(struct hp_sql *sql, PyObject *cursor)
         PyErr_Clear();
     }
     hp_cap_sql_end(lane, sql->number, rows, cursor == NULL);
-    const void *marked[2] = {sql->cursor, sql->inner};
-    for (int i = 0; i < 2; i++) {
-        struct cursor *slot = marked[i] == NULL ? NULL : cursor_slot(marked[i]);
-        if (slot != NULL && slot->address == marked[i]) {
-            slot->executing = false;
-            slot->number = sql->number;
-            slot->count_rows = rows <= 0; /* else the driver has said how many */
-        }
+    struct cursor *slot = cursor_slot(sql->cursor);
+    if (slot->address == sql->cursor) {
+        slot->executing = false;
+        slot->count_rows = rows <= 0; /* else the driver has said how many */
+    }
+    if (sql->below != NULL) {
+        connection_slot(sql->below)->above = 0;
     }
     if (cursor != NULL && (const void *)cursor != sql->cursor) { /* sqlite3's Connection.execute() made it */
         mark_cursor(cursor, sql, sql->layer);
@@ -598,7 +634,7 @@ static PyObject *sql_log(PyObject *self, PyObject *args)
 PyDoc_STRVAR(sql_plans_doc,
              "sql_plans(threshold_ns, callback) -> None\n\n"
              "Call callback(text, params, engine, cursor) once for each statement of which an execution took "
-             "threshold_ns or more.");
+             "threshold_ns or more; again if it returns False.");
 
 static PyObject *sql_plans(PyObject *self, PyObject *args)
 {
@@ -658,6 +694,7 @@ int hp_sql_init(PyObject *module)
     } names[] = {{&str_rowcount, "rowcount"},
                  {&str_connection, "connection"},
                  {&str_inner_connection, "_connection"},
+                 {&str_inner, "_cursor"},
                  {&str_server_version, "server_version"},
                  {&str_int, "int"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

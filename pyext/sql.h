@@ -17,7 +17,6 @@ struct hp_sql_facts {
     PyObject *cursor, *statement; /* borrowed */
     PyObject *params;             /* borrowed or NULL */
     PyObject *connection;         /* borrowed; NULL: ask the cursor */
-    PyObject *inner;              /* borrowed or NULL: the driver's cursor below an adapter's */
     int engine, method;
     uint32_t flags;
     enum hp_sql_layer layer;
@@ -26,7 +25,8 @@ struct hp_sql_facts {
 
 struct hp_sql {
     struct hp_cap_lane *lane; /* one reference; NULL: nothing is recorded */
-    const void *cursor, *inner;
+    const void *cursor;
+    const void *below; /* the asynchronous driver's connection below SQLAlchemy, else NULL */
     uint64_t request_id, t0;
     uint32_t number, statement;
     int engine;
@@ -50,6 +50,9 @@ bool hp_sql_fetch_begin(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, Py
 /* `result` of fetchone (method HP_SQL_FETCHONE) or of fetchmany and fetchall; NULL: an exception, or the end of an iteration. */
 void hp_sql_fetch_end(struct hp_sql_fetch *fetch, struct hp_cap_lane *lane, PyObject *result, int method);
 
+/* Whether slow statements are asked about (sql_plans). */
+bool hp_sql_asks_plans(void);
+
 /* The number of a connection in records, and what it talks to as far as it says (in: as far as the driver does); 0 for NULL and None. */
 uint32_t hp_sql_connection(PyObject *connection, int *engine);
 /* A number of its own for a connection that was just opened, where one before it may have lain at the same address. */
@@ -58,9 +61,19 @@ uint32_t hp_sql_opened(PyObject *connection);
 /* connections.c: what connections take beside statements. Each 0, or -1 with an exception. */
 int hp_connections_hook_dialect(PyObject *cls);
 void hp_connections_hook_sqlite(PyTypeObject *type);
+/* Call `original`, a step of a connection, and note it. `tag`: of hp_sql_connection_c_steps. */
+PyObject *hp_sql_connection_step(PyObject *original, struct hp_cap_lane *lane, int tag, PyObject *const *args,
+                                 size_t nargsf, PyObject *names);
+/* Methods of psycopg2's connection, a type in C, and their tags; ends with a NULL name. */
+struct hp_sql_connection_method {
+    const char *name;
+    int tag;
+};
+extern const struct hp_sql_connection_method hp_sql_connection_c_steps[];
 int hp_connections_init(void);
 
-/* drivers.c: adds the hooks of the drivers that we know. 0, or -1 with an exception. */
+/* drivers.c: adds the hooks of the drivers that we know; aiosqlite.c: that of aiosqlite. Each 0, or -1 with an exception. */
 int hp_drivers_init(void);
+int hp_aiosqlite_init(void);
 
 #endif

@@ -32,8 +32,8 @@ typedef struct { /* on an executor made inside a request */
 } PoolMark;
 
 static PyObject *box_type, *item_type, *mark_type; /* owned */
-static PyObject *str_lane, *str_mark, *str_waiter, *str_target, *str_waiters, *str_event, *str_cond,
-    *str_finished; /* owned */
+static PyObject *str_lane, *str_mark, *str_waiter, *str_target, *str_run, *str_connection, *str_waiters,
+    *str_event, *str_cond, *str_finished; /* owned */
 
 enum { MARK_CAP = 2000, WORKER_CAP = 4, QUIET_CAP = 12 };
 
@@ -125,6 +125,9 @@ static void lane_end(struct running *running, LaneBox *box)
 static bool is_worker(PyObject *thread)
 {
     PyObject *target = hp_generic_get(thread, str_target);
+    if (target == NULL || target == Py_None) {
+        Py_XSETREF(target, hp_attribute((PyObject *)Py_TYPE(thread), str_run));
+    }
     PyCodeObject *code = target == NULL ? NULL : hp_code_of(target);
     bool found = false;
     for (int i = 0; code != NULL && i < WORKER_CAP && !found; i++) {
@@ -608,10 +611,13 @@ static int hook_pool(PyObject *module)
     return failed ? -1 : 0;
 }
 
-/* aiosqlite runs a connection's statements on a thread that lives as long as the connection. */
+/* aiosqlite runs a connection's statements on a thread that lives as long as the connection, which was that thread itself before 0.22. */
 static int hook_aiosqlite(PyObject *module)
 {
+    PyObject *connection = hp_attribute(module, str_connection);
     add_code(worker_codes, WORKER_CAP, code_named(module, "_connection_worker_thread"));
+    add_code(worker_codes, WORKER_CAP, code_named(connection, "run"));
+    Py_XDECREF(connection);
     return 0;
 }
 
@@ -638,10 +644,16 @@ int hp_threads_init(PyObject *module)
     static const struct {
         PyObject **where;
         const char *text;
-    } names[] = {
-        {&str_lane, "_hotplate_lane"}, {&str_mark, "_hotplate_mark"},      {&str_waiter, "_hotplate_waiter"},
-        {&str_target, "_target"},      {&str_waiters, "_waiters"},         {&str_event, "event"},
-        {&str_cond, "_cond"},          {&str_finished, "finished_futures"}};
+    } names[] = {{&str_lane, "_hotplate_lane"},
+                 {&str_mark, "_hotplate_mark"},
+                 {&str_waiter, "_hotplate_waiter"},
+                 {&str_target, "_target"},
+                 {&str_waiters, "_waiters"},
+                 {&str_event, "event"},
+                 {&str_cond, "_cond"},
+                 {&str_run, "run"},
+                 {&str_connection, "Connection"},
+                 {&str_finished, "finished_futures"}};
     static const struct {
         PyObject **where;
         PyType_Spec *spec;

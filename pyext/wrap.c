@@ -32,6 +32,34 @@ PyObject *hp_attribute(PyObject *object, PyObject *name)
     return value;
 }
 
+PyObject *hp_members(PyObject *object)
+{
+    PyObject *members = PyObject_GenericGetDict(object, NULL);
+    if (members == NULL || !PyDict_Check(members)) {
+        PyErr_Clear(); /* a class of the application's own, without one */
+        Py_CLEAR(members);
+    }
+    return members;
+}
+
+PyObject *hp_member_in(PyObject *members, PyObject *object, PyObject *name)
+{
+    PyObject *value = members != NULL ? PyDict_GetItemWithError(members, name) : NULL; /* borrowed */
+    if (value != NULL) {
+        return Py_NewRef(value);
+    }
+    PyErr_Clear(); /* the class has the attribute */
+    return hp_attribute(object, name);
+}
+
+PyObject *hp_member(PyObject *object, PyObject *name)
+{
+    PyObject *members = hp_members(object);
+    PyObject *value = hp_member_in(members, object, name);
+    Py_XDECREF(members);
+    return value;
+}
+
 PyObject *hp_generic_get(PyObject *object, PyObject *name)
 {
     PyObject *value = PyObject_GenericGetAttr(object, name);
@@ -219,6 +247,18 @@ int hp_wrap_method(PyObject *cls, const char *name, hp_wrap_handler handler, int
         }
     }
     return 0;
+}
+
+int hp_wrap_inherited(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags)
+{
+    PyObject *found = PyType_Check(cls) ? PyObject_GetAttrString(cls, name) : NULL;
+    if (found == NULL) {
+        PyErr_Clear(); /* not in this release */
+        return 0;
+    }
+    int failed = wrap_in(cls, name, found, handler, tag, flags);
+    Py_DECREF(found);
+    return failed;
 }
 
 int hp_wrap_class_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags)

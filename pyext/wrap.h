@@ -44,6 +44,8 @@ int hp_wrap_init(PyObject *module);
 int hp_wrap_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
 /* The same only if `cls` itself defines it. */
 int hp_wrap_own_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
+/* The same for what `cls` has from a base that cannot be changed, a type in C: the wrapper is put into `cls` itself. */
+int hp_wrap_inherited(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
 /* A class method that `cls` itself defines. */
 int hp_wrap_class_method(PyObject *cls, const char *name, hp_wrap_handler handler, int tag, int flags);
 /* A function of a module's namespace. */
@@ -64,6 +66,12 @@ PyObject *hp_generic_get(PyObject *object, PyObject *name);
 bool hp_generic_set(PyObject *object, PyObject *name, PyObject *value);
 /* getattr(object, name, None) as new reference, or NULL without exception. */
 PyObject *hp_attribute(PyObject *object, PyObject *name);
+/* The same of what instances have for themselves: looked for in the object's dictionary first, where no class is asked. Not for objects that should stay without
+ * a dictionary, as the interpreter makes it here. */
+PyObject *hp_member(PyObject *object, PyObject *name);
+/* Its two halves, for more than one of an object: the dictionary (new reference, or NULL without exception), and what it or else the class has. */
+PyObject *hp_members(PyObject *object);
+PyObject *hp_member_in(PyObject *members, PyObject *object, PyObject *name);
 
 /* Run `hook(module)` when the named module is imported (python/hotplate/_hooks.py asks for the names). The hook returns 0, or -1 with an exception. */
 typedef int (*hp_hook)(PyObject *module);
@@ -73,7 +81,8 @@ void hp_hook_add(const char *module_name, hp_hook hook);
 int hp_testdoor_init(PyObject *module);
 
 /* ---- flask.c ---- */
-/* hp_place_now; with no application frame on the stack, the line that registered the running hook or extension, else the view's. */
+/* hp_place_now; with no application frame on the stack, the line that started the running task or thread, else that which registered the running hook or
+ * extension, else the view's. */
 struct hp_cap_place hp_place_or_view(void);
 /* The application line that registered a library's function as a hook, with the function as via; {0, 0, via} where none did. */
 struct hp_cap_place hp_place_registered(uint32_t via_sym);

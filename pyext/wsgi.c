@@ -1,7 +1,7 @@
 /* wsgi.c -- a request begins when a Flask application is called and ends at the last byte of its body.
  *
  *   server ── Flask.__call__ (CallWrapper) ── the application
- *      │             │ start_response is a StartResponse: adds X-Hotplate-Id and, where allowed, Server-Timing
+ *      │             │ start_response is the Call itself: it adds X-Hotplate-Id and, where allowed, Server-Timing
  *      └── iterates Body ── the application's iterable
  *
  * The wrappers sit on the class (Flask.__call__ and Flask.wsgi_app), so applications made before and after are caught, middleware
@@ -10,24 +10,37 @@
  * On any failure of ours the application is called as if we were not there.
  */
 #include "hotplate/ext/waits.h"
+#include "call.h"
 #include "notes.h"
 #include "serve.h"
 
-#include <endian.h>
 #include <string.h>
 
-/* ---- what the three objects of one request share ---- */
+/* ---- what the objects of one request share ---- */
 
-typedef struct {
-    PyObject_HEAD struct hp_cap_request *request; /* NULL once finished */
-    PyObject *env;                                /* owned */
-    PyObject *app;                                /* owned; for the route */
-    PyObject *done;                               /* owned or NULL: the drop-in middleware's callback */
-    uint64_t started;                             /* ticks */
-    bool want_c, timing, routed, deep;
-} Call;
+static PyObject *call_type, *body_type, *close_type, *wrapper_type; /* owned */
+static PyObject *idle_call, *idle_body,
+    *idle_close; /* memory of one each, kept for the next request; NULL: none */
+static void *object_new(PyObject *type, PyObject **idle)
+{
+    if (*idle == NULL) {
+        return PyObject_New(PyObject, (PyTypeObject *)type);
+    }
+    PyObject *object = *idle;
+    *idle = NULL;
+    return PyObject_Init(object, (PyTypeObject *)type);
+}
 
-static PyObject *call_type, *start_response_type, *body_type, *wrapper_type; /* owned */
+static void object_free(PyObject *object, PyObject **idle)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (*idle == NULL) {
+        *idle = object;
+    } else {
+        type->tp_free(object);
+    }
+    Py_DECREF(type);
+}
 
 static struct {
     PyObject *scope;      /* owned or NULL: callable(method, path) -> bool, False = leave this request out */
@@ -37,18 +50,8 @@ static struct {
     int kind;
 } options = {NULL, 1, 0, 1, 0};
 
-static PyObject *str_forwarded[3], *str_config, *str_DEBUG, *str_id, *str_timing, *str_method, *str_path,
-    *str_length, *str_file_wrapper, *str_read, *str_close, *str_debug, *str_remote, *str_left_out,
-    *str_request;
-
-/* Swallow an exception of our own making; counted. */
-static void swallow(void)
-{
-    if (PyErr_Occurred()) {
-        PyErr_Clear();
-        hp_cap_error(hp_ext.cap);
-    }
-}
+static PyObject *str_forwarded[3], *str_config, *str_DEBUG, *str_method, *str_path, *str_length,
+    *str_file_wrapper, *str_read, *str_close, *str_debug, *str_remote, *str_left_out;
 
 bool hp_raises_on_purpose(void)
 {
@@ -66,7 +69,7 @@ static void take_route(Call *call)
     }
     call->routed = true;
     if (hp_raises_on_purpose() || hp_flask_route(call->env, call->app, call->request) != 0) {
-        swallow();
+        hp_swallow();
     }
 }
 
@@ -99,7 +102,7 @@ static void finish_profile(Call *call, struct hp_cap_request *request)
         PyObject *result = PyObject_CallFunction(call->done, "Oy#d", call->env, (const char *)profile,
                                                  (Py_ssize_t)size, elapsed_s);
         Py_XDECREF(result);
-        swallow();
+        hp_swallow();
     }
     hp_cap_bytes_free(profile);
 }
@@ -111,17 +114,17 @@ static void finish(Call *call)
     if (request == NULL) {
         return;
     }
-    if (call->routed && call->done == NULL && !hp_cap_request_goes_on(request)) { /* nothing of Python runs */
+    hp_lane_between_end();
+    if (call->routed && call->done == NULL && call->asked == NULL) { /* nothing of Python runs */
         call->request = NULL;
         hp_cap_request_finish(request);
         return;
     }
     struct hp_pending pending = hp_pending_save();
     take_route(call);
-    PyObject *flask_request =
-        PyDict_Check(call->env) ? PyDict_GetItem(call->env, str_request) : NULL; /* borrowed */
-    if (hp_cap_request_ends(request, flask_request)) { /* its context was kept beyond the end */
-        hp_inputs_note(request, flask_request);
+    if (call->asked != NULL) { /* its context was kept beyond the end */
+        hp_inputs_note(request, call->asked);
+        Py_CLEAR(call->asked);
     }
     call->request = NULL;
     if (call->done != NULL) {
@@ -134,7 +137,6 @@ static void finish(Call *call)
 
 static void call_dealloc(Call *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     finish(self);
     if (self->deep) {
         hp_deep_end();
@@ -142,8 +144,9 @@ static void call_dealloc(Call *self)
     Py_CLEAR(self->env);
     Py_CLEAR(self->app);
     Py_CLEAR(self->done);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
+    Py_CLEAR(self->start_response);
+    Py_CLEAR(self->asked); /* of a request that runs on in the process that forked this one */
+    object_free((PyObject *)self, &idle_call);
 }
 
 /* ---- current lane around each stretch of the application ---- */
@@ -155,7 +158,14 @@ struct stretch {
 static void stretch_begin(struct stretch *stretch, Call *call)
 {
     struct hp_cap_lane *lane = hp_cap_request_lane(call->request);
+    uint64_t since = hp_cap_lane_away_since(lane);
     hp_lane_push(&stretch->scope, lane, call->want_c);
+    if (since != 0) { /* other greenlets ran, too */
+        uint64_t now = hp_cap_ticks();
+        struct hp_cap_away away = {
+            .t0 = since, .ready = now, .t1 = now, .kind = HP_X_WAIT_SEND, .span = true};
+        hp_cap_lane_waited(lane, &away);
+    }
     hp_cap_lane_root_frame(lane, hp_frame_current(hp_tls.tstate));
     hp_tracer_thread_begin();
 }
@@ -166,172 +176,12 @@ static void stretch_end(struct stretch *stretch)
     hp_lane_pop(&stretch->scope);
 }
 
-/* ---- start_response ---- */
-
-typedef struct {
-    PyObject_HEAD PyObject *original; /* owned */
-    Call *call;                       /* owned */
-    vectorcallfunc vectorcall;
-} StartResponse;
-
-static void start_response_dealloc(StartResponse *self)
+/* The server has what there is so far. */
+static void between(const Call *call)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    Py_CLEAR(self->original);
-    Py_CLEAR(self->call);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
-}
-
-static int status_of(PyObject *line)
-{
-    struct hp_span8 text = hp_utf8(line);
-    if (text.n < 3 || text.p[0] < '1' || text.p[0] > '9' || text.p[1] < '0' || text.p[1] > '9' ||
-        text.p[2] < '0' || text.p[2] > '9') {
-        return 0;
+    if (call->request != NULL) {
+        hp_lane_between(hp_cap_request_lane(call->request));
     }
-    return (text.p[0] - '0') * 100 + (text.p[1] - '0') * 10 + (text.p[2] - '0');
-}
-
-/* Eight hex digits of a number, the first one lowest in memory: a nibble to each byte, all at once. */
-static uint64_t hex8(uint32_t number)
-{
-    uint64_t x = number;
-    x = (x << 16 | x) & 0x0000FFFF0000FFFFu;
-    x = (x << 8 | x) & 0x00FF00FF00FF00FFu;
-    x = (x << 4 | x) & 0x0F0F0F0F0F0F0F0Fu;
-    uint64_t is_letter = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
-    return htobe64(x + 0x3030303030303030u + is_letter * ('a' - '0' - 10));
-}
-
-/* Sixteen hex digits, by hand: printf would take a good part of what a bare request costs. */
-static void show_id(uint64_t id, char text[16])
-{
-    uint64_t halves[2] = {hex8((uint32_t)(id >> 32)), hex8((uint32_t)id)};
-    memcpy(text, halves, sizeof halves);
-}
-
-static char *put_text(char *at, const char *text)
-{
-    size_t n = strlen(text);
-    memcpy(at, text, n + 1);
-    return at + n;
-}
-
-static char *put_number(char *at, uint64_t number, int least_digits)
-{
-    char digits[20];
-    int n = 0;
-    for (; number != 0 || n < least_digits; number /= 10) {
-        digits[n++] = (char)('0' + number % 10);
-    }
-    while (n > 0) {
-        *at++ = digits[--n];
-    }
-    return at;
-}
-
-/* Milliseconds to the microsecond, as "name;dur=12.345". */
-static char *put_duration(char *at, const char *name, uint64_t ns)
-{
-    at = put_number(put_text(at, name), ns / 1000000, 1);
-    *at++ = '.';
-    return put_number(at, ns / 1000 % 1000, 3);
-}
-
-/* `total;dur, app;dur, db;dur;desc="41 queries", request;desc="ID"` as it stands when the headers go out. The id is there for pages, whose scripts cannot read
- * the headers of an image or of themselves. Not by printf: it would cost more than
- * all the rest of a bare request, and the process's locale must not turn the point into a comma. New reference or NULL. */
-static PyObject *timing_text(const struct hp_cap_request *request)
-{
-    uint64_t wall_ns = 0, sql_ns = 0;
-    uint32_t queries = 0;
-    char text[240]; /* at most 198: five numbers of 20 digits, the id and our words */
-    hp_cap_request_so_far(request, &wall_ns, &sql_ns, &queries);
-    char *at = put_duration(text, "total;dur=", wall_ns);
-    uint64_t queue_ns = hp_cap_request_queued(request);
-    if (queue_ns != UINT64_MAX) {
-        at = put_duration(at, ", queue;dur=", queue_ns);
-    }
-    at = put_duration(at, ", app;dur=", wall_ns > sql_ns ? wall_ns - sql_ns : 0);
-    at = put_duration(at, ", db;dur=", sql_ns);
-    at = put_number(put_text(at, ";desc=\""), queries, 1);
-    at = put_text(at, queries == 1 ? " query\"" : " queries\"");
-    at = put_text(at, ", request;desc=\"");
-    show_id(hp_cap_request_id(request), at);
-    at[16] = '"';
-    return PyUnicode_FromStringAndSize(text, at + 17 - text);
-}
-
-/* New reference or NULL. */
-static PyObject *id_text(const struct hp_cap_request *request)
-{
-    PyObject *text = PyUnicode_New(16, 127);
-    if (text != NULL) {
-        show_id(hp_cap_request_id(request), (char *)PyUnicode_1BYTE_DATA(text));
-    }
-    return text;
-}
-
-/* (name, value); takes the reference to the value, which may be NULL. New reference or NULL. */
-static PyObject *header(PyObject *name, PyObject *value)
-{
-    PyObject *pair = value == NULL ? NULL : PyTuple_New(2);
-    if (pair == NULL) {
-        Py_XDECREF(value);
-        return NULL;
-    }
-    PyTuple_SET_ITEM(pair, 0, Py_NewRef(name));
-    PyTuple_SET_ITEM(pair, 1, value);
-    return pair;
-}
-
-/* A copy of the headers with ours; NULL (no exception) when the application's go out untouched. */
-static PyObject *headers_with_ours(Call *call, PyObject *headers)
-{
-    if (!PyList_CheckExact(headers)) {
-        return NULL;
-    }
-    const struct hp_cap_request *request = call->request;
-    PyObject *id = hp_raises_on_purpose() ? NULL : header(str_id, id_text(request));
-    PyObject *timing = id != NULL && call->timing ? header(str_timing, timing_text(request)) : NULL;
-    Py_ssize_t n = PyList_GET_SIZE(headers);
-    PyObject *copy =
-        id == NULL || (call->timing && timing == NULL) ? NULL : PyList_New(n + 1 + (timing != NULL));
-    if (copy == NULL) {
-        Py_XDECREF(id);
-        Py_XDECREF(timing);
-        swallow();
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        PyList_SET_ITEM(copy, i, Py_NewRef(PyList_GET_ITEM(headers, i)));
-    }
-    PyList_SET_ITEM(copy, n, id);
-    if (timing != NULL) {
-        PyList_SET_ITEM(copy, n + 1, timing);
-    }
-    return copy;
-}
-
-static PyObject *start_response_call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *names)
-{
-    StartResponse *self = (StartResponse *)object;
-    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
-    PyObject *headers = NULL;
-    if (self->call->request != NULL && self->call->done == NULL && names == NULL && n >= 2 && n <= 3) {
-        hp_cap_request_status(self->call->request, status_of(args[0]));
-        headers = headers_with_ours(self->call, args[1]);
-    } else if (self->call->request != NULL && n >= 1) {
-        hp_cap_request_status(self->call->request, status_of(args[0]));
-    }
-    if (headers == NULL) {
-        return PyObject_Vectorcall(self->original, args, (size_t)n, names);
-    }
-    PyObject *ours[3] = {args[0], headers, n == 3 ? args[2] : NULL};
-    PyObject *write = PyObject_Vectorcall(self->original, ours, (size_t)n, NULL);
-    Py_DECREF(headers);
-    return write;
 }
 
 /* ---- the body ---- */
@@ -346,7 +196,6 @@ typedef struct {
 
 static void body_dealloc(Body *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
     if (self->call != NULL && self->call->request != NULL && !self->ended) {
         hp_cap_request_flag(self->call->request, HP_X_REQ_ABORTED);
     }
@@ -356,8 +205,7 @@ static void body_dealloc(Body *self)
         finish(self->call);
     }
     Py_CLEAR(self->call);
-    type->tp_free((PyObject *)self);
-    Py_DECREF(type);
+    object_free((PyObject *)self, &idle_body);
 }
 
 static void count_chunk(Call *call, PyObject *chunk)
@@ -385,12 +233,15 @@ static PyObject *body_next(Body *self)
     if (self->call->request == NULL) {
         return chunk;
     }
+    between(self->call);
     if (chunk != NULL) {
         count_chunk(self->call, chunk);
         return chunk;
     }
     self->ended = true;
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_StopIteration)) {
+    PyObject *error = PyErr_Occurred(); /* borrowed */
+    if (error != NULL && error != PyExc_StopIteration &&
+        !PyErr_GivenExceptionMatches(error, PyExc_StopIteration)) {
         struct hp_pending pending = hp_pending_save();
         note_exception(self->call->request, &pending);
         hp_pending_restore(pending);
@@ -430,9 +281,8 @@ static PyObject *close_iterable(Body *self)
 }
 
 /* Close what the application returned; then the request is over. */
-static PyObject *body_close(Body *self, PyObject *unused)
+static PyObject *body_close(Body *self)
 {
-    (void)unused;
     if (self->closed) {
         Py_RETURN_NONE;
     }
@@ -445,17 +295,43 @@ static PyObject *body_close(Body *self, PyObject *unused)
     return result;
 }
 
-static PyMethodDef body_methods[] = {
-    {"close", (PyCFunction)(void (*)(void))body_close, METH_NOARGS,
-     "Close the application's iterable and end the request."},
-    {NULL, NULL, 0, NULL},
-};
+/* The body's close, bound to it: every server asks for it, and a bound method of the interpreter's would cost several times as much. */
+typedef struct {
+    PyObject_HEAD Body *body; /* owned */
+    vectorcallfunc vectorcall;
+} Close;
+
+static PyObject *close_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    (void)args;
+    if (PyVectorcall_NARGS(nargsf) != 0 || (names != NULL && PyTuple_GET_SIZE(names) != 0)) {
+        PyErr_SetString(PyExc_TypeError, "close() takes no arguments");
+        return NULL;
+    }
+    return body_close(((Close *)self)->body);
+}
+
+static PyObject *close_new(PyObject *body)
+{
+    Close *self = object_new(close_type, &idle_close);
+    if (self != NULL) {
+        self->body = (Body *)Py_NewRef(body);
+        self->vectorcall = close_call;
+    }
+    return (PyObject *)self;
+}
+
+static void close_dealloc(Close *self)
+{
+    Py_CLEAR(self->body);
+    object_free((PyObject *)self, &idle_close);
+}
 
 /* Whatever else a server asks of the body is answered by the application's object. Every server asks for close. */
 static PyObject *body_getattro(PyObject *object, PyObject *name)
 {
     if (name == str_close) {
-        return PyCFunction_New(&body_methods[0], object);
+        return close_new(object);
     }
     PyObject *own = PyObject_GenericGetAttr(object, name);
     if (own != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError)) {
@@ -463,6 +339,19 @@ static PyObject *body_getattro(PyObject *object, PyObject *name)
     }
     PyErr_Clear();
     return PyObject_GetAttr(((Body *)object)->iterable, name);
+}
+
+/* Whether it is file-like by its class, or may be by its own way to find attributes. 1, 0, or -1 with an exception. */
+static int has_read(PyObject *body)
+{
+    if (_PyType_Lookup(Py_TYPE(body), str_read) != NULL) {
+        return 1;
+    }
+    PyObject *read = NULL;
+    int found =
+        Py_TYPE(body)->tp_getattro == PyObject_GenericGetAttr ? 0 : hp_lookup_attr(body, str_read, &read);
+    Py_XDECREF(read);
+    return found;
 }
 
 /* Whether the server may look into this object, so that it must get it as it is. 1, 0, or -1 with an exception. */
@@ -476,10 +365,7 @@ static int goes_unwrapped(PyObject *body, PyObject *env)
     if (wrapper != NULL && PyType_Check(wrapper) && PyObject_TypeCheck(body, (PyTypeObject *)wrapper)) {
         return 1;
     }
-    PyObject *read = NULL;
-    int found = PyErr_Occurred() ? -1 : hp_lookup_attr(body, str_read, &read);
-    Py_XDECREF(read);
-    return found;
+    return PyErr_Occurred() ? -1 : has_read(body);
 }
 
 static void count_list(Call *call, PyObject *body)
@@ -500,12 +386,12 @@ static PyObject *wrap_body(Call *call, PyObject *body)
 {
     int unwrapped = hp_raises_on_purpose() ? -1 : goes_unwrapped(body, call->env);
     if (unwrapped < 0) {
-        swallow();
+        hp_swallow();
         unwrapped = 1;
     }
-    Body *wrapped = unwrapped == 0 ? PyObject_New(Body, (PyTypeObject *)body_type) : NULL;
+    Body *wrapped = unwrapped == 0 ? object_new(body_type, &idle_body) : NULL;
     if (wrapped == NULL) {
-        swallow();
+        hp_swallow();
         hp_cap_request_flag(call->request, HP_X_REQ_HANDED_OVER);
         count_list(call, body);
         finish(call);
@@ -538,8 +424,8 @@ static bool is_loopback(PyObject *env)
 /* Flask's property of that name reads its config, so we do, without a call into Python in each request. */
 bool hp_app_debug(PyObject *app)
 {
-    PyObject *config = NULL, *debug = NULL;
-    if (hp_lookup_attr(app, str_config, &config) > 0 && PyDict_Check(config)) {
+    PyObject *config = hp_member(app, str_config), *debug = NULL;
+    if (config != NULL && PyDict_Check(config)) {
         debug = Py_XNewRef(PyDict_GetItemWithError(config, str_DEBUG));
     }
     if (debug == NULL && !PyErr_Occurred()) {
@@ -574,7 +460,7 @@ static bool is_in_scope(PyObject *env)
                                 : PyObject_CallFunctionObjArgs(options.scope, method, path, NULL);
         keep = verdict != Py_False;
         Py_XDECREF(verdict);
-        swallow();
+        hp_swallow();
     }
     if (!keep) {
         hp_cap_sampled_out(hp_ext.cap);
@@ -602,14 +488,17 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     hp_lane_find_greenlets();
     hp_recorder_refresh();
     hp_waits_rescan_at(started);
-    Call *call = PyObject_New(Call, (PyTypeObject *)call_type);
+    Call *call = object_new(call_type, &idle_call);
     if (call == NULL) {
-        swallow();
+        hp_swallow();
         return NULL;
     }
     call->env = Py_NewRef(env);
     call->app = Py_NewRef(app);
     call->done = Py_XNewRef(done);
+    call->start_response = call->asked = NULL;
+    call->context = NULL;
+    call->vectorcall = hp_start_response_call;
     call->want_c = want_c;
     call->deep = false;
     call->timing = done == NULL && allows_timing(app, env);
@@ -624,6 +513,7 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
         Py_DECREF(call);
         return NULL;
     }
+    hp_cap_request_set_owner(call->request, call);
     if (effective != level) {
         hp_cap_request_level_reason(call->request, level, hp_ext.trace_reason);
     }
@@ -635,22 +525,8 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     if (done == NULL) {
         hp_facts_note(call->request, env, app);
     }
-    swallow(); /* of the look-ups in environ */
+    hp_swallow(); /* of the look-ups in environ */
     return call;
-}
-
-static PyObject *new_start_response(Call *call, PyObject *original)
-{
-    StartResponse *self =
-        hp_raises_on_purpose() ? NULL : PyObject_New(StartResponse, (PyTypeObject *)start_response_type);
-    if (self == NULL) {
-        swallow();
-        return Py_NewRef(original);
-    }
-    self->original = Py_NewRef(original);
-    self->call = (Call *)Py_NewRef(call);
-    self->vectorcall = start_response_call;
-    return (PyObject *)self;
 }
 
 /* Call `target` (with `self` first unless NULL) as the application of one request. */
@@ -658,14 +534,17 @@ static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObj
                              PyObject *start_response)
 {
     struct stretch stretch;
-    PyObject *ours = new_start_response(call, start_response);
-    PyObject *args[4] = {NULL, self, env, ours};
+    PyObject *args[4] = {NULL, self, env, (PyObject *)call};
+    call->start_response = Py_NewRef(start_response);
+    if (hp_raises_on_purpose()) {
+        hp_swallow();
+        args[3] = start_response;
+    }
     stretch_begin(&stretch, call);
     PyObject *body = self != NULL
                          ? PyObject_Vectorcall(target, args + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
                          : PyObject_Vectorcall(target, args + 2, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     stretch_end(&stretch);
-    Py_DECREF(ours);
     if (call->request == NULL) {
         return body; /* a fork in the middle, or the end of the process */
     }
@@ -678,7 +557,9 @@ static PyObject *run_request(Call *call, PyObject *target, PyObject *self, PyObj
     }
     take_route(call);
     hp_cap_request_phase(call->request, HP_X_PHASE_BODY);
-    return wrap_body(call, body);
+    body = wrap_body(call, body);
+    between(call);
+    return body;
 }
 
 /* ---- the wrapper on the class ---- */
@@ -708,7 +589,7 @@ static PyObject *call_left_out(PyObject *original, PyObject *const *args)
 {
     bool marked = PyDict_SetItem(args[1], str_left_out, Py_True) == 0;
     if (!marked) {
-        swallow();
+        hp_swallow();
     }
     left_out++;
     PyObject *body = PyObject_Vectorcall(original, args, 3, NULL);
@@ -867,36 +748,45 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef start_response_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(StartResponse, vectorcall), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
 static PyMemberDef wrapper_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(CallWrapper, vectorcall), READONLY, NULL},
     {"__wrapped__", T_OBJECT_EX, offsetof(CallWrapper, original), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyType_Slot call_slots[] = {{Py_tp_dealloc, (void *)call_dealloc}, {0, NULL}};
-static PyType_Slot start_response_slots[] = {{Py_tp_dealloc, (void *)start_response_dealloc},
-                                             {Py_tp_call, (void *)PyVectorcall_Call},
-                                             {Py_tp_members, start_response_members},
-                                             {0, NULL}};
-static PyType_Slot body_slots[] = {
-    {Py_tp_dealloc, (void *)body_dealloc},   {Py_tp_iter, (void *)PyObject_SelfIter},
-    {Py_tp_iternext, (void *)body_next},     {Py_tp_methods, body_methods},
-    {Py_tp_getattro, (void *)body_getattro}, {0, NULL}};
+static PyMemberDef call_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Call, vectorcall), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot call_slots[] = {{Py_tp_dealloc, (void *)call_dealloc},
+                                   {Py_tp_call, (void *)PyVectorcall_Call},
+                                   {Py_tp_members, call_members},
+                                   {0, NULL}};
+static PyType_Slot body_slots[] = {{Py_tp_dealloc, (void *)body_dealloc},
+                                   {Py_tp_iter, (void *)PyObject_SelfIter},
+                                   {Py_tp_iternext, (void *)body_next},
+                                   {Py_tp_getattro, (void *)body_getattro},
+                                   {0, NULL}};
+static PyMemberDef close_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Close, vectorcall), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+static PyType_Slot close_slots[] = {{Py_tp_dealloc, (void *)close_dealloc},
+                                    {Py_tp_call, (void *)PyVectorcall_Call},
+                                    {Py_tp_members, close_members},
+                                    {0, NULL}};
 static PyType_Slot wrapper_slots[] = {
     {Py_tp_dealloc, (void *)wrapper_dealloc}, {Py_tp_call, (void *)PyVectorcall_Call},
     {Py_tp_descr_get, (void *)wrapper_get},   {Py_tp_getattro, (void *)wrapper_getattro},
     {Py_tp_members, wrapper_members},         {0, NULL}};
 
 #define PLAIN (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION)
-static PyType_Spec call_spec = {"_hotplate.Call", sizeof(Call), 0, PLAIN, call_slots};
-static PyType_Spec start_response_spec = {"_hotplate.StartResponse", sizeof(StartResponse), 0,
-                                          PLAIN | Py_TPFLAGS_HAVE_VECTORCALL, start_response_slots};
+static PyType_Spec call_spec = {"_hotplate.Call", sizeof(Call), 0, PLAIN | Py_TPFLAGS_HAVE_VECTORCALL,
+                                call_slots};
 static PyType_Spec body_spec = {"_hotplate.Body", sizeof(Body), 0, PLAIN, body_slots};
+static PyType_Spec close_spec = {"_hotplate.Close", sizeof(Close), 0, PLAIN | Py_TPFLAGS_HAVE_VECTORCALL,
+                                 close_slots};
 static PyType_Spec wrapper_spec = {"_hotplate.CallWrapper", sizeof(CallWrapper), 0,
                                    PLAIN | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
                                    wrapper_slots};
@@ -913,8 +803,6 @@ static int intern_names(void)
         {&str_file_wrapper, "wsgi.file_wrapper"},
         {&str_read, "read"},
         {&str_close, "close"},
-        {&str_id, "X-Hotplate-Id"},
-        {&str_timing, "Server-Timing"},
         {&str_debug, "debug"},
         {&str_config, "config"},
         {&str_DEBUG, "DEBUG"},
@@ -923,7 +811,6 @@ static int intern_names(void)
         {&str_forwarded[2], "HTTP_X_REAL_IP"},
         {&str_remote, "REMOTE_ADDR"},
         {&str_left_out, "hotplate.left_out"},
-        {&str_request, "werkzeug.request"},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i].where == NULL && (*all[i].where = PyUnicode_InternFromString(all[i].text)) == NULL) {
@@ -935,15 +822,15 @@ static int intern_names(void)
 
 int hp_wsgi_init(PyObject *module)
 {
-    if (intern_names() != 0) {
+    if (intern_names() != 0 || hp_start_response_init() != 0) {
         return -1;
     }
     static const struct {
         PyObject **where;
         PyType_Spec *spec;
     } types[] = {{&call_type, &call_spec},
-                 {&start_response_type, &start_response_spec},
                  {&body_type, &body_spec},
+                 {&close_type, &close_spec},
                  {&wrapper_type, &wrapper_spec}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (*types[i].where == NULL && (*types[i].where = PyType_FromSpec(types[i].spec)) == NULL) {

@@ -90,6 +90,18 @@ def _wrap(module: ModuleType) -> None:
     cls.__init__ = __init__
 
 
+def limit(settings: Settings) -> str:
+    """What of the level asked for cannot be had here, and what there is instead; empty if nothing."""
+    state = _hotplate.status()
+    if settings.level == "trace" and state["trace_reason"]:
+        why = "no tool id of sys.monitoring is free" if state["trace_reason"] == 2 else "not possible here"
+        instead = "sampled" if state["sampling"] else "not recorded; requests, SQL and threads are"
+        return f"no exact call trees ({why}): they are {instead}"
+    if settings.level == "sample" and state["sample_reason"]:
+        return "no samples (this interpreter cannot be read); requests, SQL and threads are recorded"
+    return ""
+
+
 def store_path() -> str:
     """Path of the store that this process writes; empty before it has started."""
     return _store

@@ -2,7 +2,8 @@
 
 A finder in front of sys.meta_path lets the others find the module and wraps its loader's ``exec_module``. It
 imports nothing by itself, and a
-failing callback never fails the import: it is counted. Modules that are there already are handled at once.
+failing callback never fails the import: it is counted. Modules that are there already are handled at once; one that is
+being imported just now (we came into a running process), when that ends.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 _callbacks: dict[str, list[Callable[[ModuleType], None]]] = {}
+_watched: set[str] = set()  # imported by _After
 failures = 0
 
 
@@ -44,6 +46,7 @@ class _After(Loader):
         if spec is not None:
             spec.loader = self._real
         module.__loader__ = self._real
+        _watched.add(module.__name__)
         self._real.exec_module(module)
         for callback in _callbacks.get(module.__name__, ()):
             _call(callback, module)
@@ -68,17 +71,42 @@ class _Finder(MetaPathFinder):
         return None
 
 
+class _Initializing(ModuleSpec):
+    """The spec of a module that is being imported: importlib says so in this attribute until the end."""
+
+    @property
+    def _initializing(self) -> bool:
+        return True
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        self.__class__ = ModuleSpec  # type: ignore[assignment]
+        self._initializing = value
+        module = imported(self.name)
+        if module is not None:  # else it failed
+            for callback in _callbacks.get(self.name, ()):
+                _call(callback, module)
+
+
 _finder = _Finder()
 
 
+def imported(name: str) -> ModuleType | None:
+    """The module, if its import is over."""
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    return None if getattr(spec, "_initializing", False) else module
+
+
 def when_imported(name: str, callback: Callable[[ModuleType], None]) -> None:
-    """Call `callback(module)` once `name` has been imported; at once if it is there and complete."""
+    """Call `callback(module)` once `name` has been imported; at once if it is there."""
     _callbacks.setdefault(name, []).append(callback)
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
-    module = sys.modules.get(name)
-    if module is None:
-        return
-    spec = getattr(module, "__spec__", None)
-    if not getattr(spec, "_initializing", False):
+    module = imported(name)
+    if module is not None:
         _call(callback, module)
+        return
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if type(spec) is ModuleSpec and name not in _watched:
+        spec.__class__ = _Initializing

@@ -58,13 +58,9 @@ def _flask_came(module: ModuleType) -> None:
         atexit.unregister(_at_exit)
         _say(f"nothing is recorded: {error}")
         return
-    state = _hotplate.status()
-    if settings.level == "trace" and state["trace_reason"]:
-        why = "no tool id of sys.monitoring is free" if state["trace_reason"] == 2 else "not possible here"
-        instead = "sampled" if state["sampling"] else "not recorded; requests, SQL and threads are"
-        _say(f"no exact call trees ({why}): they are {instead}")
-    elif settings.level == "sample" and state["sample_reason"]:
-        _say("no samples (this interpreter cannot be read); requests, SQL and threads are recorded")
+    limit = _capture.limit(settings)
+    if limit:
+        _say(limit)
     _mark(f"flask {getattr(sys.modules.get('werkzeug'), '__version__', '')}")
 
 

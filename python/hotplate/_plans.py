@@ -25,6 +25,7 @@ from . import _hotplate
 SLOW_NS = 5_000_000
 MOST_BYTES = 150_000
 _address = ""
+_store = ""
 _running = False
 
 
@@ -34,7 +35,7 @@ class _Unknown(Exception):
 
 def start(store: str) -> None:
     """Start the process beside, and hand slow statements to it. Never raises; once."""
-    global _address, _running
+    global _address, _store, _running
     if _running or os.environ.get("HOTPLATE_EXPLAIN") == "0" or not hasattr(_hotplate, "sql_plans"):
         return
     if "uwsgi" in sys.modules or "pytest" in sys.modules:
@@ -46,6 +47,7 @@ def start(store: str) -> None:
         if command is None:
             return
         _address = os.path.join(os.path.dirname(os.path.abspath(store)), "explain.sock")
+        _store = os.path.realpath(store)
         _spawn([command, "explain", "--serve", "--store", store])
         _hotplate.sql_plans(SLOW_NS, _note)
     except Exception:
@@ -63,10 +65,10 @@ def _spawn(command: list[str]) -> None:
         pass  # a server that waits for all children has got it
 
 
-def _note(text: str, params: Any, engine: int, cursor: Any) -> None:
-    """One slow statement; called by the extension, which counts what goes wrong."""
+def _note(text: str, params: Any, engine: int, cursor: Any) -> bool:
+    """One slow statement; called by the extension, which counts what goes wrong. False: it may be told again."""
     if text.lstrip(" \t\r\n(")[:6].upper() not in ("SELECT",) and text.lstrip()[:4].upper() != "WITH":
-        return
+        return True
     message: dict[str, Any] = {"pid": os.getpid(), "engine": engine, "text": text, "python": sys.executable}
     try:
         message["dsn"] = _dsn(cursor)
@@ -77,20 +79,20 @@ def _note(text: str, params: Any, engine: int, cursor: Any) -> None:
     except _Unknown:
         pass  # example values will do
     data = json.dumps(message).encode()
-    if len(data) <= MOST_BYTES:
-        _send(data)
+    return len(data) > MOST_BYTES or _send(data)
 
 
-def _send(data: bytes) -> None:
-    """To the process beside; gone when it is not there or does not keep up."""
+def _send(data: bytes) -> bool:
+    """To the process beside; False when it is not there (yet) or does not keep up."""
     folder = os.open(os.path.dirname(_address), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         plain = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
         try:
             # By the folder's descriptor: an address has 108 bytes only.
             plain.sendto(data, _socket.MSG_DONTWAIT, f"/proc/self/fd/{folder}/{os.path.basename(_address)}")
+            return True
         except OSError:
-            pass
+            return False
         finally:
             plain.close()
     finally:
@@ -127,7 +129,8 @@ def _dsn(cursor: Any) -> str:
         return f"sqlite:///{_sqlite_file()}"
     if module in ("psycopg", "psycopg2"):
         info = connection.info
-        options = {"host": info.host or "", "port": str(info.port)}
+        # With what the session was opened (-c search_path=…): names mean the same tables only there.
+        options = {"host": info.host or "", "port": str(info.port), "options": info.options or ""}
         user, name, password = info.user or "", info.dbname or "", info.password or ""
         return _url(f"postgresql+{module}", user, password, "", f"/{quote(name, safe='')}", options)
     if module == "pymysql":
@@ -135,7 +138,24 @@ def _dsn(cursor: Any) -> str:
         options = {"unix_socket": connection.unix_socket} if getattr(connection, "unix_socket", None) else {}
         where = f"{connection.host or 'localhost'}:{connection.port or 3306}"
         return _url("mysql+pymysql", user, password, where, f"/{quote(name, safe='')}", options)
+    if module == "MySQLdb":
+        return _mysqldb_url(getattr(connection, "_hotplate_address", None))
     raise _Unknown(f"it is not known how {module or 'its driver'} reaches its database; say --dsn URL")
+
+
+def _mysqldb_url(address: Any) -> str:
+    """From what the connection was made with, which the extension has put there (connections.c)."""
+    if type(address) is not dict:
+        raise _Unknown("a connection of MySQLdb does not say where its database is; say --dsn URL")
+    if address.get("read_default_file"):
+        raise _Unknown("where the database is stands in an option file; say --dsn URL")
+    user, password, name, path = (
+        _text(next((address[key] for key in keys if address.get(key)), ""))
+        for keys in (("user",), ("password", "passwd"), ("database", "db"), ("unix_socket",))
+    )
+    where = f"{_text(address.get('host')) or 'localhost'}:{address.get('port') or 3306}"
+    options = {"unix_socket": path}
+    return _url("mysql+mysqldb", user, password, where, f"/{quote(name, safe='')}", options)
 
 
 def _url(scheme: str, user: str, password: str, where: str, path: str, options: dict[str, str]) -> str:
@@ -150,13 +170,12 @@ def _text(value: Any) -> str:
 
 def _sqlite_file() -> str:
     """The one SQLite database that this process has open, beside our store: a connection does not say its file."""
-    ours = os.path.dirname(_address)
     found = set()
     for entry in os.listdir("/proc/self/fd"):
         try:
             path = os.readlink(f"/proc/self/fd/{entry}")
             # Never by its name: closing a second descriptor of the file would drop the application's locks on it.
-            if path.startswith("/") and os.path.dirname(path) != ours and _is_sqlite(int(entry)):
+            if path.startswith("/") and path != _store and _is_sqlite(int(entry)):
                 found.add(path)
         except (OSError, ValueError):
             continue

@@ -15,6 +15,7 @@ from pathlib import Path
 
 MODES = {"wall": 0, "cpu": 1, "gil": 2}
 MOST_RATE = 1000
+BUDGET = 0.03  # of an application's CPU time, where nobody asked for a level
 LEVELS = {"count": 0, "monitor": 1, "sample": 2, "trace": 3}
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 

@@ -453,7 +453,7 @@ class Mysql(Engine):
                     f"MySQL {self._version} runs a statement for its plan only as text; 8.3 and later can"
                 )
             self._run("SET SESSION explain_json_format_version = 2")
-        return str(self._run(f"{how} {text}", params)[0][0]), None
+        return as_text(self._run(f"{how} {text}", params)[0][0]), None
 
     def table(self, name: str) -> dict[str, Any] | None:
         found = self._run(

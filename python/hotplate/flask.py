@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 from . import _capture, _places, _plans
 from ._dashboard import Dashboard, Toolbar, dashboard_path
-from ._settings import LEVELS, MODES, MOST_RATE, Settings, find_store, from_environment, share_of, size_of
+from ._settings import (
+    BUDGET,
+    LEVELS,
+    MODES,
+    MOST_RATE,
+    Settings,
+    find_store,
+    from_environment,
+    share_of,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -86,7 +96,7 @@ class Hotplate:
         toolbar: Toolbar = None,
     ) -> None:
         if budget is None:
-            budget = 0.03 if level is None else 0.0
+            budget = BUDGET if level is None else 0.0
         level = level or "monitor"
         if level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")

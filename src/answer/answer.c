@@ -11,6 +11,7 @@
 
 #define MOST_ROUTES    30u
 #define MOST_REQUESTS  60u
+#define TAIL_NS        5000000u
 #define FEW_REQUESTS   24u   /* at least, unless the caller asks for fewer */
 #define SAMPLED_IN_ALL 360.0 /* shared out by total time: many routes must not make a report slow */
 #define SCRATCH_BYTES  ((size_t)1 << 30)
@@ -97,7 +98,7 @@ static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct
 /* Ids of the slowest sampled requests that show it, slowest first. */
 static void choose_examples(const struct hp_case *c, struct hp_answer_finding *finding)
 {
-    uint64_t taken_ns[5];
+    uint64_t taken_ns[5] = {0};
     for (uint32_t i = 0; i < c->sample_count; i++) {
         if (finding->finding.saving_ns[i] == 0) {
             continue;
@@ -209,14 +210,8 @@ static hp_err add_findings(struct hp_store *store, struct hp_arena *arena, struc
         memset(finding, 0, sizeof *finding);
         finding->finding = result->findings.list[i];
         finding->route = route_index;
-        hp_err err = finding->finding.kind == HP_FIND_memory_growth
-                         ? hp_keeps_place(store, &answer->options.scope, c, &finding->finding, info)
-                         : HP_OK;
-        if (err != HP_OK) {
-            return err;
-        }
         describe(c, route, finding);
-        err = keep_state(store, answer, finding, newest_ns(c, &finding->finding), &muted, info);
+        hp_err err = keep_state(store, answer, finding, newest_ns(c, &finding->finding), &muted, info);
         if (err != HP_OK) {
             return err;
         }
@@ -273,6 +268,12 @@ static const struct hp_route_row *faster_before(const struct sides *sides, const
     return NULL;
 }
 
+/* Whether some requests take so much longer than the usual one that those alone are worth a look: few would show too few of them. */
+static bool has_tail(const struct hp_route_row *row)
+{
+    return row->p95_ns > 2 * row->p50_ns && row->p95_ns - row->p50_ns > TAIL_NS;
+}
+
 static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
                         struct sides *sides, struct hp_answer *answer, uint32_t i, struct hp_errinfo *info)
 {
@@ -283,6 +284,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     double share = answer->total_ns != 0 ? (double)route->row.total_ns / (double)answer->total_ns : 1;
     uint32_t due = (uint32_t)(SAMPLED_IN_ALL * share);
     due = due > FEW_REQUESTS ? due : FEW_REQUESTS;
+    due = has_tail(&route->row) ? most : due;
     most = most < due ? most : due;
     hp_arena_reset(scratch);
     hp_err err = hp_sampled_load(sampled, store, &answer->options.scope, &route->row, answer->total_ns, most,
@@ -312,8 +314,10 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     sampled->c.sites = &sides->sites;
     err = hp_find_run(&sampled->c, arena, &result);
     if (err != HP_OK) {
-        err = hp_err_set(info, err, 0, "out of memory while looking for causes");
-    } else if (result.findings.count != 0) {
+        return hp_err_set(info, err, 0, "out of memory while looking for causes");
+    }
+    err = hp_keeps_settle(store, &answer->options.scope, &sampled->c, &result.findings, info);
+    if (err == HP_OK && result.findings.count != 0) {
         route->now_ns = result.now_ns;
         route->after_all_ns = result.after_all_ns;
         route->low_ns = result.after_low_ns;

@@ -72,7 +72,8 @@ HP_CHECK hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_op
 /* `report --json` (CONTRACTS, JSON) at the end of `out`. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, struct hp_buf *out);
 
-/* Parts of it, as members of an object that the caller has begun: "completeness" and "own_cost"; those of one finding; "not_checked". */
+/* Parts of it, as members of an object that the caller has begun: "completeness" alone and with "own_cost"; those of one finding; "not_checked". */
+void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *complete);
 void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer);
 void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer,
                             const struct hp_answer_finding *finding);

@@ -53,9 +53,8 @@ static void put_sampler(struct hp_json *json, const struct hp_answer *answer)
     hp_json_object_end(json);
 }
 
-void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer)
+void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *c)
 {
-    const struct hp_complete *c = &answer->complete;
     hp_json_key(json, "completeness");
     hp_json_object_begin(json);
     hp_json_kv_u64(json, "requests", c->requests);
@@ -64,6 +63,8 @@ void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *a
     hp_json_kv_u64(json, "dropped", c->dropped);
     hp_json_kv_u64(json, "lost", c->lost);
     hp_json_kv_u64(json, "errors", c->errors);
+    hp_json_kv_u64(json, "waits", c->waits);
+    hp_json_kv_double(json, "wait_ms", ms(c->wait_ns));
     hp_json_key(json, "dropped_by");
     hp_json_object_begin(json);
     hp_json_kv_u64(json, "ring", c->dropped_ring);
@@ -71,11 +72,19 @@ void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *a
     hp_json_kv_u64(json, "store", c->dropped_store);
     hp_json_kv_u64(json, "memory", c->dropped_memory);
     hp_json_object_end(json);
+    if (c->each > 1) {
+        hp_json_kv_u64(json, "estimated_from_one_in", c->each);
+    }
     if (c->evicted_requests + c->evicted_detail != 0) {
         hp_json_kv_u64(json, "evicted_requests", c->evicted_requests);
         hp_json_kv_u64(json, "evicted_detail", c->evicted_detail);
     }
     hp_json_object_end(json);
+}
+
+void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer)
+{
+    hp_answer_json_complete(json, &answer->complete);
     if (answer->requests != 0) {
         uint64_t wall_ns = answer->total_ns + answer->own_ns;
         hp_json_key(json, "own_cost");

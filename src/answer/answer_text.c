@@ -3,6 +3,8 @@
 #include "answer/sentence.h"
 #include "base/show.h"
 
+#define TOLD_WAIT_NS 50000000u /* each process waits once, for its settings: that is not worth a word */
+
 #define WIDTH        100u
 #define TABLE_ROUTES 20u
 
@@ -166,6 +168,9 @@ static void put_completeness(const struct hp_answer *answer, struct hp_buf *out)
     }
     if (c->errors != 0) {
         hp_buf_printf(out, ", %s failures of our own", hp_show_count(number, c->errors));
+    }
+    if (c->wait_ns >= TOLD_WAIT_NS) {
+        hp_buf_printf(out, ", the application waited %s for the store", hp_show_ns(number, c->wait_ns));
     }
     if (answer->requests != 0) {
         hp_buf_printf(out, "; measuring cost %s a request (%s), already taken out",

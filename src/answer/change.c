@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "answer/keeps.h"
 #include "answer/machine.h"
 #include "answer/sampled.h"
 #include "base/mem.h"
@@ -130,8 +131,8 @@ static void fill_route(struct hp_change_route *route, const struct pair *pair, s
                        struct durations *after)
 {
     struct hp_compare_side old = side_of(before), new = side_of(after);
-    route->requests_before = old.n;
-    route->requests_after = new.n;
+    route->requests_before = pair->before.requests;
+    route->requests_after = pair->after.requests;
     route->before_ns = hp_compare_quantile(old, 0.5);
     route->after_ns = hp_compare_quantile(new, 0.5);
     route->enough = old.n >= HP_COMPARE_ENOUGH && new.n >= HP_COMPARE_ENOUGH;
@@ -286,6 +287,22 @@ static void place(const struct both *both, const struct hp_finding *from, uint32
     finding->line = from->site_line;
 }
 
+/* The status that more than half of the sampled requests have; 0: none. */
+static uint16_t usual_status(const struct hp_case *c)
+{
+    uint16_t status = 0;
+    uint32_t lead = 0, count = 0;
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        uint16_t own = c->samples[i].record->req.status;
+        status = lead == 0 ? own : status;
+        lead = own == status ? lead + 1 : lead - 1;
+    }
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        count += c->samples[i].record->req.status == status;
+    }
+    return count * 2 > c->sample_count ? status : 0;
+}
+
 static hp_err add_old(struct hp_store *store, struct hp_arena *arena, struct hp_change *change,
                       uint32_t route, const struct both *both, struct hp_errinfo *info)
 {
@@ -305,7 +322,8 @@ static hp_err add_old(struct hp_store *store, struct hp_arena *arena, struct hp_
                                                   finding->finding.id);
         finding->state =
             state_of_old(finding, find_id(&both->found_after, finding->finding.id) != NULL,
-                         fewest >= (finding->finding.saving_bytes != 0 ? MIN_FOR_MEMORY : MIN_SAMPLES));
+                         !hp_change_other_answers(&change->routes[route]) &&
+                             fewest >= (finding->finding.saving_bytes != 0 ? MIN_FOR_MEMORY : MIN_SAMPLES));
         err = keep_state(store, change, finding, false, info);
         if (err != HP_OK) {
             return err;
@@ -425,6 +443,14 @@ static hp_err leave_out_machine(const struct both *both, struct hp_arena *scratc
     return err;
 }
 
+static hp_err find_causes(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
+                          struct hp_arena *arena, struct hp_find_result *found, struct hp_errinfo *info)
+{
+    hp_err err = hp_find_run(c, arena, found);
+    return err == HP_OK ? hp_keeps_settle(store, scope, c, &found->findings, info)
+                        : hp_err_set(info, err, 0, "out of memory while looking for causes");
+}
+
 static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct hp_arena *scratch,
                         struct hp_change *change, const struct pairs *pairs, uint32_t route,
                         const uint64_t recorded_ns[2], struct hp_errinfo *info)
@@ -450,15 +476,20 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     both.own_before = hp_arena_alloc(scratch, most * sizeof(uint64_t) + 1, _Alignof(uint64_t));
     both.own_after = hp_arena_alloc(scratch, most * sizeof(uint64_t) + 1, _Alignof(uint64_t));
     err = both.own_before != NULL && both.own_after != NULL ? HP_OK : HP_ENOMEM;
-    if (err == HP_OK) {
-        err = hp_find_run(&both.before.c, arena, &both.found_before);
+    if (err != HP_OK) {
+        err = hp_err_set(info, err, 0, "out of memory while comparing");
+        goto done;
     }
+    err = find_causes(store, &options->before, &both.before.c, arena, &both.found_before, info);
     if (err == HP_OK) {
-        err = hp_find_run(&both.after.c, arena, &both.found_after);
+        err = find_causes(store, &options->after, &both.after.c, arena, &both.found_after, info);
     }
-    if (err == HP_OK) {
-        err = add_moved(&both, arena, &change->routes[route]);
+    if (err != HP_OK) {
+        goto done;
     }
+    change->routes[route].status_before = usual_status(&both.before.c);
+    change->routes[route].status_after = usual_status(&both.after.c);
+    err = add_moved(&both, arena, &change->routes[route]);
     if (err == HP_OK) {
         err = leave_out_machine(&both, scratch, &change->routes[route]);
     }

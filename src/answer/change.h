@@ -4,7 +4,8 @@
  *               change, and neither is what the machine did (find/steady.h)
  *     finding   the change of its cause's own time on the critical path (find/own.h), over the sampled requests
  *
- *     in before, not in after, saved ≥ half of predicted, interval above 0     fixed
+ *     in before, not in after, saved ≥ half of predicted, interval above 0,    fixed
+ *     and most answers have the status that they had
  *     in before otherwise                                                     open
  *     in after only, and its cause's own time was there before                 open (it stood behind a larger one)
  *     in after only, was fixed once (the store's state table)                  returned
@@ -48,7 +49,15 @@ struct hp_change_route {
     uint32_t moved_count;
     bool moved_enough; /* sampled requests with detail on both sides to say so */
     double drift;      /* after ÷ before of what everything takes alike; 1 where it is not known */
+    uint16_t status_before, status_after; /* of most sampled requests; 0: of most there is none */
 };
+
+/* The route answers something else than before (errors, a page to log in): its times say nothing of a fix. */
+static inline bool hp_change_other_answers(const struct hp_change_route *route)
+{
+    return route->status_before != 0 && route->status_after != 0 &&
+           route->status_before != route->status_after;
+}
 
 struct hp_change_moved {
     struct hp_moved moved;

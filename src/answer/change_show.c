@@ -57,6 +57,10 @@ static void put_route_json(struct hp_json *json, const struct hp_change_route *r
     if (route->machine) {
         hp_json_kv_bool(json, "machine", true);
     }
+    if (hp_change_other_answers(route)) {
+        hp_json_kv_u64(json, "status_before", route->status_before);
+        hp_json_kv_u64(json, "status_after", route->status_after);
+    }
     if (route->moved_enough) {
         hp_json_kv_double(json, "drift", route->drift);
         hp_json_key(json, "moved");
@@ -159,6 +163,11 @@ static void put_route_text(const struct hp_change_route *route, struct hp_buf *o
     }
     hp_buf_printf(out, "; %s and %s requests\n", hp_show_count(old, route->requests_before),
                   hp_show_count(new, route->requests_after));
+    if (hp_change_other_answers(route)) {
+        hp_buf_printf(out,
+                      "  it answered %u before and answers %u: nothing here shows that a cause is gone\n",
+                      route->status_before, route->status_after);
+    }
 }
 
 #define MOVED_SHOWN 6u

@@ -13,9 +13,12 @@
  * puts something into such a container, else into one of its object (self, cls). 0: none. Pure. Threads: any. */
 uint32_t hp_keeps_line(struct hp_str source, uint32_t first_line);
 
-/* Set the finding's place to such a line of the costliest of the application's functions that has one; as it was if none has. Fails: as the store says. Threads:
- * owner of the handle. */
-HP_CHECK hp_err hp_keeps_place(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
-                               struct hp_finding *finding, struct hp_errinfo *info);
+/* The line at which a cache is put around the function of this name by a statement of its module ("page_of = lru_cache(None)(page)"). 0: none. Pure. Threads: any. */
+uint32_t hp_keeps_wrapped_line(struct hp_str source, struct hp_str name);
+
+/* Give each memory_growth among a route's findings the place of such a line, of the costliest of the application's functions that has one; without one it stays as it
+ * is, or goes if it is unsure. Fails: as the store says. Threads: owner of the handle. */
+HP_CHECK hp_err hp_keeps_settle(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
+                                struct hp_findings *findings, struct hp_errinfo *info);
 
 #endif

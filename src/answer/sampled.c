@@ -112,6 +112,14 @@ static hp_err estimate(struct hp_sampled *sampled, struct hp_store *store, const
     return err;
 }
 
+static struct hp_str find_source(void *ctx, struct hp_str file)
+{
+    const struct hp_sampled_sources *sources = ctx;
+    struct hp_str text = HP_STR("");
+    hp_err err = hp_store_source(sources->store, sources->scope, file, &text, NULL);
+    return err == HP_OK ? text : HP_STR("");
+}
+
 hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
                        const struct hp_route_row *row, uint64_t recorded_ns, uint32_t most,
                        struct hp_arena *arena, struct hp_errinfo *info)
@@ -126,6 +134,7 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
     }
     sampled->lowest_level = HP_LEVEL_TRACE;
     sampled->estimated = 0;
+    sampled->sources = (struct hp_sampled_sources){store, scope};
     sampled->c = (struct hp_case){.dict = hp_store_dict(store),
                                   .route = row->route,
                                   .requests = row->requests,
@@ -133,7 +142,9 @@ hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store, const
                                   .median_ns = row->p50_ns,
                                   .p95_ns = row->p95_ns,
                                   .recorded_ns = recorded_ns,
-                                  .samples = sampled->samples};
+                                  .samples = sampled->samples,
+                                  .source = find_source,
+                                  .source_ctx = &sampled->sources};
     struct loading loading = {sampled, most, HP_OK};
     hp_err err = hp_store_sample(store, scope, row->route, most, arena, add_record, &loading, info);
     if (err == HP_OK && loading.err != HP_OK) {

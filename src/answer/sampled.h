@@ -9,8 +9,15 @@
 
 #define HP_SAMPLED_MOST 200u
 
+struct hp_sampled_sources { /* where the case has its sources from */
+    struct hp_store *store;
+    const struct hp_scope *scope;
+};
+
 struct hp_sampled {
-    struct hp_case c; /* samples and dictionary are set; borrowed from here and the store handle */
+    struct hp_case
+        c; /* samples, dictionary and sources are set; borrowed from here, the store handle and the scope */
+    struct hp_sampled_sources sources;
     struct hp_record *records;
     struct hp_tree **trees; /* NULL entries where the level has none */
     struct hp_sample *samples;

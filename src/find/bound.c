@@ -8,7 +8,7 @@
  * a framework (jsonify); with none above, to the view.
  *
  * What the response needs of it (product_ns) is given to the calls nearest to the response first: made by the view or by the framework.
- * Only the main lane counts: what runs beside it is on the critical path only at times.
+ * Only the spine counts (spine.c): what runs beside it is on the critical path only at times.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -77,11 +77,10 @@ hp_err hp__bound_price(struct hp__find *f, struct hp_finding *finding, uint32_t 
                        uint64_t low_ns, uint64_t high_ns)
 {
     struct hp__cut cut = {0}, low = {0}, high = {0};
-    /* The exact moment does not matter on the main lane: what follows moves earlier by the same amount. */
-    uint64_t at_ns = f->c->samples[i].record->req.wall_ns / 2;
-    hp_err err = hp__cut_add(f->arena, &cut, 0, at_ns, ns);
-    err = err == HP_OK ? hp__cut_add(f->arena, &low, 0, at_ns, low_ns) : err;
-    err = err == HP_OK ? hp__cut_add(f->arena, &high, 0, at_ns, high_ns) : err;
+    const struct hp__view *view = &f->views[i];
+    hp_err err = hp__spine_cut(view, f->arena, &cut, ns);
+    err = err == HP_OK ? hp__spine_cut(view, f->arena, &low, low_ns) : err;
+    err = err == HP_OK ? hp__spine_cut(view, f->arena, &high, high_ns) : err;
     return err == HP_OK ? hp__finding_price(f, finding, i, &cut, &low, &high) : err;
 }
 
@@ -191,13 +190,12 @@ static hp_err leave_gone(const struct hp__view *view, struct hp_arena *arena, ui
     return HP_OK;
 }
 
-static void add_node(const struct hp__view *view, const uint8_t *starts, struct request *request, uint32_t i,
-                     bool beside)
+static void add_node(const struct hp__view *view, const uint8_t *starts, struct request *request, uint32_t i)
 {
     const struct hp_tree *tree = view->sample->tree;
     const struct hp_node *node = &tree->nodes[i];
     uint32_t above = request->top[node->parent];
-    bool lane = node->kind == HP_NODE_LANE;
+    bool lane = node->kind == HP_NODE_LANE, beside = view->beside[i];
     request->top[i] = lane ? NONE : above != NONE ? above : starts[i] && !beside ? i : NONE;
     if (view->node_taken[i] || beside || lane) {
         return;
@@ -215,9 +213,8 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
 {
     const struct hp_tree *tree = view->sample->tree;
     hp_err err = request_room(tree, arena, request);
-    uint8_t *beside = hp__zeroed(arena, tree->count, 1);
     uint8_t *starts = hp__zeroed(arena, tree->count, 1);
-    if (err != HP_OK || beside == NULL || starts == NULL) {
+    if (err != HP_OK || starts == NULL) {
         return HP_ENOMEM;
     }
     mark_starts(tree, names, starts);
@@ -226,11 +223,9 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
     }
     request->top[HP_NODE_ROOT] = NONE;
     for (uint32_t i = 1; i < tree->count; i++) {
-        const struct hp_node *node = &tree->nodes[i];
-        beside[i] = node->kind == HP_NODE_LANE || beside[node->parent];
         request->site_of[i] = NONE;
         if (hp_tree_live(tree, i)) {
-            add_node(view, starts, request, i, beside[i]);
+            add_node(view, starts, request, i);
         } else {
             request->top[i] = NONE;
         }
@@ -376,12 +371,14 @@ static void take(struct hp__find *f, const struct bound *bound, uint32_t site)
 
 struct medians {
     struct hp__spread ns, own, saved, calls;
+    uint32_t again; /* requests that are not the first of their process */
 };
 
 static hp_err add_request(struct hp__find *f, const struct bound *bound, uint32_t site, uint32_t r,
                           struct hp_finding *finding, struct medians *medians)
 {
     const struct hp__bound_part *part = &bound->parts[(size_t)r * MAX_SITES + site];
+    medians->again += !f->views[r].first;
     double low = (double)part->saved_ns * bound->rule->low_share;
     hp__spread_add(&medians->ns, part->ns);
     hp__spread_add(&medians->own, part->own_ns);
@@ -420,7 +417,7 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
 {
     struct hp_finding finding;
     struct hp__places places = {.count = 0};
-    struct medians medians;
+    struct medians medians = {.again = 0};
     hp_err err = hp__finding_init(f, &finding, bound->rule->kind);
     struct hp__spread *spreads[] = {&medians.ns, &medians.own, &medians.saved, &medians.calls};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
@@ -442,7 +439,7 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
         .calls = hp__spread_median(&medians.calls),
     };
     if ((double)part.saved_ns < bound->rule->min_share * left_ns(f) || part.saved_ns < LEAST_SAVED_NS ||
-        (bound->rule->warms_up && finding.seen < 2)) {
+        (bound->rule->warms_up && medians.again == 0)) {
         return HP_OK;
     }
     hp__places_choose(&places, &finding);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "base/assert.h"
+#include "base/rank.h"
 #include "base/rng.h"
 
 static int by_value(const void *a, const void *b)
@@ -32,9 +33,7 @@ static size_t rank_of(size_t n, double q, bool *pair)
     if (*pair) {
         return n / 2;
     }
-    double rank = ceil(q * (double)n - 1e-9);
-    size_t k = rank < 1 ? 1 : (size_t)rank;
-    return k > n ? n : k;
+    return (size_t)hp_rank(q, n) + 1;
 }
 
 double hp_compare_quantile(struct hp_compare_side side, double q)

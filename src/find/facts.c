@@ -66,3 +66,12 @@ hp_err hp__facts_init(struct hp__facts *facts, const struct hp_dict *dict, struc
     *facts = (struct hp__facts){.dict = dict, .of = of, .count = count};
     return HP_OK;
 }
+
+bool hp__facts_part_of(const struct hp_dict *dict, uint32_t inner, uint32_t whole)
+{
+    struct hp_symbol part = hp_dict_symbol(dict, inner), around = hp_dict_symbol(dict, whole);
+    return inner == whole ||
+           (hp_str_eq(part.file, around.file) && hp_str_starts(part.name, around.name) &&
+            hp_str_starts(hp_str_make(part.name.p + around.name.n, part.name.n - around.name.n),
+                          HP_STR(".<locals>.")));
+}

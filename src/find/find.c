@@ -25,6 +25,7 @@
 #define RESAMPLES          500u
 #define TAIL_RESAMPLES     400u
 #define TAIL_MIN_SEEN      3u
+#define SAME_MEDIAN        1.25
 
 static uint64_t *scratch_u64(struct hp_arena *arena, size_t n)
 {
@@ -330,6 +331,23 @@ static void keep_within_route(struct hp_findings *findings, uint64_t route_ns)
     }
 }
 
+/* The median of what all findings save may be of other requests than those of what each saves: fixing all is said to save no more than they do. */
+static void promise_no_more_than_parts(struct hp_find_result *out)
+{
+    uint64_t now = out->now_ns, all = now > out->after_all_ns ? now - out->after_all_ns : 0;
+    uint64_t parts = 0;
+    for (uint32_t i = 0; i < out->findings.count; i++) {
+        const struct hp_finding *finding = &out->findings.list[i];
+        if (!finding->fixed_figures) {
+            parts += finding->tail ? finding->mean_ns : finding->median_ns;
+        }
+    }
+    all = all < parts ? all : parts;
+    out->after_all_ns = now - all;
+    out->after_low_ns = out->after_low_ns < now - all ? out->after_low_ns : now - all;
+    out->after_high_ns = out->after_high_ns > now - all ? out->after_high_ns : now - all;
+}
+
 typedef hp_err (*rule_fn)(struct hp__find *f);
 
 /* The right cause claims its time first. What takes others' time along: threads with the calls in them, log handlers with their disk, the setup of
@@ -337,24 +355,49 @@ typedef hp_err (*rule_fn)(struct hp__find *f);
  * computes, the cause before its effects (building objects before the garbage they make) and the special before the general. Last those that
  * know no more than that something takes long, and before them the one that knows since when. */
 static const rule_fn rules[] = {
-    hp__rule_thread_churn,         hp__rule_log_io,
-    hp__rule_connection_churn,     hp__rule_tls_churn,
-    hp__rule_dns_repeat,           hp__rule_n_plus_one,
-    hp__rule_duplicate_query,      hp__rule_missing_index,
-    hp__rule_unbounded_result,     hp__rule_orm_overhead,
-    hp__rule_chatty_reads,         hp__rule_blocking_in_async,
-    hp__rule_sequential_io,        hp__rule_connection_rest,
-    hp__rule_connection_files,     hp__rule_sleep,
-    hp__rule_subprocess,           hp__rule_disk_io,
-    hp__rule_lock_contention,      hp__rule_gil_contention,
-    hp__rule_import_in_request,    hp__rule_regex_compile,
-    hp__rule_serialization_hot,    hp__rule_template_hot,
-    hp__rule_attribute_lookup_hot, hp__rule_gc_pressure,
-    hp__rule_regression,           hp__rule_slow_query,
-    hp__rule_slow_external,        hp__rule_hot_function,
-    hp__rule_memory_growth,        hp__rule_cold_start,
+    hp__rule_thread_churn,
+    hp__rule_log_io,
+    hp__rule_connection_churn,
+    hp__rule_tls_churn,
+    hp__rule_dns_repeat,
+    hp__rule_connection_opens,
+    hp__rule_n_plus_one,
+    hp__rule_duplicate_query,
+    hp__rule_missing_index,
+    hp__rule_unbounded_result,
+    hp__rule_orm_overhead,
+    hp__rule_chatty_reads,
+    hp__rule_blocking_in_async,
+    hp__rule_sequential_io,
+    hp__rule_connection_rest,
+    hp__rule_connection_files,
+    hp__rule_sleep,
+    hp__rule_subprocess,
+    hp__rule_disk_io,
+    hp__rule_lock_contention,
+    hp__rule_gil_contention,
+    hp__rule_import_in_request,
+    hp__rule_regex_compile,
+    hp__rule_serialization_hot,
+    hp__rule_template_hot,
+    hp__rule_attribute_lookup_hot,
+    hp__rule_gc_pressure,
+    hp__rule_regression,
+    hp__rule_slow_query,
+    hp__rule_slow_external,
+    hp__rule_hot_function,
+    hp__rule_memory_growth,
+    hp__rule_cold_start,
     hp__rule_tail_latency,
 };
+
+/* Whether the median of all requests is that of the sample, whose savings are compared with it. It is not where it lies between two kinds of requests,
+ * half of them fast and half slow: that of all is then one or the other's, by chance. */
+static bool is_about(uint64_t sample_ns, uint64_t all_ns)
+{
+    uint64_t less = sample_ns < all_ns ? sample_ns : all_ns, more = sample_ns < all_ns ? all_ns : sample_ns;
+    return (double)more <= SAME_MEDIAN * (double)less;
+}
 
 static hp_err prepare(struct hp__find *f)
 {
@@ -374,12 +417,16 @@ static hp_err prepare(struct hp__find *f)
         if (err != HP_OK) {
             return err;
         }
+        f->views[i].first = hp__case_first(c, i);
         durations[i] = c->samples[i].duration_ns;
     }
     hp_compare_sort(durations, c->sample_count);
     struct hp_compare_side side = {durations, c->sample_count};
     bool whole = c->sample_count >= c->requests; /* exact figures, the same that a comparison shows */
-    f->median_ns = c->median_ns != 0 && !whole ? c->median_ns : as_ns(hp_compare_quantile(side, 0.5));
+    f->median_ns = as_ns(hp_compare_quantile(side, 0.5));
+    if (!whole && is_about(f->median_ns, c->median_ns)) {
+        f->median_ns = c->median_ns;
+    }
     f->p95_ns = c->p95_ns != 0 && !whole ? c->p95_ns : as_ns(hp_compare_quantile(side, 0.95));
     return HP_OK;
 }
@@ -456,10 +503,13 @@ hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_fi
     memset(fixed, 0, bytes);
     sort_findings(&result.findings);
     err = take_apart(&f, fixed, &scratch, &temporary);
-    keep_within_route(&result.findings, result.now_ns);
-    sort_findings(&result.findings);
     if (err == HP_OK) {
         err = price_all(&f, fixed, &scratch, &result);
+    }
+    if (err == HP_OK) {
+        keep_within_route(&result.findings, result.now_ns);
+        promise_no_more_than_parts(&result);
+        sort_findings(&result.findings);
     }
 done:
     hp_arena_fini(&scratch);

@@ -70,6 +70,9 @@ struct hp_case_plan { /* what is kept of a statement's plan */
     const struct hp_plan *plan;
 };
 
+/* Text of a file of the application as it was when the requests ran; empty: not known. Borrowed until the next call. */
+typedef struct hp_str (*hp_case_source_fn)(void *ctx, struct hp_str file);
+
 struct hp_case { /* one route */
     const struct hp_dict *dict;
     uint32_t route;
@@ -81,6 +84,8 @@ struct hp_case { /* one route */
     const struct hp_case_plan *plans; /* of statements in the samples, as far as there are any */
     uint32_t plan_count;
     const struct hp_sites *sites; /* lines that run statements, over all routes; NULL: of the samples alone */
+    hp_case_source_fn source;     /* NULL: no sources */
+    void *source_ctx;
     const struct hp_case
         *before;               /* the same route in the revision before, same dictionary; NULL: not known */
     struct hp_str before_name; /* "revision 1a2b3c4", "label before" */
@@ -118,6 +123,8 @@ struct hp_finding {
     uint64_t mean_ns; /* saving per request on average: what ranks it */
     bool
         fixed_figures; /* the rule has set the figures above itself: not of the median request (memory, first requests) */
+    bool
+        unsure; /* of memory: only with the line of the source that keeps it is it a finding (answer/keeps.h) */
     uint64_t saving_bytes; /* memory that a request keeps; 0: not about that */
 };
 
@@ -130,7 +137,7 @@ struct hp_findings {
 
 /* Run all rules in their order (a thread per item claims the queries inside it before n_plus_one looks), price, drop what is under 2 % of the
  * route, or under 1 ms and under 1 % of all recorded time, take overlaps apart, and sort by saving × requests. `after_all_ns`, low and high: the route's
- * median with all findings fixed. Memory from `arena`. HP_ENOMEM. */
+ * median with all findings fixed, by no more below it than the findings' savings together. Memory from `arena`. HP_ENOMEM. */
 struct hp_find_result {
     struct hp_findings findings;
     uint64_t now_ns, after_all_ns, after_low_ns, after_high_ns;

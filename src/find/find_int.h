@@ -33,26 +33,37 @@ static inline unsigned hp__facts_of(const struct hp__facts *facts, uint32_t sym)
     return sym < facts->count ? facts->of[sym] : 0;
 }
 
+/* Whether a function is `whole` or was written inside it: a generator expression reads what the function is for. */
+bool hp__facts_part_of(const struct hp_dict *dict, uint32_t inner, uint32_t whole);
+
 enum hp__wait_owner { /* whose time a wait is, so that the rules of waits leave it alone */
                       HP__WAIT_FREE = 0,
                       HP__WAIT_IN_SQL,
                       HP__WAIT_FOR_LANE, /* a join, a result, or the start of a thread */
                       HP__WAIT_SERVER    /* the body of the request itself, or its answer */
 };
+enum hp__wait_in_task { /* kinds of items beside enum hp_wait_kind: a task keeps its loop from others that could run */
+                        HP__WAIT_THREAD = 30, /* it waits for a thread: a join, a result */
+                        HP__WAIT_QUERY        /* it is in a driver that does not await; `statement` is it */
+};
+#define HP__WAITS_IN_TASK (1u << HP__WAIT_THREAD | 1u << HP__WAIT_QUERY)
 struct
     hp__wait_item { /* one wait: a recorded span, or all that the totals of one key have beyond the spans */
     struct hp_span span; /* its place is the lane's where no application code waits in the lane itself */
     uint64_t ns, count;  /* with what the cap on spans lost */
     uint32_t call;       /* 1 + index of its outgoing call; 0: none */
     uint32_t statement;  /* 1 + index of the execution that it lies in; 0: none */
-    uint8_t owner, is_rest /* without a time of its own */, taken;
+    uint32_t other;      /* the lane that it waits for; HP_NODE_NONE: none, or not known */
+    uint8_t owner, is_rest /* without a time of its own */, taken,
+        of_database; /* with a server that runs this application's statements, beside them: a commit, a login */
 };
 struct hp__call { /* an outgoing call: joined waits (span.group), and for databases what logs in */
     uint64_t t0_ns, t1_ns;
     uint64_t setup0_ns,
         setup1_ns;     /* from look-up or connect to the last handshake; equal: a kept connection */
     uint64_t setup_ns; /* that stretch, or with a tree the library call around it if that is longer */
-    uint64_t dns_ns, connect_ns, tls_ns, login_ns, recv_ns, sent_bytes, received_bytes, reads;
+    uint64_t dns_ns, connect_ns, tls_ns, login_ns, sent_bytes, received_bytes, reads;
+    uint64_t read1_ns, more_ns;      /* the end of its first read, 0: none; waits of the reads after it */
     uint32_t lane, node, peer, name; /* name: what was looked up; strings, 0 unknown */
     uint32_t site_sym, site_line, via_sym, first_item;
     uint32_t loop_sym,
@@ -71,18 +82,26 @@ struct hp__view {
     uint8_t *app; /* [tree->count] the node is application code */
     uint8_t *
         node_taken; /* [tree->count] time that is explained already: under a statement's entry, a spawn or a join */
+    uint8_t
+        *beside; /* [tree->count] below a lane that is not on the spine: on the critical path only at times */
     uint8_t *inside;   /* [tree->count] scratch of hp__bound_take and hp__build_of */
     uint32_t view_sym; /* the view function below its decorators and the framework's classes; 0: none known */
+    uint32_t spine;    /* the last lane that the main lane goes on in, 0: itself (spine.c) */
+    bool first;        /* hp__case_first */
     bool gc_taken;     /* collections are explained, also those that are too short for nodes of their own */
     uint32_t *entry;   /* [stmt_count] node, HP_NODE_NONE unknown */
-    uint64_t *around_ns;         /* [stmt_count] library time around one execution, beside exec and fetch */
-    uint8_t *stmt_taken;         /* [stmt_count] */
-    uint64_t *gil_ns;            /* [stmt_count] of exec: waiting for the GIL, which is not the database's */
+    uint64_t *around_ns; /* [stmt_count] library time around one execution, beside exec and fetch */
+    uint8_t *stmt_taken; /* [stmt_count] */
+    uint64_t *
+        aside_ns; /* [stmt_count] of exec: waiting for the GIL, or in log handlers, which is not the database's */
     bool *lane_taken;            /* [lane_count] the lane would not exist once a kept finding is fixed */
     struct hp__wait_item *items; /* [item_count] waits.c; in order per lane */
     struct hp__call *calls;      /* [call_count] in order of their first wait */
     uint32_t item_count, call_count;
 };
+
+/* Whether no sampled request of its process is earlier. Where processes are not known, all are one. */
+bool hp__case_first(const struct hp_case *c, uint32_t i);
 
 struct hp__find {
     const struct hp_case *c;
@@ -102,6 +121,15 @@ struct hp__cut { /* what a fix takes out of one request */
     bool *lanes_gone; /* [lane_count] or NULL */
 };
 
+/* ---- spine.c ---- */
+/* Set view->spine and, with a tree, view->beside. HP_ENOMEM. */
+HP_CHECK hp_err hp__spine_find(struct hp__view *view, struct hp_arena *arena);
+/* CPU time of the lanes on the spine; HP_ABSENT if the request's is. */
+uint64_t hp__spine_cpu_ns(const struct hp__view *view);
+/* Take computing out of the spine. HP_ENOMEM. */
+HP_CHECK hp_err hp__spine_cut(const struct hp__view *view, struct hp_arena *arena, struct hp__cut *cut,
+                              uint64_t ns);
+
 /* ---- view.c ---- */
 /* Room for `count` things of `size` bytes, all zero; from `arena`. NULL: no memory. */
 void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size);
@@ -109,6 +137,8 @@ HP_CHECK hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sam
                               const struct hp__facts *facts, struct hp_arena *arena);
 /* Wall time of one execution as the application's line sees it: exec, fetch and the library around them. */
 uint64_t hp__view_cost_ns(const struct hp__view *view, uint32_t stmt);
+/* Bytes that the response's body holds at the most, compressed or not; HP_ABSENT: not known. */
+uint64_t hp__view_body_bytes(const struct hp_record *record);
 /* Whether a rule may still explain this execution. */
 bool hp__view_free_stmt(const struct hp__view *view, uint32_t stmt);
 /* Real executions per recorded one: above 1 only where the cap on single executions was hit. */
@@ -188,6 +218,8 @@ struct hp__places { /* where the cost of a finding lies; a few places, the rest 
     uint32_t count;
 };
 void hp__places_add(struct hp__places *places, uint32_t sym, uint32_t line, uint32_t via, uint64_t ns);
+/* What lies at the costliest place, as a share of all. */
+double hp__places_share(const struct hp__places *places);
 /* Set the finding's place to the costliest. */
 void hp__places_choose(const struct hp__places *places, struct hp_finding *finding);
 
@@ -203,9 +235,17 @@ bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spo
 /* The line to look at of a function that computes: its costliest library call if that is most of it, else the call of it, else where it is defined. Needs a
  * tree. */
 struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym);
-/* The lines to edit of executions of one statement in one request, each with what they cost. */
+/* Whether the function of a node of `view` runs, called by the same functions of the application, in a request that is not among the `odd` ones ([sample_count], 0: not
+ * odd). */
+bool hp__place_runs(const struct hp__find *f, const uint64_t *odd, const struct hp__view *view,
+                    uint32_t node);
+/* The line from which only odd requests go on to `node` of one of them: `spot`, or above it past functions that no other request runs that way. */
+struct hp__spot hp__place_turn(const struct hp__find *f, const uint64_t *odd, uint32_t request, uint32_t node,
+                               struct hp__spot spot);
+/* The lines to edit of executions of one statement in one request, each with what they cost: `places` past whatever loops over them, `runs` (NULL: not wanted)
+ * where the statement is run, past helpers that run any. */
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
-                     struct hp__places *places);
+                     struct hp__places *places, struct hp__places *runs);
 
 /* The same for executions of a statement: the function that runs it is what the finding is of, wherever the line to edit is. */
 void hp__group_place(const struct hp__places *places, struct hp__key key, struct hp_finding *finding);
@@ -242,6 +282,8 @@ uint64_t hp__waits_ns(const struct hp__view *view, const uint32_t *at, uint32_t 
 /* Take `share` (0 … 1) of each out. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_cut(struct hp_arena *arena, const struct hp__view *view, const uint32_t *at,
                               uint32_t n, double share, struct hp__cut *cut);
+/* The lane that a fix of this wait makes shorter: its own, or the one that it waits for. */
+uint32_t hp__waits_lane(const struct hp__wait_item *item);
 /* Mark waits as explained; what they last comes off the library time around the statements that they lie in. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_take(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena);
 /* Functions that have free waits of these kinds in some sampled request, each once; from the find's arena, at most 256. HP_ENOMEM. */
@@ -255,6 +297,16 @@ uint32_t hp__waits_pick_calls(const struct hp__view *view, uint32_t site_sym, ui
 /* The waits of a call into `at` (room for item_count): all, or those of its setup alone. */
 uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setup_only, uint32_t *at);
 
+/* ---- connecting.c: what belongs to connecting to a database ---- */
+/* Mark the statements that run while a connection is set up: no rule looks at them. Before hp__waits_init. */
+void hp__connecting_take(struct hp__view *view);
+/* Where the setup ends that goes on in this lane at that time; 0: none does. */
+uint64_t hp__connecting_until(const struct hp_record *record, uint32_t lane, uint64_t at_ns);
+/* Put the calls that open connections to one server to one place. After hp__waits_init and hp__waits_widen. */
+void hp__connecting_place(struct hp__view *view);
+/* Whether the node makes a pool of connections. */
+bool hp__connecting_makes_pool(const struct hp__view *view, uint32_t node);
+
 /* ---- io.c: the walk that the rules of waits share: function by function, request by request ---- */
 enum hp__cut_bound { HP__CUT, HP__CUT_LOW, HP__CUT_BOUNDS };
 struct hp__io;
@@ -265,6 +317,8 @@ struct hp__io_kind {
     uint64_t least_ns; /* median of what is picked */
     /* Functions to look at; NULL: those with free waits of `kinds`. From the find's arena. */
     hp_err (*sites)(struct hp__find *f, uint32_t **sites, uint32_t *count);
+    /* What the rule has to know of the function beforehand; NULL: nothing. */
+    hp_err (*learn)(struct hp__io *io);
     /* Whether the function is one at all, over all requests; NULL: yes. */
     bool (*begin)(struct hp__io *io);
     /* The waits that the rule explains in this request into io->at, and io->count, io->ns; 0: it does not show. */
@@ -274,6 +328,8 @@ struct hp__io_kind {
                   struct hp__cut cuts[HP__CUT_BOUNDS]);
     /* Title, advice, evidence; `count` and `ns` are medians over the requests that show it. False: it is none after all. */
     bool (*describe)(struct hp__io *io, uint64_t count, uint64_t ns);
+    /* The line to edit for a wait, where it is not in the function that waits; NULL or false: it is. */
+    bool (*place)(const struct hp__view *view, const struct hp__wait_item *item, struct hp__spot *spot);
     /* Once kept, beside marking what pick chose; NULL: nothing. */
     hp_err (*take)(struct hp__io *io, struct hp__view *view);
 };
@@ -290,6 +346,7 @@ struct hp__io { /* one candidate */
     struct hp_holder who;      /* who had them longest in one wait's request */
     uint64_t lock_ns;          /* all waits for them */
     uint64_t sum[4];           /* the rule's own, over all requests; zero at first */
+    void *own;                 /* the rule's own too: what it has made of the source */
     struct hp_finding finding;
     struct hp__places places;
     struct hp__spread counts, total;
@@ -336,7 +393,7 @@ struct hp__bound_rule {
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
-    bool warms_up; /* the first request pays it in any case: one request alone says nothing */
+    bool warms_up; /* the first request of a process pays it in any case: only another one says something */
     uint64_t (*product_ns)(const struct hp__view *view); /* what the response needs of it; NULL: nothing */
     /* Set title, advice and evidence; the parts are medians over the requests that show it. */
     void (*describe)(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part);
@@ -356,14 +413,16 @@ bool hp__bound_in(struct hp_str file, const char *const *names, size_t count);
 
 /* ---- build.c: what a library does around the statements of one application function ---- */
 struct hp__build {
-    uint64_t ns;       /* the library's own time: compiling, building objects, collections meanwhile */
-    uint64_t sql_ns;   /* exec and fetch of the free statements in it */
-    uint64_t fetch_ns; /* of it fetch */
-    uint64_t rows, statements;
+    uint64_t ns; /* the library's own time: compiling, building objects, collections meanwhile */
+    uint64_t
+        database_ns; /* waiting for the database; all of exec and fetch where the driver waits for none */
+    uint64_t rows, statements; /* of the free statements in it that give rows */
+    uint32_t stmt;             /* the one of them that gives most */
 };
 /* Look at all calls that the node `owner` made into the packages that ran its statements (all of them: query, all, iteration). The nodes are marked in view->inside
- * until the next call of this or of hp__bound_take. */
-struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t owner);
+ * until the next call of this or of hp__bound_take. `all`: of all its statements, not only of those that no finding explains. */
+struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t owner,
+                              bool all);
 /* The application node whose call ran an execution, if no execution before it is of the same node; else HP_NODE_NONE. */
 uint32_t hp__build_owner(const struct hp__view *view, uint32_t stmt);
 /* Mark them as explained. Call right after hp__build_of. */
@@ -379,12 +438,17 @@ struct hp_str hp__words_verb(
     struct hp_str text); /* "SELECT" as in the text; of a CTE what follows it if plain, else WITH */
 struct hp_str
 hp__words_table(struct hp_str text); /* first table, unquoted, without schema; empty if not found */
-struct hp_str
-hp__words_key(struct hp_str text); /* column compared by "=" right after WHERE; empty if not found */
-bool hp__words_reads(const struct hp_statement *statement);   /* SELECT and kin */
-bool hp__words_writes(const struct hp_statement *statement);  /* INSERT, UPDATE, DELETE, DDL */
-bool hp__words_pages(struct hp_str text);                     /* has a LIMIT, OFFSET or FETCH word */
+struct hp_str hp__words_key(
+    struct hp_str text); /* the one column that WHERE compares with a value, by "="; empty if it is not one */
+bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin */
+bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
+bool hp__words_gives(const struct hp_statement *statement); /* rows: all that does not write, and RETURNING */
+bool hp__words_pages(struct hp_str text);                   /* has a LIMIT, OFFSET or FETCH word */
+/* Gives a part of all rows of a table and passes those before it: OFFSET, or MySQL's LIMIT a, b, with nothing that is looked for, joined or added up. */
+bool hp__words_skips(struct hp_str text);
 bool hp__words_holds(struct hp_str text, struct hp_str part); /* anywhere in it */
+/* "page" of "shop.page" (an endpoint) and of "Shop.page" or "outer.<locals>.page" (qualified names). */
+struct hp_str hp__words_last(struct hp_str name);
 
 /* ---- rules, in the order in which they run ---- */
 HP_CHECK hp_err hp__rule_thread_churn(struct hp__find *f);
@@ -403,6 +467,7 @@ HP_CHECK hp_err hp__rule_blocking_in_async(struct hp__find *f);
 HP_CHECK hp_err hp__rule_sequential_io(struct hp__find *f);
 /* Setups of connections that the calls around them outweigh: what sequential_io left. */
 HP_CHECK hp_err hp__rule_connection_rest(struct hp__find *f);
+HP_CHECK hp_err hp__rule_connection_opens(struct hp__find *f);
 HP_CHECK hp_err hp__rule_connection_files(struct hp__find *f);
 HP_CHECK hp_err hp__rule_slow_external(struct hp__find *f);
 HP_CHECK hp_err hp__rule_sleep(struct hp__find *f);

@@ -85,6 +85,16 @@ void hp__places_add(struct hp__places *places, uint32_t sym, uint32_t line, uint
     }
 }
 
+double hp__places_share(const struct hp__places *places)
+{
+    uint64_t most = 0, all = 0;
+    for (uint32_t i = 0; i < places->count; i++) {
+        most = places->list[i].ns > most ? places->list[i].ns : most;
+        all += places->list[i].ns;
+    }
+    return all != 0 ? (double)most / (double)all : 1;
+}
+
 void hp__places_choose(const struct hp__places *places, struct hp_finding *finding)
 {
     uint64_t most = 0;

@@ -44,8 +44,11 @@ static void note(struct hp__io *io, const struct hp__view *view, uint32_t n)
     for (uint32_t k = 0; k < n; k++) {
         const struct hp__wait_item *item = &view->items[io->at[k]];
         if (item->span.site_sym == io->site_sym && io->kind->sites == NULL) {
-            hp__places_add(&io->places, item->span.site_sym, item->span.site_line, item->span.via_sym,
-                           item->ns);
+            struct hp__spot spot = {
+                .sym = item->span.site_sym, .line = item->span.site_line, .via = item->span.via_sym};
+            bool elsewhere = io->kind->place != NULL && io->kind->place(view, item, &spot);
+            io->finding.subject_sym = elsewhere ? io->site_sym : io->finding.subject_sym;
+            hp__places_add(&io->places, spot.sym, spot.line, spot.via, item->ns);
         }
         if (item->ns >= io->peer_ns && item->span.peer != 0) {
             io->peer_ns = item->ns;
@@ -85,6 +88,7 @@ static hp_err try_site(struct hp__io *io, uint32_t site_sym)
 {
     bool kept = false;
     hp_err err = start(io, site_sym);
+    err = err == HP_OK && io->kind->learn != NULL ? io->kind->learn(io) : err;
     if (err != HP_OK || (io->kind->begin != NULL && !io->kind->begin(io))) {
         return err;
     }

@@ -120,7 +120,7 @@ static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, c
         }
         if (err == HP_OK && member && has_objects && hp__build_owner(view, i) != HP_NODE_NONE) {
             err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns,
-                              hp__build_of(view, c->dict, view->owner[stmt->node]).ns);
+                              hp__build_of(view, c->dict, view->owner[stmt->node], false).ns);
         }
     }
     return err;
@@ -230,16 +230,10 @@ static uint64_t place_ns(const struct hp__view *view, const struct hp_case *c, c
 /* Of first requests alone: the same figure for all, so that medians compare. */
 static void spread_first(const struct hp_case *c, uint64_t *ns)
 {
-    uint64_t first = UINT64_MAX, longest = 0;
+    uint64_t longest = 0;
     for (uint32_t i = 0; i < c->sample_count; i++) {
-        const struct hp_sample *sample = &c->samples[i];
-        if (sample->record->req.seq < first) {
-            first = sample->record->req.seq;
-            longest = 0;
-        }
-        if (sample->record->req.seq == first && sample->duration_ns > longest) {
-            longest = sample->duration_ns;
-        }
+        uint64_t own = c->samples[i].duration_ns;
+        longest = own > longest && hp__case_first(c, i) ? own : longest;
     }
     for (uint32_t i = 0; i < c->sample_count; i++) {
         ns[i] = longest;

@@ -71,7 +71,8 @@ static hp_err tell_blocking(const struct hp__view *view, const struct told *to)
                       record->lanes[item->span.lane].kind == HP_LANE_TASK &&
                       item->span.kind != HP_WAIT_AWAIT && item->span.kind != HP_WAIT_LOOP &&
                       item->span.kind != HP_WAIT_GIL && hp__waits_free(view, i);
-        err = blocks ? tell(to, &item->span, item->span.t0_ns, item->ns) : HP_OK;
+        struct hp_span span = {.site_sym = item->span.site_sym, .lane = hp__waits_lane(item)};
+        err = blocks ? tell(to, &span, item->span.t0_ns, item->ns) : HP_OK;
     }
     return err;
 }

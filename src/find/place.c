@@ -130,7 +130,8 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         uint32_t owner = view->owner[i];
-        if (owner == HP_NODE_NONE || tree->nodes[owner].sym != sym) {
+        if (owner == HP_NODE_NONE || view->node_taken[i] ||
+            !hp__facts_part_of(view->facts->dict, tree->nodes[owner].sym, sym)) {
             continue;
         }
         all += node->self;
@@ -152,6 +153,45 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
 
 /* ---- statements ---- */
 
+/* Whether two nodes are of one function that the same functions of the application have called. */
+static bool is_same_way(const struct hp__view *a, uint32_t at_a, const struct hp__view *b, uint32_t at_b)
+{
+    uint32_t line;
+    while (at_a != HP_NODE_NONE && at_b != HP_NODE_NONE &&
+           a->sample->tree->nodes[at_a].sym == b->sample->tree->nodes[at_b].sym) {
+        at_a = hp__view_caller(a, at_a, &line);
+        at_b = hp__view_caller(b, at_b, &line);
+    }
+    return at_a == HP_NODE_NONE && at_b == HP_NODE_NONE;
+}
+
+bool hp__place_runs(const struct hp__find *f, const uint64_t *odd, const struct hp__view *view, uint32_t node)
+{
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_tree *tree = f->c->samples[i].tree;
+        for (uint32_t k = 1; odd[i] == 0 && tree != NULL && k < tree->count; k++) {
+            if (is_same_way(view, node, &f->views[i], k)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+struct hp__spot hp__place_turn(const struct hp__find *f, const uint64_t *odd, uint32_t request, uint32_t node,
+                               struct hp__spot spot)
+{
+    const struct hp__view *view = &f->views[request];
+    const struct hp_tree *tree = view->sample->tree;
+    struct hp__spot above;
+    bool known = tree != NULL && node < tree->count && tree->nodes[node].sym != 0;
+    while (known && !hp__place_runs(f, odd, view, node) && hp__place_caller(view, node, &above)) {
+        spot = above;
+        node = above.node;
+    }
+    return spot;
+}
+
 /* Whether a line runs whatever it is given: different statements, here or on other routes. */
 static bool is_helper(const struct hp__find *f, const struct hp_stmt *stmt)
 {
@@ -161,7 +201,7 @@ static bool is_helper(const struct hp__find *f, const struct hp_stmt *stmt)
 }
 
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
-                     struct hp__places *places)
+                     struct hp__places *places, struct hp__places *runs)
 {
     const struct hp_record *record = view->sample->record;
     bool helper = n != 0 && view->sample->tree != NULL && is_helper(f, &record->stmts[at[0]]);
@@ -177,9 +217,13 @@ void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, cons
         for (uint32_t k = 0; k < n; k++) {
             times += record->stmts[at[k]].node == stmt->node;
         }
-        struct hp__spot spot = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
+        struct hp__spot run = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
         times = (uint64_t)((double)times * hp__view_scale(view, at[from], n) + 0.5);
-        spot = climb(view, spot, times, helper, stmt->statement);
+        struct hp__spot spot = climb(view, run, times, helper, stmt->statement);
         hp__places_add(places, spot.sym, spot.line, spot.via, ns);
+        if (runs != NULL) {
+            run = helper ? climb(view, run, 1, true, stmt->statement) : run;
+            hp__places_add(runs, run.sym, run.line, run.via, ns);
+        }
     }
 }

@@ -29,6 +29,61 @@ static bool is_correlated(const struct hp_plan *plan, const struct hp_query *que
     return false;
 }
 
+/* Whether a condition that has to hold compares this column of the source with a value. */
+static bool is_given(const struct hp_plan *plan, const struct hp_query *query, uint32_t source,
+                     struct hp_str column)
+{
+    for (uint32_t i = 0; i < query->term_count; i++) {
+        const struct hp_query_term *term = &query->terms[i];
+        bool value = term->op == HP_QUERY_EQUAL && term->other_column.n == 0;
+        if (value && hp__plan_same(term->column, column) &&
+            hp_query_owner(query, plan, term, false) == source) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At most one row of this table: a key of it is compared as a whole. */
+static bool gives_one(const struct hp_plan *plan, const struct hp_query *query,
+                      const struct hp_plan_node *node)
+{
+    const struct hp_plan_table *table = hp_plan_table(plan, node->table);
+    uint32_t source = hp_query_source(query, node->alias.n != 0 ? node->alias : node->table);
+    if (node->access != HP_PLAN_INDEX || table == NULL || source == HP_QUERY_NONE) {
+        return node->access == HP_PLAN_LOOKUP;
+    }
+    for (uint32_t i = 0; i < table->index_count; i++) {
+        const struct hp_plan_index *index = &table->indexes[i];
+        uint32_t given = 0;
+        while (given < index->column_count && index->columns[given].n != 0 &&
+               is_given(plan, query, source, index->columns[given])) {
+            given++;
+        }
+        if (index->unique && !index->partial && given != 0 && given == index->column_count) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A table of a join that is read once after all: those before it give one row. */
+static void resolve_repeated(struct hp_plan *plan, const struct hp_query *query, uint32_t at)
+{
+    struct hp_plan_node *node = &plan->nodes[at];
+    bool above = node->parent != HP_PLAN_NONE && (plan->nodes[node->parent].flags & HP_PLAN_REPEATED);
+    bool joined = false, one = true;
+    for (uint32_t i = 0; i < at && one; i++) {
+        const struct hp_plan_node *before = &plan->nodes[i];
+        bool beside = before->parent == node->parent && before->access != HP_PLAN_NO_TABLE;
+        joined = joined || beside;
+        one = !beside || gives_one(plan, query, before);
+    }
+    if (joined && one && !above) {
+        node->flags &= (uint8_t)~HP_PLAN_REPEATED;
+    }
+}
+
 void hp_plan_resolve(struct hp_plan *plan, const struct hp_query *query)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
@@ -42,6 +97,8 @@ void hp_plan_resolve(struct hp_plan *plan, const struct hp_query *query)
         }
         if (source != HP_QUERY_NONE && is_correlated(plan, query, source)) {
             node->flags |= HP_PLAN_REPEATED;
+        } else {
+            resolve_repeated(plan, query, i);
         }
         const struct hp_plan_table *table = hp_plan_table(plan, node->table);
         bool whole = node->access == HP_PLAN_SCAN || node->access == HP_PLAN_INDEX_SCAN;
@@ -340,6 +397,16 @@ static void advise_scan(const struct hp_plan *plan, const struct hp_query *query
     say_scan(&choice, advice, arena);
 }
 
+/* The whole table is read: as it lies, or in the order of an index that does not decide the condition, unless a LIMIT may end that early. */
+static bool reads_all(const struct hp_query *query, const struct hp_plan_node *node)
+{
+    if (node->access != HP_PLAN_INDEX_SCAN || node->filter.n == 0) {
+        return node->access == HP_PLAN_SCAN;
+    }
+    uint32_t source = hp_query_source(query, node->alias.n != 0 ? node->alias : node->table);
+    return source != HP_QUERY_NONE && !query->scopes[query->sources[source].scope].limited;
+}
+
 hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query *query, double returned,
                       struct hp_arena *arena, struct hp_plan_advices *out)
 {
@@ -348,7 +415,7 @@ hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query *query, 
     for (uint32_t i = 0; i < plan->count && out->count < HP_PLAN_MAX_ADVICE; i++) {
         const struct hp_plan_node *node = &plan->nodes[i];
         struct hp_plan_advice *advice = &out->list[out->count];
-        if (node->access == HP_PLAN_SCAN && node->table.n != 0 && hp_plan_table(plan, node->table) != NULL) {
+        if (node->table.n != 0 && hp_plan_table(plan, node->table) != NULL && reads_all(query, node)) {
             advise_scan(plan, query, i, returned, arena, advice);
             out->count += advice->scanned < 0 || advice->scanned >= HP_PLAN_MIN_ROWS;
         } else if (node->flags & HP_PLAN_SORT) {

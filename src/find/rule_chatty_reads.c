@@ -9,7 +9,8 @@
  * With a tree also: five hundred calls or more of a library's read (recv, readinto, readline) below a function that receives from a network, 32
  * bytes or less each: the socket is buffered, but each piece is still a call through all layers of the library.
  *
- * Silent: the first read of an answer, which waits for the other side; large reads; reads inside statements; whatever saves too little (find.c).
+ * Silent: the first read of an answer, which waits for the other side; large reads; reads inside statements, and a database's other talk with its driver, which nobody
+ * reads in larger pieces (a commit, BEGIN, COPY); whatever saves too little (find.c).
  *
  * Saving: the tiny reads and what the loop around them takes (gaps under 50 µs); all but the longest. low: only reads that found their bytes there
  * already (under 100 µs), since the others may wait for the other side anyway. Of pieces from a buffer: the library's time; low: half of it.
@@ -159,7 +160,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
     uint64_t longest = 0;
     for (uint32_t i = 0; i < all; i++) {
         const struct hp__wait_item *item = &view->items[io->at[i]];
-        if (is_tiny(item)) {
+        if (is_tiny(item) && !item->of_database) {
             io->count += item->count;
             io->ns += item->ns;
             longest = item->ns / item->count > longest ? item->ns / item->count : longest;

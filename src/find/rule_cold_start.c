@@ -24,30 +24,29 @@
 #define SHARE         0.6
 
 struct cold {
-    uint32_t first[64], count; /* requests */
+    uint64_t *more_ns; /* [request] what a first one takes beyond the usual; 0: it is none */
+    uint32_t count;    /* of first ones */
     uint64_t usual_ns;
 };
 
-/* Whether these are first requests: all earlier in their process than any other, all with the same number. */
+/* Whether these are the first requests of their processes. Of a process of which only later ones are in the sample the first is not known: it may be a
+ * usual one. */
 static bool are_first(const struct hp__find *f, const struct cold *cold)
 {
-    uint64_t seq = f->c->samples[cold->first[0]].record->req.seq;
+    uint32_t usual = 0;
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
-        bool listed = false;
-        for (uint32_t k = 0; k < cold->count; k++) {
-            listed |= cold->first[k] == i;
-        }
-        uint64_t own = f->c->samples[i].record->req.seq;
-        if (listed ? own != seq : own <= seq) {
+        bool is_cold = cold->more_ns[i] != 0;
+        if (is_cold && !f->views[i].first) {
             return false;
         }
+        usual += f->views[i].first && !is_cold;
     }
-    return true;
+    return usual == 0 || (f->c->sample_count < f->c->requests && usual <= cold->count);
 }
 
 static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *room)
 {
-    uint32_t n = f->c->sample_count, others = 0;
+    uint32_t n = f->c->sample_count;
     for (uint32_t i = 0; i < n; i++) {
         room[i] = f->c->samples[i].duration_ns;
     }
@@ -56,35 +55,14 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
     cold->count = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t ns = f->c->samples[i].duration_ns;
-        if (ns >= MIN_FACTOR * median && ns >= median + SEVERAL_NS) {
-            if (cold->count == sizeof cold->first / sizeof *cold->first) {
-                return false;
-            }
-            cold->first[cold->count++] = i;
-        } else {
-            others++;
-        }
+        bool is_cold = ns >= MIN_FACTOR * median && ns >= median + SEVERAL_NS;
+        cold->more_ns[i] = is_cold ? ns - median : 0;
+        cold->count += is_cold;
     }
     cold->usual_ns = median;
     bool much = cold->count >= MIN_PROCESSES || room[n - 1] >= median + MIN_MORE_NS;
-    return cold->count != 0 && much && others >= MIN_SAMPLES && cold->count * 4 <= n && are_first(f, cold);
-}
-
-static bool is_in_others(const struct hp__find *f, const struct cold *cold, uint32_t sym)
-{
-    for (uint32_t i = 0; i < f->c->sample_count; i++) {
-        const struct hp_tree *tree = f->c->samples[i].tree;
-        bool listed = false;
-        for (uint32_t k = 0; k < cold->count; k++) {
-            listed |= cold->first[k] == i;
-        }
-        for (uint32_t k = 1; !listed && tree != NULL && k < tree->count; k++) {
-            if (tree->nodes[k].sym == sym) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return cold->count != 0 && much && n - cold->count >= MIN_SAMPLES && cold->count * 4 <= n &&
+           are_first(f, cold);
 }
 
 /* Waits for somebody else below the node: statements, and all but sleeping. */
@@ -132,7 +110,7 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
 {
     const struct hp__view *view = &f->views[request];
     const struct hp_tree *tree = view->sample->tree;
-    double more = (double)(view->sample->duration_ns - cold->usual_ns);
+    double more = (double)cold->more_ns[request];
     *part = (struct part){.node = HP_NODE_NONE};
     hp_err err = hp__bound_total(view, f->c->dict, &hp__bound_imports, f->arena, &part->import_ns);
     bool imports = (double)part->import_ns >= SHARE * more;
@@ -142,7 +120,7 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
         }
         uint64_t outside = outside_ns(view, i);
         uint64_t ns = tree->nodes[i].total > outside ? tree->nodes[i].total - outside : 0;
-        bool alone = (double)own_ns(view, i) >= SHARE * more || !is_in_others(f, cold, tree->nodes[i].sym);
+        bool alone = (double)own_ns(view, i) >= SHARE * more || !hp__place_runs(f, cold->more_ns, view, i);
         bool module = hp_str_eq(hp_dict_symbol(f->c->dict, tree->nodes[i].sym).name, HP_STR("<module>"));
         if ((double)ns >= SHARE * more && (alone || imports) && !(module && imports)) {
             part->node = i;
@@ -178,14 +156,17 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
 static void set_figures(struct hp__find *f, struct hp_finding *finding, const struct cold *cold,
                         uint64_t *room)
 {
-    for (uint32_t k = 0; k < cold->count; k++) {
-        room[k] = finding->saving_ns[cold->first[k]];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        if (cold->more_ns[i] != 0) {
+            room[n++] = finding->saving_ns[i];
+        }
     }
-    hp_compare_sort(room, cold->count);
-    finding->median_ns = (uint64_t)hp_compare_quantile((struct hp_compare_side){room, cold->count}, 0.5);
+    hp_compare_sort(room, n);
+    finding->median_ns = (uint64_t)hp_compare_quantile((struct hp_compare_side){room, n}, 0.5);
     finding->low90_ns = room[0] / 2;
-    finding->high90_ns = room[cold->count - 1];
-    finding->mean_ns = finding->median_ns * cold->count / (f->c->requests != 0 ? f->c->requests : 1);
+    finding->high90_ns = room[n - 1];
+    finding->mean_ns = finding->median_ns * n / (f->c->requests != 0 ? f->c->requests : 1);
     finding->fixed_figures = finding->tail = true;
 }
 
@@ -196,23 +177,27 @@ hp_err hp__rule_cold_start(struct hp__find *f)
     struct part part, last = {.node = HP_NODE_NONE};
     bool kept = false;
     uint64_t *room = hp__zeroed(f->arena, f->c->sample_count, sizeof *room);
-    if (room == NULL) {
+    cold.more_ns = hp__zeroed(f->arena, f->c->sample_count, sizeof *cold.more_ns);
+    if (room == NULL || cold.more_ns == NULL) {
         return HP_ENOMEM;
     }
     if (!find_cold(f, &cold, room)) {
         return HP_OK;
     }
     hp_err err = hp__finding_init(f, &finding, HP_FIND_cold_start);
-    for (uint32_t k = 0; k < cold.count && err == HP_OK; k++) {
-        uint32_t i = cold.first[k];
+    for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
+        if (cold.more_ns[i] == 0) {
+            continue;
+        }
         err = find_part(f, &cold, i, &part);
         if (err != HP_OK || part.node == HP_NODE_NONE) {
             return err;
         }
-        uint64_t more = f->c->samples[i].duration_ns - cold.usual_ns, ns = part.ns < more ? part.ns : more;
+        uint64_t more = cold.more_ns[i], ns = part.ns < more ? part.ns : more;
         last = part;
         finding.subject_sym = f->c->samples[i].tree->nodes[part.node].sym;
-        struct hp__spot spot = hp__place_function(&f->views[i], finding.subject_sym);
+        struct hp__spot spot = hp__place_turn(f, cold.more_ns, i, part.node,
+                                              hp__place_function(&f->views[i], finding.subject_sym));
         finding.site_sym = spot.sym;
         finding.site_line = spot.line;
         finding.seen++;

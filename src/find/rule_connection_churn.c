@@ -5,7 +5,8 @@
  *
  * Evidence: calls that open a connection, at least 1 ms of setup a request. Either two or more to one peer in a request, or one in each
  * request (at least three recorded): a pool would have kept it. The setup is a stretch of time, so what the library computes between its parts (loading
- * certificates) is in it. A database's login counts up to the first statement.
+ * certificates) is in it. A database's login counts up to the first statement on it; connecting.c says what else belongs to it, and that connections to one database
+ * are one finding, wherever the request opens them.
  *
  * Silent: a connection that only the first requests make; connections of a kept session; where the calls themselves cost more
  * than their setup and another rule explains the calls (hp__rule_connection_rest looks at what is left).
@@ -271,6 +272,19 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     return true;
 }
 
+/* Making the pools that these connections came from is explained with them. */
+static hp_err take_pools(struct hp__io *io, struct hp__view *view)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; tree != NULL && i < tree->count; i++) {
+        uint32_t entry = hp__connecting_makes_pool(view, i) ? hp__view_entry_of(view, i) : HP_NODE_NONE;
+        if (entry != HP_NODE_NONE && tree->nodes[view->owner[i]].sym == io->site_sym) {
+            hp__view_take_node(view, entry);
+        }
+    }
+    return HP_OK;
+}
+
 static struct hp__io_kind kind(enum hp_finding_kind which, bool rest)
 {
     return (struct hp__io_kind){.kind = which,
@@ -279,7 +293,8 @@ static struct hp__io_kind kind(enum hp_finding_kind which, bool rest)
                                 .begin = rest ? begin_any : begin_dominant,
                                 .pick = rest ? pick_setup : pick_whole,
                                 .cut = cut,
-                                .describe = describe};
+                                .describe = describe,
+                                .take = take_pools};
 }
 
 hp_err hp__churn_run(struct hp__find *f, enum hp_finding_kind which)

@@ -5,7 +5,10 @@
  *
  * Evidence: three or more connections to SQLite opened in a request by one function, each used by a statement that no other finding explains.
  *
- * Silent: a connection or two a request (a usual way to work); the same statement again and again (n_plus_one, duplicate_query: fixing those leaves one).
+ * Where the opening, with what a connection is told before, costs more than the first statements on data (aiosqlite starts a thread for each connection) it is
+ * found before the rules of statements look, and has those statements: that they are the same again and again is the smaller part.
+ *
+ * Silent: a connection or two a request (a usual way to work); else the same statement again and again (n_plus_one, duplicate_query: fixing those leaves one).
  *
  * Saving: of all connections but one, the opening, and what the cheapest of them takes up to the end of its first statement on data, at most 1 ms: no fresh connection can cost more than
  * that, as the statement itself takes something too. low: half of it; high: with none of them.
@@ -16,16 +19,18 @@
 #define LEAST_OPENS   3u
 #define LEAST_NS      1000000u
 #define MOST_FRESH_NS 1000000u /* a schema of thousands of tables */
+#define NONE          UINT32_MAX
 
 struct opens { /* of one function, in one request */
     uint32_t count, first_lane;
-    uint64_t open_ns, fresh_ns, at_ns;
+    uint64_t open_ns, fresh_ns, at_ns; /* fresh: the cheapest first use */
+    uint64_t told_ns, used_ns; /* all first uses: what was told before, and the first statements on data */
 };
 
-/* Whether a connection was used, by data that no other finding explains; `*ns`: all its statements up to those (what it is told to do before them tells
- * it nothing of the schema). */
-static bool first_use(const struct hp__find *f, const struct hp__view *view, const struct hp_step *step,
-                      uint64_t *ns)
+/* The statement by which a connection was first used for data, where no other finding explains that, else NONE; `*ns`: all its statements up to it (what it
+ * is told to do before tells it nothing of the schema). */
+static uint32_t first_use(const struct hp__find *f, const struct hp__view *view, const struct hp_step *step,
+                          uint64_t *ns)
 {
     const struct hp_record *record = view->sample->record;
     *ns = 0;
@@ -37,10 +42,15 @@ static bool first_use(const struct hp__find *f, const struct hp__view *view, con
         }
         *ns += stmt->exec_ns;
         if (hp__words_reads(&statement) || hp__words_writes(&statement)) {
-            return statement.engine == HP_ENGINE_SQLITE && hp__view_free_stmt(view, i);
+            return statement.engine == HP_ENGINE_SQLITE && hp__view_free_stmt(view, i) ? i : NONE;
         }
     }
-    return false;
+    return NONE;
+}
+
+static bool is_opening(const struct hp_step *step, uint32_t site)
+{
+    return step->kind == HP_DB_CONNECT && step->conn != 0 && step->site_sym == site;
 }
 
 static void count_opens(const struct hp__find *f, const struct hp__view *view, uint32_t site,
@@ -51,12 +61,14 @@ static void count_opens(const struct hp__find *f, const struct hp__view *view, u
     for (uint32_t i = 0; i < record->step_count; i++) {
         const struct hp_step *step = &record->steps[i];
         uint64_t ns;
-        if (step->kind == HP_DB_CONNECT && step->conn != 0 && step->site_sym == site &&
-            first_use(f, view, step, &ns)) {
+        uint32_t use = is_opening(step, site) ? first_use(f, view, step, &ns) : NONE;
+        if (use != NONE) {
             opens->first_lane = opens->count == 0 ? step->lane : opens->first_lane;
             opens->at_ns = opens->count == 0 ? step->t0_ns : opens->at_ns;
             opens->count++;
             opens->open_ns += step->ns;
+            opens->used_ns += record->stmts[use].exec_ns;
+            opens->told_ns += ns - record->stmts[use].exec_ns;
             opens->fresh_ns = ns < opens->fresh_ns ? ns : opens->fresh_ns;
             hp__places_add(places, step->site_sym, step->site_line, step->via_sym, step->ns + 1);
         }
@@ -90,7 +102,21 @@ static void describe(struct hp__find *f, struct hp_finding *finding, uint64_t co
     hp__finding_number(finding, "each_ms", (double)each_ns / 1e6);
 }
 
-static hp_err try_site(struct hp__find *f, uint32_t site)
+/* The first statements of the connections that this function opened are explained. */
+static void take_first_uses(struct hp__find *f, struct hp__view *view, uint32_t site)
+{
+    const struct hp_record *record = view->sample->record;
+    for (uint32_t i = 0; i < record->step_count; i++) {
+        const struct hp_step *step = &record->steps[i];
+        uint64_t ns;
+        uint32_t stmt = is_opening(step, site) ? first_use(f, view, step, &ns) : NONE;
+        if (stmt != NONE) {
+            hp__view_take_stmt(view, stmt);
+        }
+    }
+}
+
+static hp_err try_site(struct hp__find *f, uint32_t site, bool dominant)
 {
     struct hp_finding finding;
     struct hp__spread count, each, saved;
@@ -103,7 +129,7 @@ static hp_err try_site(struct hp__find *f, uint32_t site)
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         struct opens opens;
         count_opens(f, &f->views[i], site, &opens, &places);
-        if (opens.count < LEAST_OPENS) {
+        if (opens.count < LEAST_OPENS || (dominant && opens.open_ns + opens.told_ns < opens.used_ns)) {
             continue;
         }
         uint64_t each_ns = opens.open_ns / opens.count + opens.fresh_ns;
@@ -118,7 +144,11 @@ static hp_err try_site(struct hp__find *f, uint32_t site)
     }
     hp__places_choose(&places, &finding);
     describe(f, &finding, hp__spread_median(&count), hp__spread_median(&each));
-    return hp__find_offer(f, &finding, false, &kept);
+    err = hp__find_offer(f, &finding, false, &kept);
+    for (uint32_t i = 0; err == HP_OK && kept && dominant && i < f->c->sample_count; i++) {
+        take_first_uses(f, &f->views[i], site);
+    }
+    return err;
 }
 
 #define MOST_SITES 64u
@@ -142,12 +172,22 @@ static uint32_t collect_sites(const struct hp__find *f, uint32_t *sites)
     return n;
 }
 
-hp_err hp__rule_connection_files(struct hp__find *f)
+static hp_err try_sites(struct hp__find *f, bool dominant)
 {
     uint32_t sites[MOST_SITES], n = collect_sites(f, sites);
     hp_err err = HP_OK;
     for (uint32_t k = 0; k < n && err == HP_OK; k++) {
-        err = try_site(f, sites[k]);
+        err = try_site(f, sites[k], dominant);
     }
     return err;
+}
+
+hp_err hp__rule_connection_opens(struct hp__find *f)
+{
+    return try_sites(f, true);
+}
+
+hp_err hp__rule_connection_files(struct hp__find *f)
+{
+    return try_sites(f, false);
 }

@@ -5,7 +5,7 @@
  * Evidence: disk waits at a function, outside of statements and of log handlers. A commit of SQLite has to sync; three or more of them in a request
  * could be one.
  *
- * Silent: one or two commits; reading and writing files without a sync: those calls are not recorded as waits. Whatever saves too little (find.c).
+ * Silent: what only some requests do (tail_latency tells of it); one or two commits; reading and writing files without a sync: those calls are not recorded as waits. Whatever saves too little (find.c).
  *
  * Saving: without any sync; of commits one stays. low: all become one.
  */
@@ -116,7 +116,6 @@ hp_err hp__rule_disk_io(struct hp__find *f)
     static const struct hp__io_kind kind = {.kind = HP_FIND_disk_io,
                                             .kinds = HP__WAIT(DISK),
                                             .least_ns = LEAST_NS,
-                                            .may_tail = true,
                                             .pick = pick,
                                             .cut = cut,
                                             .describe = describe};

@@ -3,7 +3,7 @@
  * Principle: what was read once in a request need not be read again in it.
  *
  * Evidence: k ≥ 2 executions of one reading statement with the same keyed parameter hash in one request, from any place; the place reported is
- * the costliest. An execution counts as a repeat only if no statement that writes the same table ran since the one before.
+ * the costliest, a loop if three quarters are in it; where the repeats come from here and there it is what runs them all. An execution counts as a repeat only if no statement that writes the same table ran since the one before.
  *
  * Silent: parameters that cannot be compared; reads with a write of their table in between (a count before and after an insert); what n_plus_one
  * or thread_churn explains; whatever saves too little (find.c: two look-ups that are half the request are a finding, many cheap ones are none).
@@ -15,12 +15,14 @@
 #include "base/show.h"
 #include "find/find_int.h"
 
+#define LOOP_SHARE 0.75
+
 struct candidate {
     struct hp__key key;
     struct hp_statement statement;
     struct hp_str table;
     struct hp_finding finding;
-    struct hp__places places;
+    struct hp__places places, runs;
     struct hp__spread executions, repeats, each_ns;
 };
 
@@ -100,7 +102,7 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
             err = hp__cut_add(f->arena, &low, stmt->lane, stmt->t0_ns, (uint64_t)sql);
         }
     }
-    hp__place_stmts(f, view, repeats, n, &cand->places);
+    hp__place_stmts(f, view, repeats, n, &cand->places, &cand->runs);
     hp__spread_add(&cand->executions, (uint64_t)(all * scale + 0.5));
     hp__spread_add(&cand->repeats, (uint64_t)(n * scale + 0.5));
     hp__spread_add(&cand->each_ns, ns / n);
@@ -120,13 +122,15 @@ static void describe(struct hp__find *f, struct candidate *cand)
             ? hp__textf(f->arena, "the same %.*s on %.*s with the same values %s times", (int)verb.n, verb.p,
                         (int)cand->table.n, cand->table.p, count)
             : hp__textf(f->arena, "the same %.*s with the same values %s times", (int)verb.n, verb.p, count);
-    finding->advice = hp__textf(f->arena,
-                                "Do it once: read it at the first need, keep the result for the rest of the "
-                                "request (a variable passed on, or "
-                                "flask.g where the places are far apart), and use it in the other %llu "
-                                "place%s. If it rarely changes, keep it "
-                                "between requests too, with an age limit.",
-                                (unsigned long long)repeats, repeats == 1 ? "" : "s");
+    struct hp_str others =
+        repeats == 1 ? HP_STR("place") : hp__textf(f->arena, "%llu places", (unsigned long long)repeats);
+    finding->advice =
+        hp__textf(f->arena,
+                  "Do it once: read it at the first need, keep the result for the rest of the "
+                  "request (a variable passed on, or "
+                  "flask.g where the places are far apart), and use it in the other %.*s. If it "
+                  "rarely changes, keep it between requests too, with an age limit.",
+                  (int)others.n, others.p);
     hp__finding_text(finding, "statement", cand->statement.text);
     hp__finding_number(finding, "executions", (double)n);
     hp__finding_number(finding, "repeats", (double)repeats);
@@ -163,7 +167,8 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     if (err != HP_OK || cand.finding.seen == 0) {
         return err;
     }
-    hp__group_place(&cand.places, cand.key, &cand.finding);
+    bool is_loop = hp__places_share(&cand.places) >= LOOP_SHARE;
+    hp__group_place(is_loop ? &cand.places : &cand.runs, cand.key, &cand.finding);
     describe(f, &cand);
     err = hp__find_offer(f, &cand.finding, true, &kept);
     for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {

@@ -4,7 +4,11 @@
  * application function, nor framework dispatch.
  *
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
- * short request has always some function with a tenth of it).
+ * short request has always some function with a tenth of it). A function that runs once and computes in its own lines goes over what it was given once, which is what
+ * it is for: it must take 14 ms. All of it is processor time: what other programs held the request up makes no function hot.
+ *
+ * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that one's; and the loop over a function, which its only caller has for up to
+ * 1 µs a call, belongs to the function that is called.
  *
  * Silent: the smaller rest of a function of which another finding tells what it computes; what a client library computes for calls to other services, 1 ms each; the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
  * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
@@ -19,7 +23,8 @@
  *
  * From samples (struct hp_sample.estimate): the same with times that have an error, and the processor time is the samples' own; it must be hot at the lower end, and low and high are wider.
  *
- * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it.
+ * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it, and nothing of a process's first request, which may load what
+ * later ones use.
  */
 #include <string.h>
 #include "base/show.h"
@@ -29,15 +34,21 @@
 #define MIN_NS     5000000u
 #define BIG_SHARE  0.30
 #define BIG_NS     2000000u
-#define LOOK_SHARE 0.005 /* nodes below that are not looked at */
+#define ONCE_NS    14000000u /* of a function that goes over something once */
+#define LOOK_SHARE 0.005     /* nodes below that are not looked at */
+#define LOOP_NS    1000u     /* what a loop takes for each call in it … */
+#define LOOP_CALLS 10u       /* … of which it makes that many, at least … */
+#define LOOP_MOST  2u /* … and at most so many times what is called; else it does things of its own */
 #define CLIENT_NS                                                                                            \
     1000000u /* what a client library may compute for one call to another service: it is part of that call */
 #define MAX_FUNCTIONS 512u
 
-struct work {             /* one request */
-    uint64_t *exclusive;  /* per node: self of what it owns and nothing else explains */
-    uint64_t *busy;       /* of an estimate, likewise: processor time */
-    uint64_t waits_ns;    /* known waiting of the main lane, in-process SQL too */
+struct work {            /* one request */
+    uint64_t *exclusive; /* per node: self of what it owns and nothing else explains */
+    uint64_t *busy;      /* of an estimate, likewise: processor time */
+    uint64_t *library;   /* of it in library code that it calls */
+    uint32_t *sym;     /* per node that owns: the function that it counts for, its own or the one around it */
+    uint64_t waits_ns; /* known waiting of the main lane, in-process SQL too */
     uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
 };
 
@@ -54,7 +65,8 @@ static void mark_explained(const struct hp__view *view, const struct hp_dict *di
         }
         uint32_t owner = hp__build_owner(view, i);
         if (owner != HP_NODE_NONE) {
-            (void)hp__build_of(view, dict, owner); /* objects made in another call than the statement's */
+            /* objects made in another call than the statement's */
+            (void)hp__build_of(view, dict, owner, true);
             for (uint32_t k = owner; k < tree->count; k++) {
                 explained[k] |= view->inside[k];
             }
@@ -156,38 +168,55 @@ static void add_known_waits(const struct hp__view *view, const struct hp_dict *d
     }
 }
 
+/* A function written inside the one that calls it, through a library or not, counts for that one; what is inside the view is beside its own work. */
+static void attribute(const struct hp__view *view, const struct hp_dict *dict, uint32_t i, uint32_t *sym)
+{
+    uint32_t own = view->sample->tree->nodes[i].sym;
+    uint32_t above = view->owner[view->sample->tree->nodes[i].parent];
+    uint32_t around = above != HP_NODE_NONE ? sym[above] : own;
+    bool inside = around != own && around != view->view_sym && hp__facts_part_of(dict, own, around);
+    sym[i] = inside ? around : own;
+}
+
+static hp_err work_room(const struct hp_tree *tree, struct hp_arena *arena, struct work *work)
+{
+    work->exclusive = hp__zeroed(arena, tree->count, sizeof *work->exclusive);
+    work->busy = hp__zeroed(arena, tree->count, sizeof *work->busy);
+    work->library = hp__zeroed(arena, tree->count, sizeof *work->library);
+    work->sym = hp__zeroed(arena, tree->count, sizeof *work->sym);
+    bool fine = work->exclusive != NULL && work->busy != NULL && work->library != NULL && work->sym != NULL;
+    return fine ? HP_OK : HP_ENOMEM;
+}
+
 static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
                        struct work *work)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint8_t *explained = hp_arena_alloc(arena, tree->count, 1);
-    uint8_t *beside =
-        hp_arena_alloc(arena, tree->count, 1); /* under a LANE node: runs beside the main lane */
-    work->exclusive = hp_arena_alloc(arena, tree->count * sizeof *work->exclusive, _Alignof(uint64_t));
     work->waits_ns = work->embedded_ns = 0;
-    work->busy = hp__zeroed(arena, tree->count, sizeof *work->busy);
-    if (explained == NULL || beside == NULL || work->exclusive == NULL || work->busy == NULL) {
+    if (work_room(tree, arena, work) != HP_OK || explained == NULL) {
         return HP_ENOMEM;
     }
-    memset(work->exclusive, 0, tree->count * sizeof *work->exclusive);
     mark_explained(view, dict, explained);
-    beside[HP_NODE_ROOT] = 0;
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
-        beside[i] = node->kind == HP_NODE_LANE || beside[node->parent];
+        if (view->owner[i] == i) {
+            attribute(view, dict, i, work->sym);
+        }
         if (!hp_tree_live(tree, i) || node->self == 0) {
             continue;
         }
         unsigned facts = hp__facts_of(view->facts, node->sym);
         bool waits = (facts & HP__FACT_WAITING) != 0;
-        if (waits && !beside[i] && !explained[i]) {
+        if (waits && !view->beside[i] && !explained[i]) {
             work->waits_ns += node->self;
         }
         bool counts = !waits && !explained[i] && node->kind == HP_NODE_CALL && !(facts & HP__FACT_TEMPLATE) &&
-                      !beside[i];
+                      !view->beside[i];
         if (counts && view->owner[i] != HP_NODE_NONE) {
             work->exclusive[view->owner[i]] += node->self;
             work->busy[view->owner[i]] += node->cpu_ns;
+            work->library[view->owner[i]] += view->app[i] ? 0 : node->self;
         }
     }
     subtract_direct(view, explained, work);
@@ -196,7 +225,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
 }
 
 struct part {
-    uint64_t wall_ns, cpu_ns, calls, busy_ns;
+    uint64_t wall_ns, cpu_ns, calls, busy_ns, library_ns;
 };
 
 /* What the request's CPU time vouches for of `wall_ns`, by the reasoning in the head comment. */
@@ -213,9 +242,11 @@ static void vouch(const struct hp__view *view, const struct work *work, double c
     }
     double wall = (double)part->wall_ns;
     if (knows_waits(view->sample->record)) {
-        double most = (double)req->cpu_ns * concurrency;
+        uint64_t cpu_ns = hp__spine_cpu_ns(view);
+        double most = (double)cpu_ns * concurrency;
         part->wall_ns = wall > most ? (uint64_t)most : part->wall_ns;
-        part->cpu_ns = part->wall_ns < req->cpu_ns ? part->wall_ns : req->cpu_ns;
+        uint64_t own_ns = (uint64_t)(wall / hp__speed_slowness(view->sample));
+        part->cpu_ns = own_ns < cpu_ns ? own_ns : cpu_ns;
         return;
     }
     double rest = (double)view->sample->duration_ns - (double)work->waits_ns;
@@ -242,7 +273,8 @@ static void add_node(const struct hp__view *view, const struct work *work, uint3
 {
     part->wall_ns += work->exclusive[i];
     part->busy_ns += work->busy[i];
-    part->calls += view->sample->tree->nodes[i].calls;
+    part->library_ns += work->library[i];
+    part->calls += view->sample->tree->nodes[i].sym == work->sym[i] ? view->sample->tree->nodes[i].calls : 0;
 }
 
 uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
@@ -258,7 +290,7 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
     hp_arena_init(&scratch, (size_t)256 << 20);
     if (work_out(view, dict, &scratch, &work) == HP_OK) {
         for (uint32_t i = 1; i < view->sample->tree->count; i++) {
-            if (view->sample->tree->nodes[i].sym == sym && owns(view, i)) {
+            if (owns(view, i) && work.sym[i] == sym) {
                 add_node(view, &work, i, &part);
             }
         }
@@ -302,7 +334,7 @@ static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
 }
 
 static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp__spread *calls,
-                       struct hp__spread *wall)
+                       struct hp__spread *wall, bool first_only)
 {
     uint64_t n = hp__spread_median(calls), ns = hp__spread_median(wall);
     struct hp_symbol sym = hp_dict_symbol(f->c->dict, hp__finding_subject(finding));
@@ -326,6 +358,12 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
                     "Do not do it here if the response does not need it (a background job, or on demand). Do "
                     "it once: keep the result while its "
                     "inputs stay the same. Do it faster: look at its inner loop, at the algorithm first.");
+    if (first_only) {
+        finding->advice = hp__textf(f->arena,
+                                    "Only the first request of a process has been seen: if this loads or "
+                                    "fills what later ones use, it is no cost of theirs. Ask once more. %.*s",
+                                    (int)finding->advice.n, finding->advice.p);
+    }
     if (f->c->estimate_samples == 0 || n != 0) {
         hp__finding_number(finding, "calls", (double)n);
     } else {
@@ -343,8 +381,11 @@ struct table {
     uint32_t count;
     uint32_t *slot; /* by symbol: 1 + its index in `syms`; 0: not in it */
     uint32_t slot_count;
+    uint32_t *caller;   /* [count] 1 + the index of the only function that calls it; 0: none, or several */
     struct part *parts; /* [request × count + function] */
+    uint64_t whole_ns;  /* what shares are of */
 };
+#define CALLER_UNKNOWN UINT32_MAX
 
 static uint32_t slot_of(const struct table *table, uint32_t sym)
 {
@@ -359,12 +400,7 @@ static bool is_view(const struct hp__view *view, const struct hp_dict *dict, uin
     if (node->sym == view_sym || view->owner[node->parent] != HP_NODE_NONE) {
         return node->sym == view_sym;
     }
-    struct hp_symbol own = hp_dict_symbol(dict, node->sym), outer = hp_dict_symbol(dict, view_sym);
-    if (outer.name.n == 0 || !hp_str_eq(own.file, outer.file) || !hp_str_starts(own.name, outer.name)) {
-        return false;
-    }
-    struct hp_str inside = {own.name.p + outer.name.n, own.name.n - outer.name.n};
-    return hp_str_starts(inside, HP_STR(".<locals>."));
+    return view_sym != 0 && hp__facts_part_of(dict, node->sym, view_sym);
 }
 
 /* Functions with a node that is worth a look in this request. */
@@ -374,7 +410,7 @@ static void collect(const struct hp__view *view, const struct hp_dict *dict, con
     const struct hp_tree *tree = view->sample->tree;
     double least = LOOK_SHARE * (double)view->sample->duration_ns + 1;
     for (uint32_t i = 1; i < tree->count && table->count < MAX_FUNCTIONS; i++) {
-        uint32_t sym = tree->nodes[i].sym;
+        uint32_t sym = work->sym[i];
         bool template = (hp__facts_of(view->facts, sym) & HP__FACT_TEMPLATE) != 0;
         if (view->owner[i] != i || template || (double)work->exclusive[i] < least || is_view(view, dict, i)) {
             continue;
@@ -386,15 +422,51 @@ static void collect(const struct hp__view *view, const struct hp_dict *dict, con
     }
 }
 
-static void fill_parts(const struct hp__view *view, const struct work *work, double concurrency,
-                       const struct table *table, struct part *parts)
+/* Which function of the table calls the one that node `i` counts for, as long as it is the only one. */
+static void note_caller(const struct hp__view *view, const struct work *work, uint32_t i,
+                        const struct table *table)
+{
+    uint32_t slot = slot_of(table, work->sym[i]);
+    uint32_t above = view->owner[view->sample->tree->nodes[i].parent];
+    uint32_t caller = above != HP_NODE_NONE ? slot_of(table, work->sym[above]) : 0;
+    uint32_t *known = &table->caller[slot - 1];
+    if (caller != slot) { /* else it is a part of it, or calls itself */
+        *known = *known == CALLER_UNKNOWN || *known == caller ? caller : 0;
+    }
+}
+
+/* The loop over a function goes to it. */
+static void give_loop(const struct table *table, struct part *parts, uint32_t k)
+{
+    uint32_t caller = table->caller[k];
+    struct part *called = &parts[k];
+    struct part *loop = caller != 0 && caller != CALLER_UNKNOWN ? &parts[caller - 1] : NULL;
+    if (loop != NULL && called->calls >= LOOP_CALLS * loop->calls &&
+        loop->wall_ns <= LOOP_NS * called->calls && loop->wall_ns <= LOOP_MOST * called->wall_ns) {
+        called->wall_ns += loop->wall_ns;
+        called->busy_ns += loop->busy_ns;
+        loop->wall_ns = loop->busy_ns = 0;
+    }
+}
+
+static void fill_parts(const struct hp__view *view, const struct work *work, const struct table *table,
+                       struct part *parts)
 {
     const struct hp_tree *tree = view->sample->tree;
     for (uint32_t i = 1; i < tree->count; i++) {
-        uint32_t slot = slot_of(table, tree->nodes[i].sym);
-        if (slot != 0 && owns(view, i)) {
+        uint32_t slot = owns(view, i) ? slot_of(table, work->sym[i]) : 0;
+        if (slot != 0) {
             add_node(view, work, i, &parts[slot - 1]);
+            note_caller(view, work, i, table);
         }
+    }
+}
+
+static void finish_parts(const struct hp__view *view, const struct work *work, double concurrency,
+                         const struct table *table, struct part *parts)
+{
+    for (uint32_t k = 0; k < table->count; k++) {
+        give_loop(table, parts, k);
     }
     for (uint32_t k = 0; k < table->count; k++) {
         vouch(view, work, concurrency, &parts[k]);
@@ -430,12 +502,20 @@ static hp_err make_table(struct hp__find *f, struct table *table)
         return err;
     }
     table->parts = hp__zeroed(f->arena, (size_t)n * table->count, sizeof *table->parts);
-    if (table->parts == NULL) {
+    table->caller = hp_arena_alloc(f->arena, table->count * sizeof *table->caller + 1, _Alignof(uint32_t));
+    if (table->parts == NULL || table->caller == NULL) {
         return HP_ENOMEM;
+    }
+    memset(table->caller, 0xff, table->count * sizeof *table->caller);
+    for (uint32_t i = 0; i < n && table->count != 0; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            fill_parts(&f->views[i], &works[i], table, &table->parts[(size_t)i * table->count]);
+        }
     }
     for (uint32_t i = 0; i < n && table->count != 0; i++) {
         if (f->c->samples[i].tree != NULL) {
-            fill_parts(&f->views[i], &works[i], concurrency, table, &table->parts[(size_t)i * table->count]);
+            finish_parts(&f->views[i], &works[i], concurrency, table,
+                         &table->parts[(size_t)i * table->count]);
         }
     }
     return HP_OK;
@@ -448,25 +528,61 @@ static hp_err price_function(struct hp__find *f, struct hp_finding *finding, uin
     const struct hp_sample *sample = &f->c->samples[i];
     double error = sample->estimate == sample->tree ? error_ns(f->c, sample->duration_ns, part->wall_ns) : 0;
     uint64_t least = (double)part->wall_ns > error ? part->wall_ns - (uint64_t)error : 0;
-    /* The exact moment does not matter on the main lane: what follows moves earlier by the same amount. */
-    uint64_t at_ns = f->c->samples[i].record->req.wall_ns / 2;
-    hp_err err = hp__cut_add(f->arena, &cut, 0, at_ns, part->wall_ns);
+    const struct hp__view *view = &f->views[i];
+    hp_err err = hp__spine_cut(view, f->arena, &cut, part->wall_ns);
     if (err == HP_OK) {
-        err = hp__cut_add(f->arena, &low, 0, at_ns, least / 2);
+        err = hp__spine_cut(view, f->arena, &low, view->first ? 0 : least / 2);
     }
     if (err == HP_OK && error > 0) {
-        err = hp__cut_add(f->arena, &high, 0, at_ns, part->wall_ns + (uint64_t)error);
+        err = hp__spine_cut(view, f->arena, &high, part->wall_ns + (uint64_t)error);
     }
     return err == HP_OK ? hp__finding_price(f, finding, i, &cut, &low, error > 0 ? &high : NULL) : err;
 }
 
-static bool is_hot(uint64_t ns, uint64_t of_ns)
+static bool is_hot(uint64_t ns, uint64_t of_ns, bool once)
 {
     double share = of_ns != 0 ? (double)ns / (double)of_ns : 0;
+    if (once) {
+        return share >= MIN_SHARE && ns >= ONCE_NS;
+    }
     return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
 }
 
-/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. */
+/* Whether the function ran once, and computed in its own lines. Of samples nobody knows. */
+static bool is_once(const struct part *part)
+{
+    return part->calls == 1 && part->library_ns * 2 < part->wall_ns;
+}
+
+/* What a share of processor time is of: samples tell what was running when, trees what other programs held up. */
+static uint64_t whole_ns(const struct hp_sample *sample)
+{
+    return sample->estimate != NULL ? sample->duration_ns : hp__speed_quiet_ns(sample);
+}
+
+static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *part)
+{
+    const struct hp_sample *sample = &f->c->samples[i];
+    double error = sample->estimate != NULL ? error_ns(f->c, sample->duration_ns, part->cpu_ns)
+                                            : 0; /* hot also at the lower end */
+    return (double)part->cpu_ns > error &&
+           is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), is_once(part));
+}
+
+/* Of the route's median request. */
+static hp_err find_whole(struct hp__find *f, uint64_t *ns)
+{
+    struct hp__spread whole;
+    hp_err err = hp__spread_init(f, &whole);
+    for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
+        hp__spread_add(&whole, whole_ns(&f->c->samples[i]));
+    }
+    *ns = err == HP_OK ? hp__spread_median(&whole) : 0;
+    return err;
+}
+
+/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. Opening, writing and renaming the files
+ * that it waits for may take twice as long as the waiting. */
 static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
 {
     const uint32_t computing = 1u << HP_FIND_regex_compile | 1u << HP_FIND_serialization_hot |
@@ -474,51 +590,63 @@ static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
                                1u << HP_FIND_import_in_request;
     for (uint32_t i = 0; i < f->out->count; i++) {
         const struct hp_finding *other = &f->out->list[i];
-        if ((computing >> other->kind & 1) != 0 && other->site_sym == sym && other->median_ns >= ns) {
+        bool of_files = other->kind == HP_FIND_disk_io;
+        uint64_t told_ns = of_files ? 2 * other->median_ns : other->median_ns;
+        if ((of_files || (computing >> other->kind & 1) != 0) &&
+            hp__facts_part_of(f->c->dict, other->site_sym, sym) && told_ns >= ns) {
             return true;
         }
     }
     return false;
 }
 
+/* Where most requests say; one that was held up, and the first of a process, which imports and fills caches, have no larger voice. */
+static void choose_place(const struct hp__find *f, const struct table *table, uint32_t k, uint64_t usual_ns,
+                         struct hp_finding *finding)
+{
+    struct hp__places places = {.count = 0};
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        uint64_t ns = table->parts[(size_t)i * table->count + k].wall_ns;
+        if (ns != 0) {
+            struct hp__spot spot = hp__place_function(&f->views[i], table->syms[k]);
+            uint64_t most = f->views[i].first ? 1 : 2 * usual_ns;
+            hp__places_add(&places, spot.sym, spot.line, 0, ns < most ? ns : most);
+        }
+    }
+    hp__places_choose(&places, finding);
+}
+
 static hp_err try_function(struct hp__find *f, const struct table *table, uint32_t k)
 {
-    uint32_t sym = table->syms[k];
+    uint32_t sym = table->syms[k], once = 0;
     struct hp_finding finding;
     struct hp__spread calls, wall, vouched;
-    bool kept;
-    uint32_t widest = 0;
-    uint64_t most = 0;
+    bool kept, again = false;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_hot_function);
     err = err == HP_OK ? hp__spread_init(f, &calls) : err;
     err = err == HP_OK ? hp__spread_init(f, &wall) : err;
     err = err == HP_OK ? hp__spread_init(f, &vouched) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         struct part part = table->parts[(size_t)i * table->count + k];
-        double error = f->c->samples[i].estimate != NULL
-                           ? error_ns(f->c, f->c->samples[i].duration_ns, part.cpu_ns)
-                           : 0; /* hot also at the lower end */
-        if ((double)part.cpu_ns <= error ||
-            !is_hot(part.cpu_ns - (uint64_t)error, f->c->samples[i].duration_ns)) {
+        if (!is_hot_in(f, i, &part)) {
             continue;
         }
         hp__spread_add(&calls, part.calls);
         hp__spread_add(&wall, part.wall_ns);
         hp__spread_add(&vouched, part.cpu_ns);
         finding.seen++;
-        widest = part.wall_ns > most ? i : widest;
-        most = part.wall_ns > most ? part.wall_ns : most;
+        once += is_once(&part);
+        again = again || !f->views[i].first;
         err = price_function(f, &finding, i, &part);
     }
     uint64_t hot_ns = err == HP_OK ? hp__spread_median(&vouched) : 0;
-    if (err != HP_OK || finding.seen == 0 || !is_hot(hot_ns, f->median_ns) || is_told(f, sym, hot_ns)) {
+    if (err != HP_OK || finding.seen == 0 || !is_hot(hot_ns, table->whole_ns, once * 2 > finding.seen) ||
+        is_told(f, sym, hot_ns)) {
         return err;
     }
-    struct hp__spot spot = hp__place_function(&f->views[widest], sym);
-    finding.site_sym = spot.sym;
-    finding.site_line = spot.line;
+    choose_place(f, table, k, hp__spread_median(&wall), &finding);
     finding.subject_sym = sym;
-    err = describe(f, &finding, &calls, &wall);
+    err = describe(f, &finding, &calls, &wall, !again);
     return err == HP_OK ? hp__find_offer(f, &finding, false, &kept) : err;
 }
 
@@ -526,6 +654,7 @@ hp_err hp__rule_hot_function(struct hp__find *f)
 {
     struct table *table = hp_arena_alloc(f->arena, sizeof *table, _Alignof(struct table));
     hp_err err = table != NULL ? make_table(f, table) : HP_ENOMEM;
+    err = err == HP_OK ? find_whole(f, &table->whole_ns) : err;
     for (uint32_t k = 0; err == HP_OK && k < table->count; k++) {
         err = try_function(f, table, k);
     }

@@ -4,7 +4,7 @@
  *
  * Evidence: time in handlers of the records of one function (notes), which holds the waits of the handlers at that line. Needs no tree.
  *
- * Silent: cheap handlers; whatever saves too little (find.c). Disk and network waits elsewhere in the function.
+ * Silent: few records by handlers that neither wait nor take more than making a record does (a queue is what is advised); whatever saves too little (find.c). Disk and network waits elsewhere in the function.
  *
  * Saving: the handlers' time, as if these records were not made. low: half of it (putting a record into a queue costs something, too).
  */
@@ -13,6 +13,8 @@
 
 #define MAX_SITES 64u
 #define LEAST_NS  500000u
+#define CHEAP_NS  50000u /* a record */
+#define MANY      200u
 
 static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
 {
@@ -96,6 +98,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
             bool own = at_line(log, span) ||
                        (view->sample->tree != NULL ? is_below(view, log, span->node) : fits(view, log, span));
             if (own && is_free(io, view, log)) {
+                io->sum[0] += view->items[io->at[i]].ns;
                 io->at[n++] = io->at[i];
                 break;
             }
@@ -128,6 +131,10 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
 static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
 {
     char n[HP_SHOW_BYTES], time[HP_SHOW_BYTES];
+    bool waits = io->sum[0] >= io->finding.seen * ns / 4;
+    if (!waits && count < MANY && ns < CHEAP_NS * count) {
+        return false;
+    }
     hp_show_count(n, count);
     hp_show_ns(time, ns);
     io->finding.title =

@@ -2,35 +2,38 @@
  *
  * Principle: a served request gives back what it took. What it keeps, request after request, ends the process one day.
  *
- * Evidence: kept_blocks (blocks asked for less blocks given back on the request's threads, from level monitor on) times the request's mean block; 100 blocks (any request
- * leaves some dozens to the next) and 32 kB or more by the mean and by the median of the later two thirds of at least 24 sampled requests, and in four fifths of those; the last third keeps
+ * Evidence: kept_blocks (blocks asked for less blocks given back on the request's threads, from level monitor on) times the request's mean block; 64 blocks (any request
+ * leaves two or three dozens to the next) and 32 kB or more by the mean and by the median of the later two thirds of at least 24 sampled requests, and in four fifths of those; the last third keeps
  * at least half as much as the one before. And the process must grow meanwhile: its peak by a quarter of that or more (what a collection empties, the interpreter's free lists and
- * rings of garbage, is filled again by requests that leak nothing).
+ * rings of garbage, is filled again by requests that leak nothing). Where the peak says nothing (it was higher before, the requests are too short to look, they run coroutines, which leave rings, or each has a thread of its
+ * own, whose locals go when it ends while the allocator still makes arenas for the next ones), nearly all of them
+ * must keep as much, and the source must have the line that does (`unsure`).
  *
- * Silent: the first requests (modules, caches); routes that are found to import, compile templates, collect or start threads again and again; what is collected some requests later (the mean tells); a growth that ends.
+ * Silent: the first requests (modules, caches); routes that start four threads and more; that are found to import, compile templates, collect or start threads again and again, unless the process grows also those that serialise or compile expressions (encoders are rings); what is collected some requests later (the mean tells); a growth that ends.
  *
  * Saving: no time, but bytes a request: the smaller of mean and median.
  */
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define MIN_SAMPLES 24u
-#define MIN_BYTES   32768.0
-#define RSS_SHARE   0.25
-#define MIN_BLOCKS  100
-#define MAX_SAMPLES 256u
+#define MIN_SAMPLES  24u
+#define MIN_BYTES    32768.0
+#define RSS_SHARE    0.25
+#define MIN_BLOCKS   64
+#define MANY_THREADS 4u
+#define MAX_SAMPLES  256u
 
 struct kept {
     uint64_t start_ns;
     double bytes;
-    uint64_t rss_bytes; /* by which the process's peak rose */
+    uint64_t rss_bytes; /* by which the process's peak rose, as far as somebody looked */
     uint32_t request;
 };
 
 static bool bytes_of(const struct hp_record *record, double *bytes)
 {
     const struct hp_request *req = &record->req;
-    if (req->rss_growth_bytes == HP_ABSENT || !hp_record_kept_bytes(req, bytes)) {
+    if (!hp_record_kept_bytes(req, bytes)) {
         return false;
     }
     *bytes = req->kept_blocks > 0 && req->kept_blocks < MIN_BLOCKS ? 0 : *bytes;
@@ -43,7 +46,8 @@ static uint32_t collect(const struct hp__find *f, struct kept *list)
     uint32_t n = 0;
     for (uint32_t i = 0; i < f->c->sample_count && n < MAX_SAMPLES; i++) {
         const struct hp_request *req = &f->c->samples[i].record->req;
-        struct kept own = {.start_ns = req->start_wall_ns, .rss_bytes = req->rss_growth_bytes, .request = i};
+        uint64_t rss_bytes = req->rss_growth_bytes != HP_ABSENT ? req->rss_growth_bytes : 0;
+        struct kept own = {.start_ns = req->start_wall_ns, .rss_bytes = rss_bytes, .request = i};
         if (!bytes_of(f->c->samples[i].record, &own.bytes)) {
             continue;
         }
@@ -75,19 +79,23 @@ static double mean_rss(const struct kept *list, uint32_t from, uint32_t to)
     return to > from ? sum / (to - from) : 0;
 }
 
-/* Steady growth a request; 0: none. */
-static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *spread)
+/* Steady growth a request; 0: none. `*grows`: whether the process's growth would tell; then, whether it does. */
+static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *spread, bool *grows)
 {
-    uint32_t first = n / 3, growing = 0;
+    uint32_t first = n / 3, growing = 0, alike = 0;
     double mean = mean_of(list, first, n);
     for (uint32_t i = first; i < n; i++) {
         hp__spread_add(spread, list[i].bytes > 0 ? (uint64_t)list[i].bytes : 0);
         growing += list[i].bytes >= MIN_BYTES / 2;
     }
     double median = (double)hp__spread_median(spread), least = mean < median ? mean : median;
+    for (uint32_t i = first; i < n; i++) {
+        alike += list[i].bytes * 2 >= median && list[i].bytes <= median * 2;
+    }
     bool goes_on = mean_of(list, n - n / 3, n) * 2 >= mean_of(list, first, n - n / 3);
-    bool process_grows = mean_rss(list, first, n) >= RSS_SHARE * least;
-    return least >= MIN_BYTES && growing * 5 >= (n - first) * 4 && goes_on && process_grows ? least : 0;
+    *grows = *grows && mean_rss(list, first, n) >= RSS_SHARE * least;
+    bool steady = *grows ? growing * 5 >= (n - first) * 4 : alike * 10 >= (n - first) * 9;
+    return least >= MIN_BYTES && steady && goes_on ? least : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, double bytes, double rss_bytes)
@@ -111,32 +119,73 @@ static void describe(struct hp__find *f, struct hp_finding *finding, double byte
 
 /* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at work, threads that end later): what it keeps is not
  * known. */
-static bool makes_garbage(const struct hp__find *f)
+static bool makes_garbage(const struct hp__find *f, bool grows)
 {
+    const uint32_t always = 1u << HP_FIND_import_in_request | 1u << HP_FIND_gc_pressure |
+                            1u << HP_FIND_template_hot | 1u << HP_FIND_thread_churn;
+    const uint32_t at_times = 1u << HP_FIND_serialization_hot | 1u << HP_FIND_regex_compile;
     for (uint32_t i = 0; i < f->out->count; i++) {
-        enum hp_finding_kind kind = f->out->list[i].kind;
-        if (kind == HP_FIND_import_in_request || kind == HP_FIND_gc_pressure ||
-            kind == HP_FIND_template_hot || kind == HP_FIND_thread_churn) {
+        if (((grows ? always : always | at_times) >> f->out->list[i].kind & 1) != 0) {
             return true;
         }
     }
     return false;
 }
 
+/* Whether half of the requests start many threads: what those hold goes when they end, which may be after the request. */
+static bool starts_threads(const struct hp__find *f)
+{
+    uint32_t many = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_record *record = f->c->samples[i].record;
+        uint32_t threads = 0;
+        for (uint32_t k = 1; k < record->lane_count; k++) {
+            threads += record->lanes[k].kind == HP_LANE_THREAD;
+        }
+        many += threads >= MANY_THREADS;
+    }
+    return many * 2 >= f->c->sample_count;
+}
+
+/* Event loops, tasks and streams are rings: a process that serves coroutines grows until the collector comes by. */
+static bool runs_tasks(const struct hp__find *f)
+{
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_record *record = f->c->samples[i].record;
+        for (uint32_t k = 1; k < record->lane_count; k++) {
+            if (record->lanes[k].kind == HP_LANE_TASK) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Most have a thread to themselves, as Werkzeug's development server gives them. */
+static bool own_threads(const struct hp__find *f)
+{
+    uint32_t own = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        own += (f->c->samples[i].record->req.flags & HP_REQ_NEW_THREAD) != 0;
+    }
+    return own * 2 > f->c->sample_count;
+}
+
 hp_err hp__rule_memory_growth(struct hp__find *f)
 {
     struct hp_finding finding;
     struct hp__spread spread;
-    bool kept = false;
+    bool kept = false, grows = !runs_tasks(f) && !own_threads(f);
     struct kept *list = hp__zeroed(f->arena, MAX_SAMPLES, sizeof *list);
     hp_err err = list != NULL ? hp__finding_init(f, &finding, HP_FIND_memory_growth) : HP_ENOMEM;
     err = err == HP_OK ? hp__spread_init(f, &spread) : err;
     uint32_t n = err == HP_OK ? collect(f, list) : 0;
-    double bytes = n >= MIN_SAMPLES && !makes_garbage(f) ? growth_of(list, n, &spread) : 0;
-    if (err != HP_OK || bytes <= 0) {
+    double bytes = n >= MIN_SAMPLES ? growth_of(list, n, &spread, &grows) : 0;
+    if (err != HP_OK || bytes <= 0 || makes_garbage(f, grows) || starts_threads(f)) {
         return err;
     }
     finding.fixed_figures = true;
+    finding.unsure = !grows;
     finding.saving_bytes = (uint64_t)bytes;
     finding.seen = n;
     finding.site_sym = f->views[list[n - 1].request].view_sym;

@@ -116,7 +116,7 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
             err = hp__cut_add(f->arena, &cuts[b], stmt->lane, stmt->t0_ns, (uint64_t)goes);
         }
     }
-    hp__place_stmts(f, &f->views[i], at, n, &cand->places);
+    hp__place_stmts(f, &f->views[i], at, n, &cand->places, NULL);
     hp__spread_add(&cand->executions, n);
     hp__spread_add(&cand->each_ns, ns / n);
     hp__spread_add(&cand->rows, rows / n);

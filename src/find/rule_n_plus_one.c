@@ -3,10 +3,11 @@
  * Principle: n round trips that ask for n rows one by one can be one round trip that carries the same rows.
  *
  * Evidence: n ≥ 3 executions of one statement from one application line in one request, not in lanes that a thread per item explains; where
- * parameters can be compared, at least half of them differ (else it is duplicate_query).
+ * parameters can be compared, at least half of them differ (else it is duplicate_query). An executemany is as many executions as it has rows where its driver sends
+ * them one by one: psycopg2's does, MySQL's do where there are two waits or more for the server a row. (psycopg 3 waits as often, but for none of the answers.)
  *
  * Silent: different statements in a loop; the same parameters again; reading page by page (LIMIT with ten rows and more a time: each page
- * needs the one before); transaction control; whatever saves too little (find.c).
+ * needs the one before), and by lists of keys or rows that are cut into portions (fifty rows and more a time); transaction control; whatever saves too little (find.c).
  *
  * Saving: (n − 1) / n of what the executions cost, taken out of their lanes where they ran. An execution costs exec + fetch + the library
  * around it: the total of the library call that the application's line made for it, less SQL (view.c). One execution stays whole, also
@@ -25,7 +26,9 @@
 #define ROW_COST_LOW    3.0
 #define FILE_ROW_NS     1000.0
 #define PAGE_ROWS       10u
+#define PORTION_ROWS    50u
 #define LINES           32u
+#define WAITS_A_ROW     2u /* to send, and for the answer */
 
 struct candidate {
     struct hp__key key;
@@ -36,10 +39,38 @@ struct candidate {
     bool orm, many;
 };
 
-/* Keep only executions whose line has at least three here. A function with more lines than the table: the rest is not kept. */
-static uint32_t keep_repeated_lines(const struct hp_record *record, uint32_t *at, uint32_t n)
+/* How often an execution sends its statement to the server. */
+static uint64_t sendings(const struct hp__view *view, uint32_t stmt)
 {
-    uint32_t line[LINES], count[LINES], lines = 0, kept = 0;
+    const struct hp_stmt *s = &view->sample->record->stmts[stmt];
+    enum hp_engine engine = (enum hp_engine)hp_dict_statement(view->facts->dict, s->statement).engine;
+    bool by_waits = engine == HP_ENGINE_MYSQL || engine == HP_ENGINE_MARIADB;
+    uint64_t rows = s->many_count, waits = 0;
+    if (rows > 1 && (s->flags & HP_STMT_EACH)) {
+        return rows;
+    }
+    for (uint32_t i = 0; rows > 1 && by_waits && i < view->item_count; i++) {
+        const struct hp__wait_item *item = &view->items[i];
+        waits += item->statement == stmt + 1 && item->span.kind == HP_WAIT_DB ? item->count : 0;
+    }
+    return waits != 0 && waits >= rows * WAITS_A_ROW ? rows : 1;
+}
+
+static uint64_t all_sendings(const struct hp__view *view, const uint32_t *at, uint32_t n)
+{
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        all += sendings(view, at[i]);
+    }
+    return all;
+}
+
+/* Keep only executions whose line sends at least three here. A function with more lines than the table: the rest is not kept. */
+static uint32_t keep_repeated_lines(const struct hp__view *view, uint32_t *at, uint32_t n)
+{
+    const struct hp_record *record = view->sample->record;
+    uint64_t count[LINES];
+    uint32_t line[LINES], lines = 0, kept = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t k = 0;
         while (k < lines && line[k] != record->stmts[at[i]].site_line) {
@@ -50,7 +81,7 @@ static uint32_t keep_repeated_lines(const struct hp_record *record, uint32_t *at
             count[lines++] = 0;
         }
         if (k < lines) {
-            count[k]++;
+            count[k] += sendings(view, at[i]);
         }
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -82,13 +113,15 @@ static uint32_t count_distinct(const struct hp_record *record, const uint32_t *a
     return distinct + (n - known);
 }
 
-static bool reads_pages(const struct hp_record *record, const uint32_t *at, uint32_t n, struct hp_str text)
+static bool reads_pages(const struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_str text)
 {
-    uint64_t rows = 0;
+    const struct hp_record *record = view->sample->record;
+    uint64_t rows = 0, all = all_sendings(view, at, n);
     for (uint32_t i = 0; i < n; i++) {
         rows += record->stmts[at[i]].rows != HP_ABSENT ? record->stmts[at[i]].rows : 0;
     }
-    return rows >= (uint64_t)n * PAGE_ROWS && hp__words_pages(text);
+    return (rows >= all * PAGE_ROWS && hp__words_pages(text)) ||
+           (rows >= all * PORTION_ROWS && hp__words_holds(text, HP_STR("(?+)")));
 }
 
 /* The executions of this request that the rule is about, in `at`; 0: it does not show here. */
@@ -97,8 +130,8 @@ static uint32_t pick(const struct hp__view *view, const struct candidate *cand, 
 {
     const struct hp_record *record = view->sample->record;
     uint32_t n = hp__group_pick(view, cand->key, at);
-    n = n >= MIN_EXECUTIONS ? keep_repeated_lines(record, at, n) : 0;
-    if (n == 0 || reads_pages(record, at, n, cand->statement.text)) {
+    n = keep_repeated_lines(view, at, n);
+    if (n == 0 || reads_pages(view, at, n, cand->statement.text)) {
         return 0;
     }
     *distinct = count_distinct(record, at, n, scratch);
@@ -143,7 +176,7 @@ static hp_err cut_executions(struct hp__find *f, const struct hp__view *view, co
 {
     const struct hp_record *record = view->sample->record;
     double scale = hp__view_scale(view, at[0], n);
-    double share = 1 - 1 / ((double)n * scale);
+    double share = 1 - 1 / ((double)all_sendings(view, at, n) * scale);
     for (uint32_t i = 0; i < n; i++) {
         const struct hp_stmt *stmt = &record->stmts[at[i]];
         double stays = (double)rows_of(stmt) * row_ns + (double)view->around_ns[at[i]] * keep_around;
@@ -162,7 +195,7 @@ static void note_request(const struct hp__find *f, struct candidate *cand, const
                          const uint32_t *at, uint32_t n, uint32_t distinct)
 {
     const struct hp_record *record = view->sample->record;
-    uint64_t ns = 0, around = 0, rows = 0;
+    uint64_t ns = 0, around = 0, rows = 0, all = all_sendings(view, at, n);
     for (uint32_t i = 0; i < n; i++) {
         const struct hp_stmt *stmt = &record->stmts[at[i]];
         ns += stmt->exec_ns + stmt->fetch_ns;
@@ -170,12 +203,13 @@ static void note_request(const struct hp__find *f, struct candidate *cand, const
         rows += rows_of(stmt);
         cand->orm |= (stmt->flags & HP_STMT_ORM) != 0;
     }
-    hp__place_stmts(f, view, at, n, &cand->places);
+    hp__place_stmts(f, view, at, n, &cand->places, NULL);
+    cand->many |= all > n;
     double scale = hp__view_scale(view, at[0], n);
-    hp__spread_add(&cand->executions, (uint64_t)((double)n * scale + 0.5));
-    hp__spread_add(&cand->distinct, distinct);
-    hp__spread_add(&cand->each_ns, ns / n);
-    hp__spread_add(&cand->around_ns, around / n);
+    hp__spread_add(&cand->executions, (uint64_t)((double)all * scale + 0.5));
+    hp__spread_add(&cand->distinct, distinct + all - n);
+    hp__spread_add(&cand->each_ns, ns / all);
+    hp__spread_add(&cand->around_ns, around / all);
     hp__spread_add(&cand->rows, rows);
     cand->finding.seen++;
 }
@@ -183,10 +217,25 @@ static void note_request(const struct hp__find *f, struct candidate *cand, const
 static struct hp_str batch_advice(struct hp__find *f, const struct candidate *cand, const char *each)
 {
     struct hp_str key = hp__words_key(cand->statement.text);
+    bool postgresql = cand->statement.engine == HP_ENGINE_POSTGRESQL;
+    if (cand->many) {
+        return hp__textf(
+            f->arena,
+            "Do it together: this executemany sends a statement for each row and waits for its answer before "
+            "the next. Send "
+            "many rows in one (%s).",
+            postgresql
+                ? "psycopg2.extras.execute_values with INSERT ... VALUES %s or UPDATE ... FROM (VALUES %s), "
+                  "executemany of psycopg 3; of SQLAlchemy executemany_mode='values_plus_batch'"
+                : "an INSERT with many rows, an UPDATE that joins a list of values");
+    }
     if (hp__words_writes(&cand->statement)) {
-        return hp__textf(f->arena, "Do it together: collect the rows and send them in one statement (%s).",
-                         cand->orm ? "session.execute(insert(Model), rows), or bulk_update_mappings"
-                                   : "executemany, or one INSERT with many rows");
+        return hp__textf(
+            f->arena, "Do it together: collect the rows and send them in one statement (%s).",
+            cand->orm ? "session.execute(insert(Model), rows), or bulk_update_mappings"
+            : postgresql
+                ? "execute_values of psycopg2.extras, executemany of psycopg 3, or one INSERT with many rows"
+                : "executemany, or one INSERT with many rows");
     }
     if (cand->orm) {
         return hp__textf(f->arena,
@@ -196,11 +245,13 @@ static struct hp_str batch_advice(struct hp__find *f, const struct candidate *ca
                          "dict inside the loop.%s",
                          key.n != 0 ? (int)key.n : 3, key.n != 0 ? key.p : "key", each);
     }
+    struct hp_str how = key.n != 0
+                            ? hp__textf(f->arena, "with WHERE %.*s IN (...)", (int)key.n, key.p)
+                            : HP_STR("for all of them (WHERE ... IN (...), or GROUP BY, over what differs)");
     return hp__textf(f->arena,
-                     "Do it together: collect the keys before the loop, run one query with WHERE %.*s IN "
-                     "(...), and look the rows up in a dict inside the "
-                     "loop.%s",
-                     key.n != 0 ? (int)key.n : 3, key.n != 0 ? key.p : "key", each);
+                     "Do it together: collect the keys before the loop, run one query %.*s, and look the "
+                     "rows up in a dict inside the loop.%s",
+                     (int)how.n, how.p, each);
 }
 
 static void describe(struct hp__find *f, struct candidate *cand)
@@ -276,7 +327,8 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
 static bool repeats_somewhere(const struct hp__find *f, struct hp__key key, uint32_t *at)
 {
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
-        if (hp__group_pick(&f->views[i], key, at) >= MIN_EXECUTIONS) {
+        uint32_t n = hp__group_pick(&f->views[i], key, at);
+        if (all_sendings(&f->views[i], at, n) >= MIN_EXECUTIONS) {
             return true;
         }
     }

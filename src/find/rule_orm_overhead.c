@@ -4,10 +4,11 @@
  * read, columns do.
  *
  * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time around them (all calls into the packages that
- * ran them, build.c) of at least twice exec + fetch and 15 % of the request, and of 2.5 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where processors
+ * ran them, build.c) of at least twice what the database takes (exec + fetch, but of a server's driver only the waiting: taking rows apart in Python is work for
+ * the rows, too) and 15 % of the request, and of 4 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where processors
  * were short).
  *
- * Silent: plain rows; few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
+ * Silent: what writes; plain rows; few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
  * result explains; databases slower than the building.
  *
  * Saving: the library time less 0.5 ms a statement (compiling and the session stay): predicted 85 % of it, which is what columns save; low 40 %
@@ -20,7 +21,7 @@
 #define MIN_FACTOR    2u
 #define MIN_SHARE     0.15
 #define FIXED_NS      500000u /* a statement: compiling it, the session */
-#define ROW_NS        2500u   /* a row: a plain one takes less, an entity more */
+#define ROW_NS        4000u   /* a row: a plain one takes less also on a slow machine, an entity more */
 #define SAVES         0.85
 #define SAVES_LOW     0.40
 #define MAX_FUNCTIONS 64u
@@ -29,7 +30,7 @@ struct candidate {
     uint32_t sym;
     struct hp_finding finding;
     struct hp__places places;
-    struct hp__spread build, sql, rows;
+    struct hp__spread build, database, rows;
     uint32_t statement;
 };
 
@@ -48,12 +49,12 @@ static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32
         if (owner == HP_NODE_NONE || tree->nodes[owner].sym != sym) {
             continue;
         }
-        struct hp__build one = hp__build_of(view, f->c->dict, owner);
+        struct hp__build one = hp__build_of(view, f->c->dict, owner, false);
         sum.build.ns += one.ns;
-        sum.build.sql_ns += one.sql_ns;
+        sum.build.database_ns += one.database_ns;
         sum.build.rows += one.rows;
         sum.build.statements += one.statements;
-        sum.stmt = one.statements != 0 ? i : sum.stmt;
+        sum.stmt = one.statements != 0 ? one.stmt : sum.stmt;
         if (take) {
             hp__build_take(view);
         }
@@ -65,7 +66,7 @@ static bool is_overhead(const struct hp__view *view, const struct hp__build *bui
 {
     double slow = hp__speed_slowness(view->sample);
     double beyond = (double)build->ns - (double)(build->statements * FIXED_NS) * slow;
-    return build->rows >= MIN_ROWS && build->ns >= MIN_FACTOR * build->sql_ns &&
+    return build->rows >= MIN_ROWS && build->ns >= MIN_FACTOR * build->database_ns &&
            (double)build->ns >= MIN_SHARE * (double)view->sample->duration_ns &&
            beyond >= (double)(build->rows * ROW_NS) * slow;
 }
@@ -75,11 +76,11 @@ static void describe(struct hp__find *f, struct candidate *cand)
     struct hp_finding *finding = &cand->finding;
     struct hp_statement statement = hp_dict_statement(f->c->dict, cand->statement);
     struct hp_str table = hp__words_table(statement.text);
-    uint64_t build_ns = hp__spread_median(&cand->build), sql_ns = hp__spread_median(&cand->sql);
+    uint64_t build_ns = hp__spread_median(&cand->build), database_ns = hp__spread_median(&cand->database);
     uint64_t rows = hp__spread_median(&cand->rows);
-    char time[HP_SHOW_BYTES], sql[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
+    char time[HP_SHOW_BYTES], database[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
     hp_show_ns(time, build_ns);
-    hp_show_ns(sql, sql_ns);
+    hp_show_ns(database, database_ns);
     hp_show_count(count, rows);
     finding->title = hp__textf(f->arena, "building objects from %s rows%s%.*s takes %s", count,
                                table.n != 0 ? " of " : "", (int)table.n, table.n != 0 ? table.p : "", time);
@@ -90,11 +91,11 @@ static void describe(struct hp__find *f, struct candidate *cand)
         "select the columns that are used instead of entities (session.execute(select(Model.id, Model.name)) "
         "gives plain rows), or "
         "options(load_only(Model.id, Model.name)) where entities are needed; leave joined relationships out.",
-        sql);
+        database);
     hp__finding_text(finding, "statement", statement.text);
     hp__finding_number(finding, "rows", (double)rows);
     hp__finding_number(finding, "building_ms", (double)build_ns / 1e6);
-    hp__finding_number(finding, "sql_ms", (double)sql_ns / 1e6);
+    hp__finding_number(finding, "sql_ms", (double)database_ns / 1e6);
 }
 
 static hp_err price(struct hp__find *f, struct candidate *cand, uint32_t i, const struct sum *sum)
@@ -104,7 +105,7 @@ static hp_err price(struct hp__find *f, struct candidate *cand, uint32_t i, cons
     double goes = sum->build.ns > fixed ? (double)(sum->build.ns - fixed) : 0;
     hp__places_add(&cand->places, cand->sym, stmt->site_line, stmt->via_sym, sum->build.ns);
     hp__spread_add(&cand->build, sum->build.ns);
-    hp__spread_add(&cand->sql, sum->build.sql_ns);
+    hp__spread_add(&cand->database, sum->build.database_ns);
     hp__spread_add(&cand->rows, sum->build.rows);
     cand->statement = stmt->statement;
     cand->finding.seen++;
@@ -118,7 +119,7 @@ static hp_err try_function(struct hp__find *f, uint32_t sym)
     bool kept = false;
     hp_err err = hp__finding_init(f, &cand.finding, HP_FIND_orm_overhead);
     err = err == HP_OK ? hp__spread_init(f, &cand.build) : err;
-    err = err == HP_OK ? hp__spread_init(f, &cand.sql) : err;
+    err = err == HP_OK ? hp__spread_init(f, &cand.database) : err;
     err = err == HP_OK ? hp__spread_init(f, &cand.rows) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         if (f->c->samples[i].tree != NULL) {

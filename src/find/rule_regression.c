@@ -1,7 +1,8 @@
 /* rule_regression.c -- the route became slower with a revision (or between two labels), and one function of the application is where.
  *
  * Principle: compare the same route's requests before and now, thing by thing (functions, statements, waits; moved.c), at the same speed of the machine. What
- * takes longer beyond noise is summed up by the application function that it belongs to.
+ * takes longer beyond noise is summed up by the application function that it belongs to; where that one is called more often than before, by the function that
+ * calls it more often.
  *
  * Evidence: HP_COMPARE_ENOUGH sampled requests a side; the route's median grew and its 95 % interval says so, and it did in each third of both stretches; what
  * the function's things take more is no noise either (rank sums, false discoveries held at 5 %) and a tenth of the route.
@@ -17,15 +18,19 @@
 
 #define MIN_SHARE                                                                                            \
     0.1 /* of the route before: where code and data lie in memory alone makes a process a tenth slower than another */
-#define MAX_CAUSES 16u
-#define GONE       0.1 /* of its time before or now from which on a thing is gone, or new */
+#define MAX_CAUSES  16u
+#define MAX_MEMBERS 8u
+#define MOST_FRAMES 32u
+#define MORE_OFTEN  1.2 /* calls a request, now ÷ before, from which on it is the caller that changed */
+#define GONE        0.1 /* of its time before or now from which on a thing is gone, or new */
 
 struct cause { /* an application function */
     uint32_t subject;
     struct hp_finding place;    /* of its largest part: site, line, via */
     const struct hp_moved *top; /* its largest part */
     double before_ns, now_ns, more_ns, low_ns, high_ns;
-    bool has_function; /* it computes more */
+    uint32_t members[MAX_MEMBERS],
+        member_count; /* functions that compute more: the subject, or what it calls more often */
 };
 
 struct growth { /* being looked at */
@@ -73,7 +78,7 @@ static uint64_t add_statement(const struct hp__find *f, const struct hp__view *v
         hp__places_add(subjects, record->stmts[at[i]].site_sym, 0, 0, ns);
         left += ns;
     }
-    hp__place_stmts(f, view, at, n, places);
+    hp__place_stmts(f, view, at, n, places, NULL);
     return left;
 }
 
@@ -122,13 +127,86 @@ static bool find_place(const struct hp__find *f, const struct growth *growth, co
     return *subject != 0;
 }
 
+/* Calls of a function in a request, on average; 0: none, or trees without calls. */
+static double calls_of(const struct hp_case *c, uint32_t sym)
+{
+    uint64_t calls = 0, trees = 0;
+    for (uint32_t i = 0; i < c->sample_count; i++) {
+        const struct hp_tree *tree = c->samples[i].tree;
+        trees += tree != NULL;
+        for (uint32_t k = 1; tree != NULL && k < tree->count; k++) {
+            calls += tree->nodes[k].sym == sym ? tree->nodes[k].calls : 0;
+        }
+    }
+    return trees != 0 ? (double)calls / (double)trees : 0;
+}
+
+/* The costliest call of a function by another of the application, in any request. False: the framework calls it. */
+static bool find_call(const struct hp__find *f, uint32_t sym, struct hp__spot *spot)
+{
+    uint64_t most_ns = 0;
+    bool found = false;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        struct hp__spot here;
+        uint64_t ns = f->c->samples[i].duration_ns;
+        if (ns >= most_ns && hp__place_call_of(&f->views[i], sym, &here)) {
+            *spot = here;
+            most_ns = ns;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Whose change it is: a function that is called more often than before has not changed by that, the one that calls it more often has. What is new is the
+ * change of the function that it was written for, if that is new too. */
+static uint32_t find_origin(const struct hp__find *f, uint32_t subject, struct hp_finding *place)
+{
+    for (uint32_t i = 0; i < MOST_FRAMES; i++) {
+        struct hp__spot spot;
+        double before = calls_of(f->c->before, subject);
+        bool is_new = before <= 0;
+        if ((!is_new && calls_of(f->c, subject) < MORE_OFTEN * before) || !find_call(f, subject, &spot) ||
+            (is_new && calls_of(f->c->before, spot.sym) > 0)) {
+            break;
+        }
+        subject = spot.sym;
+        place->site_sym = spot.sym;
+        place->site_line = spot.line;
+        place->via_sym = spot.via;
+    }
+    return subject;
+}
+
+static void add_member(struct cause *cause, uint32_t sym)
+{
+    for (uint32_t i = 0; i < cause->member_count; i++) {
+        if (cause->members[i] == sym) {
+            return;
+        }
+    }
+    if (cause->member_count < MAX_MEMBERS) {
+        cause->members[cause->member_count++] = sym;
+    }
+}
+
+static bool is_member(const struct cause *cause, uint32_t sym)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < cause->member_count && !found; i++) {
+        found = cause->members[i] == sym;
+    }
+    return found;
+}
+
 static void add_thing(const struct hp__find *f, struct growth *growth, const struct hp_moved *moved)
 {
     struct hp_finding place = {.kind = HP_FIND_regression};
-    uint32_t subject, k = 0;
-    if (!find_place(f, growth, moved, &subject, &place)) {
+    uint32_t own, k = 0;
+    if (!find_place(f, growth, moved, &own, &place)) {
         return;
     }
+    uint32_t subject = find_origin(f, own, &place);
     while (k < growth->cause_count && growth->causes[k].subject != subject) {
         k++;
     }
@@ -140,7 +218,9 @@ static void add_thing(const struct hp__find *f, struct growth *growth, const str
         growth->cause_count++;
         *cause = (struct cause){.subject = subject, .place = place, .top = moved};
     }
-    cause->has_function = cause->has_function || moved->kind == HP_MOVED_FUNCTION;
+    if (moved->kind == HP_MOVED_FUNCTION) {
+        add_member(cause, own);
+    }
     cause->before_ns += moved->test.before_ns;
     cause->now_ns += moved->test.after_ns;
     cause->more_ns += moved->test.difference.value;
@@ -220,8 +300,8 @@ static hp_err take(struct hp__find *f, const struct cause *cause, uint32_t *wait
                 hp__view_take_stmt(view, k);
             }
         }
-        for (uint32_t k = 1; cause->has_function && tree != NULL && k < tree->count; k++) {
-            if (view->owner[k] == k && tree->nodes[k].sym == cause->subject) {
+        for (uint32_t k = 1; tree != NULL && k < tree->count; k++) {
+            if (view->owner[k] == k && is_member(cause, tree->nodes[k].sym)) {
                 hp__view_take_node(view, k);
             }
         }

@@ -6,12 +6,15 @@
  * or more at one line, or three or more at the lines of the function that take 10 ms together (at lines of their own they often need
  * each other). The calls' own time, from look-up or first byte sent to the last received.
  *
- * Silent: two calls at two lines (the second mostly needs the first: a token, then the query); calls with sleeps in between; calls that overlap or run in lanes of their own; databases
- * (their statements have rules of their own); what a connection's setup dominates (connection_churn); whatever saves too little (find.c).
+ * Silent: calls that need each other's answers, as far as the source says it (depends.h); two calls at two lines (the second mostly needs the first: a token, then the
+ * query); calls with sleeps in between; calls that overlap or run in lanes of their own; databases (their statements have rules of their own); what a connection's setup
+ * dominates (connection_churn); whatever saves too little (find.c).
  *
- * Saving: all but the longest, in their lane. Whether the calls are independent cannot be seen: the advice says "if", and low is 0.
+ * Saving: all but the longest chain of calls that need each other, in their lane; without a source all but the longest call. That nothing else is between them cannot
+ * be seen: the advice says "if", and low is 0.
  */
 #include "base/show.h"
+#include "find/depends.h"
 #include "find/find_int.h"
 
 #define MAX_SITES   256u
@@ -29,6 +32,90 @@ static uint64_t call_ns(const struct hp__call *call)
 static bool is_outgoing(const struct hp__call *call)
 {
     return call->answers && !call->db && call->t1_ns > call->t0_ns;
+}
+
+/* ---- calls that need each other ---- */
+
+static uint32_t find_line(const struct hp__depends *depends, uint32_t line)
+{
+    uint32_t i = 0;
+    while (i < depends->count && depends->lines[i] != line) {
+        i++;
+    }
+    return i;
+}
+
+/* The lines of all calls at the function, and once for all requests what they need of each other. */
+static hp_err learn(struct hp__io *io)
+{
+    const struct hp_case *c = io->f->c;
+    struct hp__depends *depends = hp__zeroed(io->f->arena, 1, sizeof *depends);
+    if (depends == NULL) {
+        return HP_ENOMEM;
+    }
+    io->own = depends;
+    for (uint32_t r = 0; r < c->sample_count; r++) {
+        const struct hp__view *view = &io->f->views[r];
+        for (uint32_t i = 0; i < view->call_count; i++) {
+            const struct hp__call *call = &view->calls[i];
+            bool is_here = call->loop_sym == io->site_sym && is_outgoing(call);
+            if (is_here && depends->count < HP__DEPENDS_LINES &&
+                find_line(depends, call->loop_line) == depends->count) {
+                depends->lines[depends->count++] = call->loop_line;
+            }
+        }
+    }
+    struct hp_symbol symbol = hp_dict_symbol(c->dict, io->site_sym);
+    struct hp_str source = c->source != NULL ? c->source(c->source_ctx, symbol.file) : HP_STR("");
+    hp_arena_reset(io->f->scratch);
+    return hp__depends_read(source, symbol.line, io->f->scratch, depends);
+}
+
+/* Drop calls that, each way, every other one needs or is needed by. */
+static uint32_t keep_independent(struct hp__io *io, const struct hp__view *view, uint32_t n)
+{
+    const struct hp__depends *depends = io->own;
+    uint64_t here = 0, again = 0, bound[HP__DEPENDS_LINES + 1] = {0};
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        uint64_t bit = 1ULL << find_line(depends, view->calls[io->calls[k]].loop_line);
+        again |= here & bit;
+        here |= bit;
+    }
+    for (uint32_t i = 0; i < depends->count; i++) {
+        for (uint32_t j = 0; j < depends->count; j++) {
+            bool needs = (depends->needs[i] >> j & 1u) != 0;
+            bound[i] |= needs ? 1ULL << j : 0;
+            bound[j] |= needs ? 1ULL << i : 0;
+        }
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = find_line(depends, view->calls[io->calls[k]].loop_line);
+        uint64_t others = (here & ~(1ULL << i)) | (again & 1ULL << i);
+        if ((others & ~bound[i]) != 0) {
+            io->calls[kept++] = io->calls[k];
+        }
+    }
+    return kept;
+}
+
+/* What the calls take at the least, side by side as far as none needs another: the longest chain of them. */
+static uint64_t chain_ns(const struct hp__io *io, const struct hp__view *view)
+{
+    const struct hp__depends *depends = io->own;
+    uint64_t until[HP__DEPENDS_LINES + 1] = {0}, longest = 0;
+    for (uint32_t k = 0; k < io->count; k++) {
+        const struct hp__call *call = &view->calls[io->calls[k]];
+        uint32_t i = find_line(depends, call->loop_line);
+        uint64_t before = 0;
+        for (uint32_t j = 0; i < depends->count && j < depends->count; j++) {
+            bool needs = (depends->needs[i] >> j & 1u) != 0;
+            before = needs && until[j] > before ? until[j] : before;
+        }
+        until[i] = before + call_ns(call) > until[i] ? before + call_ns(call) : until[i];
+        longest = until[i] > longest ? until[i] : longest;
+    }
+    return longest;
 }
 
 /* Functions where calls are repeated. */
@@ -150,6 +237,7 @@ static bool is_worth_asking(const struct hp__io *io, const struct hp__view *view
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 {
     uint32_t calls = pick_calls(io, view), n = 0;
+    calls = keep_independent(io, view, calls);
     calls = is_worth_asking(io, view, calls) ? calls : 0;
     for (uint32_t k = 0; k < calls; k++) {
         io->ns += call_ns(&view->calls[io->calls[k]]);
@@ -164,24 +252,21 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
                   struct hp__cut cuts[HP__CUT_BOUNDS])
 {
     hp_err err = HP_OK;
-    uint32_t longest = 0;
+    double left = io->ns != 0 ? (double)chain_ns(io, view) / (double)io->ns : 1;
     (void)n;
     io->has_low = true;
-    for (uint32_t k = 1; k < io->count; k++) {
-        longest =
-            call_ns(&view->calls[io->calls[k]]) > call_ns(&view->calls[io->calls[longest]]) ? k : longest;
-    }
     for (uint32_t k = 0; k < io->count && err == HP_OK; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
         hp__places_add(&io->places, call->loop_sym, call->loop_line,
                        call->loop_sym == call->site_sym ? call->via_sym : 0, call_ns(call));
-        err = k != longest ? hp__io_cut_call(io, call, call_ns(call), &cuts[HP__CUT]) : HP_OK;
+        err = hp__io_cut_call(io, call, (uint64_t)((double)call_ns(call) * (1 - left)), &cuts[HP__CUT]);
     }
     return err;
 }
 
 static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
 {
+    const struct hp__depends *depends = io->own;
     struct hp_str to = hp__io_to(io);
     char n[HP_SHOW_BYTES], time[HP_SHOW_BYTES];
     hp_show_count(n, count);
@@ -198,10 +283,12 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     io->finding.advice = hp__textf(io->f->arena,
                                    "Do not do it here: leave out calls whose answer the response does not "
                                    "use. Do it once: keep answers that "
-                                   "rarely change. %s Whether they are independent cannot be seen from "
-                                   "outside, so the lower bound of the "
-                                   "saving is 0.",
-                                   sketch);
+                                   "rarely change. %s %s, so the lower bound of the saving is 0.",
+                                   sketch,
+                                   depends->known && depends->count > 1
+                                       ? "The source does not use one's answer for another one, but whether "
+                                         "their order matters cannot be seen from outside"
+                                       : "Whether they are independent cannot be seen from outside");
     hp__io_evidence(io, "calls", count, ns);
     hp__finding_number(&io->finding, "each_ms", count != 0 ? (double)ns / (double)count / 1e6 : 0);
     return true;
@@ -214,6 +301,7 @@ hp_err hp__rule_sequential_io(struct hp__find *f)
                                             .least_ns = LEAST_NS,
                                             .may_tail = true,
                                             .sites = sites,
+                                            .learn = learn,
                                             .pick = pick,
                                             .cut = cut,
                                             .describe = describe};

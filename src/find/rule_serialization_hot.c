@@ -4,8 +4,8 @@
  * made by way of text, an encoder in Python (indent, a default function called per item), or data that is not sent.
  *
  * Evidence: frames of a library whose job is (de)serialising (json, pickle, csv, xml, marshmallow, pydantic, …) below an application line; the application's own
- * converters that it calls back count with it. Needs a call tree: a C encoder called without a Python frame (pickle.dumps) is own time of its
- * caller, hence hot_function's.
+ * converters that it calls back count with it. Needs a call tree; of a C encoder called without a Python frame (pickle.dumps, csv's writerow)
+ * Python 3.12 and later tell, else it is own time of its caller, hence hot_function's.
  *
  * Silent: one encoding of the response at the usual speed, up to half a megabyte; less than a tenth of the route.
  *
@@ -50,9 +50,10 @@ static bool is_serialiser(const struct hp_symbol *sym)
                                           "tomli",
                                           "apispec",
                                           "serpy",
-                                          "flask_restful/fields"};
-    static const char *const c_modules[] = {"_json.",   "_pickle.",      "_csv.",
-                                            "pyexpat.", "_elementtree.", "marshal."};
+                                          "flask_restful/fields",
+                                          "google/protobuf/json_format"};
+    static const char *const c_modules[] = {"_json.",   "_pickle.", "_csv.",  "pyexpat.",  "_elementtree.",
+                                            "marshal.", "orjson.",  "ujson.", "rapidjson."};
     if (sym->kind != HP_SYM_C) {
         return !(sym->flags & HP_SYM_APP) &&
                hp__bound_in(sym->file, modules, sizeof modules / sizeof *modules);
@@ -67,10 +68,13 @@ static bool is_serialiser(const struct hp_symbol *sym)
 
 static uint64_t product_ns(const struct hp__view *view)
 {
-    uint64_t bytes = view->sample->record->req.bytes_out;
-    return bytes != HP_ABSENT && bytes <= LONG_BYTES
-               ? (uint64_t)((double)bytes * BYTE_NS * hp__speed_slowness(view->sample))
-               : 0;
+    const struct hp_record *record = view->sample->record;
+    uint64_t bytes = hp__view_body_bytes(record);
+    if (record->req.bytes_out == HP_ABSENT || record->req.bytes_out > LONG_BYTES) {
+        return 0;
+    }
+    bytes = bytes < LONG_BYTES ? bytes : LONG_BYTES; /* of a compressed one more than that is a guess */
+    return (uint64_t)((double)bytes * BYTE_NS * hp__speed_slowness(view->sample));
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part)

@@ -3,19 +3,25 @@
  * Principle: the request waits for somebody else's service. Nothing in the application makes that faster, so: not here, or not again.
  *
  * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms and a fifth of it; and at least twice the calls
- * of any other function, unless they take 150 ms. Waits from the first byte sent to the last received, or until a connect failed.
+ * of any other function, unless they take 150 ms. Also calls of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
+ * that the same is asked each time (asks.h; of 30 ms: such an answer may have to be fresh), here or in the functions that hand it up. Waits from the first byte sent to the last received, without what the
+ * application does between two reads, or until a connect failed.
  *
- * Silent: calls that sequential_io or connection_churn explains; two calls of like length that need each other (a token, then the query); reading
+ * Silent: what only some requests do (tail_latency tells of it); calls that sequential_io or connection_churn explains; two calls of like length that need each other (a token, then the query); reading
  * the request's own body; whatever saves too little (find.c).
  *
  * Saving: the calls as if gone, which a background job or a cache gives; low: 0, as the response may need the answer fresh.
  */
 #include "base/show.h"
+#include "find/asks.h"
 #include "find/find_int.h"
 
 #define HALF_NS    30000000u
 #define FIFTH_NS   100000000u
 #define ALONE_NS   150000000u
+#define TOLD_NS    10000000u /* where the source says that it need not be */
+#define MOST_LINES 64u
+#define MOST_ABOVE 16u
 #define CALL_KINDS (HP__WAIT(CONNECT) | HP__WAIT(SEND) | HP__WAIT(RECV))
 
 static uint64_t call_ns(const struct hp__call *call)
@@ -23,8 +29,120 @@ static uint64_t call_ns(const struct hp__call *call)
     if (call->failed) { /* between its attempts it may have slept */
         return call->dns_ns + call->connect_ns;
     }
-    return !call->db && call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0;
+    if (call->db || call->t1_ns <= call->t0_ns) {
+        return 0;
+    }
+    uint64_t ns = call->t1_ns - call->t0_ns;
+    uint64_t other_ns = call->read1_ns - call->t0_ns + call->more_ns; /* what the other side takes */
+    return call->read1_ns > call->t0_ns && other_ns < ns ? other_ns : ns;
 }
+
+/* ---- what the source says ---- */
+
+struct lines { /* of the source, as far as they have been asked for */
+    struct {
+        uint32_t sym, line, callee; /* a symbol */
+        unsigned asks;
+    } list[MOST_LINES];
+    uint32_t count;
+    hp_err err;
+};
+
+static hp_err learn(struct hp__io *io)
+{
+    io->own = hp__zeroed(io->f->arena, 1, sizeof(struct lines));
+    return io->own != NULL ? HP_OK : HP_ENOMEM;
+}
+
+/* What a line says of its calls of a function. */
+static unsigned asks_at(struct hp__io *io, uint32_t sym, uint32_t line, uint32_t callee)
+{
+    const struct hp_case *c = io->f->c;
+    struct lines *lines = io->own;
+    uint32_t i = 0;
+    while (i < lines->count &&
+           (lines->list[i].sym != sym || lines->list[i].line != line || lines->list[i].callee != callee)) {
+        i++;
+    }
+    if (i < lines->count) {
+        return lines->list[i].asks;
+    }
+    if (c->source == NULL || lines->count == MOST_LINES) {
+        return 0;
+    }
+    struct hp_symbol symbol = hp_dict_symbol(c->dict, sym);
+    struct hp_str name = callee != 0 ? hp__words_last(hp_dict_symbol(c->dict, callee).name) : HP_STR("");
+    lines->list[i].sym = sym;
+    lines->list[i].line = line;
+    lines->list[i].callee = callee;
+    lines->list[i].asks = 0;
+    lines->count++;
+    hp_arena_reset(io->f->scratch);
+    hp_err err = hp__asks_read(c->source(c->source_ctx, symbol.file), symbol.line, line, name, io->f->scratch,
+                               &lines->list[i].asks);
+    lines->err = err != HP_OK ? err : lines->err;
+    return lines->list[i].asks;
+}
+
+/* The node of the application that makes a call, and the library's function that it calls for it (0: not known). HP_NODE_NONE: there is no tree. */
+static uint32_t maker_of(const struct hp__view *view, const struct hp__call *call, uint32_t *callee)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t at = call->node;
+    *callee = call->via_sym;
+    if (tree == NULL || at >= tree->count) {
+        return HP_NODE_NONE;
+    }
+    while (!view->app[at] && at != HP_NODE_ROOT && tree->nodes[at].kind != HP_NODE_LANE) {
+        *callee = tree->nodes[at].sym;
+        at = tree->nodes[at].parent;
+    }
+    return view->app[at] ? at : HP_NODE_NONE;
+}
+
+/* Whether one line does all of a call: of several one connects or sends, and another one asks or reads the answer. */
+static bool is_one_line(const struct hp__view *view, const struct hp__call *call)
+{
+    uint32_t number = (uint32_t)(call - view->calls) + 1;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp_span *span = &view->items[i].span;
+        bool is_elsewhere = span->site_sym != call->site_sym || span->site_line != call->site_line;
+        if (view->items[i].call == number && is_elsewhere && (CALL_KINDS >> span->kind & 1) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Why a call need not be made each time (UNUSED or SAME), and where; 0: nothing says so, at the call itself. */
+static unsigned find_reason(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
+                            struct hp__spot *spot)
+{
+    struct hp__spot here = {.sym = call->site_sym, .line = call->site_line, .via = call->via_sym};
+    uint32_t callee, node = maker_of(view, call, &callee);
+    unsigned may = HP__ASKS_UNUSED | HP__ASKS_SAME;
+    *spot = here;
+    for (uint32_t i = 0; i < MOST_ABOVE && may != 0; i++) {
+        unsigned asks = asks_at(io, here.sym, here.line, callee);
+        asks &= i == 0 && !is_one_line(view, call) ? ~(unsigned)(HP__ASKS_UNUSED | HP__ASKS_SAME) : ~0u;
+        if ((asks & may) != 0) {
+            *spot = here;
+            return asks & may;
+        }
+        may &= ((asks & HP__ASKS_RETURN) != 0 ? HP__ASKS_UNUSED : 0u) |
+               ((asks & HP__ASKS_GIVEN) != 0 ? HP__ASKS_SAME : 0u);
+        callee = here.sym;
+        node = node != HP_NODE_NONE ? hp__view_caller(view, node, &here.line) : HP_NODE_NONE;
+        if (node == HP_NODE_NONE) {
+            break;
+        }
+        here.sym = view->sample->tree->nodes[node].sym;
+        here.via = 0;
+    }
+    return 0;
+}
+
+/* ---- calls ---- */
 
 /* The longest call of another function, taken or not. */
 static uint64_t rival_ns(const struct hp__io *io, const struct hp__view *view, uint64_t own_longest_ns)
@@ -40,40 +158,73 @@ static uint64_t rival_ns(const struct hp__io *io, const struct hp__view *view, u
     return most;
 }
 
-static uint32_t pick(struct hp__io *io, const struct hp__view *view)
+/* Of io->calls those that dominate the request. */
+static uint32_t keep_dominant(struct hp__io *io, const struct hp__view *view, uint32_t calls)
 {
-    uint32_t calls = hp__waits_pick_calls(view, io->site_sym, io->calls), n = 0;
-    uint64_t longest = 0;
+    uint32_t kept = 0;
+    uint64_t longest = 0, of_ns = view->sample->duration_ns, ns = 0;
     for (uint32_t k = 0; k < calls; k++) {
-        uint64_t ns = call_ns(&view->calls[io->calls[k]]);
-        longest = ns > longest ? ns : longest;
+        uint64_t one = call_ns(&view->calls[io->calls[k]]);
+        longest = one > longest ? one : longest;
     }
     bool alone = longest >= ALONE_NS || longest >= 2 * rival_ns(io, view, longest);
     if (longest < HALF_NS || !alone) {
         return 0;
     }
     for (uint32_t k = 0; k < calls; k++) {
-        const struct hp__call *call = &view->calls[io->calls[k]];
-        if (call_ns(call) * 2 >= longest) {
-            io->calls[io->count++] = io->calls[k];
-            io->ns += call_ns(call);
-            n += hp__waits_of_call(view, io->calls[io->count - 1], false, io->at + n);
+        uint64_t one = call_ns(&view->calls[io->calls[k]]);
+        if (one * 2 >= longest) {
+            io->calls[kept++] = io->calls[k];
+            ns += one;
         }
     }
-    uint64_t of_ns = view->sample->duration_ns;
-    bool dominates = io->ns * 2 >= of_ns || (io->ns >= FIFTH_NS && io->ns * 5 >= of_ns);
-    io->count = dominates ? io->count : 0;
-    return dominates ? n : 0;
+    return ns * 2 >= of_ns || (ns >= FIFTH_NS && ns * 5 >= of_ns) ? kept : 0;
+}
+
+/* Of io->calls those that the source gives a reason against, if they are a fifth of the request. */
+static uint32_t keep_needless(struct hp__io *io, const struct hp__view *view, uint32_t calls)
+{
+    uint32_t kept = 0;
+    uint64_t ns = 0;
+    struct hp__spot spot;
+    for (uint32_t k = 0; k < calls; k++) {
+        const struct hp__call *call = &view->calls[io->calls[k]];
+        unsigned reason = call_ns(call) >= TOLD_NS ? find_reason(io, view, call, &spot) : 0;
+        if (reason != 0 && (reason != HP__ASKS_SAME || call_ns(call) >= HALF_NS)) {
+            io->calls[kept++] = io->calls[k];
+            ns += call_ns(call);
+        }
+    }
+    return ns * 5 >= view->sample->duration_ns ? kept : 0;
+}
+
+static uint32_t pick(struct hp__io *io, const struct hp__view *view)
+{
+    uint32_t n = 0, calls = hp__waits_pick_calls(view, io->site_sym, io->calls);
+    uint32_t kept = keep_dominant(io, view, calls);
+    if (kept == 0) {
+        calls = hp__waits_pick_calls(view, io->site_sym, io->calls);
+        kept = keep_needless(io, view, calls);
+    }
+    for (uint32_t k = 0; k < kept; k++) {
+        io->ns += call_ns(&view->calls[io->calls[k]]);
+        n += hp__waits_of_call(view, io->calls[k], false, io->at + n);
+    }
+    io->count = kept;
+    return n;
 }
 
 static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
                   struct hp__cut cuts[HP__CUT_BOUNDS])
 {
-    hp_err err = HP_OK;
+    hp_err err = ((struct lines *)io->own)->err;
+    struct hp__spot spot;
     (void)n;
     io->has_low = true;
     for (uint32_t k = 0; k < io->count && err == HP_OK; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
+        io->sum[0] |= find_reason(io, view, call, &spot);
+        hp__places_add(&io->places, spot.sym, spot.line, spot.via, call_ns(call));
         err = hp__io_cut_call(io, call, call_ns(call), &cuts[HP__CUT]);
     }
     return err;
@@ -87,27 +238,38 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     hp_show_ns(time, ns);
     io->finding.title = count > 1 ? hp__textf(io->f->arena, "%s calls%.*s take %s", n, (int)to.n, to.p, time)
                                   : hp__textf(io->f->arena, "one call%.*s takes %s", (int)to.n, to.p, time);
-    io->finding.advice =
-        hp__textf(io->f->arena,
-                  "Do not do it here: if the response does not use the answer, make the call in a background "
-                  "job (rq, celery, "
-                  "or an executor at module level). Do it once: keep the answer while it is good (cachelib, "
-                  "redis, functools.lru_cache with a key of its time), and refresh it beside the requests. "
-                  "Do it together: "
-                  "start it first and do the rest of the work meanwhile (future = pool.submit(...); ...; "
-                  "future.result()). In "
-                  "any case set a timeout (requests.get(url, timeout=2)), so that a slow day of the other "
-                  "side is not yours.");
+    const char *reason = (io->sum[0] & HP__ASKS_UNUSED) != 0 ? "The source does not use the answer. "
+                         : (io->sum[0] & HP__ASKS_SAME) != 0
+                             ? "The source asks the same each time, whatever the request. "
+                             : "";
+    io->finding.advice = hp__textf(
+        io->f->arena,
+        "%sDo not do it here: if the response does not use the answer, make the call in a background "
+        "job (rq, celery, "
+        "or an executor at module level). Do it once: keep the answer while it is good (cachelib, "
+        "redis, functools.lru_cache with a key of its time), and refresh it beside the requests. "
+        "Do it together: "
+        "start it first and do the rest of the work meanwhile (future = pool.submit(...); ...; "
+        "future.result()). In "
+        "any case set a timeout (requests.get(url, timeout=2)), so that a slow day of the other "
+        "side is not yours.",
+        reason);
     hp__io_evidence(io, "calls", count, ns);
     return true;
+}
+
+static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
+{
+    return hp__waits_sites(f, CALL_KINDS, list, count);
 }
 
 hp_err hp__rule_slow_external(struct hp__find *f)
 {
     static const struct hp__io_kind kind = {.kind = HP_FIND_slow_external,
                                             .kinds = CALL_KINDS,
-                                            .least_ns = HALF_NS,
-                                            .may_tail = true,
+                                            .least_ns = TOLD_NS,
+                                            .sites = sites,
+                                            .learn = learn,
                                             .pick = pick,
                                             .cut = cut,
                                             .describe = describe};

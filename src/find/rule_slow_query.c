@@ -1,10 +1,12 @@
 /* rule_slow_query.c -- a statement whose single executions are expensive.
  *
  * Principle: a round trip that takes far longer than the others of the same application spends its time in the database (a scan, a sort, a lock) or in
- * carrying rows. The rule says that it is slow and what its ceiling is; why, only its plan may tell, which is quoted where one is kept.
+ * carrying rows. The rule says that it is slow and what its ceiling is; why, only its plan may tell, which is quoted where one is kept: rows that are skipped are read, too.
  *
- * Evidence: exec + fetch (without waiting for the GIL) at the median ≥ 10 ms and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
- * explain do not count.
+ * Evidence: exec + fetch (without waiting for the GIL and log handlers; of an executemany that of one row) at the median ≥ 10 ms, or ≥ 3 ms and half of the route, and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
+ * explain do not count. The times are those of a machine with a processor free (hp__speed_slowness): where we waited for one, a database in the process or on the same machine
+ * waited as well. Where a route runs little else there is nothing to compare with; then it takes a plan by which a statement that only skips rows (OFFSET)
+ * reads 1,000 or more and gives at most 5 % of them.
  *
  * Silent: transaction control and DDL; time that the rows themselves account for (many rows carried at the route's usual cost a row);
  * whatever saves too little (find.c).
@@ -16,13 +18,18 @@
 #include "base/show.h"
 #include "find/compare.h"
 #include "find/find_int.h"
-#include "find/plan.h"
+#include "find/plan_advice.h"
 
-#define SLOW_NS      10000000u
-#define VERY_SLOW_NS 50000000u
-#define SLOW_FACTOR  10.0
-#define FLOOR_NS     300000u
-#define MOST_TABLES  4u
+#define SLOW_NS       10000000u
+#define MOST_OF_NS    3000000u /* … where it is half of the route */
+#define VERY_SLOW_NS  50000000u
+#define SLOW_FACTOR   10.0
+#define FLOOR_NS      300000u
+#define MOST_TABLES   4u
+#define SLOWNESS_UNIT 1000.0
+#define MOST_STRETCHED                                                                                       \
+    2.0 /* the server may have had the other processor, and who computes little is a poor clock */
+#define LEAST_GIVEN 2.0 /* rows; one may be a count of all */
 
 struct candidate {
     struct hp__key key;
@@ -32,13 +39,14 @@ struct candidate {
     struct hp__spread executions, each_ns, rows;
     uint64_t floor_ns;
     double row_ns;
+    double passed; /* rows that it reads before those that it gives; 0: not known to */
 };
 
 /* What an execution takes of the database. */
 static uint64_t sql_ns(const struct hp__view *view, uint32_t i)
 {
     const struct hp_stmt *stmt = &view->sample->record->stmts[i];
-    uint64_t exec_ns = stmt->exec_ns > view->gil_ns[i] ? stmt->exec_ns - view->gil_ns[i] : 0;
+    uint64_t exec_ns = stmt->exec_ns > view->aside_ns[i] ? stmt->exec_ns - view->aside_ns[i] : 0;
     return exec_ns + stmt->fetch_ns;
 }
 
@@ -53,7 +61,7 @@ static bool is_other(const struct hp__view *view, uint32_t i, const struct candi
 static bool is_fast_here(const struct hp__view *view, uint32_t i, const struct candidate *cand)
 {
     uint32_t statement = view->sample->record->stmts[i].statement;
-    return sql_ns(view, i) < SLOW_NS &&
+    return statement != cand->key.statement && sql_ns(view, i) < SLOW_NS &&
            hp_dict_statement(view->facts->dict, statement).engine == cand->statement.engine;
 }
 
@@ -72,7 +80,8 @@ static struct hp_compare_side collect(const struct hp__find *f, const struct can
         const struct hp_record *record = f->c->samples[i].record;
         for (uint32_t k = 0; k < record->stmt_count; k++) {
             if (wanted(&f->views[i], k, cand)) {
-                into[n++] = sql_ns(&f->views[i], k);
+                uint32_t many = record->stmts[k].many_count;
+                into[n++] = sql_ns(&f->views[i], k) / (many != 0 ? many : 1);
             }
         }
     }
@@ -80,16 +89,86 @@ static struct hp_compare_side collect(const struct hp__find *f, const struct can
     return (struct hp_compare_side){into, n};
 }
 
-static bool is_slow(const struct hp__find *f, struct candidate *cand, uint64_t *room)
+/* By its plan: what it reads of the one table that it reads in the order that is asked for. */
+static double passed_rows(const struct hp__find *f, const struct candidate *cand, uint32_t *at)
 {
+    const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
+    double scanned = 0, rows = 0;
+    uint32_t tables = 0;
+    for (uint32_t i = 0; plan != NULL && i < plan->count; i++) {
+        const struct hp_plan_node *node = &plan->nodes[i];
+        bool reads = node->access != HP_PLAN_NO_TABLE;
+        if (node->flags & (HP_PLAN_SORT | HP_PLAN_TEMPORARY)) {
+            return 0;
+        }
+        tables += reads;
+        scanned = reads ? node->scanned : scanned;
+    }
+    for (uint32_t i = 0; tables == 1 && i < f->c->sample_count; i++) {
+        uint32_t n = hp__group_pick(&f->views[i], cand->key, at);
+        const struct hp_stmt *stmt = n != 0 ? &f->c->samples[i].record->stmts[at[0]] : NULL;
+        bool more = stmt != NULL && stmt->rows != HP_ABSENT && (double)stmt->rows > rows;
+        rows = more ? (double)stmt->rows : rows;
+    }
+    bool few = rows >= LEAST_GIVEN && rows <= scanned * HP_PLAN_MAX_SHARE && scanned >= HP_PLAN_MIN_ROWS;
+    return few && hp__words_skips(cand->statement.text) ? scanned - rows : 0;
+}
+
+static bool is_local(struct hp_str peer)
+{
+    const struct hp_str starts[] = {HP_STR("127."), HP_STR("[::1]"), HP_STR("unix:")};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        if (peer.n >= starts[i].n && memcmp(peer.p, starts[i].p, starts[i].n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the request waits for a server elsewhere in an execution of the key. */
+static bool is_remote(const struct hp__view *view, struct hp__key key)
+{
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp__wait_item *item = &view->items[i];
+        bool own = item->statement != 0 && item->span.kind == HP_WAIT_DB && item->span.peer != 0 &&
+                   view->sample->record->stmts[item->statement - 1].statement == key.statement;
+        if (own && !is_local(hp_dict_string(view->facts->dict, item->span.peer))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By how much a shortage of processors stretched the statement: the median of the requests that run it; `at`, `room`: scratch. */
+static double stretched(const struct hp__find *f, const struct candidate *cand, uint32_t *at, uint64_t *room)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        if (hp__group_pick(&f->views[i], cand->key, at) == 0) {
+            continue;
+        }
+        if (is_remote(&f->views[i], cand->key)) {
+            return 1;
+        }
+        room[n++] = (uint64_t)(hp__speed_slowness(&f->c->samples[i]) * SLOWNESS_UNIT);
+    }
+    hp_compare_sort(room, n);
+    double median = n != 0 ? hp_compare_quantile((struct hp_compare_side){room, n}, 0.5) / SLOWNESS_UNIT : 1;
+    return median > MOST_STRETCHED ? MOST_STRETCHED : median;
+}
+
+static bool is_slow(const struct hp__find *f, struct candidate *cand, uint32_t *at, uint64_t *room)
+{
+    double slow = stretched(f, cand, at, room);
     double median = hp_compare_quantile(collect(f, cand, is_own, room), 0.5);
-    if (median < SLOW_NS) {
+    if (median < SLOW_NS * slow && (median < MOST_OF_NS * slow || median * 2 < (double)f->median_ns)) {
         return false;
     }
     double cheap = hp_compare_quantile(collect(f, cand, is_other, room), 0.1);
     double fast = hp_compare_quantile(collect(f, cand, is_fast_here, room), 0.5);
     cand->floor_ns = fast > FLOOR_NS ? (uint64_t)fast : FLOOR_NS;
-    return median >= VERY_SLOW_NS || (cheap > 0 && median >= SLOW_FACTOR * cheap);
+    cand->passed = passed_rows(f, cand, at);
+    return median >= VERY_SLOW_NS * slow || (cheap > 0 && median >= SLOW_FACTOR * cheap) || cand->passed > 0;
 }
 
 static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,
@@ -110,7 +189,7 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
             err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)goes);
         }
     }
-    hp__place_stmts(f, &f->views[i], at, n, &cand->places);
+    hp__place_stmts(f, &f->views[i], at, n, &cand->places, NULL);
     hp__spread_add(&cand->executions, n);
     hp__spread_add(&cand->each_ns, ns / n);
     hp__spread_add(&cand->rows, rows / n);
@@ -145,26 +224,45 @@ static struct hp_str plan_words(struct hp__find *f, const struct hp_plan *plan)
                         : words;
 }
 
+static struct hp_str advise_skip(struct hp__find *f, struct candidate *cand)
+{
+    char passed[HP_SHOW_BYTES], rows[HP_SHOW_BYTES];
+    hp_show_count(passed, (uint64_t)cand->passed);
+    hp_show_count(rows, hp__spread_median(&cand->rows));
+    return hp__textf(
+        f->arena,
+        "Do it faster: OFFSET has the database read about %s rows and drop them before the %s that it gives. "
+        "Begin where the page before ended, by the key that the rows are sorted by (WHERE key > :last ORDER "
+        "BY key LIMIT n): that costs the same on every page.",
+        passed, rows);
+}
+
+static struct hp_str advise_look(struct hp__find *f, const struct candidate *cand, bool planned)
+{
+    char floor[HP_SHOW_BYTES];
+    return hp__textf(f->arena,
+                     "Do not do it here if the response does not need it; keep its result if it "
+                     "rarely changes. Else do it faster: look at its plan "
+                     "(EXPLAIN) for a full scan or a sort without index, and at how many rows and "
+                     "columns it carries. A usual round trip here "
+                     "takes %s; how near it can come %s, so the lower "
+                     "bound of the saving is 0.",
+                     hp_show_ns(floor, cand->floor_ns),
+                     planned ? "its plan does not tell" : "is not known without the plan");
+}
+
 static void describe(struct hp__find *f, struct candidate *cand)
 {
     struct hp_finding *finding = &cand->finding;
     struct hp_str verb = hp__words_verb(cand->statement.text), table = hp__words_table(cand->statement.text);
     struct hp_str plan = plan_words(f, hp__group_plan(f, cand->key.statement));
     uint64_t each_ns = hp__spread_median(&cand->each_ns);
-    char time[HP_SHOW_BYTES], floor[HP_SHOW_BYTES];
+    char time[HP_SHOW_BYTES];
     hp_show_ns(time, each_ns);
     finding->title = table.n != 0 ? hp__textf(f->arena, "one %.*s on %.*s takes %s", (int)verb.n, verb.p,
                                               (int)table.n, table.p, time)
                                   : hp__textf(f->arena, "one %.*s takes %s", (int)verb.n, verb.p, time);
-    finding->advice = hp__textf(f->arena,
-                                "Do not do it here if the response does not need it; keep its result if it "
-                                "rarely changes. Else do it faster: look at its plan "
-                                "(EXPLAIN) for a full scan or a sort without index, and at how many rows and "
-                                "columns it carries. A usual round trip here "
-                                "takes %s; how near it can come %s, so the lower "
-                                "bound of the saving is 0.",
-                                hp_show_ns(floor, cand->floor_ns),
-                                plan.n != 0 ? "its plan does not tell" : "is not known without the plan");
+    finding->advice = cand->passed > 0 ? advise_skip(f, cand) : advise_look(f, cand, plan.n != 0);
     hp__finding_text(finding, "statement", cand->statement.text);
     hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));
     hp__finding_number(finding, "each_ms", (double)each_ns / 1e6);
@@ -173,18 +271,15 @@ static void describe(struct hp__find *f, struct candidate *cand)
     hp__finding_text(finding, "plan", plan);
 }
 
-static hp_err start(struct hp__find *f, struct candidate *cand, struct hp__key key)
+static hp_err start(struct hp__find *f, struct candidate *cand)
 {
-    memset(cand, 0, sizeof *cand);
-    cand->key = key;
-    cand->statement = hp_dict_statement(f->c->dict, key.statement);
     cand->row_ns = hp__group_row_ns(f);
     hp_err err = hp__finding_init(f, &cand->finding, HP_FIND_slow_query);
     struct hp__spread *spreads[] = {&cand->executions, &cand->each_ns, &cand->rows};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
         err = hp__spread_init(f, spreads[i]);
     }
-    return err == HP_OK ? hp__finding_claim(f, &cand->finding, key.statement) : err;
+    return err == HP_OK ? hp__finding_claim(f, &cand->finding, cand->key.statement) : err;
 }
 
 static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint64_t *room)
@@ -193,12 +288,10 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     memset(&cand, 0, sizeof cand);
     cand.key = key;
     cand.statement = hp_dict_statement(f->c->dict, key.statement);
-    if (!is_slow(f, &cand, room)) {
+    if (!is_slow(f, &cand, at, room)) {
         return HP_OK;
     }
-    uint64_t floor_ns = cand.floor_ns;
-    hp_err err = start(f, &cand, key);
-    cand.floor_ns = floor_ns;
+    hp_err err = start(f, &cand);
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         uint32_t n = hp__group_pick(&f->views[i], key, at);
         if (n != 0) {

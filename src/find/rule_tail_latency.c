@@ -3,11 +3,12 @@
  * Principle: compare slow requests with typical ones part by part (statements, waits, functions' own time); the part that is longer in nearly all slow ones
  * is the cause, whatever its kind.
  *
- * Evidence: at least 20 sampled requests, of which four or more, at most two fifths, take twice the median and 10 ms more; one part accounts for half of what they
+ * Evidence: at least 20 sampled requests, of which three or more, at most two fifths, take twice the median and 5 ms more; one part accounts for half of what they
  * take more in two thirds of them. Runs last.
  *
  * Silent: where other findings explain half of a slow request already; slow requests at the beginning only (warming up, find.c); nothing that
- * they have in common (a busy machine, whose time is taken off, is nobody's line, nor is a full collection now and then).
+ * they have in common (a busy machine, whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests that is not ten
+ * times as long in these (how fast the other side answers changes).
  *
  * Saving: what the part takes beyond its typical time, in the slow requests; priced at p95. low = 0.
  */
@@ -17,10 +18,11 @@
 #include "find/find_int.h"
 
 #define MIN_SAMPLES 20u
-#define MIN_SLOW    4u
+#define MIN_SLOW    3u
 #define MIN_FACTOR  2u
-#define MIN_MORE_NS 10000000u
+#define MIN_MORE_NS 5000000u
 #define SHARE       0.5
+#define USUAL       10u /* times that a wait of all requests must be longer in slow ones */
 #define MAX_PARTS   512u
 
 struct part {
@@ -144,6 +146,50 @@ static uint64_t beyond_ns(const struct table *table, uint32_t requests, uint32_t
     return ns > table->usual_ns[part] ? ns - table->usual_ns[part] : 0;
 }
 
+/* The application's function in a request's tree that the part is in; HP_NODE_NONE: not known. */
+static uint32_t node_of(const struct hp__view *view, const struct part *part)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t found = HP_NODE_NONE, line;
+    uint64_t most = 0;
+    for (uint32_t i = 1; part->kind == HP_MOVED_FUNCTION && i < tree->count; i++) {
+        if (tree->nodes[i].sym == part->id && tree->nodes[i].total >= most) {
+            found = i;
+            most = tree->nodes[i].total;
+        }
+    }
+    for (uint32_t i = 0; part->kind == HP_MOVED_STATEMENT && i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        found = stmt->statement == part->id && stmt->site_sym == part->site ? stmt->node : found;
+    }
+    for (uint32_t i = 0; part->kind == HP_MOVED_WAIT && i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        if (wait->kind == part->id && wait->site_sym == part->site && wait->ns >= most) {
+            found = wait->node;
+            most = wait->ns;
+        }
+    }
+    return found >= tree->count || view->app[found] ? found : hp__view_caller(view, found, &line);
+}
+
+/* Whether usual requests wait for the part, too, and about as long: how fast the other side answers changes. By the way on which the longest wait is, where that is known:
+ * functions that all requests call for other things say nothing. */
+static bool is_usual(const struct hp__find *f, const struct table *table, uint32_t part, uint64_t slow_ns)
+{
+    uint32_t n = f->c->sample_count, longest = 0;
+    if (table->parts[part].kind != HP_MOVED_WAIT || table->usual_ns[part] * USUAL <= slow_ns) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        bool longer = beyond_ns(table, n, part, i) > beyond_ns(table, n, part, longest);
+        longest = table->more_ns[i] != 0 && (table->more_ns[longest] == 0 || longer) ? i : longest;
+    }
+    const struct hp__view *view = &f->views[longest];
+    uint32_t node = view->sample->tree != NULL ? node_of(view, &table->parts[part]) : HP_NODE_NONE;
+    return node == HP_NODE_NONE || hp__place_runs(f, table->more_ns, view, node);
+}
+
 /* The part that accounts for the slow requests; MAX_PARTS: none does. */
 static uint32_t choose(const struct hp__find *f, const struct table *table, uint32_t slow)
 {
@@ -157,7 +203,7 @@ static uint32_t choose(const struct hp__find *f, const struct table *table, uint
             count += beyond != 0 && (double)beyond >= SHARE * (double)table->more_ns[i];
             sum += beyond;
         }
-        if (count >= MIN_SLOW && count * 3 >= slow * 2 && sum > most) {
+        if (count >= MIN_SLOW && count * 3 >= slow * 2 && sum > most && !is_usual(f, table, k, sum / slow)) {
             most = sum;
             best = k;
         }
@@ -187,21 +233,34 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
     hp__finding_number(finding, "slow_more_ms", (double)slow_ns / 1e6);
 }
 
+/* The part's line, or above functions that the usual requests do not run the line from which only the slow ones go on. */
+static struct hp__spot find_spot(const struct hp__find *f, const struct table *table, const struct part *part,
+                                 uint32_t request)
+{
+    const struct hp__view *view = &f->views[request];
+    uint32_t line = part->line != 0 ? part->line : hp_dict_symbol(f->c->dict, part->site).line;
+    uint32_t node = view->sample->tree != NULL ? node_of(view, part) : HP_NODE_NONE;
+    struct hp__spot spot = part->kind == HP_MOVED_FUNCTION
+                               ? hp__place_function(view, part->id)
+                               : (struct hp__spot){.sym = part->site, .line = line};
+    return hp__place_turn(f, table->more_ns, request, node, spot);
+}
+
 static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
 {
     struct hp_finding finding;
     struct hp__spread beyond;
     const struct part *part = &table->parts[k];
-    uint32_t n = f->c->sample_count, longest = 0;
-    uint64_t most_ns = 0;
+    struct hp__places places = {.count = 0};
+    uint32_t n = f->c->sample_count;
     bool kept;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_tail_latency);
     err = err == HP_OK ? hp__spread_init(f, &beyond) : err;
     for (uint32_t i = 0; i < n && err == HP_OK; i++) {
         uint64_t ns = table->more_ns[i] != 0 ? beyond_ns(table, n, k, i) : 0;
         if (ns != 0) {
-            longest = ns > most_ns ? i : longest;
-            most_ns = ns > most_ns ? ns : most_ns;
+            struct hp__spot spot = find_spot(f, table, part, i);
+            hp__places_add(&places, spot.sym, spot.line, 0, ns);
             finding.seen++;
             hp__spread_add(&beyond, ns);
             err = hp__bound_price(f, &finding, i, ns, 0, ns);
@@ -210,13 +269,8 @@ static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
     if (err != HP_OK || finding.seen == 0) {
         return err;
     }
-    finding.site_sym = finding.subject_sym = part->site;
-    finding.site_line = part->line != 0 ? part->line : hp_dict_symbol(f->c->dict, finding.site_sym).line;
-    if (part->kind == HP_MOVED_FUNCTION) {
-        struct hp__spot spot = hp__place_function(&f->views[longest], part->id);
-        finding.site_sym = spot.sym;
-        finding.site_line = spot.line;
-    }
+    finding.subject_sym = part->site;
+    hp__places_choose(&places, &finding);
     finding.statement = part->kind == HP_MOVED_STATEMENT ? part->id : 0;
     finding.tail = true;
     describe(f, &finding, part, table->usual_ns[k], hp__spread_median(&beyond), finding.seen);

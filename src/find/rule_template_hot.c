@@ -1,15 +1,17 @@
 /* rule_template_hot.c -- a template that costs more than the values it shows.
  *
  * Principle: putting a value into a page costs a known amount. What a template takes beyond that is loops over things that are not shown, filters, including
- * a part for each item (a context is built each time), or compiling the same source in every request.
+ * a part for each item (a context is built each time), or compiling the same source in every request. A part (an include, a macro) that another template runs over and over,
+ * each time for a moment, is that template's work: one cause, at the line that repeats it.
  *
  * Evidence: with a call tree the self time of a template's code with the engine's functions below it, and how many values it escaped; of parts included
- * 20 times and more the engine's work for each inclusion. Without a tree the notes' self times. Less SQL and waits; functions of the application that an expression calls
- * are not the template's.
+ * 40 times and more (a page that somebody reads has fewer items) the engine's work for each inclusion, of fewer it is needed. Without a tree the notes' self times. Less waits,
+ * and SQL with the library around it; functions of the application that an expression calls are not the template's.
  *
- * Silent: a page that shows what it renders (a report of 3,700 values, 215 kB); templates compiled once; less than a tenth of the route.
+ * Silent: a page that shows what it renders (a report of 3,700 values, 215 kB); templates compiled once, and whatever else only the first request of a process does; less than
+ * a tenth of the route.
  *
- * Saving (usual costs by hp__speed_slowness where processors were short): time less the larger of 3.5 µs a value and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. A page that needs
+ * Saving (usual costs by hp__speed_slowness where processors were short): time less the larger of 3.5 µs a value (10 of a translation, 20 of a url_for) and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. A page that needs
  * more than 13 ms of it is longer than anybody reads at once: in pages, or kept as it is, nearly all goes. Without a tree 150 ns a byte. low = 0.4, high = all. Compiling in each request goes entirely.
  */
 #include <string.h>
@@ -17,19 +19,24 @@
 #include "find/find_int.h"
 
 #define VALUE_NS      3500u
+#define LINK_NS       20000u /* an address by its endpoint */
+#define TEXT_NS       10000u /* a translation */
 #define BYTE_NS       60u
 #define BYTE_NS_NOTE  150u      /* values are not known */
 #define LONG_NS       13000000u /* what a page that is too long would need … */
 #define LONG_TAKES_NS 6000000u  /* … and takes, at the least */
 #define LEAST_NS      200000u
-#define MANY          20u
+#define MANY          40u
+#define REPEATED      10u     /* times that a part runs for each time of what it is part of … */
+#define PART_NS       200000u /* … and takes at most, each time */
 #define MIN_SHARE     0.10
 #define LOW_SHARE     0.40
 #define MAX_SITES     64u
 #define NONE          UINT32_MAX
 
 struct part { /* one template's code in one request */
-    uint64_t ns, load_ns, values, loads, saved_ns;
+    uint64_t ns, load_ns, values, links, texts, loads, saved_ns;
+    uint64_t few_ns; /* the engine's work to include what a page is made of */
 };
 
 struct table {
@@ -51,16 +58,36 @@ static uint32_t site_index(struct table *table, uint32_t sym)
     return k < MAX_SITES ? k : NONE;
 }
 
-/* Of each node of the main lane the template code that it works for: itself, or the engine and other libraries below. */
+static bool is_repeated(const struct hp_node *part, const struct hp_node *whole, double slow)
+{
+    return part->calls >= REPEATED * whole->calls &&
+           (double)part->total <= PART_NS * slow * (double)part->calls;
+}
+
+/* What the engine makes of `for x in list if condition`, and of a recursive loop: a function inside that of the template, and no part that somebody wrote. */
+static bool is_loop(const struct hp_dict *dict, uint32_t sym, uint32_t above)
+{
+    struct hp_str name = hp__words_last(hp_dict_symbol(dict, sym).name);
+    return (hp_str_starts(name, HP_STR("t_")) || hp_str_eq(name, HP_STR("loop"))) &&
+           hp__facts_part_of(dict, sym, above);
+}
+
+/* Of each node of the main lane the template code that it works for: itself, what repeats it, or the engine and other libraries below. */
 static void find_owners(const struct hp__view *view, uint32_t *owner)
 {
     const struct hp_tree *tree = view->sample->tree;
+    double slow = hp__speed_slowness(view->sample);
     owner[HP_NODE_ROOT] = NONE;
     for (uint32_t i = 1; i < tree->count; i++) {
         unsigned facts = hp__facts_of(view->facts, tree->nodes[i].sym);
         bool away =
             tree->nodes[i].kind == HP_NODE_LANE || ((facts & HP__FACT_APP) && !(facts & HP__FACT_TEMPLATE));
-        owner[i] = away ? NONE : facts & HP__FACT_TEMPLATE ? i : owner[tree->nodes[i].parent];
+        uint32_t above = owner[tree->nodes[i].parent];
+        bool begins =
+            (facts & HP__FACT_TEMPLATE) &&
+            (above == NONE || (!is_repeated(&tree->nodes[i], &tree->nodes[above], slow) &&
+                               !is_loop(view->facts->dict, tree->nodes[i].sym, tree->nodes[above].sym)));
+        owner[i] = away ? NONE : begins ? i : above;
     }
 }
 
@@ -86,6 +113,16 @@ static bool is_escape(const struct hp_symbol *sym)
     return hp_str_starts(sym->file, HP_STR("markupsafe/")) && hp_str_eq(sym->name, HP_STR("escape"));
 }
 
+static bool is_link(const struct hp_symbol *sym)
+{
+    return hp_str_eq(sym->file, HP_STR("flask/app.py")) && hp_str_eq(sym->name, HP_STR("Flask.url_for"));
+}
+
+static bool is_translation(const struct hp_symbol *sym)
+{
+    return hp_str_eq(sym->file, HP_STR("jinja2/ext.py")) && hp_str_starts(sym->name, HP_STR("_make_new_"));
+}
+
 static uint64_t free_self(const struct hp__view *view, uint32_t i)
 {
     return view->node_taken[i] || !hp_tree_live(view->sample->tree, i) ? 0
@@ -97,7 +134,7 @@ static void add_loads(const struct hp__view *view, const struct hp_dict *dict, c
 {
     const struct hp_tree *tree = view->sample->tree;
     for (uint32_t i = at + 1; i < tree->count; i++) {
-        if (tree->nodes[i].parent != at || owner[i] != at) {
+        if (tree->nodes[i].parent != at || owner[i] != owner[at]) {
             continue;
         }
         struct hp_symbol sym = hp_dict_symbol(dict, tree->nodes[i].sym);
@@ -106,6 +143,8 @@ static void add_loads(const struct hp__view *view, const struct hp_dict *dict, c
         } else if (is_load(&sym) && tree->nodes[i].calls >= MANY) {
             part->load_ns += tree->nodes[i].total;
             part->loads = part->loads > tree->nodes[i].calls ? part->loads : tree->nodes[i].calls;
+        } else if (is_load(&sym)) {
+            part->few_ns += tree->nodes[i].total;
         }
     }
 }
@@ -139,14 +178,16 @@ static void add_tree(const struct hp__find *f, struct table *table, uint32_t r)
         if (k == NONE) {
             continue;
         }
+        struct hp_symbol sym = hp_dict_symbol(f->c->dict, tree->nodes[i].sym);
         parts[k].ns += free_self(view, i);
-        if (owner[i] == i) {
+        parts[k].links += is_link(&sym) ? tree->nodes[i].calls : 0;
+        parts[k].texts += is_translation(&sym) ? tree->nodes[i].calls : 0;
+        if (hp__facts_of(view->facts, tree->nodes[i].sym) & HP__FACT_TEMPLATE) {
             add_loads(view, f->c->dict, owner, i, &parts[k]);
         }
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
-        subtract(view, owner, record->stmts[i].node, record->stmts[i].exec_ns + record->stmts[i].fetch_ns,
-                 table, parts);
+        subtract(view, owner, record->stmts[i].node, hp__view_cost_ns(view, i), table, parts);
     }
     for (uint32_t i = 0; i < record->wait_count; i++) {
         if (record->waits[i].kind != HP_WAIT_DB) {
@@ -188,8 +229,9 @@ static void judge(const struct hp__view *view, const struct table *table, struct
     for (uint32_t k = 0; k < table->count && all != 0; k++) {
         double rest = (double)(parts[k].ns - parts[k].load_ns);
         double shown = bytes != HP_ABSENT ? (double)bytes * byte_ns * rest / (double)all : rest;
-        double values = (double)parts[k].values * VALUE_NS * slow;
-        double needed = shown > values ? shown : values;
+        double values =
+            (double)(parts[k].values * VALUE_NS + parts[k].links * LINK_NS + parts[k].texts * TEXT_NS) * slow;
+        double needed = (shown > values ? shown : values) + (double)parts[k].few_ns;
         needed = needed > LONG_NS * slow && rest > LONG_TAKES_NS ? 0 : needed;
         parts[k].saved_ns = parts[k].load_ns + (rest > needed ? (uint64_t)(rest - needed) : 0);
     }
@@ -222,6 +264,7 @@ static uint32_t line_of(const struct hp__find *f, const struct table *table, uin
 
 struct medians {
     struct hp__spread ns, load, values, loads;
+    uint32_t again; /* requests that are not the first of their process */
 };
 
 static void describe(struct hp__find *f, struct hp_finding *finding, struct medians *medians)
@@ -259,6 +302,7 @@ static hp_err add_request(struct hp__find *f, const struct part *part, uint32_t 
     hp__spread_add(&medians->load, part->load_ns);
     hp__spread_add(&medians->values, part->values);
     hp__spread_add(&medians->loads, part->loads);
+    medians->again += !f->views[r].first;
     finding->seen++;
     return hp__bound_price(f, finding, r, part->saved_ns, (uint64_t)((double)part->saved_ns * LOW_SHARE),
                            part->ns);
@@ -280,7 +324,7 @@ static void take(struct hp__find *f, const struct table *table, uint32_t site)
 static hp_err try_site(struct hp__find *f, const struct table *table, uint32_t site)
 {
     struct hp_finding finding;
-    struct medians medians;
+    struct medians medians = {.again = 0};
     bool kept = false;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_template_hot);
     struct hp__spread *spreads[] = {&medians.ns, &medians.load, &medians.values, &medians.loads};
@@ -294,7 +338,7 @@ static hp_err try_site(struct hp__find *f, const struct table *table, uint32_t s
             err = add_request(f, part, r, &finding, &medians);
         }
     }
-    if (err != HP_OK || finding.seen == 0) {
+    if (err != HP_OK || medians.again == 0) {
         return err;
     }
     finding.site_sym = table->sites[site];

@@ -3,10 +3,11 @@
  * Principle: what the application counts, sums, sorts or filters row by row, the database does where the rows are, and sends the result.
  *
  * Evidence: a SELECT without LIMIT, OFFSET or FETCH, from one application line, with 500 rows or more in a request, of which the response cannot even name
- * each (a number as long as theirs, something that sets it apart, and a character of its own); carrying them (fetch, objects, the loop over them) costs a tenth of the request or more. Rows are counted at every level, the objects and the
+ * each (a number as long as theirs, something that sets it apart, and a character of its own; a compressed response is taken for as long as it may have been);
+ * carrying them (fetch, objects, the loop over them) costs a tenth of the request or more. Rows are counted at every level, the objects and the
  * loop need a call tree.
  *
- * Silent: a page that shows its rows (a list, a report, an export); responses whose size is not known; few rows; what saves too little (find.c).
+ * Silent: a page that shows its rows (a list, a report, an export); a statement that names its rows (IN of as many); responses whose size is not known; few rows; what saves too little (find.c).
  *
  * Saving: what carrying the rows takes: fetch, library time around the statement, the function's own loop (at most 1 µs a row) and
  * application functions that it calls for each row. predicted 95 %; exec stays. low = half: some rows may be needed; high = all.
@@ -31,7 +32,8 @@ static uint64_t rows_of(const struct hp_record *record, const uint32_t *at, uint
 {
     uint64_t rows = 0;
     for (uint32_t k = 0; k < n; k++) {
-        rows += record->stmts[at[k]].rows != HP_ABSENT ? record->stmts[at[k]].rows : 0;
+        const struct hp_stmt *stmt = &record->stmts[at[k]];
+        rows += stmt->rows != HP_ABSENT && stmt->rows > stmt->in_count ? stmt->rows : 0;
     }
     return rows;
 }
@@ -48,8 +50,8 @@ static uint64_t digits_of(uint64_t n)
 
 static bool is_unbounded(const struct hp_record *record, uint64_t rows)
 {
-    return rows >= MIN_ROWS && record->req.bytes_out != HP_ABSENT &&
-           record->req.bytes_out / rows < digits_of(rows) + 2;
+    uint64_t bytes = hp__view_body_bytes(record);
+    return rows >= MIN_ROWS && bytes != HP_ABSENT && bytes / rows < digits_of(rows) + 2;
 }
 
 /* Of a driver in C: its time is the function's own. */
@@ -99,7 +101,7 @@ static uint64_t around_ns(const struct hp__find *f, struct hp__view *view, uint3
     }
     uint64_t ns = 0;
     if (owner != node) {
-        ns = hp__build_of(view, f->c->dict, owner).ns;
+        ns = hp__build_of(view, f->c->dict, owner, false).ns;
         if (take) {
             hp__build_take(view);
         }
@@ -127,7 +129,7 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
                            : err;
         err = err == HP_OK ? hp__cut_add(f->arena, &high, stmt->lane, stmt->t0_ns, (uint64_t)ns) : err;
     }
-    hp__place_stmts(f, view, at, n, &cand->places);
+    hp__place_stmts(f, view, at, n, &cand->places, NULL);
     if (err != HP_OK || (double)carried < MIN_SHARE * (double)view->sample->duration_ns) {
         return err;
     }

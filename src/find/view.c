@@ -2,6 +2,7 @@
  *
  * Owner: the nearest application node above a node (itself included). Library code belongs to the application function that called
  * it; framework dispatch belongs to nobody; comprehensions belong to the function that holds them (on 3.11 they are code objects of their own).
+ * A library's template below no application code stands for it: an application may put one of its own in its place, and there is no nearer line.
  *
  * Time around a statement: from the execution's node up to its owner lies the library that the application's line called (Query.first …
  * do_execute). The entry is the first node on that way, from the owner down, that is not called much more often than statements ran below it:
@@ -16,6 +17,8 @@
 
 #define WIDEN_LEVELS 4u
 #define WIDEN_NS     20000.0 /* a call */
+#define ENCODED_HOLDS                                                                                        \
+    32u /* times a compressed body may hold its own length: of rows that are much alike gzip makes a twentieth */
 
 void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size)
 {
@@ -26,16 +29,33 @@ void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size)
     return p;
 }
 
+/* Whether code of the application is above each node in its lane; a middleware around Flask only passes the request on. */
+static void find_covered(struct hp__view *view, uint8_t *covered)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    covered[HP_NODE_ROOT] = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *above = &tree->nodes[tree->nodes[i].parent];
+        unsigned facts = hp__facts_of(view->facts, above->sym);
+        bool begins = (facts & HP__FACT_FRAMEWORK) &&
+                      hp_str_eq(hp_dict_symbol(view->facts->dict, above->sym).name, HP_STR("Flask.wsgi_app"));
+        covered[i] = above->kind != HP_NODE_LANE && !begins &&
+                     (covered[tree->nodes[i].parent] || (facts & HP__FACT_APP));
+    }
+}
+
 static void find_owners(struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
+    const uint8_t *covered = view->inside;
+    find_covered(view, view->inside);
     for (uint32_t i = 0; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         unsigned facts = hp__facts_of(view->facts, node->sym);
         uint32_t above = i == HP_NODE_ROOT ? HP_NODE_NONE : view->owner[node->parent];
         if (node->kind == HP_NODE_LANE || node->kind == HP_NODE_OVERFLOW) {
             view->owner[i] = HP_NODE_NONE;
-        } else if (facts & HP__FACT_APP) {
+        } else if ((facts & HP__FACT_APP) || ((facts & HP__FACT_TEMPLATE) && !covered[i])) {
             view->app[i] = 1;
             bool folded =
                 (facts & HP__FACT_COMPREHENSION) && above != HP_NODE_NONE && view->app[node->parent];
@@ -47,6 +67,12 @@ static void find_owners(struct hp__view *view)
             view->owner[i] = (facts & HP__FACT_FRAMEWORK) && !for_template ? HP_NODE_NONE : above;
         }
     }
+}
+
+uint64_t hp__view_body_bytes(const struct hp_record *record)
+{
+    uint64_t bytes = record->req.bytes_out;
+    return bytes != HP_ABSENT && (record->req.flags & HP_REQ_ENCODED) ? bytes * ENCODED_HOLDS : bytes;
 }
 
 uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node)
@@ -76,28 +102,18 @@ uint32_t hp__view_caller(const struct hp__view *view, uint32_t node, uint32_t *l
     return HP_NODE_NONE;
 }
 
-/* "page" of "shop.page" (an endpoint) and of "Shop.page" or "outer.<locals>.page" (qualified names). */
-static struct hp_str last_word(struct hp_str name)
-{
-    size_t at = name.n;
-    while (at > 0 && name.p[at - 1] != '.') {
-        at--;
-    }
-    return hp_str_make(name.p + at, name.n - at);
-}
-
 /* The function that the route's author means by its view. What the framework calls may be a decorator's wrapper (a function inside a function), or a library's
  * (login_required, View.as_view): then it is the application function below that bears the endpoint's name; below a library's else the
- * costliest one that it calls. */
+ * costliest one that it calls, if that does most of its work (a library's own view may call a __str__). */
 static uint32_t find_view(const struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
     const struct hp_record *record = view->sample->record;
     const struct hp_dict *dict = view->facts->dict;
     uint32_t outer = record->req.view_sym, best = 0;
-    uint64_t most = 0;
+    uint64_t most = 0, all = 0;
     struct hp_symbol sym = hp_dict_symbol(dict, outer);
-    struct hp_str endpoint = last_word(hp_dict_route(dict, record->req.route).endpoint);
+    struct hp_str endpoint = hp__words_last(hp_dict_route(dict, record->req.route).endpoint);
     bool library = !(sym.flags & HP_SYM_APP);
     if (outer == 0 || (!library && !hp__words_holds(sym.name, HP_STR(".<locals>.")))) {
         return outer;
@@ -108,6 +124,7 @@ static uint32_t find_view(const struct hp__view *view)
         const struct hp_node *node = &tree->nodes[i];
         if (node->sym == outer || (way[node->parent] && !view->app[i])) {
             way[i] = node->kind == HP_NODE_CALL;
+            all += node->sym == outer ? node->total : 0;
             continue;
         }
         if (!way[node->parent] || node->kind != HP_NODE_CALL) {
@@ -115,15 +132,16 @@ static uint32_t find_view(const struct hp__view *view)
         }
         struct hp_symbol own = hp_dict_symbol(dict, node->sym);
         way[i] = hp__words_holds(own.name, HP_STR(".<locals>."));
-        if (endpoint.n != 0 && hp_str_eq(last_word(own.name), endpoint)) {
+        if (endpoint.n != 0 && hp_str_eq(hp__words_last(own.name), endpoint)) {
             return node->sym;
         }
-        if (library && !way[i] && node->total >= most) {
+        bool template = (hp__facts_of(view->facts, node->sym) & HP__FACT_TEMPLATE) != 0;
+        if (library && !template && !way[i] && node->total >= most) {
             most = node->total;
             best = node->sym;
         }
     }
-    return best != 0 ? best : outer;
+    return best != 0 && most * 2 >= all ? best : outer;
 }
 
 struct below { /* per node: statements run in its subtree */
@@ -234,6 +252,18 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
     return HP_OK;
 }
 
+bool hp__case_first(const struct hp_case *c, uint32_t i)
+{
+    const struct hp_request *own = &c->samples[i].record->req;
+    for (uint32_t k = 0; k < c->sample_count; k++) {
+        const struct hp_request *other = &c->samples[k].record->req;
+        if (other->process == own->process && other->seq < own->seq) {
+            return false;
+        }
+    }
+    return true;
+}
+
 hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, const struct hp__facts *facts,
                      struct hp_arena *arena)
 {
@@ -253,7 +283,12 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         view->entry[i] = HP_NODE_NONE;
     }
+    hp__connecting_take(view);
     hp_err err = hp__waits_init(view, arena);
+    err = err == HP_OK ? hp__spine_find(view, arena) : err;
+    if (err == HP_OK && sample->tree == NULL) {
+        hp__connecting_place(view);
+    }
     if (err != HP_OK || sample->tree == NULL) {
         return err;
     }
@@ -267,7 +302,11 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
     find_owners(view);
     view->view_sym = find_view(view);
     err = hp__waits_widen(view, arena);
-    return err == HP_OK ? find_entries(view, arena) : err;
+    if (err != HP_OK) {
+        return err;
+    }
+    hp__connecting_place(view);
+    return find_entries(view, arena);
 }
 
 uint64_t hp__view_cost_ns(const struct hp__view *view, uint32_t stmt)

@@ -5,6 +5,9 @@
  *     call:   t0 ─ dns ─ connect ─ tls ─┬─ send ─ recv ─ recv ─ t1          needs no tree: waits carry their own place
  *             └──────── setup ──────────┘ (a database's login belongs to it, up to the lane's next statement)
  *
+ * A lock (an event, a queue) for which nobody came before the time ran out is a sleep. What a task does instead of awaiting, although others wait
+ * for its loop, has kinds of its own (enum hp__wait_in_task).
+ *
  * Not free: waits inside a statement's execution (it is SQL's time), those that a join, a result or the start of a thread accounts for, and
  * the server's own socket (a connection that this request neither opened nor sent on before it read).
  *
@@ -39,8 +42,10 @@ static uint32_t statement_of(const struct hp_record *record, const struct hp_spa
     return 0;
 }
 
-static bool is_for_lane(const struct hp_record *record, const struct hp_span *span)
+/* Whether it waits for another lane, `*other`: HP_NODE_NONE if that is not known, or is one that begins. */
+static bool is_for_lane(const struct hp_record *record, const struct hp_span *span, uint32_t *other)
 {
+    *other = HP_NODE_NONE;
     if (span->kind != HP_WAIT_LOCK && span->kind != HP_WAIT_GIL && span->kind != HP_WAIT_POLL) {
         return false;
     }
@@ -48,6 +53,7 @@ static bool is_for_lane(const struct hp_record *record, const struct hp_span *sp
         const struct hp_edge *edge = &record->edges[i];
         if (edge->lane == span->lane && edge->kind != HP_EDGE_SPAWN && edge->kind != HP_EDGE_SUBMIT &&
             overlaps(span, edge->t0_ns, edge->t1_ns)) {
+            *other = edge->other;
             return true;
         }
     }
@@ -62,10 +68,101 @@ static bool is_for_lane(const struct hp_record *record, const struct hp_span *sp
 }
 
 /* Who waits for the GIL in a statement waits for other threads, not for the database. */
-static uint8_t owner_of(const struct hp_record *record, const struct hp_span *span, uint32_t statement)
+static uint8_t owner_of(const struct hp_record *record, const struct hp__wait_item *item, uint32_t *other)
 {
-    bool in_sql = span->kind == HP_WAIT_DB || (statement != 0 && span->kind != HP_WAIT_GIL);
-    return in_sql ? HP__WAIT_IN_SQL : is_for_lane(record, span) ? HP__WAIT_FOR_LANE : HP__WAIT_FREE;
+    const struct hp_span *span = &item->span;
+    bool in_sql = span->kind == HP_WAIT_DB || (item->statement != 0 && span->kind != HP_WAIT_GIL);
+    bool for_lane = is_for_lane(record, span, other);
+    return in_sql ? HP__WAIT_IN_SQL : for_lane ? HP__WAIT_FOR_LANE : HP__WAIT_FREE;
+}
+
+static uint32_t lane_above(const struct hp_record *record, uint32_t lane)
+{
+    uint32_t parent = record->lanes[lane].parent;
+    return parent < lane ? parent : 0;
+}
+
+/* The lane whose event loop runs a task. */
+static uint32_t loop_of(const struct hp_record *record, uint32_t task)
+{
+    while (task != 0 && record->lanes[task].kind == HP_LANE_TASK) {
+        task = lane_above(record, task);
+    }
+    return task;
+}
+
+static bool is_above(const struct hp_record *record, uint32_t upper, uint32_t lane)
+{
+    while (lane > upper) {
+        lane = lane_above(record, lane);
+    }
+    return lane == upper;
+}
+
+/* Whether a task shares its loop with another one for a while, of which none waits for the other. */
+static bool has_others(const struct hp_record *record, uint32_t lane)
+{
+    if (lane >= record->lane_count || record->lanes[lane].kind != HP_LANE_TASK) {
+        return false;
+    }
+    for (uint32_t i = 1; i < record->lane_count; i++) {
+        const struct hp_lane *task = &record->lanes[i], *own = &record->lanes[lane];
+        bool meet = task->spawn_ns < own->end_ns && own->spawn_ns < task->end_ns;
+        if (task->kind == HP_LANE_TASK && meet && !is_above(record, i, lane) && i != lane &&
+            loop_of(record, i) == loop_of(record, lane)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Give waits the kinds that the head comment names. */
+static void rename_kind(const struct hp_record *record, struct hp__wait_item *item)
+{
+    struct hp_span *span = &item->span;
+    bool waits =
+        span->kind == HP_WAIT_LOCK && (item->owner == HP__WAIT_FREE || item->owner == HP__WAIT_FOR_LANE);
+    if (waits && span->error == ETIMEDOUT && item->other == HP_NODE_NONE) {
+        span->kind = HP_WAIT_SLEEP;
+        item->owner = HP__WAIT_FREE;
+    } else if (waits && item->other != HP_NODE_NONE && has_others(record, span->lane)) {
+        span->kind = HP__WAIT_THREAD;
+        item->owner = HP__WAIT_FREE;
+    }
+}
+
+static bool awaits(const struct hp_record *record, uint32_t lane, uint64_t t0, uint64_t t1)
+{
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *span = &record->spans[i];
+        if (span->lane == lane && span->kind == HP_WAIT_AWAIT && overlaps(span, t0, t1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Statements of tasks, as waits of their own. */
+static void add_queries(struct hp__view *view)
+{
+    const struct hp_record *record = view->sample->record;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        uint64_t ns = stmt->exec_ns + stmt->fetch_ns, t1 = stmt->t0_ns + ns;
+        if (!has_others(record, stmt->lane) || awaits(record, stmt->lane, stmt->t0_ns, t1)) {
+            continue;
+        }
+        struct hp_span span = {.t0_ns = stmt->t0_ns,
+                               .t1_ns = t1,
+                               .lane = stmt->lane,
+                               .node = stmt->node,
+                               .kind = HP__WAIT_QUERY,
+                               .site_sym = stmt->site_sym,
+                               .site_line = stmt->site_line,
+                               .via_sym = stmt->via_sym};
+        view->items[view->item_count++] = (struct hp__wait_item){
+            .span = span, .ns = ns, .count = 1, .statement = i + 1, .other = HP_NODE_NONE};
+    }
 }
 
 #define OF_VIEW                                                                                              \
@@ -171,6 +268,7 @@ static struct hp__wait_item rest_item(const struct hp_record *record, const stru
     return (struct hp__wait_item){.span = span,
                                   .ns = sum->ns,
                                   .count = sum->count,
+                                  .other = HP_NODE_NONE,
                                   .owner = sum->kind == HP_WAIT_DB ? HP__WAIT_IN_SQL : HP__WAIT_FREE,
                                   .is_rest = 1};
 }
@@ -212,12 +310,27 @@ static hp_err add_lost(struct hp__view *view, struct hp_arena *arena)
     return HP_OK;
 }
 
+/* A driver that tells a logger of each row does so within the statement. */
+static void take_logs_off(struct hp__view *view)
+{
+    const struct hp_record *record = view->sample->record;
+    for (uint32_t i = 0; i < record->notes.count[HP_NOTE_LOG]; i++) {
+        const struct hp_log *log = &record->notes.logs[i];
+        struct hp_span span = {.t0_ns = log->t0_ns, .t1_ns = log->t0_ns, .lane = log->lane};
+        uint32_t statement = statement_of(record, &span);
+        if (statement != 0) {
+            view->aside_ns[statement - 1] += log->total_ns;
+        }
+    }
+}
+
 static hp_err make_items(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_record *record = view->sample->record;
-    view->items = hp__zeroed(arena, (size_t)record->span_count + record->wait_count, sizeof *view->items);
-    view->gil_ns = hp__zeroed(arena, record->stmt_count, sizeof *view->gil_ns);
-    if (view->items == NULL || view->gil_ns == NULL) {
+    size_t most = (size_t)record->span_count + record->wait_count + record->stmt_count;
+    view->items = hp__zeroed(arena, most, sizeof *view->items);
+    view->aside_ns = hp__zeroed(arena, record->stmt_count, sizeof *view->aside_ns);
+    if (view->items == NULL || view->aside_ns == NULL) {
         return HP_ENOMEM;
     }
     for (uint32_t i = 0; i < record->span_count; i++) {
@@ -225,19 +338,20 @@ static hp_err make_items(struct hp__view *view, struct hp_arena *arena)
         span.t1_ns = span.t1_ns > span.t0_ns ? span.t1_ns : span.t0_ns;
         uint32_t statement = statement_of(record, &span);
         uint64_t ns = span.t1_ns - span.t0_ns;
-        view->items[view->item_count++] = (struct hp__wait_item){.span = span,
-                                                                 .ns = ns,
-                                                                 .count = 1,
-                                                                 .statement = statement,
-                                                                 .owner = owner_of(record, &span, statement)};
+        struct hp__wait_item *item = &view->items[view->item_count++];
+        *item = (struct hp__wait_item){.span = span, .ns = ns, .count = 1, .statement = statement};
+        item->owner = owner_of(record, item, &item->other);
         if (statement != 0 && span.kind == HP_WAIT_GIL) {
-            view->gil_ns[statement - 1] += ns;
+            view->aside_ns[statement - 1] += ns;
         }
     }
+    take_logs_off(view);
     hp_err err = record->lane_count != 0 ? add_lost(view, arena) : HP_OK;
     for (uint32_t i = 0; i < view->item_count; i++) {
+        rename_kind(record, &view->items[i]);
         place_in_lane(view, &view->items[i].span);
     }
+    add_queries(view);
     return err;
 }
 
@@ -318,7 +432,8 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
         call->sent_bytes += span->bytes;
         break;
     case HP_WAIT_RECV:
-        call->recv_ns += item->ns;
+        call->more_ns += call->read1_ns != 0 ? item->ns : 0;
+        call->read1_ns = call->read1_ns != 0 ? call->read1_ns : span->t1_ns;
         call->received_bytes += span->bytes;
         call->reads += item->count;
         call->answers |= call->sent_bytes != 0 || call->connect_ns != 0;
@@ -328,11 +443,13 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
     }
 }
 
-/* What a database sends and receives between its connect and the lane's next statement is its login. */
+/* What a database sends and receives between its connect and the lane's next statement is its login, with all else that the driver or a pool does before it
+ * gives the connection away. */
 static void add_login(const struct hp__view *view, struct hp__call *call, uint64_t until_ns)
 {
     struct hp__wait_item *items = view->items;
-    uint64_t login1 = call->setup1_ns;
+    uint64_t login1 = hp__connecting_until(view->sample->record, call->lane, call->setup0_ns);
+    login1 = login1 > call->setup1_ns ? login1 : call->setup1_ns;
     for (uint32_t i = call->first_item; i < view->item_count; i++) {
         const struct hp_span *span = &items[i].span;
         if (span->lane != call->lane || span->t0_ns >= until_ns) {
@@ -352,10 +469,12 @@ static void add_login(const struct hp__view *view, struct hp__call *call, uint64
     call->t1_ns = login1 > call->t1_ns ? login1 : call->t1_ns;
 }
 
-static uint64_t next_statement_ns(const struct hp_record *record, const struct hp__call *call)
+static uint64_t next_statement_ns(const struct hp__view *view, const struct hp__call *call)
 {
+    const struct hp_record *record = view->sample->record;
     for (uint32_t i = 0; i < record->stmt_count; i++) {
-        if (record->stmts[i].lane == call->lane && record->stmts[i].t0_ns >= call->t0_ns) {
+        if (!view->stmt_taken[i] && record->stmts[i].lane == call->lane &&
+            record->stmts[i].t0_ns >= call->t0_ns) {
             return record->stmts[i].t0_ns;
         }
     }
@@ -371,8 +490,13 @@ static void join_databases(struct hp__view *view)
         call->db = call->protocol == HP_PROTOCOL_POSTGRESQL || call->protocol == HP_PROTOCOL_MYSQL ||
                    has_peer(&peers, call->peer);
         if (call->db && call->connect_ns != 0 && view->items[call->first_item].call == i + 1) {
-            add_login(view, call, next_statement_ns(view->sample->record, call));
+            add_login(view, call, next_statement_ns(view, call));
         }
+    }
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        struct hp__wait_item *item = &view->items[i];
+        item->of_database =
+            item->call != 0 ? view->calls[item->call - 1].db : has_peer(&peers, item->span.peer);
     }
 }
 
@@ -458,7 +582,8 @@ static void count_under(const struct hp__view *view, struct under *under)
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
     for (uint32_t i = 0; i < record->stmt_count; i++) {
-        under[record->stmts[i].node < tree->count ? record->stmts[i].node : HP_NODE_ROOT].uses++;
+        under[record->stmts[i].node < tree->count ? record->stmts[i].node : HP_NODE_ROOT].uses +=
+            !view->stmt_taken[i];
     }
     for (uint32_t i = 0; i < view->item_count; i++) {
         const struct hp__wait_item *item = &view->items[i];
@@ -556,10 +681,33 @@ static void place_at_view(struct hp__view *view)
     }
 }
 
+static bool starts_thread(const struct hp__view *view, uint32_t node)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (; node < tree->count && node != HP_NODE_ROOT && !view->app[node]; node = tree->nodes[node].parent) {
+        struct hp_symbol sym = hp_dict_symbol(view->facts->dict, tree->nodes[node].sym);
+        if (hp_str_eq(sym.name, HP_STR("Thread.start")) && hp_str_eq(sym.file, HP_STR("threading.py"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A thread that is nobody's lane (a pool's worker) is waited for until it runs. */
+static void leave_starts(struct hp__view *view)
+{
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        struct hp__wait_item *item = &view->items[i];
+        bool may = item->owner == HP__WAIT_FREE && item->span.kind == HP_WAIT_LOCK;
+        item->owner = may && starts_thread(view, item->span.node) ? HP__WAIT_FOR_LANE : item->owner;
+    }
+}
+
 hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_tree *tree = view->sample->tree;
     place_at_view(view);
+    leave_starts(view);
     if (view->call_count == 0) {
         return HP_OK;
     }
@@ -608,14 +756,19 @@ uint64_t hp__waits_ns(const struct hp__view *view, const uint32_t *at, uint32_t 
     return ns;
 }
 
+uint32_t hp__waits_lane(const struct hp__wait_item *item)
+{
+    return item->span.kind == HP__WAIT_THREAD ? item->other : item->span.lane;
+}
+
 hp_err hp__waits_cut(struct hp_arena *arena, const struct hp__view *view, const uint32_t *at, uint32_t n,
                      double share, struct hp__cut *cut)
 {
     hp_err err = HP_OK;
     for (uint32_t i = 0; i < n && err == HP_OK; i++) {
         const struct hp__wait_item *item = &view->items[at[i]];
-        err =
-            hp__cut_add(arena, cut, item->span.lane, item->span.t0_ns, (uint64_t)((double)item->ns * share));
+        err = hp__cut_add(arena, cut, hp__waits_lane(item), item->span.t0_ns,
+                          (uint64_t)((double)item->ns * share));
     }
     return err;
 }
@@ -635,7 +788,8 @@ static hp_err take_off_around(struct hp__view *view, const uint32_t *at, uint32_
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t node = view->items[at[i]].span.node;
-        below[node < tree->count ? node : HP_NODE_ROOT] += view->items[at[i]].ns;
+        bool is_statement = view->items[at[i]].span.kind == HP__WAIT_QUERY;
+        below[node < tree->count ? node : HP_NODE_ROOT] += is_statement ? 0 : view->items[at[i]].ns;
     }
     for (uint32_t i = tree->count; i-- > 1;) {
         below[tree->nodes[i].parent] += tree->nodes[i].kind != HP_NODE_LANE ? below[i] : 0;
@@ -656,7 +810,11 @@ static hp_err take_off_around(struct hp__view *view, const uint32_t *at, uint32_
 hp_err hp__waits_take(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena)
 {
     for (uint32_t i = 0; i < n; i++) {
-        view->items[at[i]].taken = 1;
+        struct hp__wait_item *item = &view->items[at[i]];
+        item->taken = 1;
+        if (item->span.kind == HP__WAIT_QUERY) {
+            hp__view_take_stmt(view, item->statement - 1);
+        }
     }
     return n != 0 ? take_off_around(view, at, n, arena) : HP_OK;
 }

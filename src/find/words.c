@@ -84,18 +84,71 @@ struct hp_str hp__words_verb(struct hp_str text)
     return word;
 }
 
+/* What the first selected column is a column of ("SELECT person.id" gives person); empty where that is not written. */
+static struct hp_str first_selected(struct hp_str text)
+{
+    size_t at = 0, end = 0;
+    struct hp_str word = next_word(text, &at);
+    word = same_word(word, "SELECT") ? next_word(text, &at) : (struct hp_str){NULL, 0};
+    word = same_word(word, "DISTINCT") ? next_word(text, &at) : word;
+    for (size_t i = 0; i < word.n; i++) {
+        end = word.p[i] == '.' ? i : end;
+    }
+    return bare_name(hp_str_make(word.p, end));
+}
+
+/* The table that is joined to the SELECT in parentheses which begins at `at`, if it is `wanted` by name or alias; else empty. */
+static struct hp_str joined_table(struct hp_str text, size_t at, struct hp_str wanted)
+{
+    int depth = 1;
+    for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
+        depth += word.p[0] == '(' ? 1 : word.p[0] == ')' ? -1 : 0;
+        if (depth != 0 || !same_word(word, "JOIN")) {
+            continue;
+        }
+        struct hp_str table = bare_name(next_word(text, &at));
+        size_t after = at;
+        struct hp_str alias = next_word(text, &after);
+        alias = same_word(alias, "AS") ? next_word(text, &after) : alias;
+        if (hp_str_eq(table, wanted) || hp_str_eq(bare_name(alias), wanted)) {
+            return table;
+        }
+    }
+    return (struct hp_str){NULL, 0};
+}
+
 struct hp_str hp__words_table(struct hp_str text)
 {
     size_t at = 0;
+    struct hp_str wanted = first_selected(text);
     for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
         if (same_word(word, "FROM") || same_word(word, "INTO") || same_word(word, "UPDATE")) {
             struct hp_str table = next_word(text, &at);
+            bool nested = wanted.n != 0 && table.n == 1 && table.p[0] == '(';
+            struct hp_str joined = nested ? joined_table(text, at, wanted) : (struct hp_str){NULL, 0};
+            if (joined.n != 0) {
+                return joined;
+            }
             if (table.n != 0 && is_word(table.p[0]) && !same_word(table, "SELECT")) {
                 return bare_name(table);
             }
         }
     }
     return (struct hp_str){NULL, 0};
+}
+
+/* Whether more is compared with values from `at` on: it is not known then which of them differ. */
+static bool compares_more(struct hp_str text, size_t at)
+{
+    for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
+        if (same_word(word, "LIMIT") || same_word(word, "OFFSET") || same_word(word, "FETCH")) {
+            return false;
+        }
+        if (word.p[0] == '?') {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct hp_str hp__words_key(struct hp_str text)
@@ -105,7 +158,9 @@ struct hp_str hp__words_key(struct hp_str text)
         if (same_word(word, "WHERE")) {
             struct hp_str column = next_word(text, &at);
             struct hp_str sign = next_word(text, &at);
-            if (column.n != 0 && is_word(column.p[0]) && sign.n == 1 && sign.p[0] == '=') {
+            struct hp_str value = next_word(text, &at);
+            bool plain = column.n != 0 && is_word(column.p[0]) && sign.n == 1 && sign.p[0] == '=';
+            if (plain && value.n != 0 && value.p[0] == '?' && !compares_more(text, at)) {
                 return bare_name(column);
             }
             return (struct hp_str){NULL, 0};
@@ -149,9 +204,32 @@ bool hp__words_writes(const struct hp_statement *statement)
     }
 }
 
+bool hp__words_gives(const struct hp_statement *statement)
+{
+    return !hp__words_writes(statement) || has_word(statement->text, "RETURNING");
+}
+
 bool hp__words_pages(struct hp_str text)
 {
     return has_word(text, "LIMIT") || has_word(text, "OFFSET") || has_word(text, "FETCH");
+}
+
+bool hp__words_skips(struct hp_str text)
+{
+    static const char *const others[] = {"WHERE", "GROUP", "HAVING", "DISTINCT", "JOIN", "UNION", "OVER"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (has_word(text, others[i])) {
+            return false;
+        }
+    }
+    size_t at = 0;
+    struct hp_str word = next_word(text, &at);
+    while (word.n != 0 && !same_word(word, "LIMIT")) {
+        word = next_word(text, &at);
+    }
+    (void)next_word(text, &at);
+    struct hp_str comma = next_word(text, &at);
+    return has_word(text, "OFFSET") || (comma.n == 1 && comma.p[0] == ',');
 }
 
 bool hp__words_holds(struct hp_str text, struct hp_str part)
@@ -162,4 +240,13 @@ bool hp__words_holds(struct hp_str text, struct hp_str part)
         }
     }
     return false;
+}
+
+struct hp_str hp__words_last(struct hp_str name)
+{
+    size_t at = name.n;
+    while (at > 0 && name.p[at - 1] != '.') {
+        at--;
+    }
+    return hp_str_make(name.p + at, name.n - at);
 }

@@ -210,7 +210,7 @@ static inline uint32_t rec_add_lane(struct rec *rec, struct rec_lane l)
 #define REC_SPANS 4000u
 
 struct rec_span {
-    uint32_t kind, lane, node, peer, group, protocol, site_sym, site_line, via_sym, holder;
+    uint32_t kind, lane, node, peer, group, protocol, site_sym, site_line, via_sym, holder, error;
     double t0, t1;
     uint64_t bytes;
 };
@@ -232,6 +232,7 @@ static inline void rec_add_span(struct rec_set *set, struct rec *rec, struct rec
                            .peer = s.peer,
                            .group = s.group,
                            .holder = s.holder,
+                           .error = s.error,
                            .kind = (uint8_t)s.kind,
                            .protocol = (uint8_t)s.protocol,
                            .site_sym = s.site_sym,
@@ -269,12 +270,20 @@ static inline uint32_t rec_add_holder(struct rec_set *set, struct rec *rec, stru
     return r->holder_count;
 }
 
-/* The main lane waits from t0 to t1 for `other`. */
-static inline void rec_add_join(struct rec *rec, uint32_t other, uint32_t node, double t0, double t1)
+/* A lane waits from t0 to t1 for `other`. */
+static inline void rec_add_edge(struct rec *rec, enum hp_edge_kind kind, uint32_t lane, uint32_t other,
+                                double t0, double t1)
 {
     struct hp_record *r = &rec->record;
     r->edges[r->edge_count++] = (struct hp_edge){
-        .t0_ns = rec_ns(t0), .t1_ns = rec_ns(t1), .other = other, .node = node, .kind = HP_EDGE_JOIN};
+        .t0_ns = rec_ns(t0), .t1_ns = rec_ns(t1), .lane = lane, .other = other, .kind = (uint8_t)kind};
+}
+
+/* The main lane joins `other`. */
+static inline void rec_add_join(struct rec *rec, uint32_t other, uint32_t node, double t0, double t1)
+{
+    rec_add_edge(rec, HP_EDGE_JOIN, 0, other, t0, t1);
+    rec->record.edges[rec->record.edge_count - 1].node = node;
 }
 
 /* Wall time and CPU time (negative: not known); the tree's totals are made. */
@@ -302,6 +311,47 @@ static inline struct hp_case rec_case(const struct rec_set *set)
     }
     c.recorded_ns = c.total_ns;
     return c;
+}
+
+/* What all rules find in it; memory from the set's arena. */
+static inline struct hp_find_result rec_find(struct rec_set *set)
+{
+    struct hp_case c = rec_case(set);
+    struct hp_find_result result;
+    assert_int_equal(hp_find_run(&c, &set->arena, &result), HP_OK);
+    return result;
+}
+
+/* Nothing is found; ends the set. */
+static inline void rec_silent(struct rec_set *set)
+{
+    struct hp_find_result r = rec_find(set);
+    if (r.findings.count != 0) {
+        fail_msg("%s: %.*s", hp_find_kind_name(r.findings.list[0].kind), (int)r.findings.list[0].title.n,
+                 r.findings.list[0].title.p);
+    }
+    rec_set_fini(set);
+}
+
+/* The one finding there is; the caller ends the set. */
+static inline const struct hp_finding *rec_only(struct rec_set *set, enum hp_finding_kind kind)
+{
+    struct hp_find_result r = rec_find(set);
+    assert_int_equal(r.findings.count, 1);
+    assert_string_equal(hp_find_kind_name(r.findings.list[0].kind), hp_find_kind_name(kind));
+    return &r.findings.list[0];
+}
+
+static inline double rec_ms(uint64_t ns)
+{
+    return (double)ns / 1e6;
+}
+
+static inline void assert_near(double got, double want, double tolerance)
+{
+    if (got < want * (1 - tolerance) || got > want * (1 + tolerance)) {
+        fail_msg("got %g, want %g within %g", got, want, tolerance);
+    }
 }
 
 /* What a sweep of failing allocations runs: every rule over a rec_set, and what each finding costs. */

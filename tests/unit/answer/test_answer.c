@@ -163,12 +163,17 @@ struct compared {
     struct hp_change change;
 };
 
-static void compare(struct compared *c, struct rec_page fast, unsigned after)
+/* `status`: of the answers after. */
+static void compare_answering(struct compared *c, struct rec_page fast, unsigned after, uint16_t status)
 {
     struct hp_errinfo info = {0};
     c->store = open_store();
     hp_arena_init(&c->arena, (size_t)512 << 20);
     uint64_t boundary = fill(&c->set, fast, after);
+    for (uint32_t i = 0; i < c->set.count; i++) {
+        struct hp_request *request = &c->set.requests[i].record.req;
+        request->status = request->start_wall_ns < boundary ? 200 : status;
+    }
     put(c->store, &c->set);
     struct hp_change_options options = {.before = {.to_ns = boundary},
                                         .after = {.from_ns = boundary},
@@ -181,6 +186,11 @@ static void compare(struct compared *c, struct rec_page fast, unsigned after)
     }
 }
 
+static void compare(struct compared *c, struct rec_page fast, unsigned after)
+{
+    compare_answering(c, fast, after, 200);
+}
+
 static void compared_fini(struct compared *c)
 {
     hp_arena_fini(&c->arena);
@@ -191,6 +201,26 @@ static void compared_fini(struct compared *c)
 static double ratio(const struct hp_change_finding *f)
 {
     return f->measured.value / (double)f->finding.median_ns;
+}
+
+static void nothing_is_fixed_where_other_answers_come(void **state)
+{
+    (void)state;
+    for (int failing = 0; failing < 2; failing++) {
+        struct compared c;
+        struct hp_buf text, json;
+        compare_answering(&c, (struct rec_page){.view_ms = 4, .cpu_share = 1}, 20, failing ? 500 : 200);
+        hp_buf_init(&text, (size_t)1 << 20);
+        hp_buf_init(&json, (size_t)1 << 20);
+        hp_change_text(&c.change, &text);
+        assert_int_equal(hp_change_json(&c.change, true, &json), HP_OK);
+        assert_int_equal(c.change.findings[0].state, failing ? HP_STATE_OPEN : HP_STATE_FIXED);
+        assert_int_equal(has(&text, "it answered 200 before and answers 500"), failing);
+        assert_int_equal(has(&json, "\"status_after\": 500"), failing);
+        hp_buf_fini(&json);
+        hp_buf_fini(&text);
+        compared_fini(&c);
+    }
 }
 
 static void both_fixed_are_measured_as_predicted(void **state)
@@ -316,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(report_ranks_by_cost_and_says_it_in_a_sentence),
         cmocka_unit_test(empty_store_gives_an_empty_report),
+        cmocka_unit_test(nothing_is_fixed_where_other_answers_come),
         cmocka_unit_test(both_fixed_are_measured_as_predicted),
         cmocka_unit_test(one_fixed_leaves_the_other_open_at_about_zero),
         cmocka_unit_test(new_cause_is_new_and_trips_the_gate),

@@ -120,6 +120,24 @@ static void what_a_connection_is_told_before_its_first_question_is_not_all(void 
     rec_set_fini(&set);
 }
 
+static void openings_that_cost_more_than_the_questions_are_the_cause_also_of_the_same_question(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    const struct hp_finding *finding = NULL;
+    struct desk desk = {.count = 8, .open_ms = 0.9, .first_ms = 0.4, .view_ms = 4, .same_statement = true};
+    make(&set, desk);
+    assert_int_equal(count_kind(&set, HP_FIND_connection_churn, &finding), 1);
+    assert_true(finding->median_ns > 9000000 && finding->median_ns < 9200000); /* 7 × 1.3 ms */
+    assert_int_equal(count_kind(&set, HP_FIND_n_plus_one, &finding), 0);
+    rec_set_fini(&set);
+    desk.open_ms = 0.3;
+    make(&set, desk);
+    assert_int_equal(count_kind(&set, HP_FIND_connection_churn, &finding), 0);
+    assert_int_equal(count_kind(&set, HP_FIND_n_plus_one, &finding), 1);
+    rec_set_fini(&set);
+}
+
 static void slow_questions_are_not_put_down_to_the_opening(void **state)
 {
     (void)state;
@@ -195,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_opened_for_each_question_is_told_at_the_line_that_opens),
         cmocka_unit_test(what_a_connection_is_told_before_its_first_question_is_not_all),
+        cmocka_unit_test(openings_that_cost_more_than_the_questions_are_the_cause_also_of_the_same_question),
         cmocka_unit_test(slow_questions_are_not_put_down_to_the_opening),
         cmocka_unit_test(one_connection_a_request_or_two_are_a_usual_way_to_work),
         cmocka_unit_test(with_the_same_statement_again_and_again_that_is_the_cause),

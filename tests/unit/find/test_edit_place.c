@@ -101,8 +101,7 @@ static void a_helper_that_computes_stays_a_cause_of_its_own(void **state)
     for (int r = 0; r < 10; r++) {
         add_loop(&set, w, sql, 120);
     }
-    struct hp_case c = rec_case(&set);
-    assert_int_equal(hp_find_run(&c, &set.arena, &result), HP_OK);
+    result = rec_find(&set);
     assert_int_equal(result.findings.count, 2);
     assert_int_equal(result.findings.list[0].kind, HP_FIND_hot_function);
     assert_int_equal(result.findings.list[1].kind, HP_FIND_n_plus_one);
@@ -225,6 +224,44 @@ static void a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same(void
     rec_set_fini(&set);
 }
 
+/* page asks for the same `in_loop` times by a loop at line 12 and `apart` times from lines of its own; rows() executes at line 31. */
+static void add_repeats(struct rec_set *set, struct words w, uint32_t sql, int in_loop, int apart)
+{
+    struct rec *rec = rec_begin(set);
+    uint32_t view = rec_node(rec, rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1), set->view, 4, 1, 2);
+    for (int k = 0; k < in_loop + apart; k++) {
+        bool loops = k < in_loop;
+        uint32_t rows = rec_node(rec, view, w.rows, loops ? 12 : 40 + (uint32_t)k, 1, 0.1);
+        rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                            .node = rec_node(rec, rows, w.execute, 31, 1, 2),
+                                            .site_sym = w.rows,
+                                            .site_line = 31,
+                                            .t0 = 3 + 2 * k,
+                                            .exec = 1.9,
+                                            .rows = 1,
+                                            .params = 7});
+    }
+    rec_end(set, rec, 4 + 2.1 * (in_loop + apart), 4);
+}
+
+static void repeats_are_where_they_loop_or_where_all_of_them_run(void **state)
+{
+    (void)state;
+    for (int scattered = 0; scattered < 2; scattered++) {
+        struct rec_set set;
+        struct hp_find_result result;
+        struct words w = begin(&set);
+        uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+        for (int r = 0; r < 10; r++) {
+            add_repeats(&set, w, sql, scattered ? 4 : 9, scattered ? 4 : 1);
+        }
+        const struct hp_finding *finding = only(&set, &result);
+        assert_int_equal(finding->kind, HP_FIND_duplicate_query);
+        assert_place(&set, finding, scattered ? "rows" : "page", scattered ? 31 : 12);
+        rec_set_fini(&set);
+    }
+}
+
 static void a_slow_function_is_where_it_is_called(void **state)
 {
     (void)state;
@@ -246,6 +283,55 @@ static void a_slow_function_is_where_it_is_called(void **state)
     rec_set_fini(&set);
 }
 
+/* A call of ask() for `length` ms from `line` of the node `above`. */
+static void add_ask(struct rec_set *set, struct rec *rec, uint32_t above, uint32_t line, double t0,
+                    double length)
+{
+    uint32_t ask = rec_sym(set, "app/db.py", "ask", 50, REC_APP);
+    uint32_t node = rec_node(rec, rec_node(rec, above, ask, line, 1, 0.1),
+                             rec_sym(set, "client.py", "request", 5, REC_LIB), 51, 1, length);
+    for (uint32_t kind = HP_WAIT_SEND; kind <= HP_WAIT_RECV; kind++) {
+        bool last = kind == HP_WAIT_RECV;
+        rec_add_span(set, rec,
+                     (struct rec_span){.kind = kind,
+                                       .group = line,
+                                       .protocol = HP_PROTOCOL_HTTP,
+                                       .peer = 7,
+                                       .node = node,
+                                       .site_sym = ask,
+                                       .site_line = 51,
+                                       .t0 = last ? t0 + 0.1 : t0,
+                                       .t1 = last ? t0 + length : t0 + 0.1,
+                                       .bytes = 500});
+    }
+}
+
+/* page asks at line 16; before it, now and then, latest() at line 12 has renew() ask at line 22. All ask through one helper. */
+static void what_only_slow_requests_ask_is_where_they_turn_off_not_in_the_helper_of_all(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    (void)begin(&set);
+    for (int r = 0; r < 40; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 4, 1, 1);
+        uint32_t latest = rec_node(rec, view, rec_sym(&set, "app/db.py", "latest", 20, REC_APP), 12, 1, 0.1);
+        double more = r % 8 == 5 ? 80 : 0;
+        if (more > 0) {
+            uint32_t renew =
+                rec_node(rec, latest, rec_sym(&set, "app/db.py", "renew", 30, REC_APP), 22, 1, 0.1);
+            add_ask(&set, rec, renew, 31, 1, more);
+        }
+        add_ask(&set, rec, view, 16, 2 + more, 5);
+        rec_end(&set, rec, 8 + more, 2);
+    }
+    const struct hp_finding *finding = only(&set, &result);
+    assert_int_equal(finding->kind, HP_FIND_tail_latency);
+    assert_place(&set, finding, "latest", 22);
+    rec_set_fini(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,7 +341,9 @@ int main(void)
         cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),
         cmocka_unit_test(helpers_of_helpers_are_passed_and_the_view_is_not),
         cmocka_unit_test(a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same),
+        cmocka_unit_test(repeats_are_where_they_loop_or_where_all_of_them_run),
         cmocka_unit_test(a_slow_function_is_where_it_is_called),
+        cmocka_unit_test(what_only_slow_requests_ask_is_where_they_turn_off_not_in_the_helper_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_missing_index.c -- the rule fires with a plan that scans much for little, and not otherwise. */
+/* test_missing_index.c -- the rule fires with a plan that scans much for little, and not otherwise; and what slow_query takes from a plan. */
 #include "records_page.h"
 
 #include "find/find.h"
@@ -129,6 +129,81 @@ static void without_its_evidence_a_slow_query_stays_one_and_quotes_the_plan(void
     }
 }
 
+struct listing { /* a route that runs this statement alone, 9 ms, and the plan's nodes */
+    const char *text, *nodes;
+    uint64_t rows;
+};
+
+static const char one_table[] = "[{\"operation\":\"scan\",\"table\":\"visit\",\"access\":\"index "
+                                "scan\",\"index\":\"PRIMARY\",\"scanned\":57525}]";
+
+static uint32_t slow_queries(struct listing listing)
+{
+    struct rec_set set;
+    char text[600];
+    uint32_t n = 0;
+    rec_set_init(&set, "GET", "/visits");
+    uint32_t sql = rec_sql(&set, listing.text, HP_ENGINE_MARIADB);
+    for (unsigned i = 0; i < 10; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 5, 1, 10);
+        rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                            .node = view,
+                                            .site_sym = set.view,
+                                            .site_line = 12,
+                                            .t0 = 1,
+                                            .exec = 9 + 0.01 * i,
+                                            .rows = listing.rows,
+                                            .params = i + 1});
+        rec_end(&set, rec, 11, 2);
+    }
+    struct hp_case c = rec_case(&set);
+    snprintf(text, sizeof text, "{\"engine\":\"mariadb\",\"nodes\":%s,\"tables\":[]}", listing.nodes);
+    assert_int_equal(hp_plan_read(hp_str_from0(text), &set.arena, &plan, NULL), HP_OK);
+    kept = (struct hp_case_plan){sql, &plan};
+    c.plans = &kept;
+    c.plan_count = 1;
+    struct hp_find_result r = run(&set, &c);
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        const struct hp_finding *finding = &r.findings.list[i];
+        if (finding->kind == HP_FIND_slow_query) {
+            n++;
+            assert_non_null(strstr(finding->advice.p, "57,500 rows"));
+            assert_true(finding->median_ns > 8600000 && finding->median_ns < 8800000); /* down to 0.3 ms */
+        }
+    }
+    rec_set_fini(&set);
+    return n;
+}
+
+static void rows_that_are_skipped_are_read_too(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        slow_queries((struct listing){"SELECT id, path FROM visit ORDER BY id LIMIT ?, ?", one_table, 25}),
+        1);
+    assert_int_equal(slow_queries((struct listing){"SELECT id, path FROM visit ORDER BY id LIMIT ? OFFSET ?",
+                                                   one_table, 25}),
+                     1);
+}
+
+static void what_is_looked_for_sorted_or_counted_is_not_skipped(void **state)
+{
+    static const char sorted[] = "[{\"operation\":\"filesort\",\"sort\":true},{\"operation\":"
+                                 "\"scan\",\"table\":\"visit\",\"access\":\"scan\",\"scanned\":57525}]";
+    (void)state;
+    const struct listing silent[] = {
+        {"SELECT id, path FROM visit ORDER BY id LIMIT ?", one_table, 25},
+        {"SELECT id FROM visit WHERE path = ? ORDER BY id LIMIT ? OFFSET ?", one_table, 25},
+        {"SELECT path, count(*) FROM visit GROUP BY path LIMIT ?, ?", one_table, 25},
+        {"SELECT count(*) FROM visit LIMIT ? OFFSET ?", one_table, 1},
+        {"SELECT id, path FROM visit ORDER BY id LIMIT ?, ?", one_table, 40000},
+        {"SELECT id, path FROM visit ORDER BY path LIMIT ?, ?", sorted, 25}};
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        assert_int_equal(slow_queries(silent[i]), 0);
+    }
+}
+
 static void what_costs_nothing_is_not_told(void **state)
 {
     (void)state;
@@ -166,6 +241,8 @@ int main(void)
         cmocka_unit_test(a_scan_for_few_rows_is_a_missing_index_and_not_a_slow_query),
         cmocka_unit_test(what_it_says_outlives_the_plan),
         cmocka_unit_test(without_its_evidence_a_slow_query_stays_one_and_quotes_the_plan),
+        cmocka_unit_test(rows_that_are_skipped_are_read_too),
+        cmocka_unit_test(what_is_looked_for_sorted_or_counted_is_not_skipped),
         cmocka_unit_test(what_costs_nothing_is_not_told),
         cmocka_unit_test(without_memory_it_fails_cleanly),
     };

@@ -11,8 +11,9 @@
 
 static char proposed[300]; /* the first proposal; empty: none */
 
-/* The index for `sql` on an engine whose plan reads the whole of `alias`. */
-static const char *propose(const char *engine, const char *sql, const char *alias, double returned)
+/* The index for `sql` on an engine whose plan reads the whole of `alias`, in the way that `node` (more members of a plan's node) says. */
+static const char *propose_by(const char *engine, const char *sql, const char *alias, double returned,
+                              const char *node)
 {
     struct hp_buf document;
     struct hp_arena arena;
@@ -21,10 +22,10 @@ static const char *propose(const char *engine, const char *sql, const char *alia
     struct hp_plan_advices advices;
     hp_buf_init(&document, 1 << 20);
     hp_arena_init(&arena, (size_t)64 << 20);
-    hp_buf_printf(&document,
-                  "{\"engine\":\"%s\",\"tables\":%s,\"nodes\":[{\"operation\":\"scan\",\"alias\":\"%s\","
-                  "\"access\":\"scan\"}]}",
-                  engine, plans_tables, alias);
+    hp_buf_printf(
+        &document,
+        "{\"engine\":\"%s\",\"tables\":%s,\"nodes\":[{\"operation\":\"scan\",\"alias\":\"%s\",%s}]}", engine,
+        plans_tables, alias, node);
     assert_int_equal(hp_plan_read(hp_buf_str(&document), &arena, &plan, NULL), HP_OK);
     assert_int_equal(hp_query_read(hp_str_from0(sql), plan.engine, &arena, &query), HP_OK);
     hp_plan_resolve(&plan, &query);
@@ -39,6 +40,11 @@ static const char *propose(const char *engine, const char *sql, const char *alia
     hp_arena_fini(&arena);
     hp_buf_fini(&document);
     return proposed;
+}
+
+static const char *propose(const char *engine, const char *sql, const char *alias, double returned)
+{
+    return propose_by(engine, sql, alias, returned, "\"access\":\"scan\"");
 }
 
 #define LITE(sql) propose("sqlite", sql, "student", -1)
@@ -60,6 +66,20 @@ static void an_equality_on_many_values_gets_an_index(void **state)
         "CREATE INDEX student_email ON student (email)");
     assert_string_equal(LITE("SELECT * FROM student WHERE email IN (?+)"),
                         "CREATE INDEX student_email ON student (email)");
+}
+
+static void an_index_read_from_end_to_end_only_for_its_order_is_as_good_as_none(void **state)
+{
+    (void)state;
+    const char *whole = "\"access\":\"index scan\",\"index\":\"PRIMARY\",\"filter\":\"student.email = ?\"";
+    const char *sql = "SELECT * FROM student WHERE email = ? ORDER BY id";
+    assert_string_equal(propose_by("mariadb", sql, "student", 5, whole),
+                        "CREATE INDEX student_email ON student (email)");
+    /* Read until enough are found, or without a condition: for its order alone. */
+    assert_string_equal(propose_by("mariadb", "SELECT * FROM student WHERE email = ? ORDER BY id LIMIT 1",
+                                   "student", 1, whole),
+                        "");
+    assert_string_equal(propose_by("mariadb", sql, "student", 5, "\"access\":\"index scan\""), "");
 }
 
 static void columns_are_put_together_only_as_far_as_needed(void **state)
@@ -133,6 +153,30 @@ static void joined_columns_count_where_the_scan_is_repeated(void **state)
         propose("sqlite", "SELECT * FROM student s JOIN klass k ON k.id = s.class_id", "s", -1), "");
 }
 
+/* One row of klass, found by `by`; then all students. */
+static const char *propose_after(const char *by, const char *sql)
+{
+    char nodes[300];
+    snprintf(
+        nodes, sizeof nodes,
+        "\"access\":\"%s\"},{\"operation\":\"scan\",\"alias\":\"s\",\"access\":\"scan\",\"repeated\":true",
+        by);
+    return propose_by("sqlite", sql, "k", 4000, nodes);
+}
+
+static void a_scan_after_one_row_of_another_table_is_not_repeated(void **state)
+{
+    (void)state;
+    static const char *const by_key =
+        "SELECT * FROM klass k JOIN student s ON s.class_id = k.id WHERE k.id = ?";
+    static const char *const by_name =
+        "SELECT * FROM klass k JOIN student s ON s.class_id = k.id WHERE k.name = ?";
+    assert_string_equal(propose_after("lookup", by_key), "");
+    assert_string_equal(propose_after("index", by_key), "");
+    assert_string_equal(propose_after("index", by_name),
+                        "CREATE INDEX student_class_id ON student (class_id)");
+}
+
 static void a_table_named_twice_is_not_guessed(void **state)
 {
     (void)state;
@@ -165,11 +209,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_equality_on_many_values_gets_an_index),
+        cmocka_unit_test(an_index_read_from_end_to_end_only_for_its_order_is_as_good_as_none),
         cmocka_unit_test(columns_are_put_together_only_as_far_as_needed),
         cmocka_unit_test(names_are_quoted_where_they_have_to_be),
         cmocka_unit_test(near_misses_are_silent),
         cmocka_unit_test(rows_that_came_back_say_more_than_values),
         cmocka_unit_test(joined_columns_count_where_the_scan_is_repeated),
+        cmocka_unit_test(a_scan_after_one_row_of_another_table_is_not_repeated),
         cmocka_unit_test(a_table_named_twice_is_not_guessed),
         cmocka_unit_test(placeholders_know_their_column),
     };

@@ -18,11 +18,26 @@ struct shape {                /* of one revision; times in ms */
     const char *helper;       /* its name; NULL: total */
     double waiting;           /* share of the wall time in which no processor was free */
     bool after_a_while;       /* its last third computes at this speed only */
+    unsigned parts; /* calls that the helper makes of a function of 0.1 ms, and that of one of 0.05 */
 };
 
 static double noise(struct hp_rng *rng, double ms)
 {
     return ms * (1 + 0.03 * hp_rng_double(rng));
+}
+
+/* helper ── part ── crumb, once each part. */
+static double add_parts(struct rec_set *set, struct rec *rec, const struct shape *shape, uint32_t helper,
+                        struct hp_rng *rng)
+{
+    double part_ms = noise(rng, 0.1 * shape->parts), crumb_ms = noise(rng, 0.05 * shape->parts);
+    if (shape->parts == 0) {
+        return 0;
+    }
+    uint32_t part =
+        rec_node(rec, helper, rec_sym(set, "app/work.py", "part", 40, REC_APP), 22, shape->parts, part_ms);
+    rec_node(rec, part, rec_sym(set, "app/work.py", "crumb", 50, REC_APP), 42, shape->parts, crumb_ms);
+    return part_ms + crumb_ms;
 }
 
 static double add_statements(struct rec_set *set, struct rec *rec, const struct shape *shape, uint32_t helper,
@@ -78,7 +93,7 @@ static void add_request(struct rec_set *set, const struct shape *shape, struct h
                               shape->def_line != 0 ? shape->def_line : 20, REC_APP);
     double compute = noise(rng, shape->compute) * speed;
     uint32_t node = rec_node(rec, view, helper, 14, 1, compute);
-    wall += compute;
+    wall += compute + add_parts(set, rec, shape, node, rng);
     double sql = add_statements(set, rec, shape, helper, node, rng);
     rec->tree->nodes[node].self += rec_ns(sql);
     wall += sql;
@@ -180,6 +195,31 @@ static void a_function_that_computes_longer_is_named_instead_of_being_hot(void *
     assert_true(hp_str_ends(finding->title, HP_STR("more than in revision r1")));
     assert_true(finding->low90_ns > 0 && finding->low90_ns <= finding->median_ns);
     assert_true(finding->high90_ns >= finding->median_ns);
+    rec_set_fini(&two.set);
+}
+
+static void what_is_called_more_often_is_told_where_it_is_called_more_often(void **state)
+{
+    (void)state;
+    struct two two;
+    make(&two, (struct shape){.compute = 0.5, .base = 3, .parts = 4},
+         (struct shape){.compute = 0.5, .base = 3, .parts = 60});
+    const struct hp_finding *finding = only(&two, HP_FIND_regression, 8.4);
+    assert_true(hp_str_eq(hp_dict_symbol(two.now.dict, finding->site_sym).name, HP_STR("total")));
+    assert_int_equal(finding->site_line, 22);
+    assert_true(hp_str_starts(finding->title, HP_STR("total takes 8.")));
+    rec_set_fini(&two.set);
+}
+
+static void new_functions_of_one_another_are_one_regression(void **state)
+{
+    (void)state;
+    struct two two;
+    make(&two, (struct shape){.compute = 0.5, .base = 3},
+         (struct shape){.helper = "checked", .compute = 3, .base = 3, .parts = 60});
+    const struct hp_finding *finding = only(&two, HP_FIND_regression, 11.5);
+    assert_true(hp_str_starts(finding->title, HP_STR("checked takes ")));
+    assert_int_equal(finding->site_line, 22);
     rec_set_fini(&two.set);
 }
 
@@ -373,6 +413,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_that_computes_longer_is_named_instead_of_being_hot),
+        cmocka_unit_test(what_is_called_more_often_is_told_where_it_is_called_more_often),
+        cmocka_unit_test(new_functions_of_one_another_are_one_regression),
         cmocka_unit_test(a_statement_that_takes_longer_is_named_at_its_line),
         cmocka_unit_test(a_wait_that_is_new_is_named_also_in_the_view),
         cmocka_unit_test(what_was_hot_before_and_grew_a_little_stays_the_hot_functions),

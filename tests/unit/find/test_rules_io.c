@@ -10,26 +10,6 @@
 
 #define API 7u /* a peer; the tests need no name for it */
 
-static struct hp_find_result run(struct rec_set *set)
-{
-    struct hp_case c = rec_case(set);
-    struct hp_find_result result;
-    assert_int_equal(hp_find_run(&c, &set->arena, &result), HP_OK);
-    return result;
-}
-
-static double ms(uint64_t ns)
-{
-    return (double)ns / 1e6;
-}
-
-static void assert_near(double got, double want, double tolerance)
-{
-    if (got < want * (1 - tolerance) || got > want * (1 + tolerance)) {
-        fail_msg("got %g, want %g within %g", got, want, tolerance);
-    }
-}
-
 /* One request under construction: waits follow each other on the main lane. */
 struct page {
     struct rec_set *set;
@@ -110,14 +90,14 @@ static void expect(fill_fn fill, enum hp_finding_kind kind, double saving_ms, do
 {
     struct rec_set set;
     make(&set, fill, 10);
-    struct hp_find_result r = run(&set);
+    struct hp_find_result r = rec_find(&set);
     if (r.findings.count != 1) {
         fail_msg("%u findings, the first %s", r.findings.count,
                  r.findings.count != 0 ? hp_find_kind_name(r.findings.list[0].kind) : "none");
     }
     assert_string_equal(hp_find_kind_name(r.findings.list[0].kind), hp_find_kind_name(kind));
-    assert_near(ms(r.findings.list[0].median_ns), saving_ms, 0.01);
-    assert_near(ms(r.findings.list[0].low90_ns) + 1, low_ms + 1, 0.02);
+    assert_near(rec_ms(r.findings.list[0].median_ns), saving_ms, 0.01);
+    assert_near(rec_ms(r.findings.list[0].low90_ns) + 1, low_ms + 1, 0.02);
     assert_int_not_equal(r.findings.list[0].site_line, 0);
     assert_non_null(r.findings.list[0].title.p);
     assert_non_null(r.findings.list[0].advice.p);
@@ -128,7 +108,7 @@ static void expect_silence(fill_fn fill)
 {
     struct rec_set set;
     make(&set, fill, 10);
-    struct hp_find_result r = run(&set);
+    struct hp_find_result r = rec_find(&set);
     if (r.findings.count != 0) {
         fail_msg("%s: %s", hp_find_kind_name(r.findings.list[0].kind), r.findings.list[0].title.p);
     }
@@ -354,13 +334,41 @@ static void tiny_reads_are_a_cause_beside_the_handshake_of_their_connection(void
     (void)state;
     struct rec_set set;
     make(&set, handshakes_and_tiny_reads, 10);
-    struct hp_find_result r = run(&set);
+    struct hp_find_result r = rec_find(&set);
     assert_int_equal(r.findings.count, 2);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_tls_churn);
-    assert_near(ms(r.findings.list[0].median_ns), 62, 0.02);
+    assert_near(rec_ms(r.findings.list[0].median_ns), 62, 0.02);
     assert_int_equal(r.findings.list[1].kind, HP_FIND_chatty_reads);
-    assert_near(ms(r.findings.list[1].median_ns), 25, 0.1);
+    assert_near(rec_ms(r.findings.list[1].median_ns), 25, 0.1);
     rec_set_fini(&set);
+}
+
+/* A statement, then what its driver and the server say to each other beside statements: with `again` questions and answers, else one stream of them. */
+static void tiny_reads_after_a_statement(struct page *page, bool again)
+{
+    page->protocol = HP_PROTOCOL_UNKNOWN;
+    rec_add_stmt(page->rec,
+                 (struct rec_stmt){.statement = rec_sql(page->set, "SELECT a FROM b", HP_ENGINE_POSTGRESQL),
+                                   .site_sym = page->site,
+                                   .site_line = 12,
+                                   .t0 = page->t,
+                                   .exec = 0.5});
+    span(page, HP_WAIT_DB, 0.5, 50);
+    for (int i = 0; i < 300; i++) {
+        page->group += i == 0 || again;
+        span(page, HP_WAIT_SEND, 0.02, 12);
+        span(page, HP_WAIT_RECV, 0.08, 18);
+    }
+}
+
+static void commits_of_a_server(struct page *page)
+{
+    tiny_reads_after_a_statement(page, true);
+}
+
+static void copy_to_a_server(struct page *page)
+{
+    tiny_reads_after_a_statement(page, false);
 }
 
 static void reads_of_one_connection(void **state)
@@ -368,6 +376,64 @@ static void reads_of_one_connection(void **state)
     (void)state;
     expect(tiny_reads, HP_FIND_chatty_reads, 25, 25);
     expect_silence(large_reads);
+    expect_silence(commits_of_a_server);
+    expect_silence(copy_to_a_server);
+}
+
+/* ---- executemany ---- */
+
+/* 100 rows in 50 ms and so many waits for the server. */
+static void many_rows(struct page *page, enum hp_engine engine, unsigned waits, unsigned flags)
+{
+    struct hp_stmt *stmt = &page->rec->record.stmts[page->rec->record.stmt_count];
+    uint32_t sql = rec_sql(page->set, "UPDATE b SET a = ? WHERE id = ?", engine);
+    double each = 50.0 / waits;
+    rec_add_stmt(page->rec, (struct rec_stmt){.statement = sql,
+                                              .site_sym = page->site,
+                                              .site_line = 12,
+                                              .t0 = page->t,
+                                              .exec = 50,
+                                              .rows = 100});
+    stmt->many_count = 100;
+    stmt->flags = (uint8_t)flags;
+    for (unsigned i = 0; i < waits; i++) {
+        span(page, HP_WAIT_DB, each, 20);
+    }
+}
+
+static void rows_one_by_one(struct page *page)
+{
+    many_rows(page, HP_ENGINE_POSTGRESQL, 300, HP_STMT_MANY | HP_STMT_EACH);
+}
+
+static void rows_with_an_answer_each(struct page *page)
+{
+    many_rows(page, HP_ENGINE_MYSQL, 200, HP_STMT_MANY);
+}
+
+static void rows_in_one_statement(struct page *page)
+{
+    many_rows(page, HP_ENGINE_MYSQL, 4, HP_STMT_MANY);
+}
+
+static void rows_in_a_pipeline(struct page *page)
+{
+    many_rows(page, HP_ENGINE_POSTGRESQL, 300, HP_STMT_MANY);
+}
+
+static void executemany_that_sends_row_by_row_is_a_query_for_each_row(void **state)
+{
+    struct rec_set set;
+    (void)state;
+    expect(rows_one_by_one, HP_FIND_n_plus_one, 50 * 99 / 100.0, 50 * 99 / 100.0);
+    make(&set, rows_one_by_one, 10);
+    const struct hp_finding *finding = &rec_find(&set).findings.list[0];
+    assert_string_equal(finding->title.p, "the same UPDATE on b 100 times");
+    assert_non_null(strstr(finding->advice.p, "execute_values"));
+    rec_set_fini(&set);
+    expect(rows_with_an_answer_each, HP_FIND_n_plus_one, 50 * 99 / 100.0, 50 * 99 / 100.0);
+    expect_silence(rows_in_one_statement);
+    expect_silence(rows_in_a_pipeline);
 }
 
 /* ---- the process and its machine ---- */
@@ -412,12 +478,12 @@ static void commit_syncs(struct page *page)
     page->t += 1;
 }
 
-static void log_records(struct page *page, uint32_t line, double total)
+static void log_records(struct page *page, uint32_t line, uint32_t count, double total)
 {
     struct hp_notes *notes = &page->rec->record.notes;
     notes->logs = rec_zeroed(page->set, sizeof *notes->logs);
     notes->logs[0] = (struct hp_log){.t0_ns = rec_ns(page->t),
-                                     .count = 10,
+                                     .count = count,
                                      .total_ns = rec_ns(total),
                                      .site_sym = page->site,
                                      .site_line = line};
@@ -426,7 +492,7 @@ static void log_records(struct page *page, uint32_t line, double total)
 
 static void logs_to_a_disk(struct page *page)
 {
-    log_records(page, 12, 22);
+    log_records(page, 12, 10, 22);
     for (int i = 0; i < 10; i++) {
         span(page, HP_WAIT_DISK, 2, 0);
         page->t += 0.2;
@@ -435,7 +501,7 @@ static void logs_to_a_disk(struct page *page)
 
 static void logs_by_a_handler_of_the_application(struct page *page)
 {
-    log_records(page, 12, 22);
+    log_records(page, 12, 10, 22);
     page->site = rec_sym(page->set, "app/logs.py", "Handler.write", 3, REC_APP);
     for (int i = 0; i < 10; i++) {
         span(page, HP_WAIT_DISK, 2, 0);
@@ -446,7 +512,20 @@ static void logs_by_a_handler_of_the_application(struct page *page)
 static void logs_cheaply(struct page *page)
 {
     page->t += 50;
-    log_records(page, 12, 0.3);
+    log_records(page, 12, 10, 0.3);
+}
+
+/* To a queue: 20 us a record, as making one costs. */
+static void logs_a_little_to_a_queue(struct page *page)
+{
+    page->t += 10;
+    log_records(page, 12, 60, 1.2);
+}
+
+static void logs_much_to_a_queue(struct page *page)
+{
+    page->t += 20;
+    log_records(page, 12, 900, 9.9);
 }
 
 static void other_programs(struct page *page)
@@ -467,6 +546,8 @@ static void waits_of_the_machine(void **state)
     expect(logs_to_a_disk, HP_FIND_log_io, 22, 11);
     expect(logs_by_a_handler_of_the_application, HP_FIND_log_io, 22, 11);
     expect_silence(logs_cheaply);
+    expect_silence(logs_a_little_to_a_queue);
+    expect(logs_much_to_a_queue, HP_FIND_log_io, 9.9, 4.95);
     expect(other_programs, HP_FIND_subprocess, 40, 20);
 }
 
@@ -565,7 +646,7 @@ static void what_had_the_lock_for_longest_is_named(void **state)
     (void)state;
     struct rec_set set;
     make(&set, two_lines_compute, 10);
-    struct hp_find_result r = run(&set);
+    struct hp_find_result r = rec_find(&set);
     assert_int_equal(r.findings.count, 1);
     const struct hp_finding *finding = &r.findings.list[0];
     double share = 0;
@@ -579,7 +660,7 @@ static void what_had_the_lock_for_longest_is_named(void **state)
     assert_int_equal(finding->subject_sym, set.view); /* what it is of stays, whoever computes */
     rec_set_fini(&set);
     make(&set, others_compute, 10); /* nobody knows */
-    r = run(&set);
+    r = rec_find(&set);
     assert_int_equal(r.findings.list[0].site_sym, set.view);
     rec_set_fini(&set);
 }
@@ -618,7 +699,7 @@ static void calls_of_a_helper_are_told_at_the_loop(void **state)
     (void)state;
     struct rec_set set;
     make(&set, loop_over_a_helper, 6);
-    struct hp_find_result r = run(&set);
+    struct hp_find_result r = rec_find(&set);
     assert_int_equal(r.findings.count, 1);
     assert_int_equal(r.findings.list[0].kind, HP_FIND_sequential_io);
     assert_int_equal(r.findings.list[0].site_sym, set.view);
@@ -751,7 +832,7 @@ static void the_first_request_of_a_process_may_connect(void **state)
     (void)state;
     struct rec_set set;
     make(&set, connection_in_each_request, 2);
-    assert_int_equal(run(&set).findings.count, 0);
+    assert_int_equal(rec_find(&set).findings.count, 0);
     rec_set_fini(&set);
 }
 
@@ -783,7 +864,7 @@ static void compare_measures_what_the_fix_saved(void **state)
         struct hp_own_key key;
         make(&before, cases[i].before, 4);
         make(&after, cases[i].after, 4);
-        struct hp_find_result r = run(&before);
+        struct hp_find_result r = rec_find(&before);
         struct hp_case c = rec_case(&before);
         assert_int_equal(r.findings.count, 1);
         assert_int_equal(hp_own_describe(&c, &r.findings.list[0], &before.arena, &key), HP_OK);
@@ -813,14 +894,14 @@ static void out_of_memory_leaves_nothing_behind(void **state)
     (void)state;
     struct rec_set set;
     make(&set, everything, 3);
-    assert_true(run(&set).findings.count >= 4);
+    assert_true(rec_find(&set).findings.count >= 4);
     hp_sweep_oom(rec_find_all, &set);
     rec_set_fini(&set);
     static const fill_fn with_tree[] = {loop_over_a_helper, connection_with_work_of_the_library,
                                         pieces_of_a_buffer};
     for (size_t i = 0; i < sizeof with_tree / sizeof *with_tree; i++) {
         make(&set, with_tree[i], 3);
-        assert_int_equal(run(&set).findings.count, 1);
+        assert_int_equal(rec_find(&set).findings.count, 1);
         hp_sweep_oom(rec_find_all, &set);
         rec_set_fini(&set);
     }
@@ -832,6 +913,7 @@ int main(void)
         cmocka_unit_test(setups_of_connections),
         cmocka_unit_test(outgoing_calls),
         cmocka_unit_test(reads_of_one_connection),
+        cmocka_unit_test(executemany_that_sends_row_by_row_is_a_query_for_each_row),
         cmocka_unit_test(tiny_reads_are_a_cause_beside_the_handshake_of_their_connection),
         cmocka_unit_test(waits_of_the_machine),
         cmocka_unit_test(threads_and_tasks),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -29,12 +30,37 @@ static void table_is_the_first_one_without_schema_and_quotes(void **state)
     assert_word(hp__words_table(HP_STR("UPDATE users SET x = ?")), "users");
     assert_word(hp__words_table(HP_STR("SELECT ? + ?")), "");
     assert_word(hp__words_table(HP_STR("SELECT count(*) FROM (SELECT id FROM posts) AS p")), "posts");
+    assert_word(hp__words_table(HP_STR("SELECT p.id FROM (SELECT id FROM posts) AS p JOIN tags AS t ON x")),
+                "posts");
+}
+
+static void table_joined_to_a_select_is_the_one_whose_columns_come_first(void **state)
+{
+    (void)state;
+    static const char joined[] =
+        "SELECT %s FROM (SELECT b.id AS id FROM bill AS b WHERE b.x IN (SELECT ?)) AS c "
+        "JOIN owed AS o ON o.b = c.id JOIN \"person\" ON person.id = o.p";
+    static const char *const cases[][2] = {{"person.id, c.id", "person"},
+                                           {"o.p", "owed"},
+                                           {"DISTINCT \"person\".name", "person"},
+                                           {"c.id", "bill"},
+                                           {"id", "bill"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[300];
+        snprintf(text, sizeof text, joined, cases[i][0]);
+        assert_word(hp__words_table(hp_str_from0(text)), cases[i][1]);
+    }
 }
 
 static void key_is_the_column_compared_first(void **state)
 {
     (void)state;
-    assert_word(hp__words_key(HP_STR("SELECT * FROM settings WHERE settings.name = ? AND x = ?")), "name");
+    assert_word(hp__words_key(HP_STR("SELECT * FROM settings WHERE settings.name = ?")), "name");
+    assert_word(hp__words_key(HP_STR("SELECT * FROM a WHERE a.name = ? ORDER BY a.id LIMIT ? OFFSET ?")),
+                "name");
+    assert_word(hp__words_key(HP_STR("SELECT * FROM settings WHERE settings.name = ? AND x = ?")), "");
+    assert_word(hp__words_key(HP_STR("SELECT * FROM a JOIN b ON a.x = b.y WHERE a.x = b.z AND a.name = ?")),
+                "");
     assert_word(hp__words_key(HP_STR("SELECT * FROM settings WHERE lower(name) = ?")), "");
     assert_word(hp__words_key(HP_STR("SELECT * FROM settings")), "");
 }
@@ -54,6 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_the_first_one_without_schema_and_quotes),
+        cmocka_unit_test(table_joined_to_a_select_is_the_one_whose_columns_come_first),
         cmocka_unit_test(key_is_the_column_compared_first),
         cmocka_unit_test(reading_and_writing_are_told_apart),
     };

@@ -1,0 +1,127 @@
+/* asks.c -- see asks.h. */
+#include "find/asks.h"
+
+#include "find/pytext.h"
+
+#define MOST_STATEMENTS 256u
+
+struct reading {
+    struct hp_str header; /* of the function */
+    struct hp_str callee;
+    uint32_t calls; /* of it, in the statement */
+    unsigned asks;
+};
+
+static bool is_call_of(const struct hp__py *py, struct hp__py_token token, struct hp_str callee)
+{
+    if (token.kind != HP__PY_NAME || token.keyword || hp__py_peek(py) != '(') {
+        return false;
+    }
+    if (callee.n == 0) {
+        return !token.member;
+    }
+    return hp_str_ends(token.text, callee) &&
+           (token.text.n == callee.n || token.text.p[token.text.n - callee.n - 1] == '.');
+}
+
+/* THIS_WAY, also below a module: settings.THIS_WAY. */
+static bool is_constant(struct hp_str path)
+{
+    size_t from = path.n;
+    while (from > 0 && path.p[from - 1] != '.') {
+        from--;
+    }
+    bool upper = false;
+    for (size_t i = from; i < path.n; i++) {
+        upper = upper || (path.p[i] >= 'A' && path.p[i] <= 'Z');
+        if (path.p[i] >= 'a' && path.p[i] <= 'z') {
+            return false;
+        }
+    }
+    return upper;
+}
+
+static bool is_parameter(struct hp_str header, struct hp_str path)
+{
+    struct hp_str name = hp_str_make(path.p, hp_str_find_char(path, '.'));
+    struct hp__py py;
+    if (hp_str_eq(name, HP_STR("self")) || hp_str_eq(name, HP_STR("cls"))) {
+        return false; /* what is kept in it may be anything */
+    }
+    hp__py_init(&py, header, 1);
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        if (token.kind == HP__PY_NAME && py.depth == 1 && hp_str_eq(token.text, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What one call is given; the reading is at its bracket. */
+static unsigned read_arguments(struct reading *reading, struct hp__py *py)
+{
+    unsigned given = HP__ASKS_SAME | HP__ASKS_GIVEN;
+    uint32_t depth = py->depth;
+    bool told = false; /* numbers alone do not say what is asked: recv(4096) */
+    (void)hp__py_next(py);
+    while (py->depth > depth) {
+        struct hp__py_token token = hp__py_next(py);
+        if (token.kind == HP__PY_END) {
+            return 0;
+        }
+        reading->calls += is_call_of(py, token, reading->callee);
+        told = told || token.kind == HP__PY_STRING || (token.kind == HP__PY_NAME && is_constant(token.text));
+        if (token.kind != HP__PY_NAME || token.keyword || hp__py_names_parameter(py) ||
+            is_constant(token.text)) {
+            continue;
+        }
+        bool is_given = is_parameter(reading->header, token.text) && hp__py_peek(py) != '(';
+        given = is_given ? given & HP__ASKS_GIVEN : 0;
+    }
+    return told ? given : given & HP__ASKS_GIVEN;
+}
+
+static void read_statement(struct reading *reading, struct hp_str text)
+{
+    struct hp__py py;
+    unsigned given = HP__ASKS_SAME | HP__ASKS_GIVEN;
+    bool first = true, whole = false;
+    hp__py_init(&py, text, 1);
+    struct hp__py_token token = hp__py_next(&py);
+    for (; token.kind != HP__PY_END && token.kind != HP__PY_LINE; token = hp__py_next(&py)) {
+        if (first && hp__py_is(token, "await")) {
+            continue;
+        }
+        reading->asks |= first && hp__py_is(token, "return") ? HP__ASKS_RETURN : 0;
+        whole = false;
+        if (is_call_of(&py, token, reading->callee)) {
+            given &= read_arguments(reading, &py);
+            reading->calls++;
+            whole = first && py.depth == 0;
+        }
+        first = false;
+    }
+    reading->asks |= whole && reading->calls == 1 ? HP__ASKS_UNUSED : 0;
+    reading->asks |= given;
+}
+
+hp_err hp__asks_read(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee,
+                     struct hp_arena *arena, unsigned *asks)
+{
+    struct reading reading = {.callee = callee};
+    struct hp__py_statement *list =
+        hp_arena_alloc(arena, MOST_STATEMENTS * sizeof *list, _Alignof(struct hp__py_statement));
+    if (list == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t n = hp__py_split(source, first_line, list, MOST_STATEMENTS);
+    for (uint32_t k = 1; k < n; k++) {
+        if (list[k].first <= line && line <= list[k].last) {
+            reading.header = list[0].text;
+            read_statement(&reading, list[k].text);
+            break;
+        }
+    }
+    *asks = reading.calls != 0 ? reading.asks : 0;
+    return HP_OK;
+}

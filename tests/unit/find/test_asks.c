@@ -1,0 +1,110 @@
+/* test_asks.c -- what a line says of its calls. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "find/asks.h"
+#include "sweep_oom.h"
+
+static unsigned asks_by(const char *statement, const char *callee)
+{
+    char text[400] = "async def page(self, path, *, size=SIZE):\n";
+    unsigned asks = 99;
+    struct hp_arena arena;
+    hp_arena_init(&arena, (size_t)1 << 20);
+    strncat(text, statement, sizeof text - strlen(text) - 1);
+    assert_int_equal(hp__asks_read(hp_str_from0(text), 1, 2, hp_str_from0(callee), &arena, &asks), HP_OK);
+    hp_arena_fini(&arena);
+    return asks;
+}
+
+static unsigned asks_of(const char *statement)
+{
+    return asks_by(statement, "ask");
+}
+
+static void a_call_alone_has_an_answer_that_is_not_used(void **state)
+{
+    (void)state;
+    assert_int_equal(asks_of("    ask(x)  # tell\n"), HP__ASKS_UNUSED);
+    assert_int_equal(asks_of("    await client.ask(\n        x)\n"), HP__ASKS_UNUSED);
+    assert_int_equal(asks_of("    ask(x).raise_for_status()\n"), 0);
+    assert_int_equal(asks_of("    log.info(ask(x))\n"), 0);
+    assert_int_equal(asks_of("    y = ask(x)\n"), 0);
+    assert_int_equal(asks_of("    ask(ask(x))\n"), 0);
+    assert_int_equal(asks_of("    return ask(x)[:3]\n"), HP__ASKS_RETURN);
+    assert_int_equal(asks_of("    ask(x), other(x)\n"), 0);
+}
+
+static void literals_and_constants_ask_the_same_each_time(void **state)
+{
+    (void)state;
+    unsigned same = HP__ASKS_SAME | HP__ASKS_GIVEN;
+    assert_int_equal(asks_of("    y = ask('/rates', timeout=5, retry=False)[x]\n"), same);
+    assert_int_equal(asks_of("    return cut(x.ask(f'{HOST}/rates/{settings.DAY_1}'))\n"),
+                     same | HP__ASKS_RETURN);
+    assert_int_equal(asks_of("    y = ask(HOST + path, size=size)\n"), HP__ASKS_GIVEN);
+    assert_int_equal(asks_of("    y = ask(f'/rates/{path}')\n"), HP__ASKS_GIVEN);
+    assert_int_equal(asks_of("    y = ask('/rates', day)\n"), 0);
+    assert_int_equal(asks_of("    y = ask('/rates', now())\n"), 0);
+    assert_int_equal(asks_of("    y = ask('/rates', path())\n"), 0);
+    assert_int_equal(asks_of("    y = ask(self.rates)\n"), 0);
+    assert_int_equal(asks_of("    y = ask('/a') + ask(x)\n"), 0);
+    assert_int_equal(asks_of("    y = ask()\n"), HP__ASKS_GIVEN); /* what it asks is elsewhere */
+    assert_int_equal(asks_of("    y = ask(4096)\n"), HP__ASKS_GIVEN);
+}
+
+static void any_call_may_be_meant_but_of_the_answer(void **state)
+{
+    (void)state;
+    assert_int_equal(asks_by("    y = s.get('/rates').json(x)\n", ""), HP__ASKS_SAME | HP__ASKS_GIVEN);
+    assert_int_equal(asks_by("    y = s.get(HOST + path).json()\n", ""), HP__ASKS_GIVEN);
+    assert_int_equal(asks_by("    y = len(s.get(x))\n", ""), 0);
+    assert_int_equal(asks_by("    s.post(x)\n", ""), HP__ASKS_UNUSED);
+    assert_int_equal(asks_by("    found.append(s.get(x))\n", ""), 0);
+    assert_int_equal(asks_by("    y = x\n", ""), 0);
+}
+
+static void other_lines_say_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(asks_of("    task('/rates')\n"), 0);
+    assert_int_equal(asks_of("    ask\n"), 0);
+    assert_int_equal(asks_of("    ask('/rates'"), 0);
+    assert_int_equal(asks_of("    f'{ask(\n"), 0);
+    assert_int_equal(asks_of("x = 1\n"), 0);
+    assert_int_equal(asks_of(""), 0);
+}
+
+static void read_one(void *arg)
+{
+    (void)arg;
+    unsigned asks = 0;
+    struct hp_arena arena;
+    hp_arena_init(&arena, (size_t)1 << 20);
+    hp_err err = hp__asks_read(HP_STR("def f():\n a()\n"), 1, 2, HP_STR("a"), &arena, &asks);
+    assert_true(err == HP_ENOMEM || asks != 0);
+    hp_arena_fini(&arena);
+}
+
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    hp_sweep_oom(read_one, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_alone_has_an_answer_that_is_not_used),
+        cmocka_unit_test(literals_and_constants_ask_the_same_each_time),
+        cmocka_unit_test(any_call_may_be_meant_but_of_the_answer),
+        cmocka_unit_test(other_lines_say_nothing),
+        cmocka_unit_test(memory_may_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

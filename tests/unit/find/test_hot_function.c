@@ -1,0 +1,268 @@
+/* test_hot_function.c -- which function is the cause of a request that computes, and which is none. */
+#include "records_work.h"
+
+#include "sweep_oom.h"
+
+static void view_behind_a_decorator_is_the_view_and_the_decorator_is_not(void **state)
+{
+    (void)state;
+    static const struct {
+        double wrapper_ms, view_ms;
+        unsigned findings;
+    } cases[] = {{0.1, 30, 0}, {30, 5, 1}};
+    for (size_t k = 0; k < 2; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        set.view = rec_sym(&set, "app/auth.py", "signed.<locals>.wrapper", 4, REC_APP);
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t wrapper = rec_node(rec, HP_NODE_ROOT, set.view, 0, 1, cases[k].wrapper_ms);
+            rec_node(rec, wrapper, rec_sym(&set, "app/auth.py", "check", 30, REC_APP), 6, 1, 0.1);
+            rec_node(rec, wrapper, rec_sym(&set, "app/views.py", "view", 12, REC_APP), 8, 1,
+                     cases[k].view_ms);
+            rec_work_end(&set, rec, cases[k].wrapper_ms + cases[k].view_ms);
+        }
+        struct hp_find_result r = rec_find(&set);
+        assert_int_equal(r.findings.count, cases[k].findings);
+        if (r.findings.count != 0) {
+            assert_int_equal(r.findings.list[0].site_sym, set.view);
+        }
+        rec_set_fini(&set);
+    }
+}
+
+static void helper_of_a_librarys_own_view_is_not_the_view(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/x");
+    set.view = rec_sym(&set, "admin/views.py", "List.page", 4, REC_LIB);
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 0, 1, 4);
+        rec_node(rec, view, rec_sym(&set, "app/models.py", "Group.__str__", 10, REC_APP), 6, 100, 0.1);
+        rec_node(rec, view, rec_sym(&set, "proxies/local.py", "Proxy.__getattr__", 30, REC_LIB), 8, 9000, 12);
+        rec_work_end(&set, rec, 16.1);
+    }
+    assert_int_equal(rec_only(&set, HP_FIND_attribute_lookup_hot)->site_sym, set.view);
+    rec_set_fini(&set);
+}
+
+static void what_the_first_request_does_is_not_the_place_of_a_hot_function(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/x");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t check = rec_work_app(&set, rec, rec_work_page(&set, rec), "check", 12, 1, 0.1);
+        double first_ms = i == 0 ? 600 : 0;
+        rec_node(rec, check, rec_sym(&set, "schemas/load.py", "load", 1, REC_LIB), 31, 1, first_ms);
+        rec_node(rec, check, rec_sym(&set, "schemas/check.py", "check", 1, REC_LIB), 35, 1, 20);
+        rec_work_end(&set, rec, 21.1 + first_ms);
+    }
+    assert_int_equal(rec_only(&set, HP_FIND_hot_function)->site_line, 35);
+    rec_set_fini(&set);
+}
+
+static void objects_of_rows_that_are_asked_for_one_by_one_are_no_hot_function(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/x");
+    uint32_t sql = rec_sql(&set, "SELECT title FROM track WHERE album = ?", HP_ENGINE_SQLITE);
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t child = rec_work_app(&set, rec, rec_work_page(&set, rec), "as_child", 12, 20, 0.1);
+        uint32_t run =
+            rec_node(rec, child, rec_sym(&set, "orm/query.py", "Query.execute", 1, REC_LIB), 31, 20, 10);
+        rec_node(rec, child, rec_sym(&set, "orm/cursor.py", "Rows.next", 1, REC_LIB), 31, 160, 12);
+        for (unsigned k = 0; k < 20; k++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = run,
+                                                .site_sym = rec->tree->nodes[child].sym,
+                                                .site_line = 31,
+                                                .t0 = 1 + k,
+                                                .exec = 0.1,
+                                                .params = k + 1,
+                                                .rows = 8});
+        }
+        rec_work_end(&set, rec, 23.1);
+    }
+    assert_int_equal(rec_only(&set, HP_FIND_n_plus_one)->kind, HP_FIND_n_plus_one);
+    rec_set_fini(&set);
+}
+
+static void hot_function_of_a_first_request_alone_may_be_warming_up(void **state)
+{
+    (void)state;
+    for (unsigned requests = 1; requests <= REC_WORK_REQUESTS; requests += REC_WORK_REQUESTS - 1) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        for (unsigned i = 0; i < requests; i++) {
+            struct rec *rec = rec_begin(&set);
+            rec_work_app(&set, rec, rec_work_page(&set, rec), "load", 12, 1, 40);
+            rec_work_end(&set, rec, 41);
+        }
+        const struct hp_finding *finding = rec_only(&set, HP_FIND_hot_function);
+        assert_int_equal(hp_str_starts(finding->advice, HP_STR("Only the first request")), requests == 1);
+        assert_int_equal(finding->low90_ns == 0, requests == 1);
+        rec_set_fini(&set);
+    }
+}
+
+static void function_with_what_is_written_inside_it_is_one_cause(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/x");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t work = rec_work_app(&set, rec, rec_work_page(&set, rec), "work", 12, 1, 15);
+        uint32_t sort = rec_work_lib(&set, rec, work, "bisect.py", "insort", 31, 1, 0.1);
+        rec_work_app(&set, rec, sort, "work.<locals>.<lambda>", 9, 900, 14);
+        rec_work_end(&set, rec, 29.1);
+    }
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_hot_function);
+    assert_near(rec_ms(finding->median_ns), 29.1, 0.02);
+    assert_string_equal(hp_dict_symbol(set.dict, finding->subject_sym).name.p, "work");
+    rec_set_fini(&set);
+}
+
+/* The view ── work ── same, over and over. */
+static struct hp_find_result find_loop(struct rec_set *set, double loop_ms, uint64_t calls, double each_ms)
+{
+    rec_set_init(set, "GET", "/x");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t work = rec_work_app(set, rec, rec_work_page(set, rec), "work", 12, 1, loop_ms);
+        rec_work_app(set, rec, work, "same", 22, calls, each_ms);
+        rec_work_end(set, rec, loop_ms + each_ms);
+    }
+    return rec_find(set);
+}
+
+static void loop_is_one_cause_with_the_function_that_it_calls(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result r = find_loop(&set, 15, 20000, 14);
+    assert_int_equal(r.findings.count, 1);
+    assert_near(rec_ms(r.findings.list[0].median_ns), 29, 0.02);
+    assert_int_equal(r.findings.list[0].site_line, 22);
+    rec_set_fini(&set);
+    r = find_loop(&set, 15, 1000, 14); /* it does more than to call */
+    assert_int_equal(r.findings.count, 2);
+    rec_set_fini(&set);
+    r = find_loop(&set, 45, 50000, 14);
+    assert_int_equal(r.findings.count, 2);
+    rec_set_fini(&set);
+}
+
+static void one_pass_over_what_is_given_is_no_hot_function(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t calls;
+        double own_ms, library_ms;
+        bool told;
+    } cases[] = {{1, 9, 0, false}, {1, 9, 2, false}, {1, 16, 0, true}, {1, 1, 9, true}, {2, 9, 0, true}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t work = rec_work_app(&set, rec, rec_work_page(&set, rec), "work", 12, cases[k].calls,
+                                         cases[k].own_ms);
+            rec_work_lib(&set, rec, work, "statistics.py", "fmean", 31, 1, cases[k].library_ms);
+            rec_work_end(&set, rec, cases[k].own_ms + cases[k].library_ms);
+        }
+        assert_int_equal(rec_find(&set).findings.count, cases[k].told);
+        rec_set_fini(&set);
+    }
+}
+
+static void time_in_which_other_programs_ran_makes_no_function_hot(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t calls;
+        double work_ms, runqueue_ms, wall_ms, cpu_ms;
+        bool told;
+    } cases[] = {{50, 6, 0, 16, 12, true}, {50, 6, 24, 40, 12, false}, {1, 47, 32, 48, 16, true}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            rec_work_app(&set, rec, rec_work_page(&set, rec), "work", 12, cases[k].calls, cases[k].work_ms);
+            rec->record.lanes[0].wait_busy_ns = 0;
+            rec->record.lanes[0].runqueue_ns = rec_ns(cases[k].runqueue_ms);
+            rec_end(&set, rec, cases[k].wall_ms, cases[k].cpu_ms);
+        }
+        assert_int_equal(rec_find(&set).findings.count, cases[k].told);
+        rec_set_fini(&set);
+    }
+}
+
+static void recorded_waits_say_that_a_function_does_not_compute(void **state)
+{
+    (void)state;
+    for (int sleeps = 0; sleeps < 2; sleeps++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t view = rec_work_page(&set, rec);
+            uint32_t idle = rec_work_app(&set, rec, view, "idle", 12, 1, 40);
+            rec_work_app(&set, rec, view, "busy", 13, 1, 40);
+            rec->record.lanes[0].wait_busy_ns = 0;
+            rec->record.waits = rec_zeroed(&set, sizeof *rec->record.waits);
+            rec->record.waits[0] = (struct hp_wait){
+                .count = 1, .ns = rec_ns(39.9), .node = idle, .kind = HP_WAIT_RECV, .max_ns = rec_ns(39.9)};
+            rec->record.wait_count = sleeps != 0;
+            rec_work_end(&set, rec, 80);
+            rec->record.req.cpu_ns = rec_ns(81.2 - (sleeps != 0 ? 39.9 : 0));
+        }
+        struct hp_find_result r = rec_find(&set);
+        unsigned hot = 0;
+        for (uint32_t i = 0; i < r.findings.count; i++) {
+            hot += r.findings.list[i].kind == HP_FIND_hot_function;
+        }
+        assert_int_equal(hot, sleeps != 0 ? 1 : 2);
+        rec_set_fini(&set);
+    }
+}
+
+static void out_of_memory_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/all");
+    for (unsigned i = 0; i < 3; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t loop = rec_work_app(&set, rec, rec_work_page(&set, rec), "each", 30, 1, 4);
+        rec_work_app(&set, rec, loop, "one", 21, 5000, 9);
+        rec_work_end(&set, rec, 13);
+    }
+    hp_sweep_oom(rec_find_all, &set);
+    rec_set_fini(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(view_behind_a_decorator_is_the_view_and_the_decorator_is_not),
+        cmocka_unit_test(helper_of_a_librarys_own_view_is_not_the_view),
+        cmocka_unit_test(what_the_first_request_does_is_not_the_place_of_a_hot_function),
+        cmocka_unit_test(objects_of_rows_that_are_asked_for_one_by_one_are_no_hot_function),
+        cmocka_unit_test(hot_function_of_a_first_request_alone_may_be_warming_up),
+        cmocka_unit_test(function_with_what_is_written_inside_it_is_one_cause),
+        cmocka_unit_test(loop_is_one_cause_with_the_function_that_it_calls),
+        cmocka_unit_test(one_pass_over_what_is_given_is_no_hot_function),
+        cmocka_unit_test(time_in_which_other_programs_ran_makes_no_function_hot),
+        cmocka_unit_test(recorded_waits_say_that_a_function_does_not_compute),
+        cmocka_unit_test(out_of_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,219 @@
+/* test_rules_process.c -- what shows over the requests of a process: memory that is kept, first requests, slow ones. */
+#include "records_work.h"
+
+#include "sweep_oom.h"
+
+static void make_kept_by(unsigned threads, struct rec_set *set, const int64_t *blocks, unsigned n,
+                         uint64_t rss_bytes)
+{
+    rec_set_init(set, "GET", "/keep");
+    for (unsigned i = 0; i < n; i++) {
+        struct rec *rec = rec_begin(set);
+        rec_work_page(set, rec);
+        for (unsigned k = 0; k < threads; k++) {
+            (void)rec_add_lane(
+                rec, (struct rec_lane){
+                         .kind = HP_LANE_THREAD, .site_sym = set->view, .site_line = 9, .end = 0.01});
+        }
+        rec->record.req.alloc_bytes = 1000000;
+        rec->record.req.alloc_blocks = 10000; /* 100 bytes each */
+        rec->record.req.kept_blocks = blocks[i];
+        rec->record.req.rss_growth_bytes = rss_bytes;
+        rec_work_end(set, rec, 0);
+    }
+}
+
+static void make_kept(struct rec_set *set, const int64_t *blocks, unsigned n, uint64_t rss_bytes)
+{
+    make_kept_by(0, set, blocks, n, rss_bytes);
+}
+
+static void memory_that_each_request_keeps_is_told_in_bytes(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    int64_t blocks[30];
+    for (unsigned i = 0; i < 30; i++) {
+        blocks[i] = i == 0 ? 90000 : 2000 + (i % 3);
+    }
+    make_kept(&set, blocks, 30, 150000);
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_memory_growth);
+    assert_near((double)finding->saving_bytes, 200100, 0.01);
+    assert_int_equal(finding->median_ns, 0);
+    assert_false(finding->unsure);
+    rec_set_fini(&set);
+    make_kept_by(4, &set, blocks, 30, 150000); /* what threads hold goes when they end */
+    rec_silent(&set);
+    make_kept(
+        &set, blocks, 30,
+        0); /* free lists that a collection elsewhere empties, or a leak in a process that was larger before */
+    assert_true(rec_only(&set, HP_FIND_memory_growth)->unsure);
+    rec_set_fini(&set);
+    blocks[20] = blocks[21] = blocks[22] = 800; /* leaks are all alike */
+    make_kept(&set, blocks, 30, 0);
+    rec_silent(&set);
+    for (unsigned i = 0; i < 30; i++) { /* what one keeps, the collector gives back in another */
+        blocks[i] = i % 6 == 5 ? -10000 : 2000;
+    }
+    make_kept(&set, blocks, 30, 150000);
+    rec_silent(&set);
+    for (unsigned i = 0; i < 30; i++) { /* a cache that fills */
+        blocks[i] = i < 16 ? 2000 : 3;
+    }
+    make_kept(&set, blocks, 30, 150000);
+    rec_silent(&set);
+}
+
+static void add_started(struct rec_set *set, double load_ms, double always_ms, uint32_t process, uint64_t seq)
+{
+    struct rec *rec = rec_begin(set);
+    uint32_t view = rec_work_page(set, rec);
+    rec_work_app(set, rec, view, "always", 12, 1, always_ms);
+    if (load_ms > 0) {
+        rec_work_app(set, rec, view, "load_model", 13, 1, load_ms);
+    }
+    rec->record.req.process = process;
+    rec->record.req.seq = seq;
+    rec_work_end(set, rec, load_ms + always_ms);
+}
+
+static void first_request_that_loads_is_told_with_its_own_figures(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/cold");
+    for (unsigned i = 0; i < 20; i++) { /* of two processes, of which one served something else before */
+        add_started(&set, i % 10 == 0 ? 400 : 0, 0.1, 1 + i / 10, 3 + 40 * (i / 10) + 2 * (i % 10));
+    }
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_cold_start);
+    assert_near(rec_ms(finding->median_ns), 400, 0.02);
+    assert_true(finding->tail && finding->fixed_figures && finding->mean_ns < finding->median_ns / 9);
+    assert_int_equal(finding->subject_sym, rec_sym(&set, "app/work.py", "load_model", 20, REC_APP));
+    assert_int_equal(finding->site_sym,
+                     set.view); /* the call of it: it has no library call that is most of it */
+    assert_int_equal(finding->site_line, 13);
+    rec_set_fini(&set);
+}
+
+static void what_only_first_requests_run_is_told_at_the_line_that_leads_to_it(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/cold");
+    for (unsigned i = 0; i < 20; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t always = rec_work_app(&set, rec, rec_work_page(&set, rec), "always", 12, 1, 0.1);
+        if (i == 0) { /* a property that is made when it is first looked at */
+            uint32_t made = rec_work_app(&set, rec, always, "make", 31, 1, 0.1);
+            rec_work_app(&set, rec, rec_work_app(&set, rec, made, "load", 41, 1, 0.1), "parse", 51, 1, 400);
+        }
+        rec->record.req.seq = 3 + i;
+        rec_work_end(&set, rec, i == 0 ? 400.3 : 0.1);
+    }
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_cold_start);
+    assert_int_equal(finding->subject_sym, rec_sym(&set, "app/work.py", "parse", 20, REC_APP));
+    assert_int_equal(finding->site_sym, rec_sym(&set, "app/work.py", "always", 20, REC_APP));
+    assert_int_equal(finding->site_line, 31);
+    rec_set_fini(&set);
+}
+
+static void first_requests_of_several_processes_may_take_less(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    for (unsigned processes = 2; processes <= 4; processes += 2) {
+        rec_set_init(&set, "GET", "/cold");
+        for (unsigned i = 0; i < 40; i++) {
+            bool first = i % (40 / processes) == 0;
+            add_started(&set, first ? 50 : 0, 0.1, i / (40 / processes), 3 + i % (40 / processes));
+        }
+        if (processes == 2) {
+            rec_silent(&set);
+            continue;
+        }
+        assert_near(rec_ms(rec_only(&set, HP_FIND_cold_start)->median_ns), 50, 0.03);
+        rec_set_fini(&set);
+    }
+}
+
+static void caches_and_libraries_that_warm_up_are_no_cold_start(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/cold");
+    for (unsigned i = 0; i < 20; i++) { /* four keys of one process */
+        add_started(&set, i < 4 ? 400 : 0, 0.1, 1, 3 + i);
+    }
+    rec_silent(&set);
+    rec_set_init(&set, "GET", "/cold");
+    for (unsigned i = 0; i < 20; i++) { /* a library below a function that always runs */
+        struct rec *rec = rec_begin(&set);
+        uint32_t work = rec_work_app(&set, rec, rec_work_page(&set, rec), "always", 12, 1, 0.1);
+        rec_work_lib(&set, rec, work, "sqlalchemy/orm/mapper.py", "configure", 14, 1, i == 0 ? 300 : 0);
+        rec_work_end(&set, rec, i == 0 ? 300.1 : 0.1);
+    }
+    rec_silent(&set);
+}
+
+static void part_that_slow_requests_share_is_the_tail(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/tail");
+    for (unsigned i = 0; i < 40; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_work_page(&set, rec);
+        rec_work_app(&set, rec, view, "usual", 12, 1, 5);
+        if (i % 7 == 3) {
+            rec_work_app(&set, rec, view, "renew", 13, 1, 80);
+        }
+        rec_work_end(&set, rec, i % 7 == 3 ? 85 : 5);
+    }
+    const struct hp_finding *finding = NULL;
+    struct hp_find_result r = rec_find(&set);
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        finding = r.findings.list[i].kind == HP_FIND_tail_latency ? &r.findings.list[i] : finding;
+    }
+    assert_non_null(finding);
+    assert_true(finding->tail);
+    assert_near(rec_ms(finding->median_ns), 80, 0.05);
+    assert_int_equal(finding->subject_sym, rec_sym(&set, "app/work.py", "renew", 20, REC_APP));
+    assert_int_equal(finding->site_line, 13); /* the call of it */
+    rec_set_fini(&set);
+    rec_set_init(&set, "GET", "/tail");
+    for (unsigned i = 0; i < 40; i++) { /* a busy machine: nothing in particular */
+        struct rec *rec = rec_begin(&set);
+        rec_work_page(&set, rec);
+        rec_work_end(&set, rec, i % 7 == 3 ? 85 : 5);
+    }
+    rec_silent(&set);
+}
+
+static void out_of_memory_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/all");
+    for (unsigned i = 0; i < 12; i++) {
+        add_started(&set, i == 0 ? 900 : 0, i % 4 == 1 ? 90 : 1, 1, 3 + i);
+        set.requests[i].record.req.alloc_bytes = set.requests[i].record.req.alloc_blocks = 9000;
+        set.requests[i].record.req.kept_blocks = 6000;
+        set.requests[i].record.req.rss_growth_bytes = 6000;
+    }
+    hp_sweep_oom(rec_find_all, &set);
+    rec_set_fini(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_that_each_request_keeps_is_told_in_bytes),
+        cmocka_unit_test(first_request_that_loads_is_told_with_its_own_figures),
+        cmocka_unit_test(what_only_first_requests_run_is_told_at_the_line_that_leads_to_it),
+        cmocka_unit_test(first_requests_of_several_processes_may_take_less),
+        cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),
+        cmocka_unit_test(part_that_slow_requests_share_is_the_tail),
+        cmocka_unit_test(out_of_memory_leaves_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

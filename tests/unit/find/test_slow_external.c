@@ -1,0 +1,146 @@
+/* test_slow_external.c -- calls that the source says need not be made, here or each time. */
+#include <stdio.h>
+
+#include "records.h"
+
+#include "find/find.h"
+
+static struct hp_str source_of(void *ctx, struct hp_str file)
+{
+    return hp_str_eq(file, HP_STR("app/views.py")) ? hp_str_from0(ctx) : HP_STR("");
+}
+
+static uint32_t reads_at = 31; /* the line that waits for the answer */
+static double takes = 38;      /* ms, of the call */
+static double answered =
+    38; /* ms from its begin until the first read ends; the rest arrives while the application does something else */
+
+#define MORE_READS 40
+
+static void add_read(struct rec_set *set, struct rec *rec, uint32_t node, uint32_t sym, double t0, double t1)
+{
+    rec_add_span(set, rec,
+                 (struct rec_span){.kind = t0 > 1 ? HP_WAIT_RECV : HP_WAIT_SEND,
+                                   .group = 1,
+                                   .protocol = HP_PROTOCOL_HTTP,
+                                   .peer = 7,
+                                   .node = node,
+                                   .site_sym = sym,
+                                   .site_line = t0 > 1 ? reads_at : 31,
+                                   .t0 = t0,
+                                   .t1 = t1,
+                                   .bytes = 2000});
+}
+
+/* page, at line 31 and 11 after another, calls fetch() at line 22, which calls Client.get; 50 ms more are spent elsewhere. */
+static struct hp_find_result find(struct rec_set *set, const char *fetch, const char *above, const char *page)
+{
+    static char text[1024];
+    struct hp_find_result result;
+    rec_set_init(set, "GET", "/x");
+    (void)snprintf(
+        text, sizeof text,
+        "\n\n\n\n\n\n\n\n\ndef page(x):\n    %s\n\n\n\n\n\n\n\n\n\ndef above(x):\n    %s\n\n\n\n\n\n\n\ndef "
+        "fetch(path):\n    %s\n",
+        page, above, fetch);
+    uint32_t up = rec_sym(set, "app/views.py", "above", 21, REC_APP);
+    uint32_t helper = rec_sym(set, "app/views.py", "fetch", 30, REC_APP);
+    uint32_t get = rec_sym(set, "client.py", "Client.get", 5, REC_LIB);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t view = rec_node(rec, HP_NODE_ROOT, set->view, 4, 1, 0.1);
+        uint32_t node = rec_node(rec, rec_node(rec, view, up, 11, 1, 0.1), helper, 22, 1, 0.1);
+        node = rec_node(rec, node, get, 31, 1, takes);
+        add_read(set, rec, node, helper, 1, 1.1);
+        add_read(set, rec, node, helper, 1.1, 1 + answered);
+        for (int i = 1; i <= MORE_READS && answered < takes; i++) {
+            double t = 1 + answered + (takes - answered) * i / MORE_READS;
+            add_read(set, rec, node, helper, t - 0.01, t);
+        }
+        rec_end(set, rec, takes + 51, 50);
+    }
+    struct hp_case c = rec_case(set);
+    c.source = source_of;
+    c.source_ctx = text;
+    assert_int_equal(hp_find_run(&c, &set->arena, &result), HP_OK);
+    return result;
+}
+
+/* line 0: nothing is told. */
+static void expect(const char *fetch, const char *above, const char *page, uint32_t line, const char *reason)
+{
+    struct rec_set set;
+    struct hp_find_result r = find(&set, fetch, above, page);
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        const struct hp_finding *finding = &r.findings.list[i];
+        if (finding->kind == HP_FIND_slow_external) {
+            told++;
+            assert_int_equal(finding->site_line, line);
+            assert_true(reason != NULL && strstr(finding->advice.p, reason) != NULL);
+        }
+    }
+    assert_int_equal(told, line != 0);
+    rec_set_fini(&set);
+}
+
+static const char helper[] = "return client.get('GET', HOST + path).text";
+
+static void an_answer_that_nobody_uses_is_told_where_it_is_dropped(void **state)
+{
+    (void)state;
+    static const char reason[] = "does not use the answer";
+    takes = answered = 18;
+    expect("client.get(HOST + path)", "return fetch(x)", "return above(x)", 31, reason);
+    expect(helper, "fetch(f'/mail/{x}')", "above(x)", 22, reason);
+    expect(helper, "return fetch(x)", "above(x)", 11, reason);
+    expect(helper, "g.user = fetch(x)", "above(x)", 0, NULL);
+    expect(helper, "return fetch(x)", "return above(x)", 0, NULL);
+    takes = answered = 38;
+}
+
+static void the_same_question_each_time_is_told_where_it_is_put(void **state)
+{
+    (void)state;
+    static const char reason[] = "asks the same each time";
+    expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 31, reason);
+    expect(helper, "return fetch('/token')[:4]", "key = above(x)", 22, reason);
+    expect(helper, "y = fetch(x)", "y = above('/token')", 11, reason);
+    expect(helper, "y = fetch(g.path)", "y = above('/token')", 0, NULL);
+    expect("y = client.get(g.host + path)", "y = fetch('/token')", "y = above(1)", 0, NULL);
+    expect("y = client.get()", "y = fetch()", "y = above()", 0, NULL);
+    takes = answered = 18; /* such an answer may have to be fresh */
+    expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 0, NULL);
+    takes = answered = 38;
+}
+
+static void what_the_application_does_between_two_reads_is_not_the_other_side(void **state)
+{
+    (void)state;
+    answered = 9;
+    expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 0, NULL);
+    answered = 37;
+    expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 31, "asks the same");
+    answered = takes;
+}
+
+static void a_line_that_only_connects_or_sends_says_nothing_of_the_answer(void **state)
+{
+    (void)state;
+    reads_at = 32;
+    expect("writer.get(HOST + path)", "return fetch(x)", "return above(x)", 0, NULL);
+    expect("peer = client.get(HOST, PORT)", "return fetch(x)", "return above(x)", 0, NULL);
+    reads_at = 31;
+    expect("peer = client.get(HOST, PORT)", "return fetch(x)", "return above(x)", 31, "asks the same");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_that_nobody_uses_is_told_where_it_is_dropped),
+        cmocka_unit_test(the_same_question_each_time_is_told_where_it_is_put),
+        cmocka_unit_test(what_the_application_does_between_two_reads_is_not_the_other_side),
+        cmocka_unit_test(a_line_that_only_connects_or_sends_says_nothing_of_the_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

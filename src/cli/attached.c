@@ -176,7 +176,6 @@ int hp_attached_open(struct hp_attached *attached)
                                          .apart = attached->apart,
                                          .period_ns = attached->period_ns,
                                          .place = {.place = place, .ctx = attached}};
-    struct sigaction stop = {.sa_handler = on_stop};
     if (attached->mode_text != NULL && !parse_mode(attached->mode_text, &options.mode)) {
         return hp_output_error(HP_EINVAL, NULL);
     }
@@ -190,12 +189,18 @@ int hp_attached_open(struct hp_attached *attached)
         hp_attached_close(attached);
         return hp_output_error(err, &info);
     }
+    hp_attached_begin(attached);
+    return -1;
+}
+
+void hp_attached_begin(struct hp_attached *attached)
+{
+    struct sigaction stop = {.sa_handler = on_stop};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGHUP, &stop, NULL);
     attached->begin_ns = attached->next_ns = hp_clock_mono_ns();
     hp_rng_seed(&attached->rng, attached->begin_ns);
-    return -1;
 }
 
 void hp_attached_close(struct hp_attached *attached)

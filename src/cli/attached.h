@@ -39,6 +39,9 @@ int hp_attached_parse(struct hp_attached *attached, const char *command, const c
 int hp_attached_open(struct hp_attached *attached);
 void hp_attached_close(struct hp_attached *attached);
 
+/* Begin the time of --for; from now on a signal to stop is caught. */
+void hp_attached_begin(struct hp_attached *attached);
+
 /* Sample until `until_ns` (monotonic), the end of --for, or a signal to stop. Fails: HP_ENOTFOUND: the target has ended. */
 HP_CHECK hp_err hp_attached_sample(struct hp_attached *attached, uint64_t until_ns);
 

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "cli/outfile.h"
 #include "cli/output.h"
 
 /* Runs in whatever Python the command starts, so it must compile on all of them, 2.7 too, and never raise. First the sitecustomize that ours
@@ -93,7 +94,7 @@ hp_err hp_boot_make(const char *folder, char boot[HP_STOREPATH_BYTES], struct hp
         err = make_folder(boot, info);
     }
     if (err == HP_OK && access(file, R_OK) != 0) {
-        err = hp_output_file(file, hp_str_make(text, sizeof text - 1), info);
+        err = hp_outfile_write(file, hp_str_make(text, sizeof text - 1), info);
     }
     return err;
 }

@@ -6,10 +6,12 @@
 #include "cli/attached.h"
 #include "cli/command.h"
 #include "cli/hot.h"
+#include "cli/inside.h"
 #include "cli/output.h"
 #include "cli/treefile.h"
 #include "format/framename.h"
 #include "format/treejson.h"
+#include "model/levels.h"
 
 #define FOR_DEFAULT_NS ((uint64_t)30000000000u)
 
@@ -25,12 +27,20 @@ static const char help[] = "hotplate attach PID [--for 30s] [--rate 100] [-o FIL
                            "  --no-children       only this process\n"
                            "  -o, --output FILE   .svg or an ending of hotplate convert; -: stdout\n"
                            "  --to FORMAT         svg, or a format of hotplate convert\n"
-                           "  --json              the tree as JSON\n";
+                           "  --json              the tree as JSON\n"
+                           "\n"
+                           "hotplate attach PID --inject [--level L] [--store FILE] [--for 30s]\n"
+                           "\n"
+                           "Has a running CPython 3.14 or newer, and its children, start to record their\n"
+                           "requests as Hotplate(app) does: a script is written for it, and it runs it.\n"
+                           "  --inject            this, instead of sampling; --for: how long to wait\n"
+                           "  --level L           count, monitor, sample or trace (monitor, budget 3 %)\n"
+                           "  --store FILE        else HOTPLATE_STORE, else .hotplate/hotplate.db above\n";
 
 struct attach {
     struct hp_attached on;
-    const char *file, *to;
-    bool ended;
+    const char *file, *to, *level, *store;
+    bool ended, inject;
 };
 
 static void put_node(struct hp_json *json, const struct hp_tree *tree, const struct hp_dict *dict, uint32_t i)
@@ -151,14 +161,34 @@ static int attach_to(struct attach *attach, struct hp_buf *out)
     return status;
 }
 
+/* What --inject takes, and what only it takes. -1: fine. */
+static int check_inject(const struct attach *attach)
+{
+    const struct hp_attached *on = &attach->on;
+    if (!attach->inject) {
+        return attach->level != NULL || attach->store != NULL
+                   ? hp_output_usage("attach", "--level and --store go with --inject")
+                   : -1;
+    }
+    if (attach->file != NULL || on->apart || on->rate_text != NULL || on->mode_text != NULL) {
+        return hp_output_usage("attach", "--inject samples nothing: no --rate, --mode, --threads, -o");
+    }
+    uint8_t level;
+    return attach->level == NULL || hp_levels_name(hp_str_from0(attach->level), &level)
+               ? -1
+               : hp_output_usage("attach", "--level %.60s: not one of count, monitor, sample, trace",
+                                 attach->level);
+}
+
 int hp_cmd_attach(int argc, char **argv, struct hp_buf *out)
 {
     struct attach attach = {0};
-    const struct hp_args_option options[] = {{"--output", "-o", HP_ARGS_TEXT, &attach.file},
-                                             {"--to", NULL, HP_ARGS_TEXT, &attach.to},
-                                             {"--threads", NULL, HP_ARGS_FLAG, &attach.on.apart}};
-    int status =
-        hp_attached_parse(&attach.on, "attach", help, options, 3, true, FOR_DEFAULT_NS, argc, argv, out);
+    const struct hp_args_option options[] = {
+        {"--output", "-o", HP_ARGS_TEXT, &attach.file},      {"--to", NULL, HP_ARGS_TEXT, &attach.to},
+        {"--threads", NULL, HP_ARGS_FLAG, &attach.on.apart}, {"--inject", NULL, HP_ARGS_FLAG, &attach.inject},
+        {"--level", NULL, HP_ARGS_TEXT, &attach.level},      {"--store", NULL, HP_ARGS_TEXT, &attach.store}};
+    int status = hp_attached_parse(&attach.on, "attach", help, options, sizeof options / sizeof *options,
+                                   true, FOR_DEFAULT_NS, argc, argv, out);
     if (status >= 0) {
         return status;
     }
@@ -172,6 +202,14 @@ int hp_cmd_attach(int argc, char **argv, struct hp_buf *out)
         return hp_output_usage(
             "attach", "%s: unknown format; --to svg, pstats, collapsed or another of hotplate convert",
             attach.to != NULL ? attach.to : attach.file);
+    }
+    status = check_inject(&attach);
+    if (status >= 0) {
+        return status;
+    }
+    if (attach.inject) {
+        struct hp_inside inside = {.on = &attach.on, .level = attach.level, .store = attach.store};
+        return hp_inside_start(&inside, out);
     }
     return attach_to(&attach, out);
 }

@@ -154,7 +154,7 @@ static int begin(struct convert *conv, const char *help, int least, int most, in
     conv->format = conv->to != NULL ? hp_registry_named(hp_str_from0(conv->to))
                                     : hp_registry_for_file(hp_str_from0(conv->file));
     if (conv->format == NULL) {
-        return hp_output_usage(conv->name, "%s: unknown format; --to pstats, collapsed, ... (see --help)",
+        return hp_output_usage(conv->name, "%s: not a format that is written; --to pstats, --to speedscope …",
                                conv->to != NULL ? conv->to : conv->file);
     }
     uint64_t id = 0;

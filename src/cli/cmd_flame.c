@@ -1,6 +1,7 @@
 /* cmd_flame.c -- `hotplate flame`, `icicle`, `sunburst` and `sandwich`: a call tree as a picture for a README or a ticket. */
 #include "cli/command.h"
 #include "cli/load.h"
+#include "cli/outfile.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
 #include "cli/ranking.h"
@@ -72,8 +73,8 @@ static hp_err choose_function(const struct flame *flame, struct hp_profile *prof
     return err;
 }
 
-static hp_err draw_sandwich(struct flame *flame, struct hp_loaded *loaded, struct hp_buf *svg,
-                            struct hp_errinfo *info)
+static hp_err draw_sandwich(const struct flame *flame, struct hp_loaded *loaded,
+                            struct hp_flamesvg_options *options, struct hp_buf *svg, struct hp_errinfo *info)
 {
     struct hp_sandwich sandwich = {0};
     uint32_t sym = 0;
@@ -82,22 +83,43 @@ static hp_err draw_sandwich(struct flame *flame, struct hp_loaded *loaded, struc
         struct hp_symbol symbol = hp_dict_symbol(loaded->profile->dict, sym);
         hp_buf_put_text(&loaded->title, HP_STR(": "));
         hp_framename_put(&loaded->title, &symbol, false);
-        flame->options.title = hp_buf_str(&loaded->title);
+        options->title = hp_buf_str(&loaded->title);
         err = hp_sandwich_init(&sandwich, loaded->profile, sym);
     }
-    err = err != HP_OK ? err
-                       : hp_flamesvg_write_sandwich(&sandwich, loaded->profile->dict, &flame->options, svg);
+    err = err != HP_OK ? err : hp_flamesvg_write_sandwich(&sandwich, loaded->profile->dict, options, svg);
     hp_sandwich_fini(&sandwich);
     return err;
 }
 
-static int draw(struct flame *flame, struct hp_buf *out)
+static hp_err put_piece(void *ctx, struct hp_str bytes)
+{
+    return hp_outfile_put(ctx, bytes);
+}
+
+static hp_err write_file(const struct flame *flame, struct hp_loaded *loaded, struct hp_errinfo *info)
+{
+    struct hp_outfile file;
+    struct hp_flamesvg_options options = flame->options;
+    struct hp_buf svg;
+    hp_err err = hp_outfile_open(&file, flame->file, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    hp_buf_init(&svg, SVG_MAX_BYTES);
+    options.pass = put_piece;
+    options.ctx = &file;
+    err = flame->sandwich ? draw_sandwich(flame, loaded, &options, &svg, info)
+                          : hp_flamesvg_write(loaded->profile->tree, loaded->profile->dict, &options, &svg);
+    err = err == HP_OK ? hp_outfile_put(&file, hp_buf_str(&svg)) : err;
+    hp_buf_fini(&svg);
+    return hp_outfile_close(&file, err, info);
+}
+
+static int draw(struct flame *flame)
 {
     struct hp_errinfo info = {0};
     struct hp_loaded loaded;
-    struct hp_buf svg;
     const char *word = flame->reading.word_count != 0 ? flame->reading.words[0] : NULL;
-    hp_buf_init(&svg, SVG_MAX_BYTES);
     int status = hp_load_begin(&flame->reading, flame->name, word, flame->raw, &loaded);
     status = status >= 0 || flame->sandwich ? status : hp_load_need_tree(&loaded, flame->name);
     if (status >= 0) {
@@ -107,13 +129,10 @@ static int draw(struct flame *flame, struct hp_buf *out)
     flame->options.requests = loaded.profile->requests;
     flame->options.unit = loaded.profile->unit;
     flame->options.file = loaded.format != NULL;
-    hp_err err = flame->sandwich
-                     ? draw_sandwich(flame, &loaded, &svg, &info)
-                     : hp_flamesvg_write(loaded.profile->tree, loaded.profile->dict, &flame->options, &svg);
-    status = err == HP_OK ? hp_load_deliver(flame->file, hp_buf_str(&svg), out) : hp_output_error(err, &info);
+    hp_err err = write_file(flame, &loaded, &info);
+    status = err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
 done:
     hp_load_end(&loaded);
-    hp_buf_fini(&svg);
     return status;
 }
 
@@ -151,7 +170,7 @@ static int run(struct flame *flame, const char *help, const char *width, int arg
         return hp_output_usage(flame->name, "--function %s", info.text);
     }
     flame->options.width = (uint32_t)pixels;
-    status = draw(flame, out);
+    status = draw(flame);
     hp_reading_end(&flame->reading);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -53,10 +54,9 @@ static void exec_dot(int in, int out)
 }
 
 /* Feed `dot` and take what comes, until the end of its output or the time is up. */
-static hp_err pump(int *pipe_to, int from, struct hp_str text, struct hp_buf *svg)
+static hp_err pump(int *pipe_to, int from, uint64_t end_ns, struct hp_str text, struct hp_buf *svg)
 {
     int to = *pipe_to;
-    uint64_t end_ns = hp_clock_mono_ns() + DRAW_LIMIT_NS;
     for (;;) {
         uint64_t now_ns = hp_clock_mono_ns();
         struct pollfd fds[2] = {{from, POLLIN, 0}, {to, POLLOUT, 0}};
@@ -88,9 +88,26 @@ static hp_err pump(int *pipe_to, int from, struct hp_str text, struct hp_buf *sv
     }
 }
 
+/* Wait for the child, which ends soon after its output did; one that has failed or does not end is killed. */
+static hp_err reap(pid_t child, uint64_t end_ns, hp_err err, int *status)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    pid_t ended = 0;
+    while (err == HP_OK && (ended = waitpid(child, status, WNOHANG)) == 0) {
+        err = hp_clock_mono_ns() < end_ns ? HP_OK : HP_ETIMEOUT;
+        nanosleep(&pause, NULL);
+    }
+    if (ended == 0) {
+        kill(child, SIGKILL);
+        waitpid(child, status, 0);
+    }
+    return err;
+}
+
 static hp_err draw(struct hp_str text, struct hp_buf *svg, struct hp_errinfo *info)
 {
     int to[2], from[2], status = 0;
+    uint64_t end_ns = hp_clock_mono_ns() + DRAW_LIMIT_NS;
     if (pipe(to) != 0) {
         return HP_EIO;
     }
@@ -111,13 +128,10 @@ static hp_err draw(struct hp_str text, struct hp_buf *svg, struct hp_errinfo *in
     }
     close(to[0]);
     close(from[1]);
-    hp_err err = child < 0 ? HP_EIO : pump(&to[1], from[0], text, svg);
+    hp_err err = child < 0 ? HP_EIO : pump(&to[1], from[0], end_ns, text, svg);
     close(from[0]);
-    if (child > 0 && err != HP_OK) {
-        kill(child, SIGKILL);
-    }
     if (child > 0) {
-        waitpid(child, &status, 0);
+        err = reap(child, end_ns, err, &status);
     }
     if (to[1] >= 0) {
         close(to[1]);

@@ -9,6 +9,7 @@
 #include "cli/browser.h"
 #include "cli/command.h"
 #include "cli/load.h"
+#include "cli/outfile.h"
 #include "cli/output.h"
 #include "cli/quantity.h"
 #include "format/html.h"
@@ -75,7 +76,7 @@ static int deliver(const struct open *open, struct hp_str page, struct hp_buf *o
         return HP_EXIT_OK;
     }
     if (open->file != NULL) {
-        err = hp_output_file(open->file, page, &info);
+        err = hp_outfile_write(open->file, page, &info);
     }
     if (err == HP_OK && open->serve) {
         err = hp_browser_serve(page, (uint16_t)open->port, announce, &info);

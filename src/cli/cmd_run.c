@@ -24,6 +24,7 @@
 #include "cli/serving.h"
 #include "cli/storepath.h"
 #include "cli/watch.h"
+#include "model/levels.h"
 
 static const char help[] = "hotplate run [options] -- COMMAND...\n"
                            "\n"
@@ -157,13 +158,9 @@ static bool put_sampling(const struct run *run, struct hp_errinfo *info)
 /* Options to variables. What is not given is taken from the environment as it is, but for the level. False: `info` says what is wrong. */
 static bool put_options(const struct run *run, struct hp_errinfo *info)
 {
-    static const char *const levels[] = {"count", "monitor", "sample", "trace"};
+    uint8_t known;
     const char *level = run->level != NULL ? run->level : getenv("HOTPLATE_LEVEL");
-    bool known = level == NULL || level[0] == '\0';
-    for (size_t i = 0; i < 4 && !known; i++) {
-        known = strcmp(levels[i], level) == 0;
-    }
-    if (!known) {
+    if (level != NULL && level[0] != '\0' && !hp_levels_name(hp_str_from0(level), &known)) {
         hp_err_set(info, HP_EINVAL, 0, "--level %.60s: not one of count, monitor, sample, trace", level);
         return false;
     }

@@ -9,6 +9,7 @@
 #include "cli/calltree.h"
 #include "cli/command.h"
 #include "cli/input.h"
+#include "cli/outfile.h"
 #include "cli/output.h"
 #include "cli/place.h"
 #include "cli/quantity.h"
@@ -305,7 +306,7 @@ static int deliver_page(const struct show *show, struct hp_str page, struct hp_b
         hp_buf_put_text(out, page);
         return HP_EXIT_OK;
     }
-    hp_err err = hp_output_file(show->file, page, &info);
+    hp_err err = hp_outfile_write(show->file, page, &info);
     return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
 }
 

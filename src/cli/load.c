@@ -10,6 +10,7 @@
 #include "base/show.h"
 #include "cli/command.h"
 #include "cli/input.h"
+#include "cli/outfile.h"
 #include "cli/output.h"
 #include "format/registry.h"
 
@@ -66,6 +67,10 @@ static hp_err load_bytes(int fd, size_t size, bool regular, bool no_pairs, struc
     hp_buf_init(&stream, STREAM_MAX_BYTES);
     if (regular && size != 0) {
         mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    }
+    if (mapped != MAP_FAILED) {
+        (void)madvise(mapped, size,
+                      MADV_NOHUGEPAGE); /* a window is smaller than a huge page, which would count whole */
     }
     struct window window = {.mapped = mapped};
     struct hp_profile_source source = {
@@ -238,7 +243,7 @@ int hp_load_deliver(const char *file, struct hp_str bytes, struct hp_buf *out)
 {
     struct hp_errinfo info = {0};
     if (strcmp(file, "-") != 0) {
-        hp_err err = hp_output_file(file, bytes, &info);
+        hp_err err = hp_outfile_write(file, bytes, &info);
         return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, &info);
     }
     hp_err err = hp_output_flush(STDOUT_FILENO,

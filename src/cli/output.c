@@ -2,12 +2,10 @@
 #include "cli/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,43 +147,4 @@ hp_err hp_output_flush(int fd, struct hp_str text)
         text = hp_str_make(text.p + n, text.n - (size_t)n);
     }
     return HP_OK;
-}
-
-static hp_err write_to(const char *path, int flags, struct hp_str bytes)
-{
-    int fd = open(path, flags | O_WRONLY | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        return HP_EIO;
-    }
-    hp_err err = hp_output_flush(fd, bytes);
-    return close(fd) != 0 && err == HP_OK ? HP_EIO : err;
-}
-
-/* A device, a pipe: it is to be written to and to stay what it is. */
-static bool is_special(const char *path)
-{
-    struct stat there;
-    return stat(path, &there) == 0 && !S_ISREG(there.st_mode);
-}
-
-hp_err hp_output_file(const char *path, struct hp_str bytes, struct hp_errinfo *info)
-{
-    char beside[4096];
-    if (is_special(path)) {
-        hp_err err = write_to(path, 0, bytes);
-        return err == HP_OK ? HP_OK : hp_err_set(info, err, 0, "%.180s: %s", path, strerror(errno));
-    }
-    int n = snprintf(beside, sizeof beside, "%s.%ld.part", path, (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof beside) {
-        return hp_err_set(info, HP_EINVAL, 0, "%.100s…: the name is too long", path);
-    }
-    hp_err err = write_to(beside, O_CREAT | O_TRUNC, bytes);
-    if (err == HP_OK && rename(beside, path) != 0) {
-        err = HP_EIO;
-    }
-    if (err != HP_OK) {
-        hp_err_set(info, err, 0, "%.180s: %s", path, strerror(errno));
-        unlink(beside);
-    }
-    return err;
 }

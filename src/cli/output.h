@@ -49,7 +49,4 @@ int hp_output_json_end(struct hp_json *json, struct hp_buf *out);
 /* Write everything to a descriptor; a reader that has gone is no error. */
 HP_CHECK hp_err hp_output_flush(int fd, struct hp_str text);
 
-/* Write a new file or replace one, whole or not at all; what is no plain file (a device, a pipe) is written to. Fails with a line in `info`. */
-HP_CHECK hp_err hp_output_file(const char *path, struct hp_str bytes, struct hp_errinfo *info);
-
 #endif

@@ -49,6 +49,17 @@ static void put_time(struct hp_buf *out, const struct hp_record *record)
     }
 }
 
+/* Where it was; what is at no place is the server's doing, or of threads that run no code of the application. */
+static void put_at(struct hp_buf *text, const struct hp_dict *dict, uint32_t sym, uint32_t line, uint32_t via)
+{
+    if (sym == 0 && via == 0) {
+        hp_buf_put_text(text, HP_STR("  outside the application"));
+        return;
+    }
+    hp_buf_put_text(text, HP_STR("  at "));
+    hp_place_put(text, dict, sym, line, via);
+}
+
 static int by_total(const void *a, const void *b)
 {
     const struct hp_wait *x = a, *y = b;
@@ -74,8 +85,7 @@ static hp_err put_waits(struct hp_buf *out, const struct hp_dict *dict, struct h
         hp_buf_reset(&text);
         hp_buf_printf(&text, "%s ", hp_record_wait_name(wait->kind));
         hp_output_text(&text, hp_dict_string(dict, wait->peer));
-        hp_buf_put_text(&text, HP_STR("  at "));
-        hp_place_put(&text, dict, wait->site_sym, wait->site_line, wait->via_sym);
+        put_at(&text, dict, wait->site_sym, wait->site_line, wait->via_sym);
         hp_table_cell(&table, hp_buf_str(&text));
     }
     hp_output_heading(out, "Waits", "");
@@ -157,8 +167,7 @@ static void add_call_row(struct hp_table *table, struct hp_buf *text, const stru
         hp_buf_put_text(text, HP_STR(" "));
     }
     hp_output_text(text, hp_dict_string(dict, call->peer));
-    hp_buf_put_text(text, HP_STR("  at "));
-    hp_place_put(text, dict, call->site_sym, call->site_line, call->via_sym);
+    put_at(text, dict, call->site_sym, call->site_line, call->via_sym);
     hp_table_cell(table, hp_buf_str(text));
 }
 

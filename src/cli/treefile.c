@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cli/outfile.h"
 #include "cli/output.h"
 #include "format/flamesvg.h"
 #include "format/registry.h"
@@ -63,7 +64,7 @@ hp_err hp_treefile_write(const char *file, const char *to, struct hp_str title, 
     if (err == HP_OK && strcmp(file, "-") == 0) {
         hp_buf_put_text(out, hp_buf_str(&bytes));
     } else if (err == HP_OK) {
-        err = hp_output_file(file, hp_buf_str(&bytes), info);
+        err = hp_outfile_write(file, hp_buf_str(&bytes), info);
     }
     hp_buf_fini(&bytes);
     return err;

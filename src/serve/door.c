@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "serve/api.h"
+#include "store/store.h"
 
 #define FORK_WAIT_S  3
 #define HEADERS_MOST 64u
@@ -36,7 +38,11 @@ static void before_fork(void)
     until.tv_sec += FORK_WAIT_S;
     pthread_mutex_lock(&gate.lock);
     gate.forking = true;
+    uint64_t from_ns = gate.answers != 0 ? hp_clock_mono_ns() : 0;
     while (gate.answers != 0 && pthread_cond_timedwait(&gate.changed, &gate.lock, &until) == 0) {
+    }
+    if (from_ns != 0) {
+        hp_store_fork_waited(hp_clock_mono_ns() - from_ns); /* its handler is the older one and runs next */
     }
     /* The lock is held across the fork, so that the child has it in a state it knows. */
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rank.h"
 #include "format/member.h"
 
 #define SECOND_NS  UINT64_C(1000000000)
@@ -139,7 +140,7 @@ void hp_points_by_duration(struct hp_point *list, size_t count)
 
 uint64_t hp_points_quantile(const struct hp_point *list, size_t count, double q)
 {
-    return count == 0 ? 0 : list[(size_t)(q * (double)(count - 1))].duration_ns;
+    return count == 0 ? 0 : list[hp_rank(q, count)].duration_ns;
 }
 
 /* ---- over time ---- */

@@ -8,7 +8,7 @@
 
 #include "serve/question.h"
 
-#define HP_POINTS_MOST   (1u << 18)
+#define HP_POINTS_MOST   (1u << 17)
 #define HP_POINTS_SERIES 240u /* points of a series at most */
 #define HP_POINTS_TREND  40u
 

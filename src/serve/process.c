@@ -1,4 +1,5 @@
-/* process.c -- what the recording processes used, minute by minute. */
+/* process.c -- what the recording processes used, minute by minute, and what was not recorded. */
+#include "answer/answer.h"
 #include "answer/workers.h"
 #include "serve/question.h"
 
@@ -12,8 +13,13 @@ hp_err hp__answer_process(struct hp_question *question)
     }
     hp_err err = hp_workers_load(gauges, question->store, question->scope.from_ns, question->scope.to_ns,
                                  question->arena, question->info);
+    struct hp_complete complete;
+    if (err == HP_OK) {
+        err = hp_store_complete(question->store, &question->scope, &complete, question->info);
+    }
     if (err == HP_OK) {
         hp_question_put_range(question, 0, 0);
+        hp_answer_json_complete(question->json, &complete);
         hp_workers_json(gauges, POINTS_MOST, question->json);
     }
     return err;

@@ -89,20 +89,12 @@ hp_err hp_question_scope(struct hp_question *question)
     return err;
 }
 
-/* Whether requests of that revision are there. */
-static bool stop_at_first(void *ctx, const struct hp_narrow_row *row)
-{
-    (void)row;
-    *(bool *)ctx = true;
-    return false;
-}
-
 static hp_err find_revision(struct hp_question *question, struct hp_str word, struct hp_scope *scope)
 {
-    bool found = false;
+    struct hp_complete complete = {0};
     scope->revision = word;
-    hp_err err = hp_store_rows(question->store, scope, stop_at_first, &found, question->info);
-    if (err == HP_OK && !found) {
+    hp_err err = hp_store_complete(question->store, scope, &complete, question->info);
+    if (err == HP_OK && complete.recorded == 0) {
         err = hp_err_set(question->info, HP_ENOTFOUND, 0, "no label or revision %.*s",
                          (int)(word.n < 80 ? word.n : 80), word.p);
     }

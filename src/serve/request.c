@@ -12,6 +12,7 @@
 #include "format/requestjson.h"
 #include "format/treejson.h"
 #include "format/waitsjson.h"
+#include "model/sketch.h"
 #include "serve/points.h"
 #include "serve/sources.h"
 #include "serve/wholerequest.h"
@@ -140,17 +141,25 @@ static hp_err read_tree(struct hp_question *question, const struct hp_record *re
 
 /* ---- among its route's requests ---- */
 
+/* So many stored before it and after it: enough to say where it stands, and few enough for a page of a store of any size. */
+#define AROUND 4096u
+
 struct neighbours {
     uint64_t row, start_ns, duration_ns;
-    uint32_t route;
+    uint32_t route, revision;
     uint64_t before_row, before_ns, after_row, after_ns; /* row 0: none */
-    uint64_t faster, total;
+    uint64_t faster, total;                              /* without itself */
+    struct hp_sketch *durations;                         /* owned; with its own */
 };
 
 static bool look_at(void *ctx, const struct hp_narrow_row *row)
 {
     struct neighbours *n = ctx;
-    if (row->route != n->route || row->row == n->row) {
+    if (row->route != n->route || row->revision != n->revision) {
+        return true;
+    }
+    hp_sketch_add(n->durations, row->duration_ns);
+    if (row->row == n->row) {
         return true;
     }
     n->total++;
@@ -176,46 +185,46 @@ static hp_err put_neighbour(struct hp_question *question, const char *key, uint6
     return err == HP_ENOTFOUND ? HP_OK : err;
 }
 
-struct found_route {
-    uint32_t route;
-    struct hp_route_row row;
-};
-
-static bool find_route(void *ctx, const struct hp_route_row *row)
+static void put_rank(struct hp_json *json, const struct neighbours *n, bool all)
 {
-    struct found_route *found = ctx;
-    if (row->route == found->route) {
-        found->row = *row;
+    if (n->total == 0) {
+        return;
     }
-    return row->route != found->route;
+    hp_json_kv_double(json, "rank", (double)n->faster / (double)n->total);
+    if (!all) {
+        hp_json_kv_u64(json, "rank_of", n->total);
+    }
+    hp_member_ms(json, "route_p50_ms", hp_sketch_quantile(n->durations, 0.5));
+    hp_member_ms(json, "route_p95_ms", hp_sketch_quantile(n->durations, 0.95));
 }
 
 static hp_err put_standing(struct hp_question *question, const struct hp_record *record, uint64_t row)
 {
     const struct hp_request *req = &record->req;
-    /* No range of its own: the rows that the handle has in memory for other questions do, so that a page costs no pass over the store. */
-    struct hp_scope scope = {.revision = hp_dict_string(question->dict, req->revision)};
     struct neighbours n = {.row = row,
                            .start_ns = req->start_wall_ns,
                            .duration_ns = hp_requestjson_duration(req),
-                           .route = req->route};
-    struct found_route found = {.route = req->route};
-    uint64_t each = 1;
-    hp_err err = hp_store_some_rows(question->store, &scope, look_at, &n, &each, question->info);
-    if (err == HP_OK) {
-        err = hp_store_routes(question->store, &scope, find_route, &found, question->info);
+                           .route = req->route,
+                           .revision = req->revision,
+                           .durations = hp_sketch_new()};
+    bool all = false;
+    if (n.durations == NULL) {
+        return hp_question_no_memory(question);
     }
+    hp_err err = hp_store_rows_around(question->store, row, AROUND, look_at, &n, &all, question->info);
     if (err == HP_OK) {
         err = put_neighbour(question, "previous", n.before_row);
     }
     if (err == HP_OK) {
         err = put_neighbour(question, "next", n.after_row);
     }
-    if (err == HP_OK && n.total != 0) {
-        hp_json_kv_double(question->json, "rank", (double)n.faster / (double)n.total);
-        hp_member_ms(question->json, "route_p50_ms", found.row.p50_ns);
-        hp_member_ms(question->json, "route_p95_ms", found.row.p95_ns);
+    if (err == HP_OK && req->process != 0) {
+        hp_json_kv_u64(question->json, "worker", req->process);
     }
+    if (err == HP_OK) {
+        put_rank(question->json, &n, all);
+    }
+    hp_sketch_free(n.durations);
     return err;
 }
 

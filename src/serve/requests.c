@@ -3,7 +3,8 @@
  * Filters and sorting work on what hp_narrow_row has, all of it in one pass; only the rows of the page are read. The first OFFSET_MOST + limit of
  * an order are kept in a heap, so memory is bounded whatever the store holds.
  *
- * What a request was asked with is in its detail: `input` looks at the first LOOK_MOST of the order, and says at how many of how many.
+ * Of a range with more requests than memory keeps, the newest NEWEST_MOST are looked at. What a request was asked with is in its detail: `input` looks at
+ * the first LOOK_MOST of the order. Both say at how many of how many.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define OFFSET_MOST 10000u
 #define LOOK_MOST   1000u
+#define NEWEST_MOST (UINT64_C(1) << 20)
 #define LOOK_BYTES  ((size_t)64 << 20) /* of one request's detail */
 
 struct entry {
@@ -36,7 +38,7 @@ struct listing {
     uint64_t (*key)(const struct hp_narrow_row *row);
     struct entry *heap; /* the arena's; root: the last of the kept */
     size_t count, capacity;
-    uint64_t total;
+    uint64_t seen, total; /* rows in scope that were looked at; those that the filter lets through */
 };
 
 /* ---- order ---- */
@@ -163,6 +165,7 @@ static bool consider(void *ctx, const struct hp_narrow_row *row)
 {
     struct listing *listing = ctx;
     const struct filter *filter = &listing->filter;
+    listing->seen++;
     if (has_status(filter, row) && (!filter->by_worker || filter->worker == row->process) &&
         has_words(filter, row)) {
         listing->total++;
@@ -249,6 +252,15 @@ static bool has_input(const struct hp_dict *dict, const struct hp_notes *notes, 
     return false;
 }
 
+static void put_looked_at(struct hp_json *json, const char *key, uint64_t requests, uint64_t of)
+{
+    hp_json_key(json, key);
+    hp_json_object_begin(json);
+    hp_json_kv_u64(json, "requests", requests);
+    hp_json_kv_u64(json, "of", of);
+    hp_json_object_end(json);
+}
+
 /* Of the listed requests only those stay that have the wanted fact. */
 static hp_err keep_inputs(struct hp_question *question, struct listing *listing)
 {
@@ -266,11 +278,7 @@ static hp_err keep_inputs(struct hp_question *question, struct listing *listing)
         err = err == HP_ENOTFOUND ? HP_OK : err; /* evicted meanwhile */
     }
     hp_arena_fini(&arena);
-    hp_json_key(question->json, "looked_at");
-    hp_json_object_begin(question->json);
-    hp_json_kv_u64(question->json, "requests", listing->count);
-    hp_json_kv_u64(question->json, "of", listing->total);
-    hp_json_object_end(question->json);
+    put_looked_at(question->json, "looked_at", listing->count, listing->total);
     listing->count = kept;
     listing->total = kept;
     return err;
@@ -337,7 +345,12 @@ hp_err hp__answer_requests(struct hp_question *question)
     if (listing.heap == NULL) {
         return hp_question_no_memory(question);
     }
-    err = hp_store_rows(question->store, &question->scope, consider, &listing, question->info);
+    struct hp_complete complete = {0};
+    err = hp_store_newest_rows(question->store, &question->scope, NEWEST_MOST, consider, &listing,
+                               question->info);
+    if (err == HP_OK) {
+        err = hp_store_complete(question->store, &question->scope, &complete, question->info);
+    }
     if (err == HP_OK) {
         err = offer_id(question, &listing);
     }
@@ -348,6 +361,9 @@ hp_err hp__answer_requests(struct hp_question *question)
         qsort(listing.heap, listing.count, sizeof *listing.heap, by_order);
     }
     hp_question_put_range(question, 0, 0);
+    if (complete.recorded > listing.seen) {
+        put_looked_at(json, "newest", listing.seen, complete.recorded);
+    }
     if (listing.filter.input.n != 0) {
         err = keep_inputs(question, &listing);
     }

@@ -32,6 +32,12 @@ static hp_err check_age(struct hp_str value, struct hp_errinfo *info)
     return hp_caps_read_age(value, &ns, info);
 }
 
+static hp_err check_redact(struct hp_str value, struct hp_errinfo *info)
+{
+    struct hp_redact redact;
+    return hp_redact_read(&redact, value, info);
+}
+
 static const struct {
     const char *key, *kind, *what;
     hp_err (*check)(struct hp_str value, struct hp_errinfo *info); /* NULL: any text will do */
@@ -51,6 +57,10 @@ static const struct {
      "how old requests and their detail may get, like 12h or 7d; sums by the minute stay. Lowers what "
      "processes were started with",
      check_age},
+    {HP_REDACT_KEY, "words",
+     "further words, like phone iban: headers, configuration, arguments and keys whose name holds one are "
+     "kept without their value from now on, also where headers=, config= or inputs= name them",
+     check_redact},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
 

@@ -76,6 +76,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The answer to a question has this in it. */
+static void answers(struct ask *ask, const char *question, const char *text)
+{
+    assert_int_equal(ask_for(ask, "GET", question), 200);
+    assert_true(ask_says(ask, text));
+}
+
 static const char *const questions[] = {"api/v1/meta",
                                         "api/v1/overview",
                                         "api/v1/routes",
@@ -99,8 +106,7 @@ static void every_question_is_answered(void **state)
         assert_true(ask_says(ask, "{\"schema\":1,"));
         assert_true(hp_str_eq(ask_header(ask, "Content-Type"), HP_STR("application/json")));
     }
-    assert_int_equal(ask_for(ask, "GET", "api/v1/request?id=000000000000000a"), 200);
-    assert_true(ask_says(ask, "\"id\":\"000000000000000a\""));
+    answers(ask, "api/v1/request?id=000000000000000a", "\"id\":\"000000000000000a\"");
     assert_true(ask_says(ask, "\"previous\":\"0000000000000008\""));
     assert_true(ask_says(ask, "\"next\":\"000000000000000c\""));
 }
@@ -127,8 +133,7 @@ static void a_store_that_is_not_there_is_empty(void **state)
     }
     assert_int_equal(ask_for(ask, "GET", "api/v1/request?id=000000000000000a"), 404);
     ask_fill(ask->path, 10); /* and then there is one */
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests"), 200);
-    assert_true(ask_says(ask, "\"total\":10"));
+    answers(ask, "api/v1/requests", "\"total\":10");
 }
 
 static void a_store_with_nothing_in_it_yet_is_empty(void **state)
@@ -141,80 +146,62 @@ static void a_store_with_nothing_in_it_yet_is_empty(void **state)
         assert_int_equal(ask_for(ask, "GET", questions[i]), 200);
     }
     ask_fill(ask->path, 10);
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests"), 200);
-    assert_true(ask_says(ask, "\"total\":10"));
+    answers(ask, "api/v1/requests", "\"total\":10");
 }
 
 static void requests_are_filtered_and_paged(void **state)
 {
     struct ask *ask = *state;
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?sort=oldest&limit=2&offset=1"), 200);
-    assert_true(ask_says(ask, "\"total\":40,\"offset\":1,\"limit\":2"));
+    answers(ask, "api/v1/requests?sort=oldest&limit=2&offset=1", "\"total\":40,\"offset\":1,\"limit\":2");
     assert_true(ask_says(ask, "\"id\":\"0000000000000002\""));
     assert_false(ask_says(ask, "\"id\":\"0000000000000001\""));
     assert_false(ask_says(ask, "\"id\":\"0000000000000004\""));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?level=trace"), 200);
-    assert_true(ask_says(ask, "\"total\":4,"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?text=0000000000000003"), 200);
-    assert_true(ask_says(ask, "\"total\":1,"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?status=404"), 200);
-    assert_true(ask_says(ask, "\"total\":0,"));
+    answers(ask, "api/v1/requests?level=trace", "\"total\":4,");
+    answers(ask, "api/v1/requests?text=0000000000000003", "\"total\":1,");
+    answers(ask, "api/v1/requests?status=404", "\"total\":0,");
 }
 
 static void requests_are_found_by_what_they_were_asked_with(void **state)
 {
     struct ask *ask = *state;
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=page&sort=oldest&limit=2&offset=1"), 200);
-    assert_true(ask_says(ask, "\"looked_at\":{\"requests\":40,\"of\":40},\"total\":4,"));
+    answers(ask, "api/v1/requests?input=page&sort=oldest&limit=2&offset=1",
+            "\"looked_at\":{\"requests\":40,\"of\":40},\"total\":4,");
     assert_true(ask_says(ask, "\"id\":\"0000000000000014\""));
     assert_true(ask_says(ask, "\"id\":\"000000000000001e\""));
     assert_false(ask_says(ask, "\"id\":\"000000000000000a\""));
     assert_false(ask_says(ask, "\"id\":\"0000000000000028\""));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=page%3D3"), 200);
-    assert_true(ask_says(ask, "\"total\":4,"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=page%3D4"), 200);
-    assert_true(ask_says(ask, "\"total\":0,"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?input=pag"), 200);
-    assert_true(ask_says(ask, "\"total\":0,"));
+    answers(ask, "api/v1/requests?input=page%3D3", "\"total\":4,");
+    answers(ask, "api/v1/requests?input=page%3D4", "\"total\":0,");
+    answers(ask, "api/v1/requests?input=pag", "\"total\":0,");
 }
 
 static void trees_of_calls_and_of_samples_are_never_added_up(void **state)
 {
     struct ask *ask = *state;
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?of=samples"), 200);
-    assert_true(ask_says(ask, "\"requests\":0,"));
+    answers(ask, "api/v1/tree?of=samples", "\"requests\":0,");
     assert_true(ask_says(ask, "level sample takes them"));
     ask_sample(ask->path);
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*"),
-                     200); /* more requests have one of samples */
-    assert_true(ask_says(
-        ask, "\"requests\":8,\"matching\":48,\"of\":\"samples\",\"with\":{\"calls\":4,\"samples\":8}"));
+    answers(ask, "api/v1/tree?revision=*",
+            "\"requests\":8,\"matching\":48,\"of\":\"samples\",\"with\":{\"calls\":4,\"samples\":8}");
     assert_true(ask_says(ask, "\"samples\":240,\"nodes\":["));
     assert_false(ask_says(ask, "\"calls\":1"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*&of=calls"), 200);
-    assert_true(ask_says(ask, "\"requests\":4,\"matching\":48,\"of\":\"calls\""));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*&of=calls&min_ms=1"), 200);
-    assert_true(ask_says(ask, "\"requests\":4,\"matching\":48,\"of\":\"calls\""));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?revision=*&min_ms=1"), 200);
-    assert_true(ask_says(ask, "\"requests\":8,\"matching\":48,\"of\":\"samples\""));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?of=outside"), 200);
-    assert_true(ask_says(ask, "\"of\":\"outside\""));
+    answers(ask, "api/v1/tree?revision=*&of=calls", "\"requests\":4,\"matching\":48,\"of\":\"calls\"");
+    answers(ask, "api/v1/tree?revision=*&of=calls&min_ms=1",
+            "\"requests\":4,\"matching\":48,\"of\":\"calls\"");
+    answers(ask, "api/v1/tree?revision=*&min_ms=1", "\"requests\":8,\"matching\":48,\"of\":\"samples\"");
+    answers(ask, "api/v1/tree?of=outside", "\"of\":\"outside\"");
     assert_true(ask_says(ask, "\"samples\":30,\"nodes\":[{\"node\":0"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/tree?id=00000000000003e9"), 200);
-    assert_true(ask_says(ask, "\"of\":\"samples\""));
+    answers(ask, "api/v1/tree?id=00000000000003e9", "\"of\":\"samples\"");
     assert_int_equal(ask_for(ask, "GET", "api/v1/tree?of=both"), 400);
-    assert_int_equal(ask_for(ask, "GET", "api/v1/diff?a=..&b=..&of=calls"), 200);
-    assert_true(ask_says(ask, "\"after\":{\"requests\":4,"));
+    answers(ask, "api/v1/diff?a=..&b=..&of=calls", "\"after\":{\"requests\":4,");
 }
 
 static void what_is_new_is_seen_in_the_next_answer(void **state)
 {
     struct ask *ask = *state;
-    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
-    assert_true(ask_says(ask, "\"last_row\":40"));
+    answers(ask, "api/v1/meta", "\"last_row\":40");
     ask_fill(ask->path, 5);
-    assert_int_equal(ask_for(ask, "GET", "api/v1/requests?sort=newest&limit=1"), 200);
-    assert_true(ask_says(ask, "\"total\":45"));
+    answers(ask, "api/v1/requests?sort=newest&limit=1", "\"total\":45");
 }
 
 static void wrong_parameters_are_named(void **state)
@@ -330,11 +317,9 @@ static void tokens_open_as_bearer_and_by_cookie(void **state)
     assert_int_equal(ask_for(ask, "GET", ""), 401);
     assert_true(ask_says(ask, "action=\"login\""));
     ask->bearer = "Bearer open sesame";
-    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
-    assert_true(ask_says(ask, "\"role\":\"write\""));
+    answers(ask, "api/v1/meta", "\"role\":\"write\"");
     ask->bearer = "Bearer just look";
-    assert_int_equal(ask_for(ask, "GET", "api/v1/meta"), 200);
-    assert_true(ask_says(ask, "\"role\":\"read\""));
+    answers(ask, "api/v1/meta", "\"role\":\"read\"");
     assert_false(ask_says(ask, "\"token\""));
     ask->bearer = NULL;
     ask->body = "token=open+sesame";
@@ -416,12 +401,10 @@ static void a_finding_is_muted_by_post_with_a_token(void **state)
     ask->body = MUTE;
     assert_int_equal(ask_for(ask, "POST", "api/v1/finding"), 200);
     ask->body = NULL;
-    assert_int_equal(ask_for(ask, "GET", "api/v1/findings"), 200);
-    assert_true(ask_says(ask, "\"reason\":\"known\""));
+    answers(ask, "api/v1/findings", "\"reason\":\"known\"");
     ask->body = "{\"key\":\"editor\",\"value\":\"vscode://file/{file}:{line}\"}";
     assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 200);
-    assert_int_equal(ask_for(ask, "GET", "api/v1/settings"), 200);
-    assert_true(ask_says(ask, "vscode://file/{file}:{line}"));
+    answers(ask, "api/v1/settings", "vscode://file/{file}:{line}");
     ask->body = "{\"key\":\"levels\",\"value\":\"count GET /health\\nmonitor * over 500ms\"}";
     assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 200);
     ask->body = "{\"key\":\"max_store\",\"value\":\"lots\"}";
@@ -434,8 +417,7 @@ static void a_finding_is_muted_by_post_with_a_token(void **state)
     ask->body = "{\"key\":\"levels\",\"value\":\"count GET /health\\ndeep *\"}";
     assert_int_equal(ask_for(ask, "POST", "api/v1/settings"), 400);
     assert_true(ask_says(ask, "line 2"));
-    assert_int_equal(ask_for(ask, "GET", "api/v1/settings"), 200);
-    assert_true(ask_says(ask, "over 500ms\""));
+    answers(ask, "api/v1/settings", "over 500ms\"");
     assert_true(ask_says(ask, "\"max_age\":\"7d\""));
     assert_true(ask_says(ask, "\"redacted\":[\"COOKIE\",\"AUTHORIZATION\","));
     ask->body = "{\"key\":\"nosuch\",\"value\":\"x\"}";

@@ -97,7 +97,7 @@ if (mode === "--tests") {
 } else {
   const files = [
     ...(await page("page.html", "page/main.tsx", "page/page.html")),
-    ...(await page("saved.html", "dash/saved.tsx", "dash/saved.html")),
+    ...(await page("saved.html", "dash/saved.tsx", "page/page.html")),
     ...(await dashboard()),
     ...(await toolbar()),
   ];

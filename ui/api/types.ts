@@ -58,9 +58,12 @@ export interface Completeness {
   dropped: number;
   lost: number;
   errors?: number;
+  waits?: number; // of the application's threads for the store
+  wait_ms?: number;
   dropped_by?: Record<string, number>;
   evicted_requests?: number;
   evicted_detail?: number;
+  estimated_from_one_in?: number; // absent: the figures are exact
 }
 
 export interface OwnCost {
@@ -153,6 +156,7 @@ export interface Point {
 export interface Overview extends Answer {
   sentence?: string;
   completeness: Completeness;
+  weight?: number; // of a request in pictures; absent: 1
   own_cost?: OwnCost;
   findings: Finding[];
   not_checked?: NotChecked[];
@@ -261,6 +265,8 @@ export interface ExceptionRow {
 
 export interface RouteAnswer extends Answer {
   route: RouteRow;
+  completeness?: Completeness;
+  weight?: number; // as in Overview
   sentence?: string;
   findings?: Finding[];
   series?: Point[];
@@ -340,6 +346,7 @@ export interface RequestsAnswer extends Answer {
   offset: number;
   limit: number;
   looked_at?: { requests: number; of: number }; // with `input`
+  newest?: { requests: number; of: number }; // the others were not looked at
 }
 
 export interface Execution extends Place {
@@ -488,6 +495,7 @@ export interface RequestAnswer extends RequestRow, Answer {
   route_p50_ms?: number;
   route_p95_ms?: number;
   rank?: number;
+  rank_of?: number;
   gc?: { total_ms: number; pauses: { at_ms: number; ms: number; generation: number }[] };
   alloc_bytes?: number;
   rss_growth_bytes?: number;
@@ -591,6 +599,7 @@ export interface Worker {
 }
 
 export interface ProcessAnswer extends Answer {
+  completeness: Completeness;
   workers: Worker[];
 }
 

@@ -132,8 +132,16 @@ function anchorAt(x: number, width: number): "middle" | "end" {
   return x > width - 16 ? "end" : "middle";
 }
 
-function AxisTime({ from, to, width, height }: { from: number; to: number; width: number; height: number }) {
-  const { at, step } = momentTicks(from, to, Math.max(Math.floor(width / 90), 2));
+interface AxisTimeProps {
+  from: number;
+  to: number;
+  width: number;
+  height: number;
+  room?: number; // px for a moment
+}
+
+function AxisTime({ from, to, width, height, room = 90 }: AxisTimeProps) {
+  const { at, step } = momentTicks(from, to, Math.max(Math.floor(width / room), 2));
   return (
     <>
       {at.map((moment) => {
@@ -386,7 +394,7 @@ function tall(heat: Heat): Heat {
   return { ...heat, low_ms, cells: heat.cells.map(([c, r, n]) => [c, r + below, n]) };
 }
 
-/** Requests by time and duration; the darker the more. */
+/** Requests by time and duration; the stronger the more. */
 export function HeatMap({ heat: given, onBrush }: HeatProps) {
   if (given.at.length === 0 || given.cells.length === 0) return null;
   const heat = tall(given);
@@ -474,6 +482,9 @@ export function Hours({ hours, href }: { hours: Point[]; href: (from: number, to
   const values = known.map((hour) => hour.p95_ms ?? hour.p50_ms ?? 0).sort((a, b) => a - b);
   const most = values[values.length - 1] ?? 0;
   const least = Math.max(values[0] ?? 0, most / 1000);
+  const middle = Math.sqrt(most * least);
+  const pale = Math.min(least, middle / Math.SQRT2); // hours that hardly differ look alike
+  const dark = Math.max(most, middle * Math.SQRT2);
   const days = new Map<string, { at: number; cells: (Point | null)[] }>();
   for (const hour of hours) {
     const date = new Date(hour.at);
@@ -484,7 +495,7 @@ export function Hours({ hours, href }: { hours: Point[]; href: (from: number, to
   }
   const shade = (point: Point) => {
     const ms = Math.max(point.p95_ms ?? point.p50_ms ?? 0, least);
-    return most > least ? 0.15 + 0.85 * (Math.log(ms / least) / Math.log(most / least)) : 0.6;
+    return most > 0 ? 0.15 + 0.85 * (Math.log(ms / pale) / Math.log(dark / pale)) : 0.6;
   };
   return (
     <div class="rows">
@@ -608,9 +619,9 @@ interface GaugeProps {
 
 /** A gauge of a process over time. */
 export function Gauge({ points, show, label }: GaugeProps) {
-  if (points.length === 0) return null;
+  if (points.length < 2) return null;
   const from = points[0].at;
-  const to = Math.max(points[points.length - 1].at, from + 60e3);
+  const to = points[points.length - 1].at;
   const most = Math.max(...points.map((p) => p.value), 1e-9) * 1.1;
   return (
     <Plot
@@ -631,10 +642,10 @@ export function Gauge({ points, show, label }: GaugeProps) {
             <text class="tick" x={-6} y={8} text-anchor="end">
               {show(most / 1.1)}
             </text>
-            <AxisTime from={from} to={to} width={width} height={height} />
-            {points.length === 1 && (
-              <circle class="dot p50" cx={x(points[0].at)} cy={y(points[0].value)} r={3} />
-            )}
+            <text class="tick" x={-6} y={height} text-anchor="end">
+              0
+            </text>
+            <AxisTime from={from} to={to} width={width} height={height} room={55} />
             <path
               class="line p50"
               d={points

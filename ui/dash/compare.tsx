@@ -152,7 +152,7 @@ function interval<T extends Interval>(show: (ms: number) => string): Column<T> {
     ) : (
       ""
     );
-  return { key: "interval", title: "95 %", number: true, cell };
+  return { key: "interval", title: "95 % interval", number: true, cell };
 }
 
 function MovedTable({ rows, a, b }: { rows: CompareRoute[]; a: string; b: string }) {
@@ -259,7 +259,7 @@ function Causes({ row }: { row: CompareRoute | undefined }) {
   return (
     <Section
       title={`What moved in ${row.route}`}
-      note={`a request, own time; noise is left out${drift === 1 ? "" : `; the machine ran ${drift > 1 ? "slower" : "faster"} by ${showShare(Math.abs(drift - 1), 1)}, which is taken out`}`}
+      note={`a request, own time, threads added up; noise is left out${drift === 1 ? "" : `; the machine ran ${drift > 1 ? "slower" : "faster"} by ${showShare(Math.abs(drift - 1), 1)}, which is taken out`}`}
     >
       {row.moved.length === 0 ? (
         <Empty>Nothing beyond noise.</Empty>

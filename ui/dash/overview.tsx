@@ -1,43 +1,28 @@
 /* overview.tsx -- what to mend first, then the routes, then how all of it went over time. */
 import { useRef } from "preact/hooks";
 import type { Completeness, Overview as Data, OwnCost, RouteRow } from "../api/types";
-import { showChange, showCount, showMs, showShare } from "../model/show";
+import { showChange, showCount, showMs, showOneIn, showShare } from "../model/show";
 import { question } from "../model/where";
 import { Hours, Series, Spark } from "./chart";
 import { FindingList } from "./finding";
-import { Absent, type Anchor, Answer, Answered, Bar, Command, Empty, Linked, Ms, Section } from "./parts";
+import { Absent, type Anchor, Answer, Answered, Bar, Empty, Linked, Ms, Section } from "./parts";
 import { type Column, Rows } from "./rows";
-import { useAsk, useLive, useWhere } from "./use";
+import { useAsk, useWhere } from "./use";
 
 const FIRST = 5;
 
 export function Overview() {
   const { scope } = useWhere();
-  const { meta } = useLive();
   const asked = useAsk<Data>(question("overview", scope));
-  const never = meta !== null && !meta.last && meta.routes.length === 0;
   return (
     <Answered asked={asked}>
-      {(data) => (data.routes.length === 0 ? <Nothing never={never} data={data} /> : <Filled data={data} />)}
+      {(data) => (data.routes.length === 0 ? <Nothing data={data} /> : <Filled data={data} />)}
     </Answered>
   );
 }
 
-/** The empty store: the one command to type. */
-function Nothing({ never, data }: { never: boolean; data: Data }) {
+function Nothing({ data }: { data: Data }) {
   const { link } = useWhere();
-  if (never) {
-    return (
-      <div class="nothing">
-        <Answer>Nothing is recorded yet.</Answer>
-        <p>Start your application with</p>
-        <p>
-          <Command>hotplate run -- flask --app yourapp run</Command>
-        </p>
-        <p class="pale">and open one of its pages. What it did appears here by itself.</p>
-      </div>
-    );
-  }
   return (
     <>
       <Answer>No request is in this selection.</Answer>
@@ -70,6 +55,7 @@ export function Complete({
       <span>
         <b>{showCount(c.recorded)}</b> recorded
       </span>
+      {c.estimated_from_one_in && <span>{showOneIn(c.estimated_from_one_in)}</span>}
       {c.sampled_out > 0 && <span>{showCount(c.sampled_out)} sampled out</span>}
       <span class={c.dropped > 0 ? "bad" : ""} title={by}>
         {showCount(c.dropped)} dropped{by !== "" && c.dropped > 0 ? ` (${by})` : ""}
@@ -128,17 +114,18 @@ function Filled({ data }: { data: Data }) {
           <FindingList findings={shown} route />
         </Section>
       ) : (
-        <Empty>
-          No cause was found that is worth mending.
-          {(data.not_checked?.length ?? 0) > 0 &&
-            ` ${data.not_checked?.length} kinds of findings need a higher level of detail.`}
-        </Empty>
+        (data.not_checked?.length ?? 0) > 0 && (
+          <Empty>{data.not_checked?.length} kinds of findings need a higher level of detail.</Empty>
+        )
       )}
       <Section title="Routes" note="by their share of all time">
         <RouteTable routes={data.routes} />
       </Section>
       {(data.series?.length ?? 0) > 1 && (
-        <Section title="All requests over time" note="dark: median, pale: p95; drag to choose a time">
+        <Section
+          title="All requests over time"
+          note={showOneIn(data.weight, "strong: median, pale: p95; drag to choose a time")}
+        >
           <Series
             points={data.series ?? []}
             step_s={data.trend_step_s}
@@ -147,7 +134,10 @@ function Filled({ data }: { data: Data }) {
         </Section>
       )}
       {(data.hours?.length ?? 0) > 1 && (
-        <Section title="Hour by hour" note="the darker, the slower its p95; click to see that hour">
+        <Section
+          title="Hour by hour"
+          note={showOneIn(data.weight, "the stronger, the slower its p95; click to see that hour")}
+        >
           <Hours
             hours={data.hours ?? []}
             href={(from, to) => link("overview", { from: String(from), to: String(to), last: "" })}

@@ -247,7 +247,7 @@ export function Wrong({
   if (error.login) return <Login said={error.message} />;
   return (
     <div class={small ? "wrong small" : "wrong"} role="alert">
-      <p>{error.message}</p>
+      <p>{asSentence(error.message)}</p>
       <p>
         {saved ? (
           <a href={link("request", { id: saved.id })}>to the request</a>
@@ -262,6 +262,12 @@ export function Wrong({
       </p>
     </div>
   );
+}
+
+/* An error's line as a sentence; what does not begin with a word stays as it is. */
+function asSentence(text: string): string {
+  const begun = /^[a-z]+ /.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }
 
 function Login({ said }: { said: string }) {
@@ -286,9 +292,37 @@ function Skeleton() {
   );
 }
 
+/** Names with their values. */
+export function Named({ rows, kind = "" }: { rows: [string, ComponentChildren][]; kind?: string }) {
+  return (
+    <dl class={`facts ${kind}`.trim()}>
+      {rows.map(([name, value], k) => (
+        <div key={`${name} ${k}`}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 /** Nothing there: why, and what to do. */
 export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="no-data">{children}</p>;
+}
+
+/** The empty store: the one command to type. */
+export function NothingYet() {
+  return (
+    <div class="nothing">
+      <Answer>Nothing is recorded yet.</Answer>
+      <p>Start your application with</p>
+      <p>
+        <Command>hotplate run -- flask --app yourapp run</Command>
+      </p>
+      <p class="pale">and open one of its pages. What it did appears here by itself.</p>
+    </div>
+  );
 }
 
 export function Command({ children }: { children: string }) {

@@ -1,9 +1,10 @@
-/* process.tsx -- the workers: memory, CPU, threads and open files of each over time. */
-import type { GaugePoint, ProcessAnswer, Worker } from "../api/types";
-import { showBytes, showCount, showMoment, showShare } from "../model/show";
+/* process.tsx -- the workers: memory, CPU, threads and open files of each over time; what recording did to the application. */
+import type { ComponentChildren } from "preact";
+import type { Completeness, GaugePoint, ProcessAnswer, Worker } from "../api/types";
+import { showBytes, showCount, showMoment, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { Gauge } from "./chart";
-import { Answer, Answered, Empty, NOT_RECORDED } from "./parts";
+import { Answer, Answered, Empty, Named, Section } from "./parts";
 import { useAsk, useWhere } from "./use";
 
 export function Process() {
@@ -17,28 +18,70 @@ function nameOf(worker: Worker): string {
 }
 
 const MEMORY_LEAST = 20e6; // growth worth a word
+const STILL_MS = 150_000; // gauges come once a minute
+const ENDED_MOST = 20; // the last ones; a server that renews its workers leaves hundreds
 
 function Filled({ data }: { data: ProcessAnswer }) {
   const workers = data.workers.filter((worker) => worker.points.length > 0);
   if (workers.length === 0)
-    return <Empty>Gauges of processes were {NOT_RECORDED}, or none ran in this time.</Empty>;
+    return (
+      <>
+        <Answer>No process said in this time what it used.</Answer>
+        <Empty>Each says so once a minute, where a thread of its own writes what it records.</Empty>
+        <Recording completeness={data.completeness} />
+      </>
+    );
   const last = (worker: Worker) => worker.points[worker.points.length - 1];
-  const memory = workers.reduce((sum, worker) => sum + (last(worker).rss_bytes ?? 0), 0);
-  const growth = workers
+  const newest = Math.max(...workers.map((worker) => last(worker).at));
+  const running = workers.filter((worker) => newest - last(worker).at < STILL_MS);
+  const ended = workers.filter((worker) => !running.includes(worker));
+  const memory = running.reduce((sum, worker) => sum + (last(worker).rss_bytes ?? 0), 0);
+  const growth = running
     .map((worker) => ({ worker, bytes: (last(worker).rss_bytes ?? 0) - (worker.points[0].rss_bytes ?? 0) }))
     .sort((a, b) => b.bytes - a.bytes)[0];
   return (
     <>
       <Answer>
-        {workers.length === 1 ? "One process uses" : `${workers.length} processes use`} {showBytes(memory)}
+        {running.length === 1 ? "One process uses" : `${running.length} processes use`} {showBytes(memory)}
         {growth.bytes > MEMORY_LEAST &&
           `; ${nameOf(growth.worker).toLowerCase()} grew by ${showBytes(growth.bytes)}`}
-        .
+        {ended.length > 0 && `; ${ended.length === 1 ? "one has" : `${showCount(ended.length)} have`} ended`}.
       </Answer>
-      {workers.map((worker) => (
+      {running.map((worker) => (
         <WorkerBlock key={`${worker.pid} ${worker.start}`} worker={worker} />
       ))}
+      <Recording completeness={data.completeness} />
+      {ended.slice(-ENDED_MOST).map((worker) => (
+        <WorkerBlock key={`${worker.pid} ${worker.start}`} worker={worker} ended />
+      ))}
     </>
+  );
+}
+
+/** What all of them recorded and what not, and whether the application ever waited for it. */
+function Recording({ completeness: c }: { completeness: Completeness }) {
+  const count = (n: number | undefined, bad = true) => (
+    <span class={bad && n ? "bad" : ""}>{showCount(n ?? 0)}</span>
+  );
+  const rows: [string, ComponentChildren][] = [
+    ["recorded", count(c.recorded, false)],
+    ["sampled out", count(c.sampled_out, false)],
+    ["dropped", count(c.dropped)],
+    ["lost with a process that was killed", count(c.lost)],
+    ["without their call tree", count(c.dropped_by?.tree)],
+    ["failures of Hotplate's own", count(c.errors)],
+    [
+      "times the application waited for the store",
+      <>
+        {count(c.waits)}
+        {(c.waits ?? 0) > 0 && ` (${showMs(c.wait_ms ?? 0)})`}
+      </>,
+    ],
+  ];
+  return (
+    <Section title="Recording">
+      <Named rows={rows} kind="counted" />
+    </Section>
   );
 }
 
@@ -55,15 +98,16 @@ const GAUGES: Shown[] = [
   { key: "fds", title: "Open files", show: (value) => showCount(value) },
 ];
 
-function WorkerBlock({ worker }: { worker: Worker }) {
+function WorkerBlock({ worker, ended = false }: { worker: Worker; ended?: boolean }) {
   const end = worker.points[worker.points.length - 1];
   return (
     <section class="block">
       <h2>
         {nameOf(worker)}{" "}
         <span class="note">
-          pid {worker.pid}, since {showMoment(worker.start)}
-        </span>{" "}
+          since {showMoment(worker.start)}
+          {ended && `, ended after ${showMoment(end.at)}`}
+        </span>
       </h2>
       <div class="gauges">
         {GAUGES.map((gauge) => {
@@ -78,14 +122,18 @@ function WorkerBlock({ worker }: { worker: Worker }) {
                 {typeof now === "number" ? (
                   <b>{gauge.show(now)}</b>
                 ) : (
-                  <span class="absent">not recorded</span>
+                  <span class="absent">
+                    {worker.points.length === 1 ? "from its second minute on" : "not recorded"}
+                  </span>
                 )}
               </h3>
-              <Gauge
-                points={points}
-                show={gauge.show}
-                label={`${gauge.title} of ${nameOf(worker).toLowerCase()}`}
-              />
+              {points.length > 1 && (
+                <Gauge
+                  points={points}
+                  show={gauge.show}
+                  label={`${gauge.title} of ${nameOf(worker).toLowerCase()}`}
+                />
+              )}
             </div>
           );
         })}

@@ -77,7 +77,7 @@ export function Profiles() {
 }
 
 const KINDS: [TreeKind | "", string][] = [
-  ["", "calls or samples, what there is more of"],
+  ["", "calls or samples"],
   ["calls", "exact calls"],
   ["samples", "samples of requests"],
   ["outside", "samples outside of requests"],

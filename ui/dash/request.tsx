@@ -5,6 +5,7 @@ import type { Call, ExceptionRow, FindingsAnswer, RequestAnswer, Template, TreeN
 import { kindOf, type Part, splitRequest } from "../model/kinds";
 import { findingsOf } from "../model/seen";
 import { showCount, showMoment, showMs, showShare } from "../model/show";
+import { groupWaits } from "../model/waits";
 import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
 import { Answer, Answered, Code, Copy, Empty, Ms, NOT_RECORDED, Section, Status, To } from "./parts";
@@ -171,7 +172,8 @@ function Head({ data, parts }: { data: RequestAnswer; parts: Part[] | null }) {
       {typeof data.rank === "number" && (
         <span class="pale">
           {" "}
-          {data.rank === 1 ? "the slowest" : `slower than ${showShare(data.rank, 1)}`} of its route
+          {data.rank === 1 ? "the slowest" : `slower than ${showShare(data.rank, 1)}`} of{" "}
+          {data.rank_of ? `the ${showCount(data.rank_of)} of its route around then` : "its route"}
           {times >= 1.5 ? `, ${times >= 10 ? Math.round(times) : times.toFixed(1)} times the median` : ""}
         </span>
       )}
@@ -228,7 +230,7 @@ function tabsOf(data: RequestAnswer, source: Source): Tab[] {
     {
       key: "waits",
       title: "Waits",
-      count: data.waits?.length,
+      count: data.waits && groupWaits(data.waits).length,
       show: () => <Waits data={data} />,
     },
     { key: "calls", title: "Calls out", count: data.calls?.length, show: () => <Calls data={data} /> },

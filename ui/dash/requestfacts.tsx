@@ -2,36 +2,27 @@
 import type { ComponentChildren } from "preact";
 import type { Fact, RequestAnswer } from "../api/types";
 import { showBytes, showCount } from "../model/show";
-import { Absent, Bar, Empty, Ms, NOT_RECORDED, Section, To } from "./parts";
+import { Absent, Bar, Empty, Ms, Named, NOT_RECORDED, Section, To } from "./parts";
 
 function Pairs({ title, facts }: { title: string; facts: Fact[] | undefined }) {
   return (
     <Section title={title}>
       {!facts ? (
         <Empty>They were {NOT_RECORDED}.</Empty>
-      ) : facts.length === 0 ? (
-        <Empty>None.</Empty>
       ) : (
-        <dl class="facts">
-          {facts.map((fact, k) => (
-            <div key={`${fact.name} ${k}`}>
-              <dt>{fact.name}</dt>
-              <dd>{fact.value}</dd>
-            </div>
-          ))}
-        </dl>
+        <Named rows={facts.map(({ name, value }) => [name, value])} />
       )}
     </Section>
   );
 }
 
 const INPUTS = [
-  ["view_args", "View arguments"],
-  ["query", "Query"],
-  ["form", "Form"],
-  ["json", "JSON"],
-  ["headers", "Headers"],
-  ["config", "Configuration"],
+  ["view_args", "View arguments", "view arguments"],
+  ["query", "Query", "query"],
+  ["form", "Form", "form"],
+  ["json", "JSON", "JSON"],
+  ["headers", "Headers", "headers"],
+  ["config", "Configuration", "configuration"],
 ] as const;
 
 function Bytes({ bytes }: { bytes: number | null | undefined }) {
@@ -41,20 +32,11 @@ function Bytes({ bytes }: { bytes: number | null | undefined }) {
 export function Facts({ data }: { data: RequestAnswer }) {
   const phases = Object.entries(data.phases_ms ?? {});
   const most = Math.max(...phases.map(([, ms]) => ms), 0.000001);
+  const none = INPUTS.filter(([key]) => data[key]?.length === 0).map(([, , word]) => word);
   const facts: [string, ComponentChildren][] = [
     ["endpoint", data.endpoint ?? <Absent />],
-    [
-      "worker",
-      data.worker === undefined ? (
-        <Absent />
-      ) : (
-        <To page="requests" words={{ worker: String(data.worker) }}>
-          {data.worker}
-        </To>
-      ),
-    ],
     ["wall time", <Ms key="wall" ms={data.wall_ms} />],
-    ["our own part of it, taken out", <Ms key="own" ms={data.own_ms} />],
+    ["Hotplate's part of it, taken out", <Ms key="own" ms={data.own_ms} />],
     ["CPU", <Ms key="cpu" ms={data.cpu_ms} />],
     ["waited in the server's queue", <Ms key="queue" ms={data.queue_ms} />],
     ["to the first byte", <Ms key="first" ms={data.first_byte_ms} />],
@@ -65,40 +47,40 @@ export function Facts({ data }: { data: RequestAnswer }) {
     ["memory grew by", <Bytes key="rss" bytes={data.rss_growth_bytes} />],
     ["flags", data.flags && data.flags.length > 0 ? data.flags.join(", ") : "none"],
   ];
+  if (data.worker !== undefined)
+    facts.splice(1, 0, [
+      "worker",
+      <To key="worker" page="requests" words={{ worker: String(data.worker) }}>
+        {data.worker}
+      </To>,
+    ]);
   return (
     <div class="pair">
       <div>
         <Section title="Facts">
-          <dl class="facts">
-            {facts.map(([key, value]) => (
-              <div key={key}>
-                <dt>{key}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
+          <Named rows={facts} />
         </Section>
         <Section title="Phases">
           {phases.length === 0 ? (
             <Empty>They were {NOT_RECORDED}.</Empty>
           ) : (
-            <dl class="facts bars">
-              {phases.map(([phase, ms]) => (
-                <div key={phase}>
-                  <dt>{phase}</dt>
-                  <dd>
-                    <Ms ms={ms} /> <Bar share={ms / most} />
-                  </dd>
-                </div>
-              ))}
-            </dl>
+            <Named
+              kind="bars"
+              rows={phases.map(([phase, ms]) => [
+                phase,
+                <>
+                  <Ms ms={ms} /> <Bar share={ms / most} />
+                </>,
+              ])}
+            />
           )}
         </Section>
       </div>
       <div>
-        {INPUTS.map(([key, title]) => (
+        {INPUTS.filter(([key]) => data[key]?.length !== 0).map(([key, title]) => (
           <Pairs key={key} title={title} facts={data[key]} />
         ))}
+        {none.length > 0 && <Empty>None kept: {none.join(", ")}.</Empty>}
         {(data.not_kept?.facts ?? 0) > 0 && (
           <p class="pale">… and {showCount(data.not_kept?.facts ?? 0)} that were not kept.</p>
         )}

@@ -2,7 +2,7 @@
 import type { RequestRow, RequestsAnswer } from "../api/types";
 import { showBytes, showCount, showMoment, showMs } from "../model/show";
 import { question, type Words } from "../model/where";
-import { Absent, Answer, Answered, Bar, Empty, Ms, Status } from "./parts";
+import { Absent, Answer, Answered, Bar, Ms, Status } from "./parts";
 import { type Column, Rows } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -79,8 +79,8 @@ function Filters() {
       <input
         type="search"
         class="find"
-        placeholder="Route, endpoint or id  /"
-        aria-label="Text"
+        placeholder="Route or id  /"
+        aria-label="Route, endpoint or id"
         value={words.text ?? ""}
         onInput={(event) => change({ text: event.currentTarget.value }, true)}
       />
@@ -126,7 +126,8 @@ function Filters() {
       </select>
       <input
         type="search"
-        placeholder="Argument: page or page=3"
+        class="argument"
+        placeholder="Argument: page=3"
         aria-label="Argument, header or key of query, form or JSON"
         value={words.input ?? ""}
         onChange={(event) => change({ input: event.currentTarget.value.trim() })}
@@ -135,7 +136,7 @@ function Filters() {
         from{" "}
         <input
           inputMode="decimal"
-          size={6}
+          size={4}
           value={words.min_ms ?? ""}
           aria-label="Duration from, in ms"
           onChange={(event) => change({ min_ms: number(event.currentTarget.value) })}
@@ -143,7 +144,7 @@ function Filters() {
         to{" "}
         <input
           inputMode="decimal"
-          size={6}
+          size={4}
           value={words.max_ms ?? ""}
           aria-label="Duration to, in ms"
           onChange={(event) => change({ max_ms: number(event.currentTarget.value) })}
@@ -191,10 +192,15 @@ function number(text: string): string {
   return /^\d+(\.\d+)?$/.test(text.trim()) ? text.trim() : "";
 }
 
-/* Arguments are in the detail of each request, so only the first of an order are looked at. */
-function lookedAt({ looked_at }: RequestsAnswer): string {
-  if (!looked_at || looked_at.requests >= looked_at.of) return "";
-  return ` among the first ${showCount(looked_at.requests)} of ${showCount(looked_at.of)}`;
+/* Of very many requests only the newest are looked at; arguments are in the detail of each request, so only the first of an order. */
+function lookedAt({ looked_at, newest }: RequestsAnswer): string {
+  const first =
+    looked_at && looked_at.requests < looked_at.of
+      ? ` among the first ${showCount(looked_at.requests)} of ${showCount(looked_at.of)}`
+      : "";
+  return newest
+    ? `${first} among the newest ${showCount(newest.requests)} of ${showCount(newest.of)} in this time`
+    : first;
 }
 
 function List({ data }: { data: RequestsAnswer }) {
@@ -216,6 +222,7 @@ function List({ data }: { data: RequestsAnswer }) {
         <>
           <a href={link("request", { id: row.id })}>{row.route}</a>
           {row.exception && <span class="bad"> {row.exception}</span>}
+          <span class="only-narrow mono pale">{showMoment(row.start_ns / 1e6)}</span>
         </>
       ),
     },
@@ -265,7 +272,7 @@ function List({ data }: { data: RequestsAnswer }) {
     { key: "id", title: "Id", cell: (row) => <span class="mono pale">{row.id.slice(0, 8)}</span> },
   ];
   if (data.requests.length === 0)
-    return <Empty>No request matches{lookedAt(data)}. Take a filter away, or a longer time.</Empty>;
+    return <Answer>No request matches{lookedAt(data)}. Take a filter away, or a longer time.</Answer>;
   const slow = [...data.requests].sort((a, b) => b.duration_ms - a.duration_ms)[0];
   return (
     <>

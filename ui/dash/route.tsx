@@ -12,7 +12,7 @@ import type {
   WaitRow,
 } from "../api/types";
 import { isKind, kindOf, type Part, splitTime } from "../model/kinds";
-import { showChange, showCount, showMoment, showMs, showPortion, showShare } from "../model/show";
+import { showChange, showCount, showMoment, showMs, showOneIn, showPortion, showShare } from "../model/show";
 import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
 import { HeatMap, Histogram, Series } from "./chart";
@@ -113,7 +113,10 @@ function Course({ data }: { data: RouteAnswer }) {
     <div class="pair">
       <Section
         title="Over time"
-        note="dark: median, pale: p95; dashes: a revision began; drag to choose a time"
+        note={showOneIn(
+          data.weight,
+          "strong: median, pale: p95; dashes: a revision began; drag to choose a time",
+        )}
       >
         <Series
           points={data.series ?? []}
@@ -130,7 +133,10 @@ function Course({ data }: { data: RouteAnswer }) {
           />
         )}
       </Section>
-      <Section title="By duration" note="drag to choose: all below answers for the chosen requests">
+      <Section
+        title="By duration"
+        note={showOneIn(data.weight, "drag to choose: all below answers for the chosen requests")}
+      >
         <Histogram
           buckets={data.histogram ?? []}
           chosen={chosen}
@@ -219,9 +225,11 @@ function Chosen({ words, part }: { words: Words; part: RouteAnswer | null }) {
       ? `${words.from ? showMoment(Number(words.from)) : "…"} to ${words.to ? showMoment(Number(words.to)) : "now"}`
       : "",
   ].filter(Boolean);
+  const estimate = showOneIn(part?.completeness?.estimated_from_one_in);
   return (
     <p class="chosen-part" role="status">
-      Below: {part ? <b>{showCount(part.route.requests)} requests</b> : "requests"} of {span.join(", ")}.{" "}
+      Below: {part ? <b>{showCount(part.route.requests)} requests</b> : "requests"} of {span.join(", ")}
+      {estimate && `, ${estimate}`}.{" "}
       <button
         type="button"
         data-key="Escape"

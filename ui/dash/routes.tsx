@@ -4,7 +4,7 @@ import { showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { Boxes } from "./chart";
 import { RouteTable } from "./overview";
-import { Answer, Answered, Empty, Section } from "./parts";
+import { Answer, Answered, Section } from "./parts";
 import { useAsk, useWhere } from "./use";
 
 const BOXES_MOST = 30;
@@ -15,7 +15,7 @@ export function Routes() {
   return (
     <Answered asked={asked}>
       {({ routes }) => {
-        if (routes.length === 0) return <Empty>No request is in this selection.</Empty>;
+        if (routes.length === 0) return <Answer>No request is in this selection.</Answer>;
         const whole = routes.reduce((sum, row) => sum + row.total_ms, 0);
         const first = routes[0];
         return (

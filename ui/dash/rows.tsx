@@ -107,6 +107,7 @@ export function Rows<T>({ caption, columns, rows, id, href, word = "sort", sort 
         <thead>
           <tr>
             {columns.map((c) => {
+              const up = c.order === undefined && reverse === (c.number ?? false); // the server's orders all begin with the most
               const on = c.order ? sorted === c.order : c.value !== undefined && key === c.key;
               return (
                 <th
@@ -114,14 +115,12 @@ export function Rows<T>({ caption, columns, rows, id, href, word = "sort", sort 
                   scope="col"
                   class={classes(c)}
                   title={c.about}
-                  aria-sort={on ? (reverse === (c.number ?? false) ? "ascending" : "descending") : "none"}
+                  aria-sort={on ? (up ? "ascending" : "descending") : "none"}
                 >
                   {c.value || c.order ? (
                     <button type="button" onClick={() => head(c)}>
                       {c.title}
-                      <span aria-hidden="true">
-                        {on ? (reverse === (c.number ?? false) ? " ↑" : " ↓") : ""}
-                      </span>
+                      <span aria-hidden="true">{on ? (up ? " ↑" : " ↓") : ""}</span>
                     </button>
                   ) : (
                     c.title

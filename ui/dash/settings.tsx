@@ -5,7 +5,7 @@ import type { SettingKey, SettingsAnswer } from "../api/types";
 import { editorLink } from "../model/editor";
 import { showBytes, showShare } from "../model/show";
 import { MutedList } from "./findings";
-import { Absent, Answer, Answered, Bar, Empty, editorTemplate, Section, setEditorTemplate } from "./parts";
+import { Answer, Answered, Bar, Empty, editorTemplate, Section, setEditorTemplate } from "./parts";
 import { useAsk, useLive } from "./use";
 
 export function Settings() {
@@ -21,7 +21,7 @@ function Filled({ data }: { data: SettingsAnswer }) {
     <>
       <Answer>
         {set === 0
-          ? "Everything is as it comes."
+          ? "No setting is changed."
           : `${set} ${set === 1 ? "setting is" : "settings are"} changed.`}
         {!meta?.token && " You may read, not change."}
       </Answer>
@@ -39,7 +39,7 @@ function Filled({ data }: { data: SettingsAnswer }) {
       <MutedList rows={data.muted} />
       <Section title="Store">
         <dl class="facts">
-          <div>
+          <div class="long">
             <dt>file</dt>
             <dd class="mono">{path ?? meta?.store}</dd>
           </div>
@@ -55,23 +55,25 @@ function Filled({ data }: { data: SettingsAnswer }) {
               )}
             </dd>
           </div>
-          <div>
-            <dt>requests are kept for</dt>
-            <dd>{typeof data.store.max_age_s === "number" ? days(data.store.max_age_s) : <Absent />}</dd>
-          </div>
+          {typeof data.store.max_age_s === "number" && (
+            <div>
+              <dt>requests are kept for</dt>
+              <dd>{days(data.store.max_age_s)}</dd>
+            </div>
+          )}
           <div>
             <dt>version</dt>
             <dd>{data.version}</dd>
           </div>
         </dl>
       </Section>
-      <Section title="Redaction" note="decided where the application runs">
-        <dl class="facts">
+      <Section title="Redaction" note="values are let through only where the application runs">
+        <dl class="facts long">
           <div>
             <dt>never kept</dt>
             <dd>
               values of headers, configuration, arguments and keys whose name holds{" "}
-              {(data.redacted ?? []).join(", ").toLowerCase()}
+              {(data.redacted ?? []).join(", ").toLowerCase()}, or a word of <code>redact</code> above
             </dd>
           </div>
           <div>

@@ -10,7 +10,7 @@ import { Help } from "./help";
 import { usePageKeys } from "./keys";
 import { Overview } from "./overview";
 import { PageViewPage } from "./pageview";
-import { editorTemplate, Wrong } from "./parts";
+import { editorTemplate, NothingYet, Wrong } from "./parts";
 import { Process } from "./process";
 import { Profiles } from "./profiles";
 import { RequestPage } from "./request";
@@ -51,6 +51,7 @@ const UNDER: Partial<Record<PageName, PageName>> = {
 };
 
 /** Pages that do not speak of a range. */
+const STOREFREE: PageName[] = ["settings", "profiles", "pageview"]; // of use before anything is recorded
 const UNSCOPED: PageName[] = ["request", "settings", "compare", "pageview"];
 
 const PAGES: Record<PageName, () => preact.JSX.Element> = {
@@ -140,6 +141,13 @@ export function Shell() {
   const { page } = navigation.where;
   const Page = PAGES[page];
   const { meta } = live;
+  const never = meta !== null && !meta.last && meta.routes.length === 0 && !STOREFREE.includes(page);
+  useEffect(() => {
+    /* A narrow window shows some of the entries only. */
+    document
+      .querySelector(".top nav [aria-current]")
+      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [page]);
   useEffect(() => {
     const here = ENTRIES.find((entry) => entry.page === page)?.title;
     document.title = `${navigation.where.words.route ?? navigation.where.words.id ?? here ?? "Hotplate"} · Hotplate`;
@@ -192,9 +200,9 @@ export function Shell() {
             </button>
           </span>
         </header>
-        {meta && !UNSCOPED.includes(page) && <ScopeBar meta={meta} navigation={navigation} />}
+        {meta && !never && !UNSCOPED.includes(page) && <ScopeBar meta={meta} navigation={navigation} />}
         <main id="content" tabIndex={-1}>
-          {!meta && error ? <Wrong error={error} /> : meta && <Page key={page} />}
+          {!meta && error ? <Wrong error={error} /> : meta && (never ? <NothingYet /> : <Page key={page} />)}
         </main>
         {help && <Help onClose={() => setHelp(false)} />}
       </LiveContext.Provider>

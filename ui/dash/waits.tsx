@@ -1,6 +1,7 @@
 /* waits.tsx -- tables of what was waited for, and of who had the locks meanwhile. */
 import type { Holder, WaitRow } from "../api/types";
 import { kindOf } from "../model/kinds";
+import { type Grouped, groupHolders, groupWaits, keyOfHolder, keyOfWait } from "../model/waits";
 import { Code, To } from "./parts";
 import { amounts, type Column, counts, Rows, times } from "./rows";
 
@@ -13,8 +14,15 @@ function KindOfWait({ kind }: { kind: string }) {
   );
 }
 
-export function WaitRows({ rows }: { rows: WaitRow[] }) {
-  const columns: Column<WaitRow>[] = [
+/* Said only where some waited in several. */
+function lanes<T extends { lanes: number }>(rows: T[]): Column<T>[] {
+  return rows.some((row) => row.lanes > 1) ? [counts("lanes", "Threads, tasks", (row: T) => row.lanes)] : [];
+}
+
+/** Waits of a kind, for the same, from one place are a row, in however many threads they were. */
+export function WaitRows({ rows: single }: { rows: WaitRow[] }) {
+  const rows = groupWaits(single);
+  const columns: Column<Grouped<WaitRow>>[] = [
     {
       key: "kind",
       title: "Wait",
@@ -24,10 +32,14 @@ export function WaitRows({ rows }: { rows: WaitRow[] }) {
         <>
           <KindOfWait kind={row.kind} />
           {row.peer && <span class="pale"> {row.peer}</span>}
+          <span class="only-narrow">
+            <Code place={row} name bare />
+          </span>
         </>
       ),
     },
     { key: "place", title: "At", wide: true, cell: (row) => <Code place={row} name bare /> },
+    ...lanes(rows),
     counts("count", "Times", (row) => row.count),
     times("max", "Longest", (row) => row.max_ms),
     amounts(
@@ -38,16 +50,7 @@ export function WaitRows({ rows }: { rows: WaitRow[] }) {
       (row) => row.kind,
     ),
   ];
-  return (
-    <Rows
-      caption="Waits"
-      columns={columns}
-      rows={rows}
-      id={(row) => `${row.kind} ${row.peer} ${row.lane} ${row.node} ${row.file}:${row.line} ${row.function}`}
-      word="wsort"
-      sort="total"
-    />
-  );
+  return <Rows caption="Waits" columns={columns} rows={rows} id={keyOfWait} word="wsort" sort="total" />;
 }
 
 /** Who had the lock that a request waited for: itself in another thread, another request, a thread without one. */
@@ -63,8 +66,9 @@ export function HolderName({ holder, request }: { holder: Holder; request: strin
   return <>{holder.thread ? `thread ${holder.thread}` : "another thread"}</>;
 }
 
-export function Holders({ rows, request }: { rows: Holder[]; request: string }) {
-  const columns: Column<Holder>[] = [
+export function Holders({ rows: single, request }: { rows: Holder[]; request: string }) {
+  const rows = groupHolders(single);
+  const columns: Column<Grouped<Holder>>[] = [
     { key: "kind", title: "Lock", narrow: true, cell: (row) => <KindOfWait kind={row.kind} /> },
     {
       key: "who",
@@ -77,7 +81,7 @@ export function Holders({ rows, request }: { rows: Holder[]; request: string }) 
         </>
       ),
     },
-    { key: "lane", title: "Lane that waited", number: true, cell: (row) => row.lane },
+    ...lanes(rows),
     counts("count", "Times", (row) => row.count),
     amounts(
       "held",
@@ -92,7 +96,7 @@ export function Holders({ rows, request }: { rows: Holder[]; request: string }) 
       caption="Who had the locks"
       columns={columns}
       rows={rows}
-      id={(row) => `${row.kind} ${row.lane} ${row.request} ${row.thread} ${row.file}:${row.line}`}
+      id={keyOfHolder}
       word="hsort"
       sort="held"
     />

@@ -68,6 +68,12 @@ export function showPortion(portion: { read: number; of: number }): string {
   return `estimated from ${showCount(portion.read)} of ${showCount(portion.of)} requests`;
 }
 
+/** The same where all that is known is the share; behind what else is said. */
+export function showOneIn(weight: number | undefined, before = ""): string {
+  if (weight === undefined || weight <= 1) return before;
+  return `${before}${before && "; "}estimated from one request in ${showCount(weight)}`;
+}
+
 export function showBytes(bytes: number | null | undefined): string {
   return typeof bytes === "number" ? showValue("bytes", bytes) : "not recorded";
 }

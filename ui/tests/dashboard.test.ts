@@ -53,7 +53,11 @@ const PAGES: [string, string, RegExp][] = [
     "#/profiles",
     /2\.11 s in one request\. 59 % \(1\.25 s\) is spent in fetch_all_peaks itself, shop\/history\.py:25\./,
   ],
-  ["process", "#/process", /2 processes use 337 MB; process 4702 grew by 118 MB\./],
+  [
+    "process",
+    "#/process",
+    /2 processes use 337 MB; process 4702 grew by 118 MB\..*dropped 3 .*waited for the store 0/,
+  ],
   [
     "settings",
     "#/settings",
@@ -220,11 +224,11 @@ test("the tabs of a request by f, t and s", () =>
       ["Exception", /No exception/],
       [
         "Waits",
-        /lock.*40.*1\.25 s.*GIL GET \/overview shop\/rates\.py:31 in totals 0 12 30\.5 ms lock thread refresher 3 1 4\.25 ms/,
+        /lock.*40.*1\.25 s.*GIL GET \/overview shop\/rates\.py:31 in totals 12 30\.5 ms lock thread refresher 1 4\.25 ms/,
       ],
       [
         "Arguments and facts",
-        /View arguments name <str 3> Query page 3 page 4 <b>api_key<\/b> <redacted> Form None\..*shop\.example.*and 7 that were not kept/,
+        /View arguments name <str 3> Query page 3 page 4 <b>api_key<\/b> <redacted> .*shop\.example.*None kept: form.*and 7 that were not kept/,
       ],
     ] as const) {
       await page.getByRole("tab", { name: new RegExp(`^${tab}`) }).click();
@@ -283,6 +287,30 @@ test("profiles of samples say how sure they are, and stand against the time befo
     await page.getByLabel("What of them").selectOption("calls");
     await shows(page, /Choose a stretch of time above/);
   }));
+
+test("what stands for more requests than were counted says so", () => {
+  const completeness = { ...fixture.OVERVIEW.completeness, estimated_from_one_in: 128 };
+  server.change({
+    overview: () => ({ ...fixture.OVERVIEW, completeness, weight: 256 }),
+    route: (words) => ({ ...fixture.routeAnswer(words.get("route") ?? "", true), completeness, weight: 256 }),
+    requests: () => ({ ...fixture.REQUESTS, newest: { requests: 1048576, of: 20000000 } }),
+  });
+  return on("#/overview", {}, async (page) => {
+    await shows(page, /recorded *estimated from one request in 128/);
+    await shows(page, /drag to choose a time; estimated from one request in 256/);
+    await page.goto(page.url().replace("#/overview", "#/route?route=GET%20%2Fsettings&min_ms=1"));
+    await shows(page, /Below: [\d,]+ requests of .*, estimated from one request in 128\./);
+    await page.goto(page.url().replace(/#.*/, "#/requests"));
+    await shows(page, /requests match among the newest 1,048,576 of 20,000,000 in this time;/);
+  });
+});
+
+test("a request that stands among those around it alone says among how many", () => {
+  server.change({ request: (words) => ({ ...fixture.request(words.get("id") ?? ""), rank_of: 1204 }) });
+  return on(`#/request?id=${ID}`, {}, (page) =>
+    shows(page, /slower than 96 % of the 1,204 of its route around then/),
+  );
+});
 
 test("requests are looked for by an argument, and the page says among how many", () => {
   server.change({
@@ -480,7 +508,7 @@ test("who may only read is offered nothing to change", async () => {
 });
 
 test("an empty store says the one command to type", async () => {
-  server.change({
+  const empty = {
     meta: () => ({
       ...fixture.META,
       revisions: [],
@@ -499,10 +527,15 @@ test("an empty store says the one command to type", async () => {
       series: [],
       hours: [],
     }),
-  });
-  await on("#/", {}, (page) =>
-    shows(page, /Nothing is recorded yet\..*hotplate run -- flask --app yourapp run/),
-  );
+  };
+  for (const hash of ["#/", "#/routes", "#/findings", "#/sql", "#/process"]) {
+    server.change(empty);
+    await on(hash, {}, (page) =>
+      shows(page, /Nothing is recorded yet\..*hotplate run -- flask --app yourapp run/),
+    );
+  }
+  server.change(empty);
+  await on("#/settings", {}, (page) => shows(page, /1 setting is changed/));
 });
 
 test("a finding that is mended tells what it saved", () =>

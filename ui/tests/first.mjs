@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { launch } from "./chromium.mjs";
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 const { page: slow, dashboard, pictures } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await launch();
 const context = await browser.newContext({ viewport: { width: 1080, height: 640 } });

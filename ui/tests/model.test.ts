@@ -12,6 +12,7 @@ import { matchedValue, matchFunctions, nextMatch } from "../model/search";
 import { showCount, showShare, showTime, showValue } from "../model/show";
 import { byFunction, edgesOf, linksOf, rowsOfPairs, sortRows } from "../model/table";
 import { arrange, type CallTree, totals } from "../model/tree";
+import { groupHolders, groupWaits } from "../model/waits";
 import { formatState, parseState, START } from "../views/state";
 import { encode, smallProfile, type TestProfile } from "./encode";
 
@@ -453,4 +454,33 @@ test("200,000 nodes are laid out and turned round in time that does not grow wit
   assert.ok(inverted.count > 5000);
   assert.ok(laid - began < 10_000, `laid out in ${laid - began} ms`);
   assert.ok(turned - laid < 20_000, `turned round in ${turned - laid} ms`);
+});
+
+test("waits from one place are one row, however many threads they were in; holders too", () => {
+  const wait = { kind: "recv", peer: "10.0.0.1:80", file: "a.py", line: 3, function: "f" };
+  const rows = groupWaits([
+    { ...wait, count: 2, total_ms: 5, max_ms: 4, lane: 1 },
+    { ...wait, count: 1, total_ms: 7, max_ms: 7, lane: 2 },
+    { ...wait, line: 4, count: 1, total_ms: 1, max_ms: 1, lane: 2 },
+  ]);
+  assert.deepEqual(
+    rows.map((row) => [row.line, row.lanes, row.count, row.total_ms, row.max_ms]),
+    [
+      [3, 2, 3, 12, 7],
+      [4, 1, 1, 1, 1],
+    ],
+  );
+  const held = { kind: "gil", count: 1, total_ms: 2 };
+  const holders = groupHolders([
+    { ...held, lane: 1, request: "a" },
+    { ...held, lane: 1, request: "a" },
+    { ...held, lane: 1, thread: "t" },
+  ]);
+  assert.deepEqual(
+    holders.map((row) => [row.request, row.thread, row.lanes, row.count]),
+    [
+      ["a", undefined, 1, 2],
+      [undefined, "t", 1, 1],
+    ],
+  );
 });

@@ -59,6 +59,21 @@ const TIMED: TestProfile = {
   ],
 };
 
+/* More callees side by side than a window is wide. */
+const WIDE: TestProfile = {
+  meta: { title: "wide.prof", format: "pstats" },
+  functions: Array.from({ length: 21 }, (_, i) => ({
+    name: i === 0 ? "main" : `part_${i}`,
+    file: "/srv/m.py",
+    line: i + 1,
+    app: true,
+  })),
+  pairs: {
+    own: Array.from({ length: 21 }, (_, i) => (i === 0 ? [1, 1, 0, 100e6] : [1, 1, 5e6, 5e6])),
+    edges: Array.from({ length: 20 }, (_, i) => [0, i + 1, 1, 1, 5e6, 5e6]),
+  },
+};
+
 /** What axe calls a violation. */
 interface Violation {
   id: string;
@@ -425,6 +440,18 @@ test("nothing is wider than a telephone", () =>
       assert.ok(width <= 390, `${view}: ${width}`);
     }
   }));
+
+test("a call graph wider than the window begins with its heaviest function in sight", async () => {
+  const wide = writePage(folder, "wide.html", WIDE);
+  for (const width of [390, 1280]) {
+    await on(wide, { width, height: 780 }, async (page) => {
+      await page.getByRole("tab", { name: "Call graph", exact: true }).click();
+      await calm(page);
+      const box = await page.locator(".graph .node", { hasText: "main" }).boundingBox();
+      assert.ok(box && box.x >= 0 && box.x + box.width <= width, `${width}: ${JSON.stringify(box)}`);
+    });
+  }
+});
 
 test("hostile names are text", async () => {
   const evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>";

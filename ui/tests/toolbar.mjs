@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { launch } from "./chromium.mjs";
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
 const { base, steps } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await launch();

@@ -2,13 +2,15 @@
  *
  *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *
- * With "token" beside them each step first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
+ * With "axe": true a step also tells what axe-core calls a violation. With "token" beside them each step first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
  * window), links (addresses, without downloads), trouble (console, errors, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
 import { launch } from "./chromium.mjs";
 
-const WAIT_MS = 10_000;
+const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
+
+const WAIT_MS = 30_000;
 const { base, steps, token } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await launch();
 
@@ -38,6 +40,13 @@ async function take(step) {
     await page
       .waitForFunction(holds, step.wait, { timeout: WAIT_MS })
       .catch(() => trouble.push(`never said: ${step.wait}`));
+  }
+  if (step.axe) {
+    await page.evaluate(readFileSync(AXE, "utf8"));
+    const { violations } = await page.evaluate(() => window.axe.run());
+    trouble.push(
+      ...violations.map((each) => `axe: ${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`),
+    );
   }
   const seen = await page.evaluate(() => ({
     text: document.body.innerText.replace(/\s+/g, " "),

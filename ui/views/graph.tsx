@@ -39,7 +39,7 @@ export function CallGraph({ data, state, palette, hits, onChange, exporter }: Gr
   useLayoutEffect(() => setWidth(frame.current?.clientWidth || 900));
   const fit = Math.min(1, Math.max((width - 32) / Math.max(placed.width, 1), 0.6));
   const scale = move.scale > 0 ? move.scale : fit;
-  const offset = move.scale > 0 ? move.x : Math.max((width - placed.width * scale) / 2, 16);
+  const offset = move.scale > 0 ? move.x : startOffset(placed, scale, width);
   const top = move.scale > 0 ? move.y : 16;
   exporter.name = "graph";
   exporter.svg = () => document_(data, graph, placed, palette, whole);
@@ -164,6 +164,13 @@ export function CallGraph({ data, state, palette, hits, onChange, exporter }: Gr
       </div>
     </div>
   );
+}
+
+/* Where the graph begins: in the middle, or where it is wider than its frame with the heaviest function in the middle, as far as there is graph beside it. */
+function startOffset(placed: Placed, scale: number, width: number): number {
+  const right = width - 16 - placed.width * scale;
+  if (right >= 16 || placed.boxes.length === 0) return (width - placed.width * scale) / 2;
+  return Math.min(Math.max(width / 2 - placed.boxes[0].x * scale, right), 16);
 }
 
 function shorten(text: string): string {

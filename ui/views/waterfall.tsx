@@ -2,10 +2,29 @@
 import { type Asked, endOf, type PageView, within } from "../model/pageview";
 import { showMs } from "../model/show";
 
+const MARKS = { paint: "largest paint", load: "load" };
+
+function marksOf(view: PageView): { name: keyof typeof MARKS; ms: number }[] {
+  const marks = [
+    { name: "paint" as const, ms: view.lcp_ms },
+    { name: "load" as const, ms: view.load_ms },
+  ];
+  return marks.flatMap(({ name, ms }) => (ms === null ? [] : [{ name, ms }]));
+}
+
 export function Waterfall({ view, link }: { view: PageView; link: (id: string) => string }) {
   const end = Math.max(endOf(view), 1);
+  const marks = marksOf(view);
   return (
     <table class="asked">
+      <caption>
+        <i class="all" /> browser and network <i class="server" /> server
+        {marks.map(({ name }) => (
+          <span key={name}>
+            <i class={name} /> {MARKS[name]}
+          </span>
+        ))}
+      </caption>
       <thead>
         <tr>
           <th scope="col">request</th>
@@ -31,10 +50,14 @@ export function Waterfall({ view, link }: { view: PageView; link: (id: string) =
             <td class="number">{showMs(asked.end_ms - asked.start_ms)}</td>
             <td class="track">
               <Bar asked={asked} end={end} />
-              {index === 0 && view.lcp_ms !== null && (
-                <Mark ms={view.lcp_ms} end={end} name="largest paint" />
-              )}
-              {index === 0 && view.load_ms !== null && <Mark ms={view.load_ms} end={end} name="load" />}
+              {marks.map(({ name, ms }) => (
+                <i
+                  key={name}
+                  class={`moment ${name}`}
+                  title={`${MARKS[name]} at ${showMs(ms)}`}
+                  style={{ left: `${Math.min(ms / end, 1) * 100}%` }}
+                />
+              ))}
             </td>
           </tr>
         ))}
@@ -57,16 +80,6 @@ function Bar({ asked, end }: { asked: Asked; end: number }) {
         <span class="server" style={place(Math.max(first_ms - server_ms, start_ms), first_ms, end)} />
       )}
     </span>
-  );
-}
-
-function Mark({ ms, end, name }: { ms: number; end: number; name: string }) {
-  return (
-    <i
-      class="moment"
-      title={`${name} at ${showMs(ms)}`}
-      style={{ left: `${Math.min(ms / end, 1) * 100}%` }}
-    />
   );
 }
 

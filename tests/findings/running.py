@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,13 +40,23 @@ class Services:
     env: dict[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
     started: set[str] = field(default_factory=set)
+    starting: threading.RLock = field(default_factory=threading.RLock)
 
     def start(self, needs: frozenset[str]) -> None:
-        """Start those that are not running; Missing where one cannot run here."""
+        """Start those that are not running; Missing where one cannot run here. From any thread."""
+        with self.starting:
+            self._start(needs)
+
+    def _start(self, needs: frozenset[str]) -> None:
         for need in sorted(needs - self.started):
             if need in self.started:  # meanwhile, with another one
                 continue
-            {"upstream": self._upstream, "names": self._names, "mariadb": self._mariadb}[need]()
+            {
+                "upstream": self._upstream,
+                "names": self._names,
+                "mariadb": self._mariadb,
+                "postgresql": self._postgresql,
+            }[need]()
             self.started.add(need)
 
     def _upstream(self) -> None:
@@ -80,6 +91,11 @@ class Services:
         if not services.has_mariadb():
             raise Missing("mariadbd is missing (package mariadb-server)")
         self.env["FINDINGS_MARIADB"] = self.stack.enter_context(services.mariadb())
+
+    def _postgresql(self) -> None:
+        if not services.has_postgresql():
+            raise Missing("initdb is missing (package postgresql)")
+        self.env["FINDINGS_POSTGRESQL"] = self.stack.enter_context(services.postgresql())
 
 
 @contextmanager

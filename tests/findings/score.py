@@ -7,6 +7,10 @@ was missed and what was false, then the figures; exit 3 when one is below its ga
 With --repaired every cause is left out, and no finding is right: what the advice leads to must not be advised
 against.
 
+Predicted savings are those of this run, true ones of a quiet machine. How much slower this run was, by the medians of
+all endpoints, is printed as its pace. A machine that is slow stretches what computes and not what waits, so the gate
+judges each saving at the pace of its own endpoint.
+
 A finding is right when its kind and its line are those of a planted cause. A second one for the same cause is false,
 unless the sidecar allows that kind beside it.
 """
@@ -14,12 +18,15 @@ unless the sidecar allows that kind beside it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +47,12 @@ def main() -> int:
     apps = [app for app in planted.applications(options.app) if options.half in (None, app.half)]
     apps = [app for app in apps if not app.needs & set(options.without)]
     running.raise_priority()
+    apps = [app.repaired() if options.repaired else app for app in apps]
     began, rows, reports = time.monotonic(), [], {}
-    with running.surroundings() as around:
-        for app in apps:
-            if options.repaired:
-                app = app.repaired()
-            found = reports[app.name] = report_of(app, around)
-            rows += score_app(app, found, truth.get(app.name, {}))
+    with running.surroundings() as around, contextlib.closing(reports_of(apps, around)) as found:
+        for app, report in found:
+            reports[app.name] = report
+            rows += score_app(app, report, truth.get(app.name, {}))
             print(f"{app.name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     result = {"figures": {half: figures(rows, half) for half in halves(rows)}, "endpoints": rows}
     result["not_checked"] = sorted({each["kind"] for one in reports.values() for each in one["not_checked"]})
@@ -72,22 +78,41 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--min-first", type=float, default=0, help="share of endpoints whose costliest cause is first"
     )
-    parser.add_argument("--max-error", type=float, default=9e9, help="median error of predicted savings")
+    parser.add_argument(
+        "--max-error", type=float, default=9e9, help="median error of savings, each at its endpoint's pace"
+    )
     parser.add_argument("--max-clean", type=int, default=10**9, help="findings on clean endpoints")
     return parser.parse_args()
 
 
-def report_of(app: planted.Application, around: running.Services) -> dict[str, Any]:
-    """Run an application under Hotplate and return its report."""
+def reports_of(
+    apps: Sequence[planted.Application], around: running.Services
+) -> Generator[tuple[planted.Application, dict[str, Any]]]:
+    """Each application with its report. Two are on the way at a time: while one is asked, the other starts or stops."""
+    asking = threading.Lock()
+    pool = ThreadPoolExecutor(2)
+    try:
+        most_starts_first = sorted(apps, key=lambda app: -app.starts)
+        yield from zip(
+            most_starts_first,
+            pool.map(lambda app: report_of(app, around, asking), most_starts_first),
+            strict=True,
+        )
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def report_of(app: planted.Application, around: running.Services, asking: threading.Lock) -> dict[str, Any]:
+    """Run an application under Hotplate and return its report. It is asked while nobody else is."""
     folder = around.folder / "store" / app.name
     folder.mkdir(parents=True)
     run = [HOTPLATE, "run", "--level", "trace", "--store", str(folder / "hotplate.db"), "--"]
     if any(cause.truth == "regression" for each in app.endpoints for cause in each.causes):
         off = [cause.name for each in app.endpoints for cause in each.causes if cause.truth == "regression"]
-        with running.serving(app, around, off, run, HOTPLATE_REVISION="r1") as server:
+        with running.serving(app, around, off, run, HOTPLATE_REVISION="r1") as server, asking:
             load(server, app)
     for _ in range(app.starts):
-        with running.serving(app, around, app.off, run, HOTPLATE_REVISION="r2") as server:
+        with running.serving(app, around, app.off, run, HOTPLATE_REVISION="r2") as server, asking:
             load(server, app)
     command = [HOTPLATE, "report", "--json", "--store", str(folder / "hotplate.db")]
     done = subprocess.run(
@@ -111,10 +136,14 @@ def score_app(
 ) -> list[dict[str, Any]]:
     """A row an endpoint, and one for findings of routes that nobody declared."""
     rows, left = [], [one for one in report["findings"] if one["route"] != HEALTH]
+    now_ms = {one["route"]: one["now_ms"] for one in report["routes"]}
     for each in app.endpoints:
         own = [finding for finding in left if finding["route"] == each.route]
         left = [finding for finding in left if finding["route"] != each.route]
         rows.append(score_endpoint(app, each, own, truth.get(each.route, {})))
+        known_ms = truth.get(each.route, {}).get("now_ms")
+        if known_ms and now_ms.get(each.route):
+            rows[-1]["pace"] = now_ms[each.route] / known_ms
     if left:
         stray = planted.Endpoint(app.name, "", "elsewhere", ())
         rows.append(score_endpoint(app, stray, left, {}))
@@ -192,6 +221,14 @@ def brief(finding: dict[str, Any], truth: float | None) -> dict[str, Any]:
     return out
 
 
+def error_of(one: dict[str, Any], pace: float) -> float:
+    """The error of a prediction made on a machine that was `pace` times slower; bytes have no pace."""
+    if one["kind"] == "memory_growth":
+        return float(one["error"])
+    true = one["truth"] * pace
+    return abs(float(one["predicted_saving_ms"]) - true) / true
+
+
 def halves(rows: Sequence[dict[str, Any]]) -> list[str]:
     """`all` and each half that is there."""
     return ["all", *sorted({row["half"] for row in rows})]
@@ -202,7 +239,13 @@ def figures(rows: Sequence[dict[str, Any]], half: str) -> dict[str, Any]:
     mine = [row for row in rows if half in ("all", row["half"])]
     causes = sum(len(row["causes"]) for row in mine)
     right, wrong = sum(len(row["told"]) for row in mine), sum(len(row["false"]) for row in mine)
-    errors = sorted(one["error"] for row in mine for one in row["told"].values() if "error" in one)
+    told = [one for row in mine for one in row["told"].values() if "error" in one]
+    errors = sorted(one["error"] for one in told)
+    paces = [row["pace"] for row in mine if "pace" in row]
+    pace = statistics.median(paces) if paces else 1.0
+    at_pace = [
+        error_of(one, row.get("pace", 1.0)) for row in mine for one in row["told"].values() if "error" in one
+    ]
     firsts = [row["first"] for row in mine if row["first"] is not None]
     return {
         "endpoints": len(mine),
@@ -212,7 +255,9 @@ def figures(rows: Sequence[dict[str, Any]], half: str) -> dict[str, Any]:
         "kind_recall": (right + sum(len(row["elsewhere"]) for row in mine)) / causes if causes else 1.0,
         "precision": right / (right + wrong) if right + wrong else 1.0,
         "first": sum(firsts) / len(firsts) if firsts else 1.0,
+        "pace": pace,
         "error_median": statistics.median(errors) if errors else None,
+        "error_at_pace": statistics.median(at_pace) if at_pace else None,
         "error_p90": errors[min(len(errors) - 1, int(len(errors) * 0.9))] if errors else None,
         "on_clean": sum(len(row["false"]) for row in mine if row["clean"]),
     }
@@ -235,7 +280,8 @@ def show(result: dict[str, Any], truth_known: bool) -> None:
         print("not checked:", " ".join(result["not_checked"]))
     for half, one in result["figures"].items():
         error = "savings not judged" if one["error_median"] is None else (
-            f"saving error median {one['error_median']:.0%}, p90 {one['error_p90']:.0%}"
+            f"saving error median {one['error_median']:.0%}"
+            f" ({one['error_at_pace']:.0%} at each one's pace, {one['pace']:.2f}), p90 {one['error_p90']:.0%}"
         )  # fmt: skip
         print(
             f"{half}: {one['endpoints']} endpoints ({one['clean']} clean), {one['causes']} causes:"
@@ -260,7 +306,7 @@ def judge(figure: dict[str, Any], options: argparse.Namespace) -> int:
         "recall": figure["recall"] >= options.min_recall,
         "precision": figure["precision"] >= options.min_precision,
         "costliest first": figure["first"] >= options.min_first,
-        "saving error": (figure["error_median"] or 0) <= options.max_error,
+        "saving error": (figure["error_at_pace"] or 0) <= options.max_error,
         "findings on clean ones": figure["on_clean"] <= options.max_clean,
     }
     for name, passed in gates.items():

@@ -3,8 +3,9 @@
     python upstream.py HTTP_PORT HTTPS_PORT PEM HANDSHAKE_MS [NAME_SERVER_ADDRESS DNS_MS]
 
 `GET /15/x400/p16/anything` is answered after 15 ms with 400 bytes in pieces of 16, each sent for itself (all three are
-optional: at once, 20 bytes, whole), and the connection stays open. A TLS handshake takes HANDSHAKE_MS before it
-begins. A process of its own, so that neither the load nor the measured application shares its interpreter.
+optional: at once, 20 bytes, whole), and the connection stays open. `GET /u80/anything` is a 503 until 80 ms after that
+path was first asked for. A TLS handshake takes HANDSHAKE_MS before it begins. A process of its own, so that neither the
+load nor the measured application shares its interpreter.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support_py import peers
 
+first_asked: dict[str, float] = {}
 
-def answer(connection: socket.socket, path: str) -> None:
-    """Send the whole answer to a path, after its delay."""
+
+def answer(connection: socket.socket, method: str, path: str) -> None:
+    """Send the whole answer to a path, after its delay; to HEAD its head."""
     size = piece = 0
+    status = "200 OK"
     for place, part in enumerate(path.strip("/").split("/")[:3]):
         if place == 0 and part.isdigit():
             time.sleep(int(part) / 1000)
@@ -32,12 +36,15 @@ def answer(connection: socket.socket, path: str) -> None:
             size = int(part[1:])
         elif part[:1] == "p" and part[1:].isdigit():
             piece = int(part[1:])
+        elif part[:1] == "u" and part[1:].isdigit():
+            age_s = time.monotonic() - first_asked.setdefault(path, time.monotonic())
+            status = "200 OK" if age_s * 1000 >= int(part[1:]) else "503 Service Unavailable"
     size = size or 20
     body = (b"0123456789abcdef" * (size // 16 + 1))[:size]
-    connection.sendall(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % size
-        + (b"" if piece else body)
-    )
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n"
+    if method == "HEAD":
+        body, piece = b"", 0
+    connection.sendall(head.encode() + (b"" if piece else body))
     for start in range(0, size if piece else 0, piece or 1):
         connection.sendall(body[start : start + piece])
 
@@ -53,7 +60,8 @@ def converse(connection: socket.socket) -> None:
                     return
                 waiting += chunk
             head, _, waiting = waiting.partition(b"\r\n\r\n")
-            answer(connection, head.split(b" ")[1].decode())
+            method, path = head.decode("latin-1").split(" ")[:2]
+            answer(connection, method, path)
 
 
 def plain(connection: socket.socket) -> None:

@@ -54,9 +54,9 @@ def test_killed_workers_requests_are_stored_or_counted_as_lost(kind: str, kills:
             time.sleep(0.01)
         done = load.stop()
         services.stop_group(server.process)
-    health = 1
     complete = hotplate_json("report", cwd=tmp_path)["completeness"]
     rows = store_file.requests(store)
+    health = 1
     assert complete["recorded"] == len(rows)
     assert complete["requests"] == complete["recorded"] + complete["dropped"] + complete["lost"]
     assert complete["dropped"] == 0

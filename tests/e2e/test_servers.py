@@ -71,6 +71,18 @@ THREADLESS = {
 }
 
 
+def rows_of(store: Path) -> list[dict[str, object]]:
+    """The requests of a store that the test itself made."""
+    return [row for row in store_file.requests(store) if row["rule"] != "/health"]
+
+
+def wait_stored(store: Path, count: int) -> None:
+    """Until so many requests (or more) are in the store, or long enough for a busy machine to have stored them."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and len(rows_of(store)) < count:
+        time.sleep(0.1)
+
+
 def serve_and_count(way: Way, folder: Path) -> list[dict[str, object]]:
     """Load the application under `hotplate run` in an empty folder; the rows, after what holds for every way."""
     if way.kind.startswith("uwsgi") and not (Path(sys.executable).parent / "uwsgi").exists():
@@ -85,16 +97,16 @@ def serve_and_count(way: Way, folder: Path) -> list[dict[str, object]]:
         done = client.load(server.port, PATHS, way.requests, 16, way.keep_alive)
         assert done.failed == [], server.output()[-2000:]
         assert len(done.ids) == done.sent == way.requests
+        store = folder / ".hotplate" / "hotplate.db"
         if way.abrupt:
-            time.sleep(0.5)
+            wait_stored(store, way.requests)
         services.stop_group(server.process, way.stop)
         log, stdout = server.log.read_text(errors="replace"), server.stdout.read_text(errors="replace")
     assert not [line for line in log.splitlines() if TROUBLE.search(line)], log[-3000:]
     assert "hotplate" not in stdout.lower()
     if way.kind not in ("flask", "flask-reload", "script"):  # these print a banner of their own
         assert stdout == ""
-    store = folder / ".hotplate" / "hotplate.db"
-    rows = [row for row in store_file.requests(store) if row["rule"] != "/health"]
+    rows = rows_of(store)
     assert len(rows) == way.requests
     assert {row["hex"] for row in rows} == set(done.ids)
     assert Counter(row["rule"] for row in rows) == {"/noop": way.requests // 2, "/sql": way.requests // 2}

@@ -5,7 +5,6 @@ Figures are compared with SQL over the store.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,6 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +21,8 @@ from urllib.request import urlopen
 
 import pytest
 from support_py import services
-from support_py.browse import MARKS, browse
+from support_py.browse import MARKS
+from support_py.dashboard import asked, rows, served, shown, walk
 
 PAGES = (
     *("", "routes", "route", "requests", "request", "sql", "findings", "compare", "profiles", "process"),
@@ -90,60 +89,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@contextmanager
-def served(store: Path, *options: str) -> Iterator[str]:
-    """`hotplate serve` of a store; the address it printed."""
-    process = subprocess.Popen(
-        ["hotplate", "serve", "--store", store, "--port", "0", *options],
-        stderr=subprocess.STDOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    try:
-        found = re.search(r"http://\S+", process.stdout.readline())
-        assert found
-        yield found[0]
-        assert process.poll() is None, "it ended by itself"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
 @pytest.fixture(scope="module")
 def base(store: Path) -> Iterator[str]:
     """The dashboard's address."""
     with served(store) as address:
         yield address
-
-
-def walk(base: str, *steps: dict[str, Any], trouble: bool = False, token: str = "") -> list[dict[str, Any]]:
-    return browse("walk.mjs", base, *steps, trouble=trouble, token=token)
-
-
-def asked(base: str, question: str) -> Any:
-    with urlopen(f"{base}api/v1/{question}", timeout=10) as answer:
-        return json.load(answer)
-
-
-def shown(ms: float) -> str:
-    """Milliseconds as the pages write them."""
-    for unit, size in (("s", 1000.0), ("ms", 1.0), ("µs", 0.001)):
-        value = ms / size
-        if ms >= 0.9995 * size:
-            return (
-                f"{value:.0f} {unit}"
-                if value >= 99.95
-                else f"{value:.1f} {unit}"
-                if value >= 9.995
-                else f"{value:.2f} {unit}"
-            )
-    return f"{ms * 1e6:.0f} ns"
-
-
-def rows(store: Path, sql: str, *values: object) -> list[Any]:
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
-        return connection.execute(sql, values).fetchall()
 
 
 def durations(store: Path, rule: str) -> list[float]:
@@ -265,7 +215,9 @@ def test_a_saved_request_shows_the_same_from_a_file(store: Path, base: str, tmp_
         {"hash": f"#/request?id={request}&tab=sql", "wait": "statements,"},
     ]
     there = walk(base, *steps)
-    here = walk(file, *steps, {"hash": "", "width": 390, "dark": True}, {"hash": "#/routes"})
+    here = walk(
+        file, *steps, {"hash": "", "width": 390, "dark": True, "axe": True}, {"hash": "#/routes", "axe": True}
+    )
     for step, live, page in zip(steps, there, here, strict=False):
         assert page["text"].partition("Timeline")[2] == live["text"].partition("Timeline")[2] != "", step
     assert here[-1]["hash"] == here[-2]["hash"] == f"#/request?id={request}"
@@ -297,7 +249,7 @@ def test_the_command_line_saves_the_same_page(store: Path, base: str, tmp_path: 
 
 def test_what_is_not_there_is_said(base: str) -> None:
     (page,) = walk(base, {"hash": "#/request?id=0000000000000000"}, trouble=True)
-    assert "no request 0000000000000000 in the store" in page["text"]
+    assert "No request 0000000000000000 in the store." in page["text"]
 
 
 def test_a_finding_is_muted_and_comes_back(store: Path, base: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support_py.cli import HOTPLATE, clean_environment, hotplate_json
 
 APP = """
-import functools, gc, json, os, random, re, sqlite3, sys
+import functools, gc, json, os, pickle, random, re, sqlite3, sys
 from flask import Flask, jsonify, render_template, render_template_string
 
 app = Flask(__name__)
@@ -48,6 +48,13 @@ def copies():
 
 def copy_of(items):
     return json.loads(json.dumps(items))  # copies
+
+@app.get("/pickled")
+def pickled():
+    return {"n": sum(len(duplicate(ITEMS)) for _ in range(3))}
+
+def duplicate(items):
+    return pickle.loads(pickle.dumps(items))  # pickled
 
 @app.get("/product")
 def product():
@@ -131,8 +138,11 @@ for _ in range(16):
             response.get_data()
 """
 
-ROUTES = """/regex /regex/kept /import /copies /product /lookups /garbage /collect /includes /report /compiled /rows
-    /signed"""
+sees_encoders = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="3.11 has no events of single code objects"
+)
+ROUTES = """/regex /regex/kept /import /copies /pickled /product /lookups /garbage /collect /includes /report /compiled
+    /rows /signed"""
 
 
 def report(folder: Path, routes: str) -> dict[str, list[dict[str, Any]]]:
@@ -185,6 +195,7 @@ def line_of(mark: str) -> int:
         ("/regex", "regex_compile", "regex"),
         ("/import", "import_in_request", "import"),
         ("/copies", "serialization_hot", "copies"),
+        pytest.param("/pickled", "serialization_hot", "pickled", marks=sees_encoders),
         ("/lookups", "attribute_lookup_hot", "lookups"),
         ("/collect", "gc_pressure", "collect"),
         ("/compiled", "template_hot", "compiled"),

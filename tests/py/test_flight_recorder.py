@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import threading
 import time
@@ -119,22 +120,57 @@ def test_tree_is_kept_of_slow_and_failed_requests_only(tmp_path: Any) -> None:
     assert view in failed[1]
 
 
-def percentile(store: str) -> Any:
+def many(store: str) -> list[list[int]]:
+    from flask import Flask, request
+    from hotplate import _hotplate
+
+    application(store, 150.0)
+    app = Flask("many_under_test")
+
+    @app.get("/")
+    def view() -> str:
+        helper(0.2 if "slow" in request.args else 0.0)
+        return ""
+
+    kept, slow = [], []
+    for i in range(10_000):
+        wsgi.call(app, "/?slow=1" if i == 7_000 else "/")
+        record = _hotplate.last_request()
+        if record.get("tree"):
+            kept.append(i)
+        if record["wall_ns"] >= 150e6:
+            slow.append(i)
+    return [kept, slow]
+
+
+@pytest.mark.one_python
+def test_of_ten_thousand_requests_the_slow_one_has_its_tree(tmp_path: Any) -> None:
+    kept, slow = run_isolated(many, str(tmp_path / "s.db"))
+    assert 7_000 in kept
+    assert kept == slow
+
+
+def percentile(store: str) -> list[tuple[bool, float]]:
+    """Of each request whether its tree was kept, and how long it took."""
     from hotplate import _hotplate
 
     app = application(store, 0.0)
-    kept = []
+    found = []
     for i in range(200):
-        wsgi.call(app, "/?sleep=0.05" if i in (150, 190) else "/?sleep=0.001")
-        if _hotplate.last_request().get("tree"):
-            kept.append(i)
-    return kept
+        wsgi.call(app, "/?sleep=0.25" if i in (150, 190) else "/?sleep=0.001")
+        record = _hotplate.last_request()
+        found.append((bool(record.get("tree")), record["wall_ns"]))
+    return found
 
 
 def test_without_a_time_what_is_slow_for_its_route_is_kept(tmp_path: Any) -> None:
-    kept = run_isolated(percentile, str(tmp_path / "s.db"))
-    assert {150, 190} <= set(kept)
-    assert len(kept) < 20
+    found = run_isolated(percentile, str(tmp_path / "s.db"))
+    kept = {i for i, (is_kept, _) in enumerate(found) if is_kept}
+    assert {150, 190} <= kept
+    # A busy machine makes others slow as well: these may be kept, too.
+    typical = statistics.median(took for _, took in found)
+    slow = {i for i, (_, took) in enumerate(found) if took > 1.5 * typical}
+    assert len(kept - slow) < 20
 
 
 def all_concurrent(store: str) -> Any:

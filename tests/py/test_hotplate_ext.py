@@ -63,6 +63,23 @@ def serve_factory(store: str) -> dict[str, Any]:
     return {"ids": ids, "level": hotplate.status()["level"]}
 
 
+def serve_compressed(store: str) -> None:
+    """A page as it is, and one that is compressed."""
+    import hotplate
+    from flask import Flask
+    from hotplate.flask import Hotplate
+
+    app = Flask("compressed")
+    app.add_url_rule(
+        "/plain", view_func=lambda: ("x" * 900, {"X-Content-Encoding": "gzip"}), endpoint="plain"
+    )
+    app.add_url_rule("/small", view_func=lambda: ("x", {"content-Encoding": "gzip"}), endpoint="small")
+    Hotplate(app, store=store)
+    for path in ("/plain", "/small"):
+        wsgi.call(app, path)
+    hotplate.flush(5000)
+
+
 def serve_under_lock(store: str) -> dict[str, Any]:
     """Requests while another connection holds the store for 3 s, and after it let go."""
     import threading
@@ -182,6 +199,12 @@ def test_records_at_level_monitor_by_default(tmp_path: Path) -> None:
     assert {row["level"] for row in rows} == {1}
     assert Trees(store).ids() == set()
     assert all(len(row["hex"]) == 16 for row in rows)
+
+
+def test_compressed_response_is_known_as_one(tmp_path: Path) -> None:
+    run_isolated(serve_compressed, str(tmp_path / "s.db"))
+    encoded = {row["rule"]: bool(row["flags"] & 4096) for row in requests(tmp_path / "s.db")}
+    assert encoded == {"/plain": False, "/small": True}
 
 
 def test_init_app_serves_several_applications(tmp_path: Path) -> None:

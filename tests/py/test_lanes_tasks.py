@@ -58,20 +58,22 @@ def one(store: str) -> Any:
     captured.start(store)
     app = captured.flask_app(view)
     captured.last(app)
-    return [captured.last(app) for _ in range(5)]
+    return [captured.last(app) for _ in range(9)]
 
 
 def test_awaiting_and_computing_are_apart(tmp_path: Any) -> None:
     records = run_isolated(one, str(tmp_path / "s.db"))
     for record in records:
         task = main_task(record)
-        assert waits_ms(record, AWAIT, task) == pytest.approx(100, abs=3)
         (wait,) = [w for w in record["waits"] if w["lane"] == task and w["kind"] == AWAIT]
         assert wait["line"] == at("awaits")
         # The thread that runs the loop has nothing of what its task computed.
         pool = record["lanes"][task]["parent"]
         assert record["lanes"][pool]["kind"] == POOL
         assert record["lanes"][pool]["cpu_ns"] < 10e6
+    # A timer starts before its task gives way, and a busy machine may take its time in between: the median.
+    awaited = [waits_ms(record, AWAIT, main_task(record)) for record in records]
+    assert statistics.median(awaited) == pytest.approx(100, abs=3)
     cpu = [record["lanes"][main_task(record)]["cpu_ns"] / 1e6 for record in records]
     assert statistics.median(cpu) == pytest.approx(20, abs=2)
 
@@ -111,7 +113,6 @@ def test_a_thousand_overlapping_tasks_never_mix(tmp_path: Any) -> None:
         assert lane_ms >= 20 * (number % 3 + 1)
         assert waits_ms(record, AWAIT, lane) <= lane_ms
         assert 0.2 <= record["lanes"][lane]["cpu_ns"] / 1e6 < 20
-    # A timer starts before its task gives way, and a busy machine may take its time in between: the median.
     each = [waits_ms(record, AWAIT, lane) / (number % 3 + 1) for number, lane in enumerate(tasks)]
     assert statistics.median(each) == pytest.approx(20, abs=1)
     # Each statement is on the lane of its own task.

@@ -19,6 +19,10 @@ SLOWEST = 137
 pytestmark = [pytest.mark.matrix, pytest.mark.interpreter]
 
 
+# Store, id, record, and of the slowest thread: its sleep and the time from before its start to after its join.
+Recorded = tuple[str, str, dict[str, Any], tuple[float, float]]
+
+
 def two_hundred(store: str) -> Any:
     import threading
     import time
@@ -27,18 +31,27 @@ def two_hundred(store: str) -> Any:
     from support_py import wsgi
 
     release = threading.Event()
+    slept_ms: list[float] = []
+    limits: list[float] = []
 
     def work(number: int) -> None:
         release.wait()
-        time.sleep(0.5 if number == SLOWEST else 0.05)
+        if number == SLOWEST:
+            slept_ms.append(captured.slept_ms(0.5))
+        else:
+            time.sleep(0.05)
 
     def view() -> str:
         threads = [threading.Thread(target=work, args=(i,)) for i in range(200)]
         for each in threads:
+            if each is threads[SLOWEST]:
+                limits.append(time.perf_counter())
             each.start()  # started
         release.set()
         for each in threads:
             each.join()
+            if each is threads[SLOWEST]:
+                limits.append(time.perf_counter())
         time.sleep(0.02)
         return ""
 
@@ -46,14 +59,15 @@ def two_hundred(store: str) -> Any:
     app = captured.flask_app(view)
     _, headers, _ = wsgi.call(app, "/")
     assert _hotplate.flush(10000)
-    return [headers["X-Hotplate-Id"], _hotplate.last_request()]
+    alive_ms = (limits[1] - limits[0]) * 1e3
+    return [headers["X-Hotplate-Id"], _hotplate.last_request(), [slept_ms[0], alive_ms]]
 
 
 @pytest.fixture(scope="module")
-def request_of_200(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[str, Any]]:
+def request_of_200(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     store = str(tmp_path_factory.mktemp("lanes") / "s.db")
-    found, record = run_isolated(two_hundred, store)
-    return store, found, record
+    found, record, slowest_ms = run_isolated(two_hundred, store)
+    return store, found, record, slowest_ms
 
 
 def shown(store: str, *words: str) -> str:
@@ -62,16 +76,16 @@ def shown(store: str, *words: str) -> str:
     return str(done.stdout)
 
 
-def test_all_of_them_appear_under_it(request_of_200: tuple[str, str, dict[str, Any]]) -> None:
-    _, _, record = request_of_200
+def test_all_of_them_appear_under_it(request_of_200: Recorded) -> None:
+    _, _, record, _ = request_of_200
     lanes = record["lanes"]
     assert [lane["kind"] for lane in lanes] == [MAIN] + [THREAD] * 200
     assert {lane["parent"] for lane in lanes} == {0}
     assert {lane["line"] for lane in lanes[1:]} == {captured.line_of(HERE, "started")}
 
 
-def test_the_critical_path_is_the_constructed_one(request_of_200: tuple[str, str, dict[str, Any]]) -> None:
-    store, found, _ = request_of_200
+def test_the_critical_path_is_the_constructed_one(request_of_200: Recorded) -> None:
+    store, found, _, (slept_ms, alive_ms) = request_of_200
     answer = json.loads(shown(store, "show", found, "--timeline", "--json"))
     assert answer["id"] == found
     assert len(answer["lanes"]) == 201
@@ -79,17 +93,19 @@ def test_the_critical_path_is_the_constructed_one(request_of_200: tuple[str, str
     assert path[0]["from_ms"] == 0
     assert path[-1]["to_ms"] == pytest.approx(answer["wall_ms"])
     assert all(a["to_ms"] == b["from_ms"] for a, b in itertools.pairwise(path))
-    # Main starts them all, the slowest one works, main goes on: 500 ms are the slowest one's.
+    # Main starts them all, the slowest one works, main goes on: the slowest one's whole life, its sleep in it.
     weights = sorted(((lane["critical_ms"], lane["lane"]) for lane in answer["lanes"]), reverse=True)
     slowest = next(ms for ms, lane in weights if lane == SLOWEST + 1)
-    assert slowest == pytest.approx(500, abs=60)
+    life = answer["lanes"][SLOWEST + 1]
+    assert slowest == pytest.approx(life["end_ms"] - life["spawn_ms"], abs=0.01)
+    assert slept_ms <= slowest <= alive_ms
     assert {lane for ms, lane in weights if ms > 20} <= {0, SLOWEST + 1}
     main = answer["lanes"][0]
     assert main["critical_ms"] + slowest == pytest.approx(answer["wall_ms"], rel=0.1)
 
 
-def test_the_timeline_is_drawn(request_of_200: tuple[str, str, dict[str, Any]]) -> None:
-    store, found, _ = request_of_200
+def test_the_timeline_is_drawn(request_of_200: Recorded) -> None:
+    store, found, _, _ = request_of_200
     text = shown(store, "show", found, "--timeline")
     rows = [line for line in text.splitlines() if re.match(r"  (main|thread \d+) +\S", line)]
     drawn = [line for line in rows if "█" in line or "z" in line]
@@ -100,10 +116,8 @@ def test_the_timeline_is_drawn(request_of_200: tuple[str, str, dict[str, Any]]) 
     assert max(len(line) for line in drawn) <= 100
 
 
-def test_the_trace_has_a_track_a_lane(
-    request_of_200: tuple[str, str, dict[str, Any]], tmp_path: Path
-) -> None:
-    store, found, _ = request_of_200
+def test_the_trace_has_a_track_a_lane(request_of_200: Recorded, tmp_path: Path) -> None:
+    store, found, _, _ = request_of_200
     out = tmp_path / "x.json"
     shown(store, "convert", f"req:{found}", "-o", str(out), "--to", "chrome")
     trace = json.loads(out.read_text())

@@ -15,6 +15,7 @@ import pytest
 from support_py import captured, wsgi
 from support_py.cli import HOTPLATE, clean_environment, hotplate, hotplate_json
 from support_py.isolated import run_isolated
+from support_py.quiet import Watch
 from support_py.services import APPS, TESTS, free_port, wait_port
 
 pytestmark = [pytest.mark.matrix, pytest.mark.interpreter]
@@ -100,9 +101,11 @@ def known_work(store: str, seconds: float, rate: int, mode: str, least: int = 0)
     return {"took": took, "sampler": _hotplate.sampler(), "record": _hotplate.last_request()}
 
 
+@pytest.mark.slow
 def test_shares_are_those_of_the_work_within_3_points(tmp_path: Path) -> None:
     store = str(tmp_path / "a.db")
-    found = run_isolated(known_work, store, 11, 1000, "wall", 10_500)
+    with Watch() as watch:
+        found = run_isolated(known_work, store, 11, 1000, "wall", 10_500)
     sampler, took = found["sampler"], found["took"]
     whole = sum(took.values())
     top = hotplate_json("top", "route:GET /", "--store", store)
@@ -112,37 +115,45 @@ def test_shares_are_those_of_the_work_within_3_points(tmp_path: Path) -> None:
     print(f"\n{hz:.0f} Hz, {100 * share:.2f} % of a core, torn {sampler['torn']}, late {sampler['late']}")
     assert top["sampled"] is True
     assert "total_calls" not in top
-    assert top["samples"] >= 10_000
-    for name, seconds in took.items():
-        print(f"{name}: {seen[name]:.3f} for {seconds / whole:.3f}")
-        assert abs(seen[name] - seconds / whole) <= 0.03, (name, seen[name], seconds / whole)
     assert sampler["torn"] <= 0.01 * sampler["samples"], sampler
-    assert share <= 0.10, "4 % is the budget, on a machine that is not shared"
     record = found["record"]
     assert record["flags"] & SAMPLED
     assert all(node[CALLS] == 0 for node in record["tree"])
+    with watch.judging():
+        assert top["samples"] >= 10_000
+        for name, seconds in took.items():
+            print(f"{name}: {seen[name]:.3f} for {seconds / whole:.3f}")
+            assert abs(seen[name] - seconds / whole) <= 0.03, (name, seen[name], seconds / whole)
+        assert share <= 0.10, "4 % is the budget, on a machine that is not shared"
 
 
+@pytest.mark.slow
 def test_100_hz_costs_next_to_nothing(tmp_path: Path) -> None:
-    sampler = run_isolated(known_work, str(tmp_path / "a.db"), 3, 0, "wall")["sampler"]
+    with Watch() as watch:
+        sampler = run_isolated(known_work, str(tmp_path / "a.db"), 3, 0, "wall")["sampler"]
     print(f"\n{100 * sampler['cpu_ns'] / sampler['ns']:.3f} % of a core")
     assert sampler["rate_hz"] == 100
-    assert 40 <= sampler["sweeps"] / sampler["ns"] * 1e9 <= 110, sampler
-    assert sampler["cpu_ns"] / sampler["ns"] <= 0.02, sampler
+    assert sampler["sweeps"] / sampler["ns"] * 1e9 <= 110, sampler
+    with watch.judging():
+        assert sampler["sweeps"] / sampler["ns"] * 1e9 >= 40, sampler
+        assert sampler["cpu_ns"] / sampler["ns"] <= 0.02, sampler
 
 
+@pytest.mark.slow
 def test_cpu_mode_leaves_waiting_out_and_gil_mode_work_without_it(tmp_path: Path) -> None:
     by_mode = {}
-    for mode in ("cpu", "gil"):
-        store = str(tmp_path / f"{mode}.db")
-        run_isolated(known_work, store, 3, 1000, mode)
-        top = hotplate_json("top", "route:GET /", "--store", store)
-        by_mode[mode] = {each["function"]: each["self_share"] for each in top["functions"]}
-    assert by_mode["cpu"].get("sleeping", 0) < 0.04, by_mode["cpu"]
-    assert by_mode["cpu"]["c_without_gil"] > 0.12, by_mode["cpu"]
-    assert by_mode["gil"].get("sleeping", 0) < 0.06, by_mode["gil"]
-    assert by_mode["gil"].get("c_without_gil", 0) < 0.12, by_mode["gil"]
-    assert by_mode["gil"]["spin"] > 0.45, by_mode["gil"]
+    with Watch() as watch:
+        for mode in ("cpu", "gil"):
+            store = str(tmp_path / f"{mode}.db")
+            run_isolated(known_work, store, 3, 1000, mode)
+            top = hotplate_json("top", "route:GET /", "--store", store)
+            by_mode[mode] = {each["function"]: each["self_share"] for each in top["functions"]}
+    with watch.judging():
+        assert by_mode["cpu"].get("sleeping", 0) < 0.04, by_mode["cpu"]
+        assert by_mode["cpu"]["c_without_gil"] > 0.12, by_mode["cpu"]
+        assert by_mode["gil"].get("sleeping", 0) < 0.06, by_mode["gil"]
+        assert by_mode["gil"].get("c_without_gil", 0) < 0.12, by_mode["gil"]
+        assert by_mode["gil"]["spin"] > 0.45, by_mode["gil"]
 
 
 def burn(seconds: float) -> None:
@@ -168,6 +179,7 @@ def computing(store: str) -> None:
     _hotplate.stop(5000)
 
 
+@pytest.mark.slow
 def test_a_report_speaks_of_samples_and_never_of_calls(tmp_path: Path) -> None:
     store = str(tmp_path / "a.db")
     run_isolated(computing, store)
@@ -396,7 +408,7 @@ def without_tool_id(store: str) -> Any:
     sys.monitoring.use_tool_id(3, "somebody")
     sys.monitoring.use_tool_id(4, "else")
     status = start(store, level="trace", rate=1000)
-    record = captured.last(captured.flask_app(lambda: spin(0.05) or ""))
+    record = captured.last(captured.flask_app(lambda: burn(0.05) or ""))
     _hotplate.stop(2000)
     return {"status": status, "record": record}
 
@@ -409,7 +421,7 @@ def test_without_a_tool_id_a_trace_becomes_samples_and_says_why(tmp_path: Path) 
     assert found["status"]["sampling"] is True
     assert record["level"] == 2, record
     assert record["level_reason"] == 2, record
-    assert self_of(record).get("spin", 0) > 20e6, self_of(record)
+    assert self_of(record).get("burn", 0) > 20e6, self_of(record)
 
 
 class Starter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import signal
 import socket
@@ -21,10 +20,10 @@ from typing import Any
 
 import pytest
 from support_py.cli import HOTPLATE, clean_environment, hotplate
+from support_py.dashboard import MKSTORE
 from support_py.services import free_port, wait_port
 
 TOP = Path(__file__).resolve().parents[2]
-MKSTORE = os.environ.get("HP_MKSTORE") or str(TOP / "build/dev/tests/mkstore")
 
 
 class Answer:
@@ -513,7 +512,8 @@ APP = """
     def may():
         return request.headers.get("X-Who") == "me"
 
-    Hotplate(app, level="trace", store=os.environ["STORE"], **({"auth": may} if "AUTH" in os.environ else {}))
+    Hotplate(app, level="trace", inputs=["phone", "city"], store=os.environ["STORE"],
+             **({"auth": may} if "AUTH" in os.environ else {}))
 """
 
 
@@ -632,61 +632,112 @@ def test_any_worker_of_gunicorn_shows_everything(shop: Path) -> None:
         server.wait(20)
 
 
-def test_all_workers_obey_the_levels_that_are_set(shop: Path) -> None:
-    pytest.importorskip("gunicorn")
-    port = free_port()
-    store = str(shop / "s.db")
-    workers = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-w", "3", "-b", f"127.0.0.1:{port}", "shop:app"],
-        cwd=shop,
-        env=clean_environment({"STORE": store}),
-        stderr=subprocess.DEVNULL,
-    )
-    served = Served("--store", store)
-    url = f"http://127.0.0.1:{port}/"
+class Workers:
+    """Three gunicorn workers of the shop beside `hotplate serve` of their store."""
 
-    def visit(requests: int) -> None:
+    def __init__(self, shop: Path, *options: str) -> None:
+        port = free_port()
+        self.store = shop / "s.db"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-w", "3", "-b", f"127.0.0.1:{port}", *options, "shop:app"],
+            cwd=shop,
+            env=clean_environment({"STORE": str(self.store)}),
+            stderr=subprocess.DEVNULL,
+        )
+        self.served = Served("--store", str(self.store))
+        self.url = f"http://127.0.0.1:{port}/"
+        wait_port(port)
+
+    def visit(self, requests: int, path: str = "") -> None:
         for _ in range(requests):
-            assert fetch(url).status == 200
+            assert fetch(self.url + path).status == 200
 
+    def all_seen(self) -> None:
+        """Until each has written: a worker looks at settings once it had a request."""
+        until, seen = time.monotonic() + 20, 0
+        while seen < 3 and time.monotonic() < until:
+            self.visit(10)
+            time.sleep(1)
+            ((seen,),) = rows(self.store, "SELECT count(DISTINCT process) FROM request")
+        assert seen == 3
+
+    def tell(self, key: str, value: str) -> int:
+        token = self.served.json("meta")["token"]
+        body = json.dumps({"key": key, "value": value}).encode()
+        headers = {"Content-Type": "application/json", "X-Hotplate-Token": token}
+        return fetch(self.served.url + "api/v1/settings", data=body, **headers).status
+
+    def end(self) -> None:
+        self.served.end()
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def workers(shop: Path) -> Iterator[Workers]:
+    pytest.importorskip("gunicorn")
+    made = Workers(shop)
+    yield made
+    made.end()
+
+
+def test_all_workers_obey_the_levels_that_are_set(workers: Workers) -> None:
     def levels(after: int) -> set[str]:
-        found = rows(Path(store), "SELECT level FROM request WHERE start_ns > ?", after)
+        found = rows(workers.store, "SELECT level FROM request WHERE start_ns > ?", after)
         return {("count", "monitor", "sample", "trace")[level] for (level,) in found}
 
-    def processes() -> set[int]:
-        return {process for (process,) in rows(Path(store), "SELECT DISTINCT process FROM request")}
+    def levels_now() -> set[str]:
+        time.sleep(2)
+        at = time.time_ns()
+        workers.visit(30)
+        time.sleep(1)
+        return levels(at)
 
-    def tell(value: str) -> None:
-        token = served.json("meta")["token"]
-        body = json.dumps({"key": "levels", "value": value}).encode()
-        headers = {"Content-Type": "application/json", "X-Hotplate-Token": token}
-        assert fetch(served.url + "api/v1/settings", data=body, **headers).status == 200
+    workers.all_seen()
+    assert levels(0) == {"trace"}
+    assert workers.tell("levels", "count GET /nowhere\nmonitor GET /") == 200
+    assert levels_now() == {"monitor"}
+    assert workers.tell("levels", "") == 200
+    assert levels_now() == {"trace"}
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_a_worker_obeys_from_its_first_request_on(shop: Path, options: tuple[str, ...]) -> None:
+    pytest.importorskip("gunicorn")
+    ask_shop(shop, [])
+    workers = Workers(shop, *options)
     try:
-        wait_port(port)
-        until, seen = time.monotonic() + 20, set[int]()
-        while len(seen) < 3 and time.monotonic() < until:  # a worker looks once it had a request
-            visit(10)
-            time.sleep(1)
-            seen = processes()
-        assert len(seen) == 3
-        assert levels(0) == {"trace"}
-        tell("count GET /nowhere\nmonitor GET /")
-        time.sleep(2)
+        assert workers.tell("levels", "monitor GET /") == 200
+        assert workers.tell("redact", "phone") == 200
         at = time.time_ns()
-        visit(30)
-        time.sleep(1)
-        assert levels(at) == {"monitor"}
-        tell("")
-        time.sleep(2)
-        at = time.time_ns()
-        visit(30)
-        time.sleep(1)
-        assert levels(at) == {"trace"}
+        workers.visit(20, "?phone=5550123")
+        time.sleep(1.5)
+        found = rows(workers.store, "SELECT level FROM request WHERE start_ns > ?", at)
+        assert {level for (level,) in found} == {1}
+        listed = workers.served.json(f"requests?revision=*&from={at // 1_000_000}&limit=500")["requests"]
+        shown = [workers.served.json(f"request?id={row['id']}") for row in listed]
+        assert {fact["value"] for one in shown for fact in one["query"]} == {"<redacted>"}
     finally:
-        served.end()
-        workers.terminate()
-        workers.wait(20)
+        workers.end()
+
+
+def test_all_workers_keep_no_value_of_a_name_that_is_redacted(workers: Workers) -> None:
+    def kept() -> set[str]:
+        at = time.time_ns()
+        workers.visit(30, "?phone=5550123&city=Ulm")
+        time.sleep(1)
+        listed = workers.served.json(f"requests?revision=*&from={at // 1_000_000}&limit=500")["requests"]
+        assert len(listed) == 30
+        shown = [workers.served.json(f"request?id={row['id']}") for row in listed]
+        return {f"{fact['name']}={fact['value']}" for one in shown for fact in one["query"]}
+
+    workers.all_seen()
+    assert kept() == {"phone=5550123", "city=Ulm"}
+    assert workers.tell("redact", "a*b") == 400
+    assert workers.tell("redact", "Phone, iban") == 200
+    time.sleep(2)
+    assert kept() == {"phone=<redacted>", "city=Ulm"}
 
 
 def test_a_fork_during_an_answer_leaves_a_child_that_works(shop: Path) -> None:
@@ -761,8 +812,8 @@ def test_a_path_of_ones_own_or_none(shop: Path) -> None:
 # Queries that look at every row, and why that is bounded or wanted.
 WHOLE = {
     "block_range": "a row a thousand requests",
+    "blocks": "a row a thousand requests, newest first, ends at the first hit",
     "detail_slice": "ends after so many rows",
-    "find_request": "newest first, ends at the first hit",
     "findings": "a row a finding there ever was",
     "get_label": "a row a label",
     "labels": "a row a label",

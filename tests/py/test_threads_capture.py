@@ -14,6 +14,7 @@ HERE = __file__
 MAIN, THREAD, POOL = 0, 1, 2
 JOIN, WAKE, RESULT = 1, 2, 4
 NEW_EXECUTOR = 2
+NEW_THREAD = 2048
 
 
 def at(mark: str) -> int:
@@ -268,3 +269,26 @@ def test_nothing_of_ended_requests_is_held(tmp_path: Any) -> None:
     assert counts["errors"] == 0
     assert counts["requests_live"] == 0
     assert counts["lanes_live"] < 80
+
+
+def on_their_own_and_together(store: str) -> Any:
+    """Whether each of four requests was the first of its thread: two have a thread each, two share one."""
+    import threading
+
+    captured.start(store)
+    app = captured.flask_app(lambda: "")
+    firsts: list[bool] = []
+
+    def serve(times: int) -> None:
+        for _ in range(times):
+            firsts.append(bool(captured.last(app)["flags"] & NEW_THREAD))
+
+    for times in (1, 1, 2):
+        thread = threading.Thread(target=serve, args=(times,))
+        thread.start()
+        thread.join()
+    return firsts
+
+
+def test_the_first_request_of_a_thread_is_known(tmp_path: Any) -> None:
+    assert run_isolated(on_their_own_and_together, str(tmp_path / "s.db")) == [True, True, True, False]

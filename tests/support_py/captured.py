@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,13 @@ def statements(record: dict[str, Any], here: str) -> list[tuple[str, int | None,
     for each in record["statements"]:
         assert Path(each["file"]).name == Path(here).name, each
     return [(each["text"], each["rows"], each["line"]) for each in record["statements"]]
+
+
+def slept_ms(seconds: float) -> float:
+    """Sleep; how long that took by the caller's own clock, which a busy machine makes longer, never shorter."""
+    start = time.perf_counter()
+    time.sleep(seconds)
+    return (time.perf_counter() - start) * 1e3
 
 
 def line_of(here: str, mark: str) -> int:

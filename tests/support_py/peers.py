@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -121,6 +122,18 @@ def kept_http_server(delay_s: float) -> int:
                 path = head.split(b" ", 2)[1].strip(b"/")
                 time.sleep(int(path) / 1e3 if path.isdigit() else delay_s)
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789")
+
+    return _listen(serve)
+
+
+def redis_server(delay_s: float) -> int:
+    """Port of a server that answers each command with OK, a GET only after `delay_s`."""
+
+    def serve(client: socket.socket) -> None:
+        with client:
+            while said := client.recv(65536):
+                time.sleep(delay_s if b"\r\nGET\r\n" in said else 0)
+                client.sendall(b"+OK\r\n" * len(re.findall(rb"^\*\d+\r$", said, re.MULTILINE)))
 
     return _listen(serve)
 

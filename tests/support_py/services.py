@@ -60,13 +60,16 @@ def free_port() -> int:
 
 
 def wait_http(url: str, timeout_s: float = 20.0, process: subprocess.Popen[bytes] | None = None) -> int:
-    """Wait until the address gives any answer and return its status; ServiceError when it does not."""
+    """Wait until the address gives any answer and return its status; ServiceError when it does not.
+
+    What was asked is waited for, so that a slow start does not make the server answer twice.
+    """
     parts = urlsplit(url)
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+    while (left := deadline - time.monotonic()) > 0:
         if process is not None and process.poll() is not None:
             raise ServiceError(f"the server of {url} ended with status {process.returncode}")
-        connection = HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=5)
+        connection = HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=left)
         try:
             connection.request("GET", parts.path or "/")
             return connection.getresponse().status

@@ -7,16 +7,20 @@ from typing import Any
 from werkzeug.test import EnvironBuilder
 
 
-def call(app: Any, path: str, **environ: Any) -> tuple[str, dict[str, str], bytes]:
+def environ(path: str, **more: Any) -> dict[str, Any]:
+    """What a server hands over for a GET from this machine."""
+    return EnvironBuilder(path=path, environ_overrides={"REMOTE_ADDR": "127.0.0.1", **more}).get_environ()
+
+
+def call(app: Any, path: str, **more: Any) -> tuple[str, dict[str, str], bytes]:
     """Status line, headers and body of one GET; the body is iterated and closed."""
-    builder = EnvironBuilder(path=path, environ_overrides={"REMOTE_ADDR": "127.0.0.1", **environ})
     answer: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         answer[:] = [status, dict(headers)]
         return lambda _data: None
 
-    body = app(builder.get_environ(), start_response)
+    body = app(environ(path, **more), start_response)
     try:
         content = b"".join(body)
     finally:

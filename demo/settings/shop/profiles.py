@@ -7,43 +7,34 @@ from typing import Any
 from .database import session
 from .models import Group, Setting
 
-Profiles = dict[str, dict[str, Any]]
+Profile = dict[str, Any]
 
 
-def load_each(project: str, groups: list[Group]) -> Profiles:
+def profile_of(setting: Setting) -> Profile:
+    """What the page shows of one setting."""
+    return {
+        "state": setting.as_dict()["state"],
+        "refresh_s": setting.as_dict()["refresh_s"],
+        "hosts": setting.as_dict()["hosts"].split(","),
+        "workers": setting.as_dict()["workers"],
+        "limits": [setting.as_dict()[key] for key in ("queue_limit", "warn_at", "stop_at")],
+        "labels": setting.as_dict()["labels"].split(","),
+        "owner": setting.as_dict()["owner"],
+        "changed_at": setting.as_dict()["changed_at"],
+    }
+
+
+def load_each(project: str, groups: list[Group]) -> dict[str, Profile]:
     """Profiles by group code, looked up group by group."""
-    profiles: Profiles = {}
+    settings: dict[str, Setting | None] = {}
     for group in groups:
         setting = session.query(Setting).filter(Setting.name == f"{project}:{group.code}").first()
-        if setting is None:
-            continue
-        profiles[group.code] = {
-            "state": setting.as_dict()["state"],
-            "refresh_s": setting.as_dict()["refresh_s"],
-            "hosts": setting.as_dict()["hosts"].split(","),
-            "workers": setting.as_dict()["workers"],
-            "limits": [setting.as_dict()[key] for key in ("queue_limit", "warn_at", "stop_at")],
-            "labels": setting.as_dict()["labels"].split(","),
-            "owner": setting.as_dict()["owner"],
-            "changed_at": setting.as_dict()["changed_at"],
-        }
-    return profiles
+        settings[group.code] = setting
+    return {code: profile_of(setting) for code, setting in settings.items() if setting is not None}
 
 
-def load_together(project: str, groups: list[Group]) -> Profiles:
+def load_together(project: str, groups: list[Group]) -> dict[str, Profile]:
     """Profiles by group code, from one query."""
     names = [f"{project}:{group.code}" for group in groups]
-    profiles: Profiles = {}
-    for setting in session.query(Setting).filter(Setting.name.in_(names)):
-        fields = setting.as_dict()
-        profiles[fields["name"].partition(":")[2]] = {
-            "state": fields["state"],
-            "refresh_s": fields["refresh_s"],
-            "hosts": fields["hosts"].split(","),
-            "workers": fields["workers"],
-            "limits": [fields[key] for key in ("queue_limit", "warn_at", "stop_at")],
-            "labels": fields["labels"].split(","),
-            "owner": fields["owner"],
-            "changed_at": fields["changed_at"],
-        }
-    return profiles
+    settings = session.query(Setting).filter(Setting.name.in_(names))
+    return {setting.name.partition(":")[2]: profile_of(setting) for setting in settings}

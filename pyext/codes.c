@@ -58,6 +58,11 @@ static void writing(bool on)
     }
 }
 
+void hp_places_after_fork(void)
+{
+    atomic_store(&place_readers, 0); /* threads that are not here */
+}
+
 int hp_classify_unlocked(const char *name, size_t n, char *out, size_t capacity)
 {
     int verdict = -1;

@@ -191,6 +191,8 @@ uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
 struct hp_cap_place hp_place_now(void);
 /* hp_places_classify without the GIL, for probes: -1 while the places change. */
 int hp_classify_unlocked(const char *name, size_t n, char *out, size_t capacity);
+/* In a child of fork: whoever was reading in another thread is not here. hp_sites_after_fork: the same of the sites' tables. */
+void hp_places_after_fork(void);
 /* Where that walk ends: the code of Flask.__call__ and Flask.wsgi_app. What is further out (a script that calls app.run(), a middleware around
  * the application) passes the request on. Owned, or NULL. */
 extern PyCodeObject *hp_place_stops[2];
@@ -269,5 +271,6 @@ uint32_t hp_site_now(void *tstate);
 struct hp_cap_place hp_site_place(uint32_t site);
 /* What is application has changed: files are looked at again. */
 void hp_sites_forget(void);
+void hp_sites_after_fork(void);
 
 #endif

@@ -64,6 +64,11 @@ void hp_sites_forget(void)
     atomic_fetch_add(&generation, 1);
 }
 
+void hp_sites_after_fork(void)
+{
+    atomic_flag_clear(&adding); /* of a thread that is not here; what it had not finished is not published */
+}
+
 static uint32_t now(void)
 {
     return atomic_load_explicit(&generation, memory_order_relaxed);
@@ -355,9 +360,8 @@ struct hp_cap_place hp_site_place(uint32_t number)
     if (site->instruction == VIA) {
         place.via_sym = symbol_of(site);
         return hp_place_registered(place.via_sym);
-    } else {
-        place.site_sym = symbol_of(site);
-        place.site_line = site->line;
     }
+    place.site_sym = symbol_of(site);
+    place.site_line = site->line;
     return place;
 }

@@ -6,6 +6,7 @@
 #include "hotplate/ext/waits.h"
 #include "wrap.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,16 @@ void hp_waits_thread_ends(PyObject *thread)
     }
 }
 
+/* A probe of another thread may have been at its tables when this process was forked: nobody must wait for it here. */
+static void after_fork_in_child(void)
+{
+    hp_places_after_fork();
+    hp_sites_after_fork();
+}
+
 void hp_waits_enable(void)
 {
+    static bool watching;
     const char *wanted = getenv("HOTPLATE_WAITS");
     struct hp_waits_config config = {.site = hp_site_now,
                                      .place = hp_site_place,
@@ -71,6 +80,7 @@ void hp_waits_enable(void)
     if (hp_waits_on() || (wanted != NULL && strcmp(wanted, "0") == 0)) {
         return;
     }
+    watching = watching || pthread_atfork(NULL, NULL, after_fork_in_child) == 0;
     hp_gil_watch();
     hp_waits_greenlets(hp_ext.greenlets ? stack_root : NULL);
     if (hp_waits_start(&config) != HP_OK) {

@@ -19,15 +19,14 @@ struct packages {
     uint32_t count;
 };
 
-/* "sqlalchemy" of "sqlalchemy/orm/query.py", "peewee.py" of itself. */
-static struct hp_str package_of(struct hp_str file)
+struct hp_str hp__build_package(struct hp_str file)
 {
     return hp_str_make(file.p, hp_str_find_char(file, '/'));
 }
 
 static bool has_package(const struct packages *packages, struct hp_str file)
 {
-    struct hp_str own = package_of(file);
+    struct hp_str own = hp__build_package(file);
     for (uint32_t i = 0; i < packages->count; i++) {
         if (own.n != 0 && hp_str_eq(packages->list[i], own)) {
             return true;
@@ -43,7 +42,7 @@ static void add_packages(const struct hp__view *view, const struct hp_dict *dict
     for (uint32_t at = node; at != owner && view->owner[at] == owner; at = tree->nodes[at].parent) {
         struct hp_str file = hp_dict_symbol(dict, tree->nodes[at].sym).file;
         if (file.n != 0 && !view->app[at] && packages->count < MAX_PACKAGES && !has_package(packages, file)) {
-            packages->list[packages->count++] = package_of(file);
+            packages->list[packages->count++] = hp__build_package(file);
         }
     }
 }

@@ -90,6 +90,7 @@ struct hp__view {
     bool first;        /* hp__case_first */
     bool gc_taken;     /* collections are explained, also those that are too short for nodes of their own */
     uint32_t *entry;   /* [stmt_count] node, HP_NODE_NONE unknown */
+    uint32_t *runner; /* [tree->count] the entry whose statements this call of the same line makes; 0: none */
     uint64_t *around_ns; /* [stmt_count] library time around one execution, beside exec and fetch */
     uint8_t *stmt_taken; /* [stmt_count] */
     uint64_t *
@@ -412,6 +413,9 @@ HP_CHECK hp_err hp__bound_price(struct hp__find *f, struct hp_finding *finding, 
 bool hp__bound_in(struct hp_str file, const char *const *names, size_t count);
 
 /* ---- build.c: what a library does around the statements of one application function ---- */
+/* "sqlalchemy" of "sqlalchemy/orm/query.py", "peewee.py" of itself. */
+struct hp_str hp__build_package(struct hp_str file);
+
 struct hp__build {
     uint64_t ns; /* the library's own time: compiling, building objects, collections meanwhile */
     uint64_t

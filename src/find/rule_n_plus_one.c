@@ -10,7 +10,7 @@
  * needs the one before), and by lists of keys or rows that are cut into portions (fifty rows and more a time); transaction control; whatever saves too little (find.c).
  *
  * Saving: (n − 1) / n of what the executions cost, taken out of their lanes where they ran. An execution costs exec + fetch + the library
- * around it: the total of the library call that the application's line made for it, less SQL (view.c). One execution stays whole, also
+ * around it: the total of the library calls that the application's expression made for it, less SQL (view.c). One execution stays whole, also
  * when each is slow by itself: a scan for many keys is one scan. What the same rows cost stays too: the least fetch time per row seen on the
  * route, or where row counts differ the slope of time over rows (of SQLite at most 1 µs); and a share of the library time for making objects: predicted keeps 10 %,
  * low keeps 30 % and three times the row cost, high keeps nothing.

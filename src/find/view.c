@@ -8,7 +8,8 @@
  * do_execute). The entry is the first node on that way, from the owner down, that is not called much more often than statements ran below it:
  * an attribute look-up called a thousand times with forty lazy loads in it is passed, the loader inside is the entry. What its total has beside
  * SQL is shared evenly by the executions below it, since an ORM may run several under one entry. A helper of the application that is called
- * once for each execution and does little else is the entry (widen).
+ * once for each execution and does little else is the entry (widen). What makes the statement before it is run (query(), filter()) has an entry of its
+ * own in the tree, and belongs to it (find_makers).
  *
  * Node ids of a decoded tree are positions: parents come before children, so one pass up or down needs no recursion.
  */
@@ -16,6 +17,7 @@
 #include "find/find_int.h"
 
 #define WIDEN_LEVELS 4u
+#define CHAIN_LINES  8u      /* that an expression may have */
 #define WIDEN_NS     20000.0 /* a call */
 #define ENCODED_HOLDS                                                                                        \
     32u /* times a compressed body may hold its own length: of rows that are much alike gzip makes a twentieth */
@@ -228,6 +230,74 @@ static uint32_t widen(const struct hp__view *view, const struct below *below, ui
     return entry;
 }
 
+/* Whether call `i` of the application makes what entry `run` runs: of the same package, in the same function and expression, no more often. */
+static bool makes(const struct hp__view *view, uint32_t i, uint32_t run)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    const struct hp_dict *dict = view->facts->dict;
+    const struct hp_node *maker = &tree->nodes[i], *runner = &tree->nodes[run];
+    bool one_line = maker->line == runner->line && is_per_execution(maker, runner->calls);
+    bool one_chain = maker->line < runner->line && runner->line - maker->line <= CHAIN_LINES &&
+                     maker->calls == runner->calls;
+    struct hp_str package = hp__build_package(hp_dict_symbol(dict, runner->sym).file);
+    return maker->parent == runner->parent && (one_line || one_chain) && package.n != 0 &&
+           hp_str_eq(package, hp__build_package(hp_dict_symbol(dict, maker->sym).file));
+}
+
+/* Calls below which neither statements nor code of the application run. */
+static void find_plain(const struct hp__view *view, const struct below *below, uint8_t *plain)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    memset(plain, 1, tree->count);
+    for (uint32_t i = tree->count; i-- > 1;) {
+        bool own = view->app[i] || tree->nodes[i].kind != HP_NODE_CALL || below[i].count != 0;
+        plain[i] = plain[i] && !own;
+        plain[tree->nodes[i].parent] &= plain[i];
+    }
+}
+
+/* The executions' entries that are a call of the application's line get what makes their statements. */
+static hp_err find_makers(struct hp__view *view, const struct below *below, double scale,
+                          struct hp_arena *arena)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t *made_ns = hp__zeroed(arena, tree->count, sizeof *made_ns);
+    uint32_t *runners = hp__zeroed(arena, record->stmt_count, sizeof *runners), count = 0;
+    view->runner = hp__zeroed(arena, tree->count, sizeof *view->runner);
+    if (made_ns == NULL || runners == NULL || view->runner == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t entry = view->entry[i];
+        bool is_call = entry != HP_NODE_NONE && !view->app[entry] && view->app[tree->nodes[entry].parent];
+        if (is_call && view->runner[entry] == 0) {
+            view->runner[entry] = entry;
+            runners[count++] = entry;
+        }
+    }
+    find_plain(view, below, view->inside);
+    for (uint32_t i = 1; count != 0 && i < tree->count; i++) {
+        if (!view->inside[i] || !view->app[tree->nodes[i].parent]) {
+            continue;
+        }
+        uint32_t nearest = 0;
+        for (uint32_t k = 0; k < count; k++) {
+            bool nearer = nearest == 0 || tree->nodes[runners[k]].line < tree->nodes[nearest].line;
+            nearest = nearer && makes(view, i, runners[k]) ? runners[k] : nearest;
+        }
+        view->runner[i] = nearest;
+        made_ns[nearest] += tree->nodes[i].total;
+    }
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t entry = view->entry[i];
+        if (entry != HP_NODE_NONE && view->runner[entry] == entry) {
+            view->around_ns[i] += (uint64_t)((double)made_ns[entry] / ((double)below[entry].count * scale));
+        }
+    }
+    return HP_OK;
+}
+
 static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
 {
     const struct hp_record *record = view->sample->record;
@@ -249,7 +319,7 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
         double around = (double)tree->nodes[entry].total - sql;
         view->around_ns[i] = around > 0 ? (uint64_t)(around / ((double)below[entry].count * scale)) : 0;
     }
-    return HP_OK;
+    return find_makers(view, below, scale, arena);
 }
 
 bool hp__case_first(const struct hp_case *c, uint32_t i)
@@ -358,6 +428,12 @@ void hp__view_take_stmt(struct hp__view *view, uint32_t stmt)
     const struct hp_tree *tree = view->sample->tree;
     uint32_t entry = view->entry[stmt], at = view->sample->record->stmts[stmt].node;
     view->stmt_taken[stmt] = 1;
+    bool is_first = tree != NULL && entry != HP_NODE_NONE && !view->node_taken[entry];
+    for (uint32_t i = 1; is_first && i < tree->count; i++) {
+        if (view->runner[i] == entry) {
+            hp__view_take_node(view, i);
+        }
+    }
     hp__view_take_node(view, entry);
     while (tree != NULL && entry != HP_NODE_NONE && at < tree->count && at > entry) {
         hp__view_take_node(view, at);

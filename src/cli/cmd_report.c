@@ -5,6 +5,7 @@
 #include "answer/answer.h"
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/explain_serve.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 
@@ -63,6 +64,7 @@ int hp_cmd_report(int argc, char **argv, struct hp_buf *out)
     if (status >= 0) {
         return status;
     }
+    hp_explain_serve_wait(reading.path);
     hp_arena_init(&arena, ARENA_BYTES);
     status = report(&reading, &arena, out);
     hp_reading_end(&reading);

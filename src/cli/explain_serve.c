@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonread.h"
 #include "cli/command.h"
@@ -29,6 +30,8 @@
 #define TIMEOUT_NS     ((uint64_t)3000000000u)
 #define STEP_MS        1000
 #define REPLY_MS       ((int)(TIMEOUT_NS / 1000000u) + 6000) /* and the child's own time */
+#define LAST_NS        ((uint64_t)20000000000u) /* for what was asked before the application ended */
+#define LAST_REPLY_MS  10000
 
 struct address { /* where a database was last reached, by its engine */
     char dsn[HP_EXPLAIN_TEXT_BYTES], python[HP_EXPLAIN_TEXT_BYTES];
@@ -49,7 +52,8 @@ struct ask { /* one datagram; texts from the arena */
     struct hp_str text, params, why;
     const char *dsn, *python;
     uint8_t engine;
-    bool now; /* the dashboard asks: again, without values, by the address that is known */
+    bool now;    /* the dashboard asks: again, without values, by the address that is known */
+    bool behind; /* whoever reads findings waits for the plans that were asked for before */
     pid_t pid;
 };
 
@@ -106,6 +110,8 @@ static hp_err read_ask(struct hp_str message, struct hp_arena *arena, struct ask
             ask->engine = number >= 0 && number <= HP_ENGINE_OTHER ? (uint8_t)number : HP_ENGINE_UNKNOWN;
         } else if (hp_str_eq(key, HP_STR("now"))) {
             ask->now = hp_jsonread_next(&json) == HP_JSON_TRUE;
+        } else if (hp_str_eq(key, HP_STR("behind"))) {
+            ask->behind = hp_jsonread_next(&json) == HP_JSON_TRUE;
         } else if (hp_str_eq(key, HP_STR("pid")) && hp_jsonread_number(&json, &number)) {
             ask->pid = number > 0 && number < INT32_MAX ? (pid_t)number : 0;
         } else {
@@ -114,7 +120,8 @@ static hp_err read_ask(struct hp_str message, struct hp_arena *arena, struct ask
     }
     hp_err err = object ? json.err : HP_EFORMAT;
     hp_buf_fini(&scratch);
-    return err == HP_OK && (ask->text.n == 0 || ask->dsn == NULL) ? HP_EFORMAT : err;
+    bool whole = ask->behind || (ask->text.n != 0 && ask->dsn != NULL);
+    return err == HP_OK && !whole ? HP_EFORMAT : err;
 }
 
 static hp_err id_of(const struct ask *ask, uint64_t *id)
@@ -255,8 +262,10 @@ static void receive(struct serve *serve)
     }
     hp_arena_init(&arena, ARENA_BYTES);
     hp_err err = read_ask(hp_str_make(serve->message, (size_t)n), &arena, &ask);
-    if (err == HP_OK && ask.now) {
-        explain_now(serve, &ask, &arena, &info);
+    if (err == HP_OK && (ask.now || ask.behind)) {
+        if (ask.now) {
+            explain_now(serve, &ask, &arena, &info);
+        }
         (void)!sendto(serve->socket, info.text, strlen(info.text), MSG_DONTWAIT, (struct sockaddr *)&from,
                       from_bytes);
     } else if (err == HP_OK) {
@@ -314,6 +323,21 @@ static void detach(const struct serve *serve)
     (void)!nice(19);
 }
 
+static bool is_asked(const struct serve *serve, int wait_ms)
+{
+    struct pollfd poller = {serve->socket, POLLIN, 0};
+    return poll(&poller, 1, wait_ms) > 0;
+}
+
+/* An application that ends at once has asked for plans that nobody has yet: its findings are read afterwards. */
+static void answer_last(struct serve *serve)
+{
+    uint64_t end_ns = hp_clock_mono_ns() + LAST_NS;
+    while (hp_clock_mono_ns() < end_ns && is_asked(serve, 0)) {
+        receive(serve);
+    }
+}
+
 int hp_explain_serve(const char *path)
 {
     static struct serve serve;
@@ -329,31 +353,36 @@ int hp_explain_serve(const char *path)
     }
     detach(&serve);
     while (is_wanted(&serve)) {
-        struct pollfd poller = {serve.socket, POLLIN, 0};
-        if (poll(&poller, 1, STEP_MS) > 0) {
+        if (is_asked(&serve, STEP_MS)) {
             receive(&serve);
         }
     }
+    answer_last(&serve);
     unlinkat(serve.folder, "explain.sock", 0);
+    answer_last(&serve); /* what came meanwhile; now nothing can */
     _exit(0);
 }
 
 /* ---- the other side ---- */
 
+/* NULL: no statement, only a word when all that was asked before is answered. */
 static hp_err put_now(const struct hp_statement *statement, struct hp_buf *message)
 {
     struct hp_json json;
     hp_json_init(&json, message, false);
     hp_json_object_begin(&json);
-    hp_json_kv_bool(&json, "now", true);
-    hp_json_kv_u64(&json, "engine", statement->engine);
-    hp_json_kv_str(&json, "text", statement->text);
+    hp_json_kv_bool(&json, statement != NULL ? "now" : "behind", true);
+    if (statement != NULL) {
+        hp_json_kv_u64(&json, "engine", statement->engine);
+        hp_json_kv_str(&json, "text", statement->text);
+    }
     hp_json_object_end(&json);
     return hp_json_finish(&json);
 }
 
 /* Send and wait for the line that comes back, into `info`; HP_OK: it is empty. */
-static hp_err converse(int fd, const struct sockaddr_un *to, struct hp_str message, struct hp_errinfo *info)
+static hp_err converse(int fd, const struct sockaddr_un *to, struct hp_str message, int wait_ms,
+                       struct hp_errinfo *info)
 {
     const struct sockaddr_un own = {.sun_family = AF_UNIX};
     struct pollfd poller = {fd, POLLIN, 0};
@@ -368,14 +397,15 @@ static hp_err converse(int fd, const struct sockaddr_un *to, struct hp_str messa
             "no application that is developed runs here, and nothing else says where the database "
             "is: hotplate serve with HOTPLATE_DSN set");
     }
-    if (poll(&poller, 1, REPLY_MS) <= 0) {
+    if (poll(&poller, 1, wait_ms) <= 0) {
         return hp_err_set(info, HP_ETIMEOUT, 0, "the database did not answer in time");
     }
     ssize_t n = recv(fd, line, sizeof line, MSG_DONTWAIT);
     return n == 0 ? HP_OK : hp_err_set(info, HP_EINVAL, 0, "%.*s", n > 0 ? (int)n : 0, n > 0 ? line : "");
 }
 
-hp_err hp_explain_serve_ask(const char *path, const struct hp_statement *statement, struct hp_errinfo *info)
+static hp_err ask(const char *path, const struct hp_statement *statement, int wait_ms,
+                  struct hp_errinfo *info)
 {
     struct sockaddr_un address;
     struct hp_buf message;
@@ -383,7 +413,7 @@ hp_err hp_explain_serve_ask(const char *path, const struct hp_statement *stateme
     int folder = open_folder(path, &address);
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     hp_err err = put_now(statement, &message);
-    err = err == HP_OK ? converse(fd, &address, hp_buf_str(&message), info)
+    err = err == HP_OK ? converse(fd, &address, hp_buf_str(&message), wait_ms, info)
                        : hp_err_set(info, err, 0, "the statement is too long");
     if (fd >= 0) {
         close(fd);
@@ -393,4 +423,15 @@ hp_err hp_explain_serve_ask(const char *path, const struct hp_statement *stateme
     }
     hp_buf_fini(&message);
     return err;
+}
+
+hp_err hp_explain_serve_ask(const char *path, const struct hp_statement *statement, struct hp_errinfo *info)
+{
+    return ask(path, statement, REPLY_MS, info);
+}
+
+void hp_explain_serve_wait(const char *path)
+{
+    struct hp_errinfo ignored;
+    (void)!ask(path, NULL, LAST_REPLY_MS, &ignored);
 }

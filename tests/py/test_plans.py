@@ -135,6 +135,32 @@ def test_a_slow_select_gets_its_plan_and_its_index(folder: Path) -> None:
         assert found[0]["predicted_saving_ms"] == pytest.approx(was - now, rel=0.35)
 
 
+MANY = ["name = ?" + " AND id = id" * n for n in range(9)]
+
+
+def test_what_an_application_asked_for_before_it_ended_is_there_for_the_report(folder: Path) -> None:
+    """Nine statements are asked for at once, then the server goes: the process beside still has most of them to do."""
+    asked = [
+        f"connection.execute('SELECT id, note FROM thing WHERE {each}', ('n1',)).fetchall()" for each in MANY
+    ]
+    lines = ["@app.get('/many')", "def many():", "    connection = sqlite3.connect('shop.db')"]
+    (folder / "shop.py").write_text(
+        "\n".join([APP, *lines, *(f"    {each}" for each in asked), "    return 'ok'\n"])
+    )
+
+    def statements() -> list[dict[str, Any]]:
+        return list(hotplate_json("sql", "--all", cwd=folder)["statements"])
+
+    with run(folder) as server:
+        assert until(lambda: serving(folder))
+        for _ in range(2):  # that fetching is slow is known after the first time
+            assert get(server, "/many") == "ok"
+        assert until(lambda: len(statements()) == len(MANY))
+    hotplate_json("report", "--all", cwd=folder)
+    keys = [str(row["id"]) for row in statements()]
+    assert [key for key in keys if hotplate("explain", key, "--all", cwd=folder).returncode != 0] == []
+
+
 def test_a_store_in_the_databases_own_folder_is_not_taken_for_it(folder: Path) -> None:
     store = "profile.db"
     with run(folder, {"HOTPLATE_STORE": store}) as server:

@@ -445,6 +445,9 @@ hp__words_table(struct hp_str text); /* first table, unquoted, without schema; e
 struct hp_str hp__words_key(
     struct hp_str text); /* the one column that WHERE compares with a value, by "="; empty if it is not one */
 bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin */
+struct hp_str hp__words_where(struct hp_str text); /* the first conditions, without the word; empty: none */
+bool hp__words_counts(struct hp_str text);         /* counts rows, all of them together */
+bool hp__words_distinct(struct hp_str text);       /* drops rows that are alike */
 bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
 bool hp__words_gives(const struct hp_statement *statement); /* rows: all that does not write, and RETURNING */
 bool hp__words_pages(struct hp_str text);                   /* has a LIMIT, OFFSET or FETCH word */

@@ -387,6 +387,7 @@ static const char *const clauses[] = {"FROM",  "WHERE",  "GROUP", "HAVING", "ORD
                                       "FETCH", "WINDOW", "FOR",   "UNION",  "INTERSECT", "EXCEPT", "LOCK"};
 static const char *const aggregates[] = {"COUNT", "SUM",        "AVG",       "MIN",         "MAX",
                                          "TOTAL", "STRING_AGG", "ARRAY_AGG", "GROUP_CONCAT"};
+static const char *const sums[] = {"COUNT", "SUM", "AVG", "TOTAL"}; /* the least and the most are looked up */
 
 /* The next clause of the SELECT at `depth` from `at` on; the end of the SELECT if there is none. */
 static uint32_t next_clause(const struct reader *r, uint32_t at, uint32_t depth)
@@ -414,6 +415,7 @@ static void read_scope(struct reader *r, uint32_t number, uint32_t select)
     struct hp_query_scope *scope = &r->q->scopes[number];
     uint32_t depth = r->tokens[select].depth, at = next_clause(r, select + 1, depth);
     note_list(r, scope, (struct range){select + 1, at});
+    scope->sums = IS_ANY(r, select + 1, sums) && is_kind(r, select + 2, HP__SQL_OPEN);
     while (at < r->count && r->tokens[at].depth == depth && IS_ANY(r, at, clauses)) {
         uint32_t end = next_clause(r, at + 1, depth);
         struct range body = {at + 1, end};
@@ -428,6 +430,7 @@ static void read_scope(struct reader *r, uint32_t number, uint32_t select)
         scope->limited |= is_word(r, at, "LIMIT") || is_word(r, at, "FETCH");
         scope->ordered |= is_word(r, at, "ORDER");
         scope->grouped |= is_word(r, at, "GROUP") || is_word(r, at, "HAVING");
+        scope->sums |= is_word(r, at, "GROUP");
         at = end;
     }
 }

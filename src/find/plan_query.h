@@ -33,6 +33,7 @@ struct hp_query_scope { /* one SELECT */
     uint32_t parent;
     bool either; /* an OR among its conditions: they yield no terms */
     bool limited, ordered, grouped;
+    bool sums; /* gives what all its rows come to: GROUP BY, or a count, sum or mean of them first */
 };
 enum hp_query_hole_kind { HP_QUERY_HOLE_VALUE, HP_QUERY_HOLE_LIMIT, HP_QUERY_HOLE_PATTERN };
 struct hp_query_hole { /* a placeholder, or a ? of folded text */

@@ -113,6 +113,21 @@ static hp_err price(struct hp__find *f, struct candidate *cand, uint32_t i, cons
                            (uint64_t)goes);
 }
 
+/* The statement that gives the rows is part of the cause: fewer rows and fewer columns are what both need. */
+static void take_statement(struct hp__view *view, const struct candidate *cand)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        uint32_t node = record->stmts[i].node;
+        uint32_t owner = node < tree->count ? view->owner[node] : HP_NODE_NONE;
+        if (record->stmts[i].statement == cand->statement && owner != HP_NODE_NONE &&
+            tree->nodes[owner].sym == cand->sym) {
+            view->stmt_taken[i] = 1;
+        }
+    }
+}
+
 static hp_err try_function(struct hp__find *f, uint32_t sym)
 {
     struct candidate cand = {.sym = sym};
@@ -139,6 +154,7 @@ static hp_err try_function(struct hp__find *f, uint32_t sym)
     for (uint32_t i = 0; kept && i < f->c->sample_count; i++) {
         if (f->c->samples[i].tree != NULL) {
             (void)sum_of(f, &f->views[i], sym, true);
+            take_statement(&f->views[i], &cand);
         }
     }
     return err;

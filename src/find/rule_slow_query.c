@@ -6,9 +6,9 @@
  * Evidence: exec + fetch (without waiting for the GIL and log handlers; of an executemany that of one row) at the median ≥ 10 ms, or ≥ 3 ms and half of the route, and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
  * explain do not count. The times are those of a machine with a processor free (hp__speed_slowness): where we waited for one, a database in the process or on the same machine
  * waited as well. Where a route runs little else there is nothing to compare with; then it takes a plan by which a statement that only skips rows (OFFSET)
- * reads 1,000 or more and gives at most 5 % of them.
+ * reads 1,000 or more and gives at most 5 % of them; or, of 10 ms, one that reads 10,000 or more, sorts them or drops duplicates, gives at most 5 % of them, and does not add them up.
  *
- * Silent: transaction control and DDL; time that the rows themselves account for (many rows carried at the route's usual cost a row);
+ * Silent: transaction control and DDL; what adds up rows that its plan has to read (plan_sums.h), under 50 ms, unless it counts what another statement of the route shows a page of; time that the rows themselves account for (many rows carried at the route's usual cost a row);
  * whatever saves too little (find.c).
  *
  * Saving: down to the typical round trip of that engine on this route (median of its executions below 10 ms, at least 0.3 ms) plus the rows. low: 0, since
@@ -19,6 +19,7 @@
 #include "find/compare.h"
 #include "find/find_int.h"
 #include "find/plan_advice.h"
+#include "find/plan_sums.h"
 
 #define SLOW_NS       10000000u
 #define MOST_OF_NS    3000000u /* … where it is half of the route */
@@ -29,6 +30,7 @@
 #define SLOWNESS_UNIT 1000.0
 #define MOST_STRETCHED                                                                                       \
     2.0 /* the server may have had the other processor, and who computes little is a poor clock */
+#define MANY_ROWS   10000.0
 #define LEAST_GIVEN 2.0 /* rows; one may be a count of all */
 
 struct candidate {
@@ -40,6 +42,7 @@ struct candidate {
     uint64_t floor_ns;
     double row_ns;
     double passed; /* rows that it reads before those that it gives; 0: not known to */
+    bool of_page;  /* counts the rows that another statement shows a page of */
 };
 
 /* What an execution takes of the database. */
@@ -114,6 +117,34 @@ static double passed_rows(const struct hp__find *f, const struct candidate *cand
     return few && hp__words_skips(cand->statement.text) ? scanned - rows : 0;
 }
 
+/* By its plan: reads very many rows, sorts them or drops those that are alike, and gives a few; nothing is added up. */
+static bool sorts_for_few(struct hp__find *f, const struct candidate *cand, uint32_t *at)
+{
+    const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
+    struct hp_query query;
+    double scanned = 0;
+    bool sorts = hp__words_distinct(cand->statement.text);
+    if (plan == NULL ||
+        hp_query_read(cand->statement.text, (enum hp_engine)plan->engine, f->arena, &query) != HP_OK ||
+        query.scope_count == 0 || query.scopes[0].sums) {
+        return false;
+    }
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        sorts = sorts || (plan->nodes[i].flags & HP_PLAN_SORT) != 0;
+        bool whole = plan->nodes[i].access == HP_PLAN_SCAN || plan->nodes[i].access == HP_PLAN_INDEX_SCAN;
+        scanned += whole && plan->nodes[i].scanned > 0 ? plan->nodes[i].scanned : 0;
+    }
+    for (uint32_t i = 0; sorts && i < f->c->sample_count; i++) {
+        uint32_t n = hp__group_pick(&f->views[i], cand->key, at);
+        const struct hp_stmt *stmt = n != 0 ? &f->c->samples[i].record->stmts[at[0]] : NULL;
+        bool more = stmt != NULL && stmt->rows != HP_ABSENT && stmt->rows > rows;
+        rows = more ? stmt->rows : rows;
+    }
+    return sorts && (double)rows >= LEAST_GIVEN && scanned >= MANY_ROWS &&
+           (double)rows <= scanned * HP_PLAN_MAX_SHARE;
+}
+
 static bool is_local(struct hp_str peer)
 {
     const struct hp_str starts[] = {HP_STR("127."), HP_STR("[::1]"), HP_STR("unix:")};
@@ -157,7 +188,36 @@ static double stretched(const struct hp__find *f, const struct candidate *cand, 
     return median > MOST_STRETCHED ? MOST_STRETCHED : median;
 }
 
-static bool is_slow(const struct hp__find *f, struct candidate *cand, uint32_t *at, uint64_t *room)
+/* Whether it counts what another statement of the route shows a page of: the same table by the same conditions, and with a LIMIT. */
+static bool counts_for_page(const struct hp__find *f, const struct candidate *cand)
+{
+    struct hp_str table = hp__words_table(cand->statement.text);
+    struct hp_str where = hp__words_where(cand->statement.text);
+    bool counts = table.n != 0 && hp__words_counts(cand->statement.text);
+    for (uint32_t i = 0; counts && i < f->c->sample_count; i++) {
+        const struct hp_record *record = f->c->samples[i].record;
+        for (uint32_t k = 0; k < record->stmt_count; k++) {
+            struct hp_str text = hp_dict_statement(f->c->dict, record->stmts[k].statement).text;
+            if (hp__words_pages(text) && hp_str_eq(hp__words_table(text), table) &&
+                (where.n != 0 ? hp__words_holds(text, where) : hp__words_where(text).n == 0)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether it only adds up what it has to read: then it is no wonder that it takes longer than statements which look something up. */
+static bool adds_up(struct hp__find *f, const struct candidate *cand, double took_ns)
+{
+    const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
+    struct hp_query query;
+    return plan != NULL &&
+           hp_query_read(cand->statement.text, (enum hp_engine)plan->engine, f->arena, &query) == HP_OK &&
+           hp_plan_sums(plan, &query, took_ns);
+}
+
+static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, uint64_t *room)
 {
     double slow = stretched(f, cand, at, room);
     double median = hp_compare_quantile(collect(f, cand, is_own, room), 0.5);
@@ -168,7 +228,15 @@ static bool is_slow(const struct hp__find *f, struct candidate *cand, uint32_t *
     double fast = hp_compare_quantile(collect(f, cand, is_fast_here, room), 0.5);
     cand->floor_ns = fast > FLOOR_NS ? (uint64_t)fast : FLOOR_NS;
     cand->passed = passed_rows(f, cand, at);
-    return median >= VERY_SLOW_NS * slow || (cheap > 0 && median >= SLOW_FACTOR * cheap) || cand->passed > 0;
+    cand->of_page = counts_for_page(f, cand);
+    bool unlike = cheap > 0 && median >= SLOW_FACTOR * cheap;
+    if (median >= VERY_SLOW_NS * slow || cand->passed > 0) {
+        return true;
+    }
+    if (unlike && (cand->of_page || !adds_up(f, cand, median))) {
+        return true;
+    }
+    return median >= SLOW_NS * slow && sorts_for_few(f, cand, at);
 }
 
 static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,
@@ -237,6 +305,15 @@ static struct hp_str advise_skip(struct hp__find *f, struct candidate *cand)
         passed, rows);
 }
 
+static struct hp_str advise_count(struct hp__find *f)
+{
+    return hp__textf(
+        f->arena,
+        "Do not do it here: it counts all rows that another statement shows a page of. Whether there is a "
+        "next page one row more than the page has tells (LIMIT n + 1). Else do it once: keep the count "
+        "for a while; what people see of it need not be exact. The lower bound of the saving is 0.");
+}
+
 static struct hp_str advise_look(struct hp__find *f, const struct candidate *cand, bool planned)
 {
     char floor[HP_SHOW_BYTES];
@@ -262,7 +339,9 @@ static void describe(struct hp__find *f, struct candidate *cand)
     finding->title = table.n != 0 ? hp__textf(f->arena, "one %.*s on %.*s takes %s", (int)verb.n, verb.p,
                                               (int)table.n, table.p, time)
                                   : hp__textf(f->arena, "one %.*s takes %s", (int)verb.n, verb.p, time);
-    finding->advice = cand->passed > 0 ? advise_skip(f, cand) : advise_look(f, cand, plan.n != 0);
+    finding->advice = cand->passed > 0 ? advise_skip(f, cand)
+                      : cand->of_page  ? advise_count(f)
+                                       : advise_look(f, cand, plan.n != 0);
     hp__finding_text(finding, "statement", cand->statement.text);
     hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));
     hp__finding_number(finding, "each_ms", (double)each_ns / 1e6);

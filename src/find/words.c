@@ -169,6 +169,38 @@ struct hp_str hp__words_key(struct hp_str text)
     return (struct hp_str){NULL, 0};
 }
 
+static bool is_any(struct hp_str word, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (same_word(word, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct hp_str hp__words_where(struct hp_str text)
+{
+    static const char *const ends[] = {"GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FETCH", "UNION"};
+    size_t at = 0, from = 0, to = 0;
+    int depth = 0;
+    struct hp_str word = next_word(text, &at);
+    while (word.n != 0 && !same_word(word, "WHERE")) {
+        word = next_word(text, &at);
+    }
+    for (from = to = at; word.n != 0; to = at) {
+        word = next_word(text, &at);
+        depth += word.n == 0 ? 0 : word.p[0] == '(' ? 1 : word.p[0] == ')' ? -1 : 0;
+        if (depth < 0 || (depth == 0 && is_any(word, ends, sizeof ends / sizeof *ends))) {
+            break;
+        }
+    }
+    while (from < to && is_space(text.p[from])) {
+        from++;
+    }
+    return hp_str_make(text.p + from, to - from);
+}
+
 static bool has_word(struct hp_str text, const char *name)
 {
     size_t at = 0;
@@ -207,6 +239,21 @@ bool hp__words_writes(const struct hp_statement *statement)
 bool hp__words_gives(const struct hp_statement *statement)
 {
     return !hp__words_writes(statement) || has_word(statement->text, "RETURNING");
+}
+
+bool hp__words_distinct(struct hp_str text)
+{
+    size_t at = 0;
+    bool selects = same_word(next_word(text, &at), "SELECT");
+    return same_word(next_word(text, &at), "DISTINCT") && selects;
+}
+
+bool hp__words_counts(struct hp_str text)
+{
+    size_t at = 0;
+    bool selects = same_word(next_word(text, &at), "SELECT");
+    bool counts = same_word(next_word(text, &at), "COUNT");
+    return selects && counts && !has_word(text, "GROUP");
 }
 
 bool hp__words_pages(struct hp_str text)

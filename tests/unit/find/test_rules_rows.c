@@ -82,6 +82,19 @@ static void objects_that_cost_more_than_their_rows_are_found_with_their_garbage(
     rec_set_fini(&set);
 }
 
+static void the_statement_whose_rows_they_are_made_of_is_the_same_cause(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_loads(
+        &set,
+        (struct load){
+            .exec_ms = 52, .fetch_ms = 5, .build_ms = 160, .loop_ms = 2, .rows = 3000, .bytes_out = 100000});
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_orm_overhead);
+    assert_near(rec_ms(finding->median_ns), (160.1 - 0.5) * 0.85, 0.02);
+    rec_set_fini(&set);
+}
+
 static void few_rows_and_slow_databases_are_no_matter_of_objects(void **state)
 {
     (void)state;
@@ -205,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_that_cost_more_than_their_rows_are_found_with_their_garbage),
+        cmocka_unit_test(the_statement_whose_rows_they_are_made_of_is_the_same_cause),
         cmocka_unit_test(few_rows_and_slow_databases_are_no_matter_of_objects),
         cmocka_unit_test(a_drivers_work_for_the_rows_is_not_the_databases),
         cmocka_unit_test(what_a_bulk_insert_does_with_its_rows_builds_no_objects),

@@ -76,6 +76,28 @@ static void reading_and_writing_are_told_apart(void **state)
     assert_false(hp__words_reads(&begin) || hp__words_writes(&begin));
 }
 
+static void conditions_are_what_stands_after_where(void **state)
+{
+    (void)state;
+    assert_word(hp__words_where(HP_STR("SELECT a FROM t WHERE t.a = ? AND b IN (?) ORDER BY a LIMIT ?")),
+                "t.a = ? AND b IN (?)");
+    assert_word(
+        hp__words_where(HP_STR("SELECT count(*) FROM (SELECT a FROM t WHERE t.a = ?) AS x WHERE y = ?")),
+        "t.a = ?");
+    assert_word(hp__words_where(HP_STR("SELECT a FROM t ORDER BY a")), "");
+    assert_word(hp__words_where(HP_STR("SELECT a FROM t WHERE")), "");
+}
+
+static void counts_are_of_all_rows_together(void **state)
+{
+    (void)state;
+    assert_true(hp__words_counts(HP_STR("SELECT COUNT(*) FROM a")));
+    assert_true(hp__words_counts(HP_STR("select count(a.id) AS n from a")));
+    assert_false(hp__words_counts(HP_STR("SELECT count(*) FROM a GROUP BY b")));
+    assert_false(hp__words_counts(HP_STR("SELECT a, count(*) FROM a")));
+    assert_false(hp__words_counts(HP_STR("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +105,8 @@ int main(void)
         cmocka_unit_test(table_joined_to_a_select_is_the_one_whose_columns_come_first),
         cmocka_unit_test(key_is_the_column_compared_first),
         cmocka_unit_test(reading_and_writing_are_told_apart),
+        cmocka_unit_test(conditions_are_what_stands_after_where),
+        cmocka_unit_test(counts_are_of_all_rows_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

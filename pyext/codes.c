@@ -19,7 +19,7 @@ enum {
     FLAG_OWN = 4,
     FLAG_TEMPLATE = 8,
     FLAG_MARKED = 16,
-    FLAG_ENCODES = 32, /* application code that names an encoder or decoder */
+    FLAG_WATCHED = 32, /* application code that names a C function whose calls are told */
     FLAG_ASKED = 64    /* … and whose calls are watched */
 };
 
@@ -181,10 +181,10 @@ static PyObject *verdict_of(PyObject *filename)
 
 /* ---- code objects ---- */
 
-bool hp_is_encoder(const char *name)
+bool hp_is_watched(const char *name)
 {
-    static const char *const names[] = {"dumps", "loads",   "dump",     "load",
-                                        "packb", "unpackb", "writerow", "writerows"};
+    static const char *const names[] = {"dumps",   "loads",    "dump",      "load", "packb",
+                                        "unpackb", "writerow", "writerows", "open"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
@@ -193,11 +193,11 @@ bool hp_is_encoder(const char *name)
     return false;
 }
 
-static bool names_encoder(PyCodeObject *code)
+static bool names_watched(PyCodeObject *code)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++) {
         struct hp_span8 name = hp_utf8(PyTuple_GET_ITEM(code->co_names, i));
-        if (hp_is_encoder(name.p)) {
+        if (hp_is_watched(name.p)) {
             return true;
         }
     }
@@ -217,8 +217,8 @@ static uintptr_t intern_code(PyCodeObject *code, uint32_t line)
         uint32_t id = hp_cap_symbol(hp_ext.cap, (own & FLAG_TEMPLATE) ? HP_X_SYM_TEMPLATE : HP_X_SYM_PYTHON,
                                     flags, hp_utf8(PyTuple_GET_ITEM(verdict, 0)), hp_utf8(code->co_qualname),
                                     hp_utf8(code->co_filename), line);
-        uintptr_t encodes = (own & FLAG_APP) && names_encoder(code) ? FLAG_ENCODES : 0;
-        extra = ((uintptr_t)id + 1) << 8 | (uintptr_t)own | encodes;
+        uintptr_t watched = (own & FLAG_APP) && names_watched(code) ? FLAG_WATCHED : 0;
+        extra = ((uintptr_t)id + 1) << 8 | (uintptr_t)own | watched;
         if (hp_code_set_extra(code, hp_ext.code_index, extra) != 0) {
             hp_cap_error(hp_ext.cap);
         }
@@ -244,7 +244,7 @@ uint32_t hp_code_symbol(PyCodeObject *code)
 uint32_t hp_code_traced(PyCodeObject *code, bool *watch)
 {
     uintptr_t extra = extra_of(code);
-    *watch = (extra & (FLAG_ENCODES | FLAG_ASKED)) == FLAG_ENCODES &&
+    *watch = (extra & (FLAG_WATCHED | FLAG_ASKED)) == FLAG_WATCHED &&
              hp_code_set_extra(code, hp_ext.code_index, extra | FLAG_ASKED) == 0;
     return extra != 0 ? (uint32_t)(extra >> 8) - 1 : 0;
 }

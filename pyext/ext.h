@@ -165,10 +165,11 @@ const void *hp_frame_id_now(void);
 
 /* Symbol id of a code object (0 when it cannot be had), interned at first sight. Never raises. Hot after the first call. */
 uint32_t hp_code_symbol(PyCodeObject *code);
-/* The same for the tracer; `*watch`, once for each code object: its calls are to be watched, for it is application code that names an encoder. */
+/* The same for the tracer; `*watch`, once for each code object: its calls are to be watched, for it is application code that names a C function whose
+ * calls are told (hp_is_watched). */
 uint32_t hp_code_traced(PyCodeObject *code, bool *watch);
-/* Whether a function or attribute of this name may turn objects into bytes or back in C ("dumps", "loads", "writerow"). */
-bool hp_is_encoder(const char *name);
+/* Whether calls of a C function of this name are told: it turns objects into bytes or back ("dumps", "loads", "writerow"), or opens a file. */
+bool hp_is_watched(const char *name);
 /* Whether it is code that Jinja compiled a template to. */
 bool hp_code_is_template(PyCodeObject *code);
 /* Line that the frame is at, and `line` of a frame's code, as they are shown: of the template where the code was generated from one. Never raise. */

@@ -2,7 +2,7 @@
  *
  *   PY_START, PY_RESUME, PY_THROW   enter (the last two are re-entries)
  *   PY_RETURN, PY_YIELD, PY_UNWIND  leave
- *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for; else the encoders and decoders that application code names, by local events of that code
+ *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for; else those that application code names and that are told (encoders, decoders, open), by local events of that code
  *                                   (a pickle.dumps has no Python frame, and what it takes is not its caller's computing)
  *
  * The callbacks are interpreter-wide, so each starts with one thread-local look: no traced lane, nothing to do. They never return DISABLE
@@ -114,11 +114,11 @@ static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n, PyOb
     return leave(args, n, true);
 }
 
-static bool is_encoder(PyObject *callable, bool function)
+static bool is_watched(PyObject *callable, bool function)
 {
     const PyMethodDef *def =
         function ? ((PyCFunctionObject *)callable)->m_ml : ((PyMethodDescrObject *)callable)->d_method;
-    return hp_is_encoder(def->ml_name);
+    return hp_is_watched(def->ml_name);
 }
 
 /* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c, get_cfunc_from_callable). */
@@ -131,7 +131,7 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObje
     }
     bool function = PyCFunction_Check(args[2]);
     if ((!function && Py_TYPE(args[2]) != &PyMethodDescr_Type) ||
-        (!hp_tls.want_c && !is_encoder(args[2], function))) {
+        (!hp_tls.want_c && !is_watched(args[2], function))) {
         Py_RETURN_NONE;
     }
     hp_frame *frame = hp_frame_current(hp_tls.tstate);

@@ -1,6 +1,7 @@
 /* asks.c -- see asks.h. */
 #include "find/asks.h"
 
+#include "find/find_int.h"
 #include "find/pytext.h"
 
 #define MOST_STATEMENTS 256u
@@ -103,6 +104,9 @@ static void read_statement(struct reading *reading, struct hp_str text)
     }
     reading->asks |= whole && reading->calls == 1 ? HP__ASKS_UNUSED : 0;
     reading->asks |= given;
+    bool named = hp_str_eq(reading->callee, HP_STR("head"));
+    bool given_word = hp__words_holds(text, HP_STR("\"HEAD\"")) || hp__words_holds(text, HP_STR("'HEAD'"));
+    reading->asks |= named || given_word ? HP__ASKS_HEAD : 0;
 }
 
 hp_err hp__asks_read(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee,

@@ -3,6 +3,7 @@
  *     tell_supplier(letters)                   its answer is not used
  *     return ask("/rates/today")               it asks the same each time; its answer is handed up
  *     return client.get(HOST + path)           it asks what the function is given
+ *     if client.head(url).ok:                  it asks whether there is an answer
  */
 #ifndef HP_ASKS_H
 #define HP_ASKS_H
@@ -15,7 +16,8 @@ enum hp__asks {
     HP__ASKS_UNUSED = 1, /* the call is the whole statement */
     HP__ASKS_SAME = 2,   /* its arguments are literals and constants (THIS_WAY) */
     HP__ASKS_GIVEN = 4,  /* … and parameters of the function */
-    HP__ASKS_RETURN = 8  /* the statement returns */
+    HP__ASKS_RETURN = 8, /* the statement returns */
+    HP__ASKS_HEAD = 16   /* HTTP's HEAD: whether there is an answer, not the answer */
 };
 
 /* What is known of the calls of `callee` (last word of its name; empty: any but of an answer's methods) at a line of the function that begins at `first_line`; 0: nothing, there is none, or it

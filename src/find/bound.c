@@ -307,6 +307,10 @@ static void fill_parts(const struct hp__find *f, struct bound *bound, uint32_t r
             parts[k].caller_ns += bound->sites[k] == tree->nodes[i].sym ? request->alone_ns[i] : 0;
         }
     }
+    for (uint32_t k = 0; bound->rule->caller_goes && k < bound->site_count; k++) {
+        uint64_t most = parts[k].saved_ns;
+        parts[k].saved_ns += parts[k].caller_ns < most ? parts[k].caller_ns : most;
+    }
 }
 
 static hp_err make(struct hp__find *f, const struct hp__bound_rule *rule, struct bound *bound)

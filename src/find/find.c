@@ -374,6 +374,7 @@ static const rule_fn rules[] = {
     hp__rule_sleep,
     hp__rule_subprocess,
     hp__rule_disk_io,
+    hp__rule_disk_files,
     hp__rule_lock_contention,
     hp__rule_gil_contention,
     hp__rule_import_in_request,

@@ -394,6 +394,7 @@ struct hp__bound_rule {
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
+    bool caller_goes; /* what the caller does itself, up to as much again, is work on what it gets */
     bool warms_up; /* the first request of a process pays it in any case: only another one says something */
     uint64_t (*product_ns)(const struct hp__view *view); /* what the response needs of it; NULL: nothing */
     /* Set title, advice and evidence; the parts are medians over the requests that show it. */
@@ -444,10 +445,10 @@ struct hp_str
 hp__words_table(struct hp_str text); /* first table, unquoted, without schema; empty if not found */
 struct hp_str hp__words_key(
     struct hp_str text); /* the one column that WHERE compares with a value, by "="; empty if it is not one */
-bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin */
 struct hp_str hp__words_where(struct hp_str text); /* the first conditions, without the word; empty: none */
 bool hp__words_counts(struct hp_str text);         /* counts rows, all of them together */
 bool hp__words_distinct(struct hp_str text);       /* drops rows that are alike */
+bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin */
 bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
 bool hp__words_gives(const struct hp_statement *statement); /* rows: all that does not write, and RETURNING */
 bool hp__words_pages(struct hp_str text);                   /* has a LIMIT, OFFSET or FETCH word */
@@ -480,6 +481,7 @@ HP_CHECK hp_err hp__rule_slow_external(struct hp__find *f);
 HP_CHECK hp_err hp__rule_sleep(struct hp__find *f);
 HP_CHECK hp_err hp__rule_subprocess(struct hp__find *f);
 HP_CHECK hp_err hp__rule_disk_io(struct hp__find *f);
+HP_CHECK hp_err hp__rule_disk_files(struct hp__find *f);
 HP_CHECK hp_err hp__rule_lock_contention(struct hp__find *f);
 HP_CHECK hp_err hp__rule_gil_contention(struct hp__find *f);
 HP_CHECK hp_err hp__rule_import_in_request(struct hp__find *f);
@@ -495,8 +497,8 @@ HP_CHECK hp_err hp__rule_tail_latency(struct hp__find *f);
 HP_CHECK hp_err hp__rule_hot_function(struct hp__find *f);
 
 /* The rules over one boundary, also for own.c. */
-extern const struct hp__bound_rule hp__bound_imports, hp__bound_regexes, hp__bound_serialisers,
-    hp__bound_lookups, hp__bound_compiled_templates;
+extern const struct hp__bound_rule hp__bound_imports, hp__bound_files, hp__bound_regexes,
+    hp__bound_serialisers, hp__bound_lookups, hp__bound_compiled_templates, hp__bound_template_lookups;
 /* All time of templates themselves in one request. HP_ENOMEM. */
 HP_CHECK hp_err hp__template_hot_ns(const struct hp__view *view, struct hp_arena *arena, uint64_t *ns);
 

@@ -245,7 +245,7 @@ static hp_err plain_ns(const struct hp__view *view, const struct hp_case *c, con
                        struct hp_arena *arena, uint64_t *ns, bool *known)
 {
     const struct hp__bound_rule *rule = bound_of(key->kind);
-    uint64_t gc_ns = view->sample->record->req.gc_ns, compile_ns = 0;
+    uint64_t gc_ns = view->sample->record->req.gc_ns, compile_ns = 0, lookups_ns = 0;
     *known = true;
     if (rule != NULL) {
         return hp__bound_total(view, c->dict, rule, arena, ns);
@@ -270,12 +270,26 @@ static hp_err plain_ns(const struct hp__view *view, const struct hp_case *c, con
         err = err == HP_OK ? hp__bound_total(view, c->dict, &hp__bound_compiled_templates, arena, &compile_ns)
                            : err;
         *ns += err == HP_OK ? compile_ns : 0;
+        if (err == HP_OK && hp_str_ends(key->file, HP_STR(".py"))) {
+            err = hp__bound_total(view, c->dict, &hp__bound_template_lookups, arena, &lookups_ns);
+            *ns += err == HP_OK ? lookups_ns : 0;
+        }
         return err;
     }
     default:
         *known = false;
         return HP_OK;
     }
+}
+
+/* Files that are opened and read without a wait. */
+static hp_err add_files(const struct hp__view *view, const struct hp_case *c, struct hp_arena *arena,
+                        uint64_t *ns)
+{
+    uint64_t files_ns = 0;
+    hp_err err = hp__bound_total(view, c->dict, &hp__bound_files, arena, &files_ns);
+    *ns += err == HP_OK ? files_ns : 0;
+    return err;
 }
 
 static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts, uint32_t i,
@@ -300,7 +314,8 @@ static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts
     if (hp__own_of_waits(key->kind)) {
         struct waits_cut to = {c, key, arena, &cut, is_after};
         err = hp__own_waits(&view, key->kind, add_wait, &to);
-        return err == HP_OK ? hp__cut_price(&c->samples[i], &cut, scratch, ns) : err;
+        err = err == HP_OK ? hp__cut_price(&c->samples[i], &cut, scratch, ns) : err;
+        return err == HP_OK && key->kind == HP_FIND_disk_io ? add_files(&view, c, arena, ns) : err;
     }
     err = key->kind == HP_FIND_thread_churn ? cut_lanes(&view, c, key, is_after, arena, &cut)
                                             : cut_family(&view, c, key, arena, &cut);

@@ -583,6 +583,24 @@ static hp_err find_whole(struct hp__find *f, uint64_t *ns)
 
 /* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. Opening, writing and renaming the files
  * that it waits for may take twice as long as the waiting. */
+/* Whether a function calls another one over and over: listing files is part of what is done with each. */
+static bool calls_it(const struct hp__find *f, uint32_t sym, uint32_t called)
+{
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp__view *view = &f->views[i];
+        const struct hp_tree *tree = view->sample->tree;
+        for (uint32_t k = 1; tree != NULL && k < tree->count; k++) {
+            uint32_t line, caller = tree->nodes[k].sym == called && tree->nodes[k].calls >= LOOP_CALLS
+                                        ? hp__view_caller(view, k, &line)
+                                        : HP_NODE_NONE;
+            if (caller != HP_NODE_NONE && tree->nodes[caller].sym == sym) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
 {
     const uint32_t computing = 1u << HP_FIND_regex_compile | 1u << HP_FIND_serialization_hot |
@@ -592,8 +610,9 @@ static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
         const struct hp_finding *other = &f->out->list[i];
         bool of_files = other->kind == HP_FIND_disk_io;
         uint64_t told_ns = of_files ? 2 * other->median_ns : other->median_ns;
-        if ((of_files || (computing >> other->kind & 1) != 0) &&
-            hp__facts_part_of(f->c->dict, other->site_sym, sym) && told_ns >= ns) {
+        bool here = hp__facts_part_of(f->c->dict, other->site_sym, sym) ||
+                    (of_files && calls_it(f, sym, hp__finding_subject(other)));
+        if ((of_files || (computing >> other->kind & 1) != 0) && here && told_ns >= ns) {
             return true;
         }
     }

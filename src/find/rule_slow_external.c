@@ -4,7 +4,7 @@
  *
  * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms and a fifth of it; and at least twice the calls
  * of any other function, unless they take 150 ms. Also calls of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
- * that the same is asked each time (asks.h; of 30 ms: such an answer may have to be fresh), here or in the functions that hand it up. Waits from the first byte sent to the last received, without what the
+ * that the same is asked each time (asks.h; of 30 ms: such an answer may have to be fresh), here or in the functions that hand it up; or a HEAD (whether there is something) before another call to the same server, which tells that as well. Waits from the first byte sent to the last received, without what the
  * application does between two reads, or until a connect failed.
  *
  * Silent: what only some requests do (tail_latency tells of it); calls that sequential_io or connection_churn explains; two calls of like length that need each other (a token, then the query); reading
@@ -114,7 +114,20 @@ static bool is_one_line(const struct hp__view *view, const struct hp__call *call
     return true;
 }
 
-/* Why a call need not be made each time (UNUSED or SAME), and where; 0: nothing says so, at the call itself. */
+/* Whether the same server is asked something else once a call has its answer. */
+static bool is_followed(const struct hp__view *view, const struct hp__call *call)
+{
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        const struct hp__call *other = &view->calls[i];
+        if (other->peer == call->peer && other->peer != 0 && other->lane == call->lane && other->answers &&
+            other->t0_ns >= call->t1_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why a call need not be made each time (UNUSED, SAME or HEAD), and where; 0: nothing says so, at the call itself. */
 static unsigned find_reason(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
                             struct hp__spot *spot)
 {
@@ -124,6 +137,9 @@ static unsigned find_reason(struct hp__io *io, const struct hp__view *view, cons
     *spot = here;
     for (uint32_t i = 0; i < MOST_ABOVE && may != 0; i++) {
         unsigned asks = asks_at(io, here.sym, here.line, callee);
+        if (i == 0 && (asks & HP__ASKS_HEAD) != 0 && is_followed(view, call)) {
+            return HP__ASKS_HEAD;
+        }
         asks &= i == 0 && !is_one_line(view, call) ? ~(unsigned)(HP__ASKS_UNUSED | HP__ASKS_SAME) : ~0u;
         if ((asks & may) != 0) {
             *spot = here;
@@ -238,10 +254,13 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     hp_show_ns(time, ns);
     io->finding.title = count > 1 ? hp__textf(io->f->arena, "%s calls%.*s take %s", n, (int)to.n, to.p, time)
                                   : hp__textf(io->f->arena, "one call%.*s takes %s", (int)to.n, to.p, time);
-    const char *reason = (io->sum[0] & HP__ASKS_UNUSED) != 0 ? "The source does not use the answer. "
-                         : (io->sum[0] & HP__ASKS_SAME) != 0
-                             ? "The source asks the same each time, whatever the request. "
-                             : "";
+    const char *reason =
+        (io->sum[0] & HP__ASKS_HEAD) != 0
+            ? "It asks whether there is something (HEAD) before it asks for it: the status of the second "
+              "answer says so, too. "
+        : (io->sum[0] & HP__ASKS_UNUSED) != 0 ? "The source does not use the answer. "
+        : (io->sum[0] & HP__ASKS_SAME) != 0   ? "The source asks the same each time, whatever the request. "
+                                              : "";
     io->finding.advice = hp__textf(
         io->f->arena,
         "%sDo not do it here: if the response does not use the answer, make the call in a background "

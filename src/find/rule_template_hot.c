@@ -8,6 +8,8 @@
  * 40 times and more (a page that somebody reads has fewer items) the engine's work for each inclusion, of fewer it is needed. Without a tree the notes' self times. Less waits,
  * and SQL with the library around it; functions of the application that an expression calls are not the template's.
  *
+ * Templates that are looked up 20 times and more in a request, and cost a tenth of it that way (a loader asks the disk whether each is still what it was), are another cause, at the line that asks.
+ *
  * Silent: a page that shows what it renders (a report of 3,700 values, 215 kB); templates compiled once, and whatever else only the first request of a process does; less than
  * a tenth of the route.
  *
@@ -32,6 +34,7 @@
 #define MIN_SHARE     0.10
 #define LOW_SHARE     0.40
 #define MAX_SITES     64u
+#define LEAST_LOOKUPS 20u
 #define NONE          UINT32_MAX
 
 struct part { /* one template's code in one request */
@@ -429,6 +432,40 @@ const struct hp__bound_rule hp__bound_compiled_templates = {.kind = HP_FIND_temp
                                                             .low_share = 0.95,
                                                             .describe = describe_compile};
 
+/* ---- looking templates up ---- */
+
+static bool is_lookup(const struct hp_symbol *sym)
+{
+    return hp_str_eq(sym->file, HP_STR("jinja2/environment.py")) &&
+           hp_str_eq(sym->name, HP_STR("Environment._load_template"));
+}
+
+static void describe_lookups(struct hp__find *f, struct hp_finding *finding,
+                             const struct hp__bound_part *part)
+{
+    char time[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
+    hp_show_ns(time, part->ns);
+    hp_show_count(count, part->calls);
+    finding->title = hp__textf(f->arena, "%s look-ups of templates take %s", count, time);
+    finding->advice = hp__textf(
+        f->arena, "Do not do it here: outside of development nobody needs to look at each template's file in "
+                  "each request (app.config['TEMPLATES_AUTO_RELOAD'] = False, "
+                  "Environment(auto_reload=False)). Do it once: keep the templates "
+                  "(PART = env.get_template(name) when the application starts), with a cache that holds "
+                  "all of them (cache_size), and a loader that keeps what it has found. Do it together: "
+                  "one template with macros instead of a file for each part.");
+    hp__finding_number(finding, "look_ups", (double)part->calls);
+    hp__finding_number(finding, "look_up_ms", (double)part->ns / 1e6);
+}
+
+const struct hp__bound_rule hp__bound_template_lookups = {.kind = HP_FIND_template_hot,
+                                                          .warms_up = true,
+                                                          .is_boundary = is_lookup,
+                                                          .min_share = MIN_SHARE,
+                                                          .low_share = LOW_SHARE,
+                                                          .min_calls = LEAST_LOOKUPS,
+                                                          .describe = describe_lookups};
+
 hp_err hp__rule_template_hot(struct hp__find *f)
 {
     struct hp_arena arena;
@@ -440,5 +477,5 @@ hp_err hp__rule_template_hot(struct hp__find *f)
         err = try_site(f, table, k);
     }
     hp_arena_fini(&arena);
-    return err;
+    return err == HP_OK ? hp__bound_run(f, &hp__bound_template_lookups) : err;
 }

@@ -69,6 +69,15 @@ static void any_call_may_be_meant_but_of_the_answer(void **state)
     assert_int_equal(asks_by("    y = x\n", ""), 0);
 }
 
+static void whether_there_is_an_answer_is_asked_by_its_head(void **state)
+{
+    (void)state;
+    assert_int_equal(asks_by("    if s.head(url).ok:\n", "head"), HP__ASKS_HEAD);
+    assert_int_equal(asks_by("    y = s.request('HEAD', url)\n", "request"), HP__ASKS_HEAD);
+    assert_int_equal(asks_by("    y = s.request('GET', url)\n", "request"), 0);
+    assert_int_equal(asks_by("    y = s.get(head)\n", "get"), 0);
+}
+
 static void other_lines_say_nothing(void **state)
 {
     (void)state;
@@ -103,6 +112,7 @@ int main(void)
         cmocka_unit_test(a_call_alone_has_an_answer_that_is_not_used),
         cmocka_unit_test(literals_and_constants_ask_the_same_each_time),
         cmocka_unit_test(any_call_may_be_meant_but_of_the_answer),
+        cmocka_unit_test(whether_there_is_an_answer_is_asked_by_its_head),
         cmocka_unit_test(other_lines_say_nothing),
         cmocka_unit_test(memory_may_run_out),
     };

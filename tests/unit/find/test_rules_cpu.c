@@ -187,6 +187,48 @@ static void attribute_lookups_by_the_thousand_are_found(void **state)
     rec_silent(&set);
 }
 
+static void files_that_are_opened_by_the_dozen_are_found_with_reading_them(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct call c = {.file = "pathlib.py", .name = "Path.open", .calls = 500, .self_ms = 6, .caller_ms = 3};
+    make_calls(&set, c);
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_disk_io);
+    assert_near(rec_ms(finding->median_ns), 9.3, 0.05);
+    assert_int_equal(finding->site_line, 31);
+    assert_true(finding->low90_ns < finding->median_ns);
+    rec_set_fini(&set);
+    c.calls = 4;
+    c.self_ms = 1;
+    make_calls(&set, c);
+    rec_silent(&set);
+    c.calls = 30;
+    c.self_ms = 0.3;
+    make_calls(&set, c);
+    rec_silent(&set);
+    c.file = "app/docs.py"; /* a method of that name of somebody else */
+    c.calls = 500;
+    make_calls(&set, c);
+    rec_silent(&set);
+}
+
+static void listing_files_is_part_of_opening_them(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/work");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_work_page(&set, rec);
+        uint32_t all = rec_work_app(&set, rec, view, "all", 12, 1, 5.2);
+        uint32_t one = rec_work_app(&set, rec, all, "one", 31, 500, 2);
+        rec_work_lib(&set, rec, one, "pathlib.py", "Path.read_text", 41, 500, 6);
+        rec_work_end(&set, rec, 13.2);
+    }
+    assert_int_equal(rec_only(&set, HP_FIND_disk_io)->site_line, 41);
+    rec_set_fini(&set);
+}
+
 static void the_smaller_rest_of_a_function_that_is_told_is_not_told_again(void **state)
 {
     (void)state;
@@ -460,6 +502,8 @@ int main(void)
         cmocka_unit_test(response_that_is_longer_than_anybody_reads_is_found_whole),
         cmocka_unit_test(converter_of_the_application_counts_with_the_encoder),
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),
+        cmocka_unit_test(files_that_are_opened_by_the_dozen_are_found_with_reading_them),
+        cmocka_unit_test(listing_files_is_part_of_opening_them),
         cmocka_unit_test(the_smaller_rest_of_a_function_that_is_told_is_not_told_again),
         cmocka_unit_test(lookups_of_a_function_that_does_more_itself_are_its_own),
         cmocka_unit_test(part_included_for_each_item_costs_the_engines_work),

@@ -15,6 +15,8 @@ static double takes = 38;      /* ms, of the call */
 static double answered =
     38; /* ms from its begin until the first read ends; the rest arrives while the application does something else */
 
+static uint32_t then = 0; /* server that is asked for 16 ms afterwards; 0: none */
+
 #define MORE_READS 40
 
 static void add_read(struct rec_set *set, struct rec *rec, uint32_t node, uint32_t sym, double t0, double t1)
@@ -56,6 +58,30 @@ static struct hp_find_result find(struct rec_set *set, const char *fetch, const 
         for (int i = 1; i <= MORE_READS && answered < takes; i++) {
             double t = 1 + answered + (takes - answered) * i / MORE_READS;
             add_read(set, rec, node, helper, t - 0.01, t);
+        }
+        if (then != 0) {
+            rec_add_span(set, rec,
+                         (struct rec_span){.kind = HP_WAIT_SEND,
+                                           .group = 2,
+                                           .protocol = HP_PROTOCOL_HTTP,
+                                           .peer = then,
+                                           .node = view,
+                                           .site_sym = set->view,
+                                           .site_line = 12,
+                                           .t0 = takes + 2,
+                                           .t1 = takes + 3,
+                                           .bytes = 2000});
+            rec_add_span(set, rec,
+                         (struct rec_span){.kind = HP_WAIT_RECV,
+                                           .group = 2,
+                                           .protocol = HP_PROTOCOL_HTTP,
+                                           .peer = then,
+                                           .node = view,
+                                           .site_sym = set->view,
+                                           .site_line = 12,
+                                           .t0 = takes + 3,
+                                           .t1 = takes + 18,
+                                           .bytes = 2000});
         }
         rec_end(set, rec, takes + 51, 50);
     }
@@ -134,6 +160,21 @@ static void a_line_that_only_connects_or_sends_says_nothing_of_the_answer(void *
     expect("peer = client.get(HOST, PORT)", "return fetch(x)", "return above(x)", 31, "asks the same");
 }
 
+static void whether_it_is_there_the_answer_itself_says(void **state)
+{
+    (void)state;
+    static const char look[] = "found = client.get('HEAD', HOST + path)";
+    takes = answered = 20;
+    expect(look, "return fetch(x)", "return above(x)", 0, NULL);
+    then = 9; /* somebody else */
+    expect(look, "return fetch(x)", "return above(x)", 0, NULL);
+    then = 7;
+    expect(look, "return fetch(x)", "return above(x)", 31, "asks whether there is something");
+    expect("found = client.get('GET', HOST + path)", "return fetch(x)", "return above(x)", 0, NULL);
+    then = 0;
+    takes = answered = 38;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +182,7 @@ int main(void)
         cmocka_unit_test(the_same_question_each_time_is_told_where_it_is_put),
         cmocka_unit_test(what_the_application_does_between_two_reads_is_not_the_other_side),
         cmocka_unit_test(a_line_that_only_connects_or_sends_says_nothing_of_the_answer),
+        cmocka_unit_test(whether_it_is_there_the_answer_itself_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "answer/keeps.h"
 
 #include <string.h>
+#include "answer/routememory.h"
 
 #define MOST_LINES 400u /* of a function */
 
@@ -456,20 +457,29 @@ static hp_err find_place(struct hp_store *store, const struct hp_scope *scope, c
     return HP_OK;
 }
 
+/* Whether more is kept than other requests give back. */
+static hp_err is_lost(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
+                      const struct hp_finding *finding, bool *lost, struct hp_errinfo *info)
+{
+    double given_back;
+    hp_err err = hp_route_memory_given_back(store, scope, c->route, &given_back, info);
+    *lost = err == HP_OK && (double)finding->saving_bytes * (double)c->requests > given_back;
+    return err;
+}
+
 hp_err hp_keeps_settle(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
                        struct hp_findings *findings, struct hp_errinfo *info)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < findings->count; i++) {
         struct hp_finding finding = findings->list[i];
-        bool found = true;
-        hp_err err = finding.kind == HP_FIND_memory_growth
-                         ? find_place(store, scope, c, &finding, &found, info)
-                         : HP_OK;
+        bool found = true, lost = true, growth = finding.kind == HP_FIND_memory_growth;
+        hp_err err = growth ? is_lost(store, scope, c, &finding, &lost, info) : HP_OK;
+        err = err == HP_OK && growth && lost ? find_place(store, scope, c, &finding, &found, info) : err;
         if (err != HP_OK) {
             return err;
         }
-        if (found || !finding.unsure) {
+        if (lost && (found || !finding.unsure)) {
             findings->list[kept++] = finding;
         }
     }

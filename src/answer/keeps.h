@@ -17,7 +17,7 @@ uint32_t hp_keeps_line(struct hp_str source, uint32_t first_line);
 uint32_t hp_keeps_wrapped_line(struct hp_str source, struct hp_str name);
 
 /* Give each memory_growth among a route's findings the place of such a line, of the costliest of the application's functions that has one; without one it stays as it
- * is, or goes if it is unsure. Fails: as the store says. Threads: owner of the handle. */
+ * is, or goes if it is unsure. One that keeps no more than the requests of other routes give back goes, too. Fails: as the store says. Threads: owner of the handle. */
 HP_CHECK hp_err hp_keeps_settle(struct hp_store *store, const struct hp_scope *scope, const struct hp_case *c,
                                 struct hp_findings *findings, struct hp_errinfo *info);
 

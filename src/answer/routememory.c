@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #define REQUESTS_MOST 96u
+#define ROUTES_MOST   64u
+#define SCRATCH_BYTES ((size_t)256 << 20)
 
 struct left {
     uint64_t start_ns, rss_bytes; /* HP_ABSENT */
@@ -58,4 +60,44 @@ hp_err hp_route_memory_load(struct hp_store *store, const struct hp_scope *scope
     sum.rss_growth_bytes *= sum.rss_requests != 0 ? 1000.0 / sum.rss_requests : 0;
     *out = sum;
     return HP_OK;
+}
+
+struct others {
+    uint32_t except, count;
+    struct {
+        uint32_t route;
+        uint64_t requests;
+    } list[ROUTES_MOST];
+};
+
+static bool add_other(void *ctx, const struct hp_route_row *row)
+{
+    struct others *others = ctx;
+    if (row->route != others->except) {
+        others->list[others->count].route = row->route;
+        others->list[others->count++].requests = row->requests;
+    }
+    return others->count < ROUTES_MOST;
+}
+
+hp_err hp_route_memory_given_back(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
+                                  double *bytes, struct hp_errinfo *info)
+{
+    struct others others = {.except = route};
+    struct hp_arena scratch;
+    double sum = 0;
+    hp_arena_init(&scratch, SCRATCH_BYTES);
+    hp_err err = hp_store_routes(store, scope, add_other, &others, info);
+    for (uint32_t i = 0; i < others.count && err == HP_OK; i++) {
+        struct hp_route_memory memory;
+        err = hp_route_memory_load(store, scope, others.list[i].route, &scratch, &memory, info);
+        if (err == HP_OK && memory.kept_bytes < 0) {
+            sum -= memory.kept_bytes / 1000 * (double)others.list[i].requests;
+        }
+    }
+    hp_arena_fini(&scratch);
+    if (err == HP_OK) {
+        *bytes = sum;
+    }
+    return err;
 }

@@ -5,7 +5,7 @@
  *
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
  * short request has always some function with a tenth of it). A function that runs once and computes in its own lines goes over what it was given once, which is what
- * it is for: it must take 14 ms. All of it is processor time: what other programs held the request up makes no function hot.
+ * it is for: it must take 14 ms; so must one that is called for each of many things and is as short as a line in their loop (1.5 us with the loop). All of it is processor time: what other programs held the request up makes no function hot.
  *
  * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that one's; and the loop over a function, which its only caller has for up to
  * 1 µs a call, belongs to the function that is called.
@@ -41,6 +41,7 @@
 #define LOOP_MOST  2u /* … and at most so many times what is called; else it does things of its own */
 #define CLIENT_NS                                                                                            \
     1000000u /* what a client library may compute for one call to another service: it is part of that call */
+#define LINE_NS       1500.0 /* a call with its loop that takes no longer might as well be written there */
 #define MAX_FUNCTIONS 512u
 
 struct work {            /* one request */
@@ -548,10 +549,11 @@ static bool is_hot(uint64_t ns, uint64_t of_ns, bool once)
     return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
 }
 
-/* Whether the function ran once, and computed in its own lines. Of samples nobody knows. */
-static bool is_once(const struct part *part)
+/* Whether the function ran once, and computed in its own lines; or is no more than a line of the loop that calls it. Of samples nobody knows. */
+static bool is_once(const struct part *part, double slow)
 {
-    return part->calls == 1 && part->library_ns * 2 < part->wall_ns;
+    bool line = part->calls >= LOOP_CALLS && (double)part->wall_ns <= LINE_NS * slow * (double)part->calls;
+    return line || (part->calls == 1 && part->library_ns * 2 < part->wall_ns);
 }
 
 /* What a share of processor time is of: samples tell what was running when, trees what other programs held up. */
@@ -565,8 +567,8 @@ static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *p
     const struct hp_sample *sample = &f->c->samples[i];
     double error = sample->estimate != NULL ? error_ns(f->c, sample->duration_ns, part->cpu_ns)
                                             : 0; /* hot also at the lower end */
-    return (double)part->cpu_ns > error &&
-           is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), is_once(part));
+    return (double)part->cpu_ns > error && is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample),
+                                                  is_once(part, hp__speed_slowness(sample)));
 }
 
 /* Of the route's median request. */
@@ -581,8 +583,6 @@ static hp_err find_whole(struct hp__find *f, uint64_t *ns)
     return err;
 }
 
-/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. Opening, writing and renaming the files
- * that it waits for may take twice as long as the waiting. */
 /* Whether a function calls another one over and over: listing files is part of what is done with each. */
 static bool calls_it(const struct hp__find *f, uint32_t sym, uint32_t called)
 {
@@ -601,6 +601,8 @@ static bool calls_it(const struct hp__find *f, uint32_t sym, uint32_t called)
     return false;
 }
 
+/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. Opening, writing and renaming the files
+ * that it waits for may take twice as long as the waiting. */
 static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
 {
     const uint32_t computing = 1u << HP_FIND_regex_compile | 1u << HP_FIND_serialization_hot |
@@ -654,7 +656,7 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
         hp__spread_add(&wall, part.wall_ns);
         hp__spread_add(&vouched, part.cpu_ns);
         finding.seen++;
-        once += is_once(&part);
+        once += is_once(&part, hp__speed_slowness(&f->c->samples[i]));
         again = again || !f->views[i].first;
         err = price_function(f, &finding, i, &part);
     }

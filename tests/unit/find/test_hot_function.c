@@ -166,7 +166,15 @@ static void one_pass_over_what_is_given_is_no_hot_function(void **state)
         uint64_t calls;
         double own_ms, library_ms;
         bool told;
-    } cases[] = {{1, 9, 0, false}, {1, 9, 2, false}, {1, 16, 0, true}, {1, 1, 9, true}, {2, 9, 0, true}};
+    } cases[] = {{1, 9, 0, false},
+                 {1, 9, 2, false},
+                 {1, 16, 0, true},
+                 {1, 1, 9, true},
+                 {2, 9, 0, true},
+                 /* as short as a line of the loop */
+                 {7200, 9, 0, false},
+                 {7200, 16, 0, true},
+                 {2000, 9, 0, true}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct rec_set set;
         rec_set_init(&set, "GET", "/x");

@@ -336,6 +336,24 @@ static int by_weight(const void *a, const void *b)
     return (x->finding.id > y->finding.id) - (x->finding.id < y->finding.id);
 }
 
+/* Whether the same edit mends both: one cause that two routes show. */
+static bool is_same_cause(const struct hp_answer_finding *a, const struct hp_answer_finding *b)
+{
+    return a->finding.kind == b->finding.kind && a->route != b->route && a->line != 0 && a->line == b->line &&
+           hp_str_eq(a->file, b->file) && hp_str_eq(a->function, b->function) &&
+           a->finding.statement == b->finding.statement;
+}
+
+static uint32_t first_of_cause(const struct hp_answer *answer, uint32_t i)
+{
+    for (uint32_t k = 0; k < i; k++) {
+        if (answer->findings[k].same == 0 && is_same_cause(&answer->findings[k], &answer->findings[i])) {
+            return answer->findings[k].rank;
+        }
+    }
+    return 0;
+}
+
 static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_errinfo *info)
 {
     if (answer->finding_count > 1) {
@@ -349,6 +367,7 @@ static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_e
     uint32_t at = 0;
     for (uint32_t i = 0; i < answer->finding_count; i++) {
         answer->findings[i].rank = i + 1;
+        answer->findings[i].same = first_of_cause(answer, i);
     }
     for (uint32_t r = 0; r < answer->route_count; r++) {
         struct hp_answer_route *route = &answer->routes[r];

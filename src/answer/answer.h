@@ -29,7 +29,9 @@ struct hp_answer_finding {
     uint32_t rank;             /* from 1 */
     uint32_t route;            /* index in routes */
     uint8_t state;             /* enum hp_state */
-    uint64_t requests;         /* of the route's requests, how many show it (estimated from the sample) */
+    uint32_t
+        same; /* rank of the first finding that the same edit mends: of its kind, at its line, on another route; 0: none */
+    uint64_t requests; /* of the route's requests, how many show it (estimated from the sample) */
     uint64_t examples[5];
     uint32_t example_count, line;
     struct hp_str file, function, via, source; /* empty: not known */

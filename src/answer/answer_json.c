@@ -154,6 +154,10 @@ void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer
     hp_json_kv_u64(json, "rank", finding->rank);
     hp_json_kv_cstr(json, "kind", hp_find_kind_name(f->kind));
     hp_json_kv_cstr(json, "state", hp_answer_state_name(finding->state));
+    if (finding->same != 0) {
+        hp_json_key(json, "same_as");
+        put_id(json, answer->findings[finding->same - 1].finding.id);
+    }
     hp_json_kv_str(json, "route", answer->routes[finding->route].name);
     put_text_or_null(json, "file", finding->file);
     if (finding->line != 0) {

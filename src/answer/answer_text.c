@@ -62,12 +62,44 @@ static void put_evidence(const struct hp_finding *finding, uint32_t width, struc
     }
 }
 
-static void put_finding(const struct hp_answer *answer, const struct hp_answer_finding *finding,
-                        uint32_t width, struct hp_buf *out)
+static void put_saving(const struct hp_answer *answer, const struct hp_answer_finding *finding,
+                       struct hp_buf *out)
 {
     const struct hp_finding *f = &finding->finding;
     char saving[HP_SHOW_BYTES], low[HP_SHOW_BYTES], high[HP_SHOW_BYTES], share[HP_SHOW_BYTES],
         count[HP_SHOW_BYTES], all[HP_SHOW_BYTES];
+    if (f->saving_bytes != 0) {
+        hp_buf_printf(out, "gives back %s a request\n", hp_show_bytes(saving, f->saving_bytes));
+        return;
+    }
+    hp_buf_printf(out, "saves about %s%s (%s; 90 %%: %s to %s); seen in %s of %s requests\n",
+                  hp_show_ns(saving, f->median_ns),
+                  f->fixed_figures ? " of a first request"
+                  : f->tail        ? " at p95"
+                                   : "",
+                  hp_show_percent(share, finding->share), hp_show_ns(low, f->low90_ns),
+                  hp_show_ns(high, f->high90_ns), hp_show_count(count, finding->requests),
+                  hp_show_count(all, answer->routes[finding->route].row.requests));
+}
+
+/* The other routes that the same edit mends. */
+static void put_others(const struct hp_answer *answer, const struct hp_answer_finding *finding,
+                       struct hp_buf *out)
+{
+    for (uint32_t i = finding->rank; i < answer->finding_count; i++) {
+        const struct hp_answer_finding *other = &answer->findings[i];
+        if (other->same == finding->rank) {
+            struct hp_str name = answer->routes[other->route].name;
+            hp_buf_printf(out, "   the same on %.*s: ", (int)name.n, name.p);
+            put_saving(answer, other, out);
+        }
+    }
+}
+
+static void put_finding(const struct hp_answer *answer, const struct hp_answer_finding *finding,
+                        uint32_t width, struct hp_buf *out)
+{
+    const struct hp_finding *f = &finding->finding;
     hp_buf_printf(out, "\n%u. %.*s  [%s, %s]\n", finding->rank, (int)f->title.n, f->title.p,
                   hp_find_kind_name(f->kind), hp_answer_state_name(finding->state));
     hp_buf_put_text(out, HP_STR("   "));
@@ -85,18 +117,9 @@ static void put_finding(const struct hp_answer *answer, const struct hp_answer_f
         }
         hp_buf_printf(out, "   > %.*s\n", (int)(finding->source.n - skip), finding->source.p + skip);
     }
-    if (f->saving_bytes != 0) {
-        hp_buf_printf(out, "   fixing it gives back %s a request\n", hp_show_bytes(saving, f->saving_bytes));
-    } else {
-        hp_buf_printf(out, "   fixing it saves about %s%s (%s; 90 %%: %s to %s); seen in %s of %s requests\n",
-                      hp_show_ns(saving, f->median_ns),
-                      f->fixed_figures ? " of a first request"
-                      : f->tail        ? " at p95"
-                                       : "",
-                      hp_show_percent(share, finding->share), hp_show_ns(low, f->low90_ns),
-                      hp_show_ns(high, f->high90_ns), hp_show_count(count, finding->requests),
-                      hp_show_count(all, answer->routes[finding->route].row.requests));
-    }
+    hp_buf_put_text(out, HP_STR("   fixing it "));
+    put_saving(answer, finding, out);
+    put_others(answer, finding, out);
     put_evidence(f, width, out);
     hp_sentence_wrap(f->advice, 3, width, out);
     if (finding->example_count != 0) {
@@ -211,7 +234,9 @@ void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_bu
     }
     put_sentences(answer, out);
     for (uint32_t i = 0; i < answer->finding_count; i++) {
-        put_finding(answer, &answer->findings[i], width, out);
+        if (answer->findings[i].same == 0) {
+            put_finding(answer, &answer->findings[i], width, out);
+        }
     }
     put_left(answer, width, out);
     put_routes(answer, out);

@@ -341,6 +341,96 @@ static void out_of_memory_while_loading_leaves_nothing_behind(void **state)
     assert_int_equal(hp_store_close(store), HP_OK);
 }
 
+static uint32_t count_text(const struct hp_buf *buf, const char *text)
+{
+    size_t length = strlen(text);
+    uint32_t n = 0;
+    for (size_t i = 0; i + length <= buf->len; i++) {
+        n += memcmp(buf->data + i, text, length) == 0;
+    }
+    return n;
+}
+
+static void one_cause_on_two_routes_is_told_once_with_both(void **state)
+{
+    (void)state;
+    struct rec_set set, other;
+    struct hp_arena arena;
+    struct hp_buf json, text;
+    struct hp_store *store = open_store();
+    hp_arena_init(&arena, (size_t)512 << 20);
+    hp_buf_init(&json, (size_t)1 << 20);
+    hp_buf_init(&text, (size_t)1 << 20);
+    fill(&set, slow_page, 0);
+    put(store, &set);
+    rec_set_init(&other, "GET", "/again");
+    for (int i = 0; i < 12; i++) {
+        struct rec_page page = slow_page;
+        page.threads = 0;
+        rec_add_page(&other, page);
+    }
+    put(store, &other);
+    struct hp_answer answer = load(store, &arena, (struct hp_scope){.newest_revision = true});
+    assert_int_equal(answer.finding_count, 3);
+    uint32_t first = 0, second = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct hp_answer_finding *finding = &answer.findings[i];
+        if (finding->finding.kind == HP_FIND_n_plus_one) {
+            *(first == 0 ? &first : &second) = finding->rank;
+            assert_int_equal(finding->same, second != 0 ? first : 0);
+        } else {
+            assert_int_equal(finding->same, 0);
+        }
+    }
+    assert_true(second != 0);
+    assert_int_equal(hp_answer_json(&answer, true, &json), HP_OK);
+    assert_int_equal(count_text(&json, "\"same_as\": \""), 1);
+    assert_int_equal(count_text(&json, "\"kind\": \"n_plus_one\""), 2);
+    hp_answer_text(&answer, 100, &text);
+    assert_int_equal(count_text(&text, "[n_plus_one, "), 1);
+    assert_int_equal(count_text(&text, "   the same on GET /"), 1);
+    hp_buf_fini(&json);
+    hp_buf_fini(&text);
+    hp_arena_fini(&arena);
+    rec_set_fini(&set);
+    rec_set_fini(&other);
+    assert_int_equal(hp_store_close(store), HP_OK);
+}
+
+/* Each request leaves so many blocks of 100 bytes; the process grows meanwhile. */
+static void put_keeping(struct hp_store *store, const char *rule, int64_t blocks)
+{
+    struct rec_set set;
+    rec_set_init(&set, "GET", rule);
+    for (int i = 0; i < 30; i++) {
+        rec_add_page(&set, (struct rec_page){.view_ms = 2, .cpu_share = 1});
+        struct hp_request *req = &set.requests[i].record.req;
+        req->alloc_bytes = 1000000;
+        req->alloc_blocks = 10000;
+        req->kept_blocks = blocks;
+        req->rss_growth_bytes = blocks > 0 ? 60000 : 0;
+    }
+    put(store, &set);
+    rec_set_fini(&set);
+}
+
+static void what_other_routes_give_back_is_not_lost(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct hp_arena arena;
+        struct hp_store *store = open_store();
+        hp_arena_init(&arena, (size_t)512 << 20);
+        put_keeping(store, "/sums", 600);
+        put_keeping(store, "/collecting", i == 0 ? 0 : i == 1 ? -300 : -900);
+        struct hp_answer answer = load(store, &arena, (struct hp_scope){.newest_revision = true});
+        assert_int_equal(answer.finding_count, i < 2);
+        assert_true(i == 2 || answer.findings[0].finding.kind == HP_FIND_memory_growth);
+        hp_arena_fini(&arena);
+        assert_int_equal(hp_store_close(store), HP_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +441,8 @@ int main(void)
         cmocka_unit_test(one_fixed_leaves_the_other_open_at_about_zero),
         cmocka_unit_test(new_cause_is_new_and_trips_the_gate),
         cmocka_unit_test(few_requests_are_not_enough_data),
+        cmocka_unit_test(one_cause_on_two_routes_is_told_once_with_both),
+        cmocka_unit_test(what_other_routes_give_back_is_not_lost),
         cmocka_unit_test(out_of_memory_while_loading_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #define REQUESTS_MOST 96u
 #define ROUTES_MOST   64u
+#define LITTLE_BYTES  32768000.0 /* by 1,000 requests: any route leaves that, to be given back */
 #define SCRATCH_BYTES ((size_t)256 << 20)
 
 struct left {
@@ -91,13 +92,13 @@ hp_err hp_route_memory_given_back(struct hp_store *store, const struct hp_scope 
     for (uint32_t i = 0; i < others.count && err == HP_OK; i++) {
         struct hp_route_memory memory;
         err = hp_route_memory_load(store, scope, others.list[i].route, &scratch, &memory, info);
-        if (err == HP_OK && memory.kept_bytes < 0) {
+        if (err == HP_OK && memory.kept_bytes < LITTLE_BYTES) {
             sum -= memory.kept_bytes / 1000 * (double)others.list[i].requests;
         }
     }
     hp_arena_fini(&scratch);
     if (err == HP_OK) {
-        *bytes = sum;
+        *bytes = sum > 0 ? sum : 0;
     }
     return err;
 }

@@ -141,23 +141,23 @@ static hp_err read_tree(struct hp_question *question, const struct hp_record *re
 
 /* ---- among its route's requests ---- */
 
-/* So many stored before it and after it: enough to say where it stands, and few enough for a page of a store of any size. */
-#define AROUND 4096u
+/* So many stored before it and after it are looked at, and of a route that has few among them so many: enough to say where it stands, and few enough for a page of
+ * a store of any size. */
+#define AROUND      4096u
+#define WIDE_AROUND 32768u
+#define FEW         32u
 
 struct neighbours {
     uint64_t row, start_ns, duration_ns;
-    uint32_t route, revision;
     uint64_t before_row, before_ns, after_row, after_ns; /* row 0: none */
     uint64_t faster, total;                              /* without itself */
+    uint64_t among;                                      /* how many were looked at, of any route; 0: all */
     struct hp_sketch *durations;                         /* owned; with its own */
 };
 
 static bool look_at(void *ctx, const struct hp_narrow_row *row)
 {
     struct neighbours *n = ctx;
-    if (row->route != n->route || row->revision != n->revision) {
-        return true;
-    }
     hp_sketch_add(n->durations, row->duration_ns);
     if (row->row == n->row) {
         return true;
@@ -175,6 +175,18 @@ static bool look_at(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
+static hp_err look_around(struct neighbours *n, struct hp_question *question, uint64_t row, uint64_t most,
+                          const struct hp_request *req)
+{
+    struct hp_sketch *durations = n->durations;
+    hp_sketch_clear(durations);
+    *n = (struct neighbours){.row = row,
+                             .start_ns = req->start_wall_ns,
+                             .duration_ns = hp_requestjson_duration(req),
+                             .durations = durations};
+    return hp_store_rows_alike(question->store, row, most, look_at, n, &n->among, question->info);
+}
+
 static hp_err put_neighbour(struct hp_question *question, const char *key, uint64_t number)
 {
     struct hp_request_row row;
@@ -185,33 +197,30 @@ static hp_err put_neighbour(struct hp_question *question, const char *key, uint6
     return err == HP_ENOTFOUND ? HP_OK : err;
 }
 
-static void put_rank(struct hp_json *json, const struct neighbours *n, bool all)
+static void put_rank(struct hp_json *json, const struct neighbours *n)
 {
-    if (n->total == 0) {
-        return;
-    }
-    hp_json_kv_double(json, "rank", (double)n->faster / (double)n->total);
-    if (!all) {
+    if (n->among != 0) {
         hp_json_kv_u64(json, "rank_of", n->total);
+        hp_json_kv_u64(json, "rank_among", n->among);
     }
-    hp_member_ms(json, "route_p50_ms", hp_sketch_quantile(n->durations, 0.5));
-    hp_member_ms(json, "route_p95_ms", hp_sketch_quantile(n->durations, 0.95));
+    if (n->total != 0) {
+        hp_json_kv_double(json, "rank", (double)n->faster / (double)n->total);
+        hp_member_ms(json, "route_p50_ms", hp_sketch_quantile(n->durations, 0.5));
+        hp_member_ms(json, "route_p95_ms", hp_sketch_quantile(n->durations, 0.95));
+    }
 }
 
 static hp_err put_standing(struct hp_question *question, const struct hp_record *record, uint64_t row)
 {
     const struct hp_request *req = &record->req;
-    struct neighbours n = {.row = row,
-                           .start_ns = req->start_wall_ns,
-                           .duration_ns = hp_requestjson_duration(req),
-                           .route = req->route,
-                           .revision = req->revision,
-                           .durations = hp_sketch_new()};
-    bool all = false;
+    struct neighbours n = {.durations = hp_sketch_new()};
     if (n.durations == NULL) {
         return hp_question_no_memory(question);
     }
-    hp_err err = hp_store_rows_around(question->store, row, AROUND, look_at, &n, &all, question->info);
+    hp_err err = look_around(&n, question, row, AROUND, req);
+    if (err == HP_OK && n.among != 0 && n.total < FEW) {
+        err = look_around(&n, question, row, WIDE_AROUND, req);
+    }
     if (err == HP_OK) {
         err = put_neighbour(question, "previous", n.before_row);
     }
@@ -222,7 +231,7 @@ static hp_err put_standing(struct hp_question *question, const struct hp_record 
         hp_json_kv_u64(question->json, "worker", req->process);
     }
     if (err == HP_OK) {
-        put_rank(question->json, &n, all);
+        put_rank(question->json, &n);
     }
     hp_sketch_free(n.durations);
     return err;

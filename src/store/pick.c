@@ -174,45 +174,67 @@ hp_err hp_store_newest_rows(struct hp_store *store, const struct hp_scope *scope
     return err;
 }
 
-struct around {
+struct alike {
     uint64_t last; /* number of the last row that is wanted */
+    uint32_t route, revision;
     hp_narrow_fn fn;
     void *ctx;
 };
 
-static bool until_last(void *ctx, const struct hp_narrow_row *row)
+static bool hand_alike(void *ctx, const struct hp_narrow_row *row)
 {
-    struct around *around = ctx;
-    return row->row <= around->last && around->fn(around->ctx, row);
+    struct alike *alike = ctx;
+    if (row->row > alike->last) {
+        return false;
+    }
+    bool other = row->route != alike->route || row->revision != alike->revision;
+    return other || alike->fn(alike->ctx, row);
 }
 
-static hp_err read_around(struct hp_store *store, uint64_t row, uint64_t most, struct around *around,
-                          uint64_t last_row, bool *all, struct hp_errinfo *info)
+/* Those whose numbers are at most `most` from the row's; `*among`: how many numbers of rows these are, of any route. */
+static hp_err read_alike(struct hp_store *store, uint64_t row, uint64_t most, struct alike *alike,
+                         const struct hp__stamp *stamp, uint64_t *among, struct hp_errinfo *info)
 {
-    uint64_t after = row > most ? row - most - 1 : 0;
     struct hp__extent extent;
-    around->last = row + most;
+    uint64_t first = row > most ? row - most : 1;
     hp_err err = store->ops->extent(store, 0, INT64_MAX, &extent, info);
-    *all = err == HP_OK && (after == 0 || extent.first_row > after) && last_row <= around->last;
-    return err == HP_OK ? store->ops->scan(store, 0, INT64_MAX, after, 0, until_last, around, info) : err;
+    if (err != HP_OK) {
+        return err;
+    }
+    uint64_t oldest = extent.first_row > 1 ? extent.first_row : 1;
+    first = first > oldest ? first : oldest;
+    alike->last = row + most < stamp->last_row ? row + most : stamp->last_row;
+    *among = first == oldest && alike->last == stamp->last_row ? 0 : alike->last - first + 1;
+    if (store->ops->alike != NULL) {
+        return store->ops->alike(store, row, first, alike->last, hand_alike, alike, info);
+    }
+    return store->ops->scan(store, 0, INT64_MAX, first - 1, 0, hand_alike, alike, info);
 }
 
-hp_err hp_store_rows_around(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn, void *ctx,
-                            bool *all, struct hp_errinfo *info)
+hp_err hp_store_rows_alike(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn, void *ctx,
+                           uint64_t *among, struct hp_errinfo *info)
 {
     struct hp_scope everything = {0};
-    struct around around = {.fn = fn, .ctx = ctx};
     struct hp__stamp stamp = {0};
+    struct hp_request_row like;
     hp_err err = hp__store_ask(store, info);
     if (err != HP_OK) {
         return err;
     }
     err = store->ops->stamp(store, &stamp, info);
+    if (err == HP_OK) {
+        err = store->ops->request(store, row, &like, info);
+    }
+    struct alike alike = {.last = UINT64_MAX, .fn = fn, .ctx = ctx};
+    if (err == HP_OK) {
+        alike.route = like.req.route;
+        alike.revision = like.req.revision;
+    }
     if (err == HP_OK && hp__load_has_all(store, &stamp)) {
-        *all = true;
-        err = hp_store_rows(store, &everything, fn, ctx, info);
+        *among = 0;
+        err = hp_store_rows(store, &everything, hand_alike, &alike, info);
     } else if (err == HP_OK) {
-        err = read_around(store, row, most, &around, stamp.last_row, all, info);
+        err = read_alike(store, row, most, &alike, &stamp, among, info);
     }
     hp__store_answered(store);
     return err;

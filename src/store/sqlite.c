@@ -308,6 +308,7 @@ static const struct hp_store_ops ops = {
     .stamp = hp__sqlite_stamp,
     .extent = hp__sqlite_extent,
     .scan = hp__sqlite_scan,
+    .alike = hp__sqlite_alike,
     .find = hp__sqlite_find,
     .request = hp__sqlite_request,
     .record = hp__sqlite_record,

@@ -210,6 +210,8 @@ hp_err hp__sqlite_extent(struct hp_store *store, uint64_t from_ns, uint64_t to_n
                          struct hp_errinfo *info);
 hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after,
                        uint32_t mask, hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
+hp_err hp__sqlite_alike(struct hp_store *store, uint64_t like, uint64_t first, uint64_t last, hp_narrow_fn fn,
+                        void *ctx, struct hp_errinfo *info);
 hp_err hp__sqlite_find(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
 hp_err hp__sqlite_request(struct hp_store *store, uint64_t row, struct hp_request_row *out,
                           struct hp_errinfo *info);

@@ -166,6 +166,22 @@ hp_err hp__sqlite_scan(struct hp_store *store, uint64_t from_ns, uint64_t to_ns,
                      : hand_runs(s, stmt, first, extent.last_row, mask, fn, ctx, info);
 }
 
+hp_err hp__sqlite_alike(struct hp_store *store, uint64_t like, uint64_t first, uint64_t last, hp_narrow_fn fn,
+                        void *ctx, struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool more = true;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_ALIKE, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    s->map_err = HP_OK;
+    s->map_info = info;
+    sqlite3_bind_int64(stmt, 3, (sqlite3_int64)like);
+    return hand_rows(s, stmt, first, last, fn, ctx, &more, info);
+}
+
 /* ---- one record ---- */
 
 static hp_err dup_blob(sqlite3_stmt *stmt, int column, struct hp_arena *arena, struct hp_str *out)

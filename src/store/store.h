@@ -215,10 +215,10 @@ HP_CHECK hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope
 /* Those in scope among the newest `most` numbers of its range, in the order in which they were stored; of a range that memory holds all. */
 HP_CHECK hp_err hp_store_newest_rows(struct hp_store *store, const struct hp_scope *scope, uint64_t most,
                                      hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
-/* Every request, in the order in which they were stored, of which `row` is one: of a store that memory holds as a whole all, else those whose numbers are at most `most` from
- * it, and no other is read. `*all`: none is left out. */
-HP_CHECK hp_err hp_store_rows_around(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn,
-                                     void *ctx, bool *all, struct hp_errinfo *info);
+/* The requests of the route and revision of `row`, itself among them, in the order in which they were stored: of a store that memory holds as a whole all, else those
+ * whose numbers are at most `most` from it, and no other is read. `*among`: of how many requests of any route these are; 0: of all. HP_ENOTFOUND: `row` is evicted. */
+HP_CHECK hp_err hp_store_rows_alike(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn,
+                                    void *ctx, uint64_t *among, struct hp_errinfo *info);
 /* Number of the row that was stored last; grows with every request. */
 HP_CHECK hp_err hp_store_last_row(struct hp_store *store, uint64_t *row, struct hp_errinfo *info);
 /* The columns of a row by its number; and everything, as hp_store_request. HP_ENOTFOUND: evicted meanwhile. */

@@ -108,6 +108,9 @@ struct hp_store_ops {
      * number. */
     hp_err (*scan)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, uint32_t mask,
                    hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
+    /* Of the rows from `first` to `last` those of the route and revision of `like`. Optional: without it they are picked from all. */
+    hp_err (*alike)(struct hp_store *store, uint64_t like, uint64_t first, uint64_t last, hp_narrow_fn fn,
+                    void *ctx, struct hp_errinfo *info);
     hp_err (*find)(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
     /* The columns of a row; and its record with all detail that is left, memory from `arena`. */
     hp_err (*request)(struct hp_store *store, uint64_t row, struct hp_request_row *out,

@@ -387,29 +387,37 @@ static bool note_seen(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
-static void what_is_stored_around_a_row_is_read_without_the_rest(void **state)
+/* Of the numbers from `first` to `last` those whose route is that of `row` (write_many). */
+static uint64_t alike(uint64_t row, uint64_t first, uint64_t last)
+{
+    uint64_t count = 0;
+    for (uint64_t other = first; other <= last; other++) {
+        count += (other % 4 == 0) == (row % 4 == 0);
+    }
+    return count;
+}
+
+static void what_is_stored_of_a_route_around_a_row_is_read_without_the_rest(void **state)
 {
     static const struct {
         uint64_t row, most, first, last;
-    } asked[] = {{20000, 100, 19900, 20100},
-                 {50, 100, 1, 150},
-                 {101, 100, 1, 201},
-                 {MANY - 10, 100, MANY - 110, MANY},
-                 {20000, MANY, 1, MANY}};
+    } asked[] = {{20000, 100, 19900, 20100}, {20001, 100, 19901, 20101},         {50, 100, 1, 150},
+                 {101, 100, 1, 201},         {MANY - 10, 100, MANY - 110, MANY}, {20000, MANY, 1, MANY},
+                 {7, MANY, 1, MANY}};
     struct place *place = *state;
     write_many(place);
     struct hp_store *store = opened(place, HP_STORE_READ);
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
         struct seen seen = {0};
-        uint64_t before = hp__sqlite_step_count(store), rows = asked[i].last - asked[i].first + 1;
-        bool all = rows != MANY;
+        uint64_t before = hp__sqlite_step_count(store), rows = asked[i].last - asked[i].first + 1, among = 1;
         ok(place,
-           hp_store_rows_around(store, asked[i].row, asked[i].most, note_seen, &seen, &all, &place->info));
-        assert_int_equal(seen.first, asked[i].first);
-        assert_int_equal(seen.last, asked[i].last);
-        assert_int_equal(seen.count, rows);
-        assert_int_equal(all, rows == MANY);
-        assert_in_range(hp__sqlite_step_count(store) - before, 1, 24 * (rows + MANY / 1024 + 10));
+           hp_store_rows_alike(store, asked[i].row, asked[i].most, note_seen, &seen, &among, &place->info));
+        assert_int_equal(seen.count, alike(asked[i].row, asked[i].first, asked[i].last));
+        assert_true(seen.first >= asked[i].first && seen.first < asked[i].first + 4);
+        assert_true(seen.last <= asked[i].last && seen.last + 4 > asked[i].last);
+        assert_int_equal(among, rows == MANY ? 0 : rows);
+        assert_in_range(hp__sqlite_step_count(store) - before, 1,
+                        8 * rows + 24 * (seen.count + MANY / 1024 + 10));
     }
     close_it(store);
 }
@@ -419,19 +427,20 @@ static void rows_in_memory_are_all_around_any_of_them(void **state)
     struct place *place = *state;
     struct hp_scope everything = {0};
     struct seen seen = {0};
-    uint64_t count = 0, before;
-    bool all = false;
+    uint64_t count = 0, before, among = 1;
     write_many(place);
     struct hp_store *store = opened(place, HP_STORE_READ), *small = opened_small(place);
     ok(place, hp_store_rows(store, &everything, count_narrow, &count, &place->info));
     before = hp__sqlite_step_count(store);
-    ok(place, hp_store_rows_around(store, 20000, 100, note_seen, &seen, &all, &place->info));
-    assert_true(all && seen.count == MANY);
-    assert_in_range(hp__sqlite_step_count(store) - before, 0, 100);
+    ok(place, hp_store_rows_alike(store, 20000, 100, note_seen, &seen, &among, &place->info));
+    assert_int_equal(among, 0);
+    assert_int_equal(seen.count, alike(20000, 1, MANY));
+    assert_in_range(hp__sqlite_step_count(store) - before, 0, 200);
     ok(place, hp_store_rows(small, &everything, count_narrow, &count, &place->info)); /* keeps a selection */
     seen = (struct seen){0};
-    ok(place, hp_store_rows_around(small, 20000, 100, note_seen, &seen, &all, &place->info));
-    assert_true(!all && seen.count == 201);
+    ok(place, hp_store_rows_alike(small, 20000, 100, note_seen, &seen, &among, &place->info));
+    assert_int_equal(among, 201);
+    assert_int_equal(seen.count, alike(20000, 19900, 20100));
     close_it(small);
     close_it(store);
 }
@@ -486,7 +495,7 @@ int main(void)
         TEST(sums_of_many_rows_are_exact_and_read_few_of_them),
         TEST(newer_rows_are_added_to_sums_and_selection),
         TEST(the_newest_rows_are_read_without_the_others),
-        TEST(what_is_stored_around_a_row_is_read_without_the_rest),
+        TEST(what_is_stored_of_a_route_around_a_row_is_read_without_the_rest),
         TEST(rows_in_memory_are_all_around_any_of_them),
         TEST(a_request_is_found_by_its_id_in_few_steps),
         TEST(sums_of_very_many_routes_are_estimated),

@@ -118,11 +118,15 @@ def test_the_overview_shows_what_the_store_holds(store: Path, base: str) -> None
     text = page["text"]
     assert f"{recorded} recorded 0 dropped" in text
     assert "30 times" in text
-    assert f"GET /items 24 0 {shown(items['p50_ms'])} {shown(items['p95_ms'])}" in text
+    quantiles = " ".join(shown(items[f"p{q}_ms"]) for q in (50, 90, 95, 99))
+    assert f"GET /items 24 0 {quantiles}" in text
     assert "GET /fails 3 3" in text
     assert page["title"] == "Overview · Hotplate"
     assert "GET /<b>/markup" in text
     assert "What to mend first" in narrow["text"]
+    more = f"24 calls · p90 {shown(items['p90_ms'])} · p99 {shown(items['p99_ms'])}"
+    assert more in narrow["text"]
+    assert "GET /fails 3 calls · 3 failed · p90" in narrow["text"]
 
 
 def test_a_route_and_a_request_of_it(store: Path, base: str) -> None:
@@ -188,7 +192,7 @@ def test_every_other_page(store: Path, base: str) -> None:
     assert "nothing to compare yet" in nothing
     assert "No route's median changed" in same
     assert "itself" in profiles
-    assert "One process uses" in process
+    assert "One process use" in process
     assert "store.db" in settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sqlite3
@@ -66,3 +67,18 @@ def shown(ms: float) -> str:
 def rows(store: Path, sql: str, *values: object) -> list[Any]:
     with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
         return connection.execute(sql, values).fetchall()
+
+
+OF_ROUTE = "from request join route on route.id = request.route where rule = ? "
+
+
+def one(store: Path, sql: str, *values: object) -> Any:
+    """The only row, or its only value."""
+    (row,) = rows(store, sql, *values)
+    return row[0] if len(row) == 1 else row
+
+
+def quantile(store: Path, rule: str, q: float, where: str = "") -> float:
+    """The duration in milliseconds that the share q of a route's requests stays below."""
+    times = [ns for (ns,) in rows(store, f"select wall_ns - own_ns {OF_ROUTE} {where} order by 1", rule)]
+    return times[max(math.ceil(q * len(times) - 1e-9), 1) - 1] / 1e6

@@ -495,7 +495,8 @@ export interface RequestAnswer extends RequestRow, Answer {
   route_p50_ms?: number;
   route_p95_ms?: number;
   rank?: number;
-  rank_of?: number;
+  rank_of?: number; // requests of its route that were looked at; absent: all of them
+  rank_among?: number; // stored requests of any route that these are among
   gc?: { total_ms: number; pauses: { at_ms: number; ms: number; generation: number }[] };
   alloc_bytes?: number;
   rss_growth_bytes?: number;
@@ -547,6 +548,9 @@ export interface CompareRoute {
   changed: boolean;
   p95_before_ms?: number | null;
   p95_after_ms?: number | null;
+  machine?: boolean; // the median changed by what others did to the machine
+  status_before?: number; // of most answers, where it is another one after
+  status_after?: number;
   drift?: number | null; // after ÷ before of what everything takes alike
   moved?: Moved[];
 }

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import type { Bucket, Heat, Point, RevisionRow, RouteRow } from "../api/types";
-import { linearTicks, logTicks, momentTicks } from "../model/axis";
+import { apart, linearTicks, logTicks, momentTicks } from "../model/axis";
 import { showCount, showDay, showMoment, showMs, showTick } from "../model/show";
 import { useWidth } from "./use";
 
@@ -298,6 +298,8 @@ function padded(buckets: Bucket[]): Bucket[] {
   return all;
 }
 
+const TICK_ROOM = 52; // px that a time at an axis takes
+
 /** How many requests took how long; buckets on a logarithmic scale. */
 export function Histogram({ buckets: given, chosen, onBrush }: HistogramProps) {
   if (given.length === 0) return null;
@@ -339,14 +341,11 @@ export function Histogram({ buckets: given, chosen, onBrush }: HistogramProps) {
               />
             );
           })}
-          {edges.map((ms) => (
-            <text
-              key={ms}
-              class="tick"
-              x={((Math.log(ms) - low) / (high - low)) * width}
-              y={height + 14}
-              text-anchor={anchorAt(((Math.log(ms) - low) / (high - low)) * width, width)}
-            >
+          {apart(
+            edges.map((ms) => ({ ms, x: ((Math.log(ms) - low) / (high - low)) * width })),
+            TICK_ROOM,
+          ).map(({ ms, x }) => (
+            <text key={ms} class="tick" x={x} y={height + 14} text-anchor={anchorAt(x, width)}>
               {showMs(ms)}
             </text>
           ))}
@@ -580,9 +579,12 @@ export function Boxes({ routes, href }: { routes: RouteRow[]; href: (route: stri
       <span class="name" />
       <div ref={frame}>
         <svg width={width} height={16} aria-hidden="true">
-          {ticks.map((ms) => (
-            <text key={ms} class="tick" x={x(ms)} y={11} text-anchor="middle">
-              {showMs(ms)}
+          {apart(
+            ticks.map((ms) => ({ ms, x: x(ms) })),
+            TICK_ROOM,
+          ).map((tick) => (
+            <text key={tick.ms} class="tick" x={tick.x} y={11} text-anchor="middle">
+              {showMs(tick.ms)}
             </text>
           ))}
         </svg>

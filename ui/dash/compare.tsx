@@ -4,7 +4,7 @@ import { kindOf } from "../model/kinds";
 import { showChange, showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { DeltaFlame } from "./delta";
-import { Absent, Answer, Answered, Bar, Code, Empty, Ms, Section } from "./parts";
+import { Absent, Answer, Answered, Bar, Code, Empty, Ms, Section, SqlLine, Status } from "./parts";
 import { type Column, Rows, times } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -91,6 +91,8 @@ function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
   const first = [...changed].sort(
     (x, y) => Math.abs(y.change_ms ?? 0) * y.requests_after - Math.abs(x.change_ms ?? 0) * x.requests_after,
   )[0];
+  const machine = data.routes.find((row) => row.machine);
+  const others = data.routes.filter(answersOtherwise);
   const fixed = data.findings.filter((row) => row.state === "fixed").length;
   const fresh = data.findings.filter((row) => row.state === "new" || row.state === "returned").length;
   const route = where.words.route ?? first?.route ?? data.routes[0]?.route ?? "";
@@ -101,12 +103,21 @@ function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
           <>
             <a href={link("route", { route: first.route })}>{first.route}</a> went from{" "}
             {showMs(first.before_ms)} to{" "}
-            <b class={(first.change_ms ?? 0) > 0 ? "bad" : "good"}>{showMs(first.after_ms)}</b>
+            <b class={answersOtherwise(first) ? "" : (first.change_ms ?? 0) > 0 ? "bad" : "good"}>
+              {showMs(first.after_ms)}
+            </b>
             {first.before_ms > 0 && <> ({factor(first.before_ms, first.after_ms)})</>}.
+          </>
+        ) : machine ? (
+          <>
+            <a href={link("route", { route: machine.route })}>{machine.route}</a> went from{" "}
+            {showMs(machine.before_ms)} to {showMs(machine.after_ms)}, but most of that is the machine's:
+            others had the processors, or it computes at another speed.
           </>
         ) : (
           "No route's median changed beyond noise."
         )}{" "}
+        {others.length > 0 && <OtherAnswers rows={others} />}
         {fixed > 0 && `${fixed} ${fixed === 1 ? "finding is" : "findings are"} mended. `}
         {fresh > 0 && `${fresh} ${fresh === 1 ? "is" : "are"} new.`}
       </Answer>
@@ -128,6 +139,25 @@ function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
           </button>
         )}
       </Section>
+    </>
+  );
+}
+
+/* Most of its answers have another status than before: its times say nothing of a repair. */
+function answersOtherwise(row: CompareRoute): boolean {
+  return row.status_before !== undefined && row.status_after !== undefined;
+}
+
+function OtherAnswers({ rows }: { rows: CompareRoute[] }) {
+  const { link } = useWhere();
+  const [row] = rows;
+  return (
+    <>
+      But <a href={link("route", { route: row.route })}>{row.route}</a> answered{" "}
+      <Status status={row.status_before} /> before and answers <Status status={row.status_after} />
+      {rows.length > 1 &&
+        `, and ${rows.length === 2 ? "one more route does" : `${showCount(rows.length - 1)} more routes do`} likewise`}
+      : nothing here shows that a cause is gone.{" "}
     </>
   );
 }
@@ -165,9 +195,17 @@ function MovedTable({ rows, a, b }: { rows: CompareRoute[]; a: string; b: string
       wide: true,
       value: (row) => row.route,
       cell: (row) => (
-        <a href={link("compare", { a, b, route: row.route })} title="only this route">
-          {row.route}
-        </a>
+        <>
+          <a href={link("compare", { a, b, route: row.route })} title="only this route">
+            {row.route}
+          </a>
+          {answersOtherwise(row) && (
+            <span class="odd">
+              {" "}
+              answered {row.status_before}, now {row.status_after}
+            </span>
+          )}
+        </>
       ),
     },
     times("before", "Before", (row) => row.before_ms),
@@ -215,13 +253,20 @@ function Change({ row }: { row: CompareRoute }) {
       </span>
     );
   if (typeof row.change_ms !== "number") return <Absent />;
+  if (row.machine)
+    return (
+      <span class="pale" title="others had the processors, or it computes at another speed">
+        {showChange(row.change_ms)} (the machine)
+      </span>
+    );
   if (!row.changed)
     return (
       <span class="pale" title="within noise">
         {showChange(row.change_ms)} (noise)
       </span>
     );
-  return <b class={row.change_ms > 0 ? "bad" : "good"}>{showChange(row.change_ms)}</b>;
+  const colour = answersOtherwise(row) ? "odd" : row.change_ms > 0 ? "bad" : "good";
+  return <b class={colour}>{showChange(row.change_ms)}</b>;
 }
 
 const DRIFT_LEAST = 0.03;
@@ -285,7 +330,7 @@ function MovedName({ moved }: { moved: Moved }) {
     return (
       <span class="named">
         <i class="swatch k-sql" aria-hidden="true" />
-        <code class="sql">{moved.statement}</code>
+        <SqlLine text={moved.statement ?? ""} />
       </span>
     );
   }

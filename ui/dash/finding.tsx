@@ -24,7 +24,7 @@ export function FindingList({ findings, route }: { findings: Finding[]; route?: 
           <li key={finding.id} data-row={href} tabIndex={-1} onClick={(event) => follow(event, href)}>
             <span class="rank">{finding.rank}</span>
             <span class="what">
-              <a href={href}>{finding.title}</a>
+              <a href={href}>{finding.title}</a>{" "}
               {finding.state !== "open" && <span class={`state ${finding.state}`}>{finding.state}</span>}
             </span>
             {route && (

@@ -148,6 +148,29 @@ function Filled({ data }: { data: Data }) {
   );
 }
 
+/* What has no column of its own on a narrow screen. */
+function NarrowFigures({ row }: { row: RouteRow }) {
+  const quantiles = [
+    ["p90", row.p90_ms],
+    ["p99", row.p99_ms],
+  ] as const;
+  const figures = [
+    `${showCount(row.requests)} ${row.requests === 1 ? "call" : "calls"}`,
+    ...(row.errors > 0 ? [`${showCount(row.errors)} failed`] : []),
+    ...quantiles.flatMap(([name, ms]) => (typeof ms === "number" ? [`${name} ${showMs(ms)}`] : [])),
+  ];
+  return (
+    <span class="only-narrow more pale">
+      {figures.map((figure, k) => [
+        k > 0 && " · ",
+        <span key={figure} class="part">
+          {figure}
+        </span>,
+      ])}
+    </span>
+  );
+}
+
 /** Routes as a table; also the page that compares them. */
 export function RouteTable({ routes }: { routes: RouteRow[] }) {
   const { link } = useWhere();
@@ -165,7 +188,12 @@ export function RouteTable({ routes }: { routes: RouteRow[] }) {
       narrow: true,
       wide: true,
       value: (row) => row.route,
-      cell: (row) => <a href={link("route", { route: row.route })}>{row.route}</a>,
+      cell: (row) => (
+        <>
+          <a href={link("route", { route: row.route })}>{row.route}</a>
+          <NarrowFigures row={row} />
+        </>
+      ),
     },
     {
       key: "calls",
@@ -188,6 +216,13 @@ export function RouteTable({ routes }: { routes: RouteRow[] }) {
       narrow: true,
       value: (row) => row.p50_ms,
       cell: (row) => <Ms ms={row.p50_ms} />,
+    },
+    {
+      key: "p90",
+      title: "p90",
+      number: true,
+      value: (row) => row.p90_ms,
+      cell: (row) => <Ms ms={row.p90_ms} />,
     },
     {
       key: "p95",

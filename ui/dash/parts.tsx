@@ -6,6 +6,7 @@ import { editorLink } from "../model/editor";
 import { kindOf } from "../model/kinds";
 import { shortFile } from "../model/profile";
 import { showMs } from "../model/show";
+import { foldColumns } from "../model/statements";
 import type { PageName, Where, Words } from "../model/where";
 import { type Asked, useLive, useWhere } from "./use";
 
@@ -185,6 +186,15 @@ export function Code({ place, source, name, bare, plain }: CodeProps) {
       )}
       {source && <code class="source">{source.trim()}</code>}
     </span>
+  );
+}
+
+/** A statement in one line. */
+export function SqlLine({ text }: { text: string }) {
+  return (
+    <code class="sql" title={text}>
+      {foldColumns(text)}
+    </code>
   );
 }
 

@@ -35,6 +35,7 @@ function Filled({ data }: { data: ProcessAnswer }) {
   const newest = Math.max(...workers.map((worker) => last(worker).at));
   const running = workers.filter((worker) => newest - last(worker).at < STILL_MS);
   const ended = workers.filter((worker) => !running.includes(worker));
+  const now = Date.now() - newest < STILL_MS;
   const memory = running.reduce((sum, worker) => sum + (last(worker).rss_bytes ?? 0), 0);
   const growth = running
     .map((worker) => ({ worker, bytes: (last(worker).rss_bytes ?? 0) - (worker.points[0].rss_bytes ?? 0) }))
@@ -42,7 +43,9 @@ function Filled({ data }: { data: ProcessAnswer }) {
   return (
     <>
       <Answer>
-        {running.length === 1 ? "One process uses" : `${running.length} processes use`} {showBytes(memory)}
+        {running.length === 1 ? "One process" : `${running.length} processes`}{" "}
+        {now ? (running.length === 1 ? "uses" : "use") : "used"} {showBytes(memory)}
+        {!now && ` at ${showMoment(newest)}`}
         {growth.bytes > MEMORY_LEAST &&
           `; ${nameOf(growth.worker).toLowerCase()} grew by ${showBytes(growth.bytes)}`}
         {ended.length > 0 && `; ${ended.length === 1 ? "one has" : `${showCount(ended.length)} have`} ended`}.
@@ -73,7 +76,7 @@ function Recording({ completeness: c }: { completeness: Completeness }) {
     [
       "times the application waited for the store",
       <>
-        {count(c.waits)}
+        {count(c.waits, false)}
         {(c.waits ?? 0) > 0 && ` (${showMs(c.wait_ms ?? 0)})`}
       </>,
     ],

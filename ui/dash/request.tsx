@@ -121,8 +121,6 @@ function laneNote(data: RequestAnswer): string {
 
 function Head({ data, parts }: { data: RequestAnswer; parts: Part[] | null }) {
   const { saved } = useLive();
-  const times =
-    typeof data.route_p50_ms === "number" && data.route_p50_ms > 0 ? data.duration_ms / data.route_p50_ms : 0;
   return (
     <Answer
       aside={
@@ -169,15 +167,29 @@ function Head({ data, parts }: { data: RequestAnswer; parts: Part[] | null }) {
           <SplitText parts={topParts(parts)} />
         </>
       )}
-      {typeof data.rank === "number" && (
-        <span class="pale">
-          {" "}
-          {data.rank === 1 ? "the slowest" : `slower than ${showShare(data.rank, 1)}`} of{" "}
-          {data.rank_of ? `the ${showCount(data.rank_of)} of its route around then` : "its route"}
-          {times >= 1.5 ? `, ${times >= 10 ? Math.round(times) : times.toFixed(1)} times the median` : ""}
-        </span>
-      )}
+      <Rank data={data} />
     </Answer>
+  );
+}
+
+/* Where it stands, and among which requests. */
+function Rank({ data }: { data: RequestAnswer }) {
+  const { rank, rank_of: of = 0, rank_among: among, route_p50_ms: median } = data;
+  const nearby = `among the ${showCount(among ?? 0)} requests stored around it`;
+  if (among && of === 0) return <span class="pale"> the only one of its route {nearby}</span>;
+  if (typeof rank !== "number") return null;
+  const times = typeof median === "number" && median > 0 ? data.duration_ms / median : 0;
+  const share = `slower than ${showShare(rank, 1)} of`;
+  const standing = !among
+    ? `${rank === 1 ? "the slowest of" : share} its route`
+    : of === 1
+      ? `${rank === 1 ? "slower" : "not slower"} than the one other of its route ${nearby}`
+      : `${rank === 1 ? "slower than all" : `${share} the`} ${showCount(of)} others of its route ${nearby}`;
+  return (
+    <span class="pale">
+      {` ${standing}`}
+      {times >= 1.5 ? `, ${times >= 10 ? Math.round(times) : times.toFixed(1)} times the median` : ""}
+    </span>
   );
 }
 

@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import type { Connection, RequestAnswer, StatementRow } from "../api/types";
 import { showCount } from "../model/show";
 import { type Run, runsOf } from "../model/statements";
-import { Absent, Code, Copy, Empty, Ms, NOT_RECORDED, Section } from "./parts";
+import { Absent, Code, Copy, Empty, Ms, NOT_RECORDED, Section, SqlLine } from "./parts";
 import { PlanOf } from "./plan";
 import { amounts, type Column, counts, Rows, times } from "./rows";
 import { useWhere } from "./use";
@@ -107,7 +107,7 @@ function StatementCell({ data, row, statement }: CellProps) {
       <Code place={row} source={sourceOf(data, row)} name />
       <details class="statement">
         <summary>
-          <code class="sql">{row.statement}</code>
+          <SqlLine text={row.statement} />
         </summary>
         <p>
           <code class="sql full">{row.statement}</code> <Copy text={row.statement} what="the statement" />

@@ -17,7 +17,7 @@ import { question, type Words } from "../model/where";
 import { Legend, Split } from "../views/split";
 import { HeatMap, Histogram, Series } from "./chart";
 import { FindingList } from "./finding";
-import { Answer, Answered, Code, Empty, Linked, Ms, NOT_RECORDED, Section, Status } from "./parts";
+import { Answer, Answered, Code, Empty, Linked, Ms, NOT_RECORDED, Section, SqlLine, Status } from "./parts";
 import { ProfileView } from "./profile";
 import { amounts, type Column, counts, Rows, times } from "./rows";
 import { useAsk, useWhere } from "./use";
@@ -76,6 +76,9 @@ function Head({ data }: { data: RouteAnswer }) {
           <span class={route.errors > 0 ? "bad" : ""}>{showCount(route.errors)} errors</span>
           <span>
             median <Ms ms={route.p50_ms} />
+          </span>
+          <span>
+            p90 <Ms ms={route.p90_ms} />
           </span>
           <span>
             p95 <Ms ms={route.p95_ms} />
@@ -448,7 +451,7 @@ export function Statements({ rows, level, portion }: StatementsProps) {
       cell: (row) => (
         <>
           <Code place={row} bare />
-          <code class="sql">{row.statement}</code>
+          <SqlLine text={row.statement} />
         </>
       ),
     },

@@ -2,7 +2,7 @@
 import type { SqlAnswer, StatementRow } from "../api/types";
 import { showCount, showMs, showPortion, showShare } from "../model/show";
 import { question } from "../model/where";
-import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms } from "./parts";
+import { Absent, Answer, Answered, Bar, Code, Copy, Empty, Ms, SqlLine } from "./parts";
 import { PlanOf } from "./plan";
 import { Pager } from "./requests";
 import { type Column, Rows } from "./rows";
@@ -77,7 +77,7 @@ function List({ data }: { data: SqlAnswer }) {
           <Code place={row} name bare />
           <details class="statement">
             <summary>
-              <code class="sql">{row.statement}</code>
+              <SqlLine text={row.statement} />
             </summary>
             <p>
               <code class="sql full">{row.statement}</code> <Copy text={row.statement} what="the statement" />

@@ -9,7 +9,7 @@ import { LANES_MOST, laneName, lanesToDraw, type Moment, momentAt, within } from
 import { showCount, showMs } from "../model/show";
 import { useDrawing } from "../views/canvas";
 import { useDark } from "../views/views";
-import { Code, Ms } from "./parts";
+import { Code, Ms, SqlLine } from "./parts";
 import { colourOf, styleColour, useWhere, useWidth } from "./use";
 import { HolderName } from "./waits";
 
@@ -226,7 +226,7 @@ function Inside({
         {here.executions.map((run) => (
           <li key={`sql ${run.at_ms}`}>
             <Ms ms={run.execute_ms + (run.fetch_ms ?? 0)} /> <Code place={run} bare />{" "}
-            <code class="sql">{run.statement}</code>
+            <SqlLine text={run.statement} />
           </li>
         ))}
         {here.calls.map((call) => (

@@ -4,7 +4,7 @@ import type { RequestAnswer } from "../api/types";
 import { type Branch, branchesOf } from "../model/branches";
 import { kindOf } from "../model/kinds";
 import { showCount, showShare } from "../model/show";
-import { Absent, Bar, Code, Ms } from "./parts";
+import { Absent, Bar, Code, Ms, SqlLine } from "./parts";
 import { useWhere } from "./use";
 
 const SHARES = [0, 0.001, 0.01, 0.05];
@@ -123,7 +123,7 @@ function Name({ row, sources }: { row: Branch; sources: Record<string, string> |
       <>
         <i class={`swatch k-${kindOf(row.kind).key}`} aria-hidden="true" />
         {kindOf(row.kind).name}{" "}
-        {row.kind === "sql" ? <code class="sql">{row.name}</code> : <span class="pale">{row.name}</span>}
+        {row.kind === "sql" ? <SqlLine text={row.name} /> : <span class="pale">{row.name}</span>}
       </>
     );
   }

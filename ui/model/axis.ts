@@ -30,6 +30,16 @@ export function logTicks(low: number, high: number): number[] {
   return tens.length >= 3 ? tens : all(STEPS);
 }
 
+/** Of marks along an axis those that leave each other so much room. */
+export function apart<T extends { x: number }>(marks: T[], room: number): T[] {
+  const kept: T[] = [];
+  for (const mark of marks) {
+    const last = kept[kept.length - 1];
+    if (last === undefined || mark.x - last.x >= room) kept.push(mark);
+  }
+  return kept;
+}
+
 const MOMENT_STEPS = [
   1e3,
   2e3,

@@ -1,5 +1,20 @@
-/* statements.ts -- the statements of a request in order: how often each ran before, stretches of the same one, what repeats. */
+/* statements.ts -- the statements of a request in order: how often each ran before, stretches of the same one, what repeats; a statement in one line. */
 import type { Execution } from "../api/types";
+
+const COLUMNS_MOST = 60;
+
+/** "SELECT … FROM settings WHERE name = ?": without a long list of columns, behind which statements of one table differ. */
+export function foldColumns(text: string): string {
+  if (!/^\s*SELECT\s/i.test(text)) return text;
+  let depth = 0;
+  for (const found of text.matchAll(/[()]|\sFROM\s/gi)) {
+    if (found[0] === "(") depth++;
+    else if (found[0] === ")") depth--;
+    else if (depth === 0)
+      return found.index > COLUMNS_MOST ? `SELECT … ${text.slice(found.index).trim()}` : text;
+  }
+  return text;
+}
 
 export interface Run {
   first: Execution;

@@ -1,7 +1,7 @@
 /* dash.test.ts -- the model behind the dashboard: addresses, splits of time, statements in order, call trees as rows, two trees laid over each other. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linearTicks, logTicks, momentTicks } from "../model/axis";
+import { apart, linearTicks, logTicks, momentTicks } from "../model/axis";
 import { branchesOf } from "../model/branches";
 import { profileOf } from "../model/calltree";
 import { deltaOf } from "../model/delta";
@@ -11,7 +11,7 @@ import { lanesToDraw, momentAt, stackOf, within } from "../model/lane";
 import { lineCosts } from "../model/linecost";
 import { findingsOf } from "../model/seen";
 import { showBytes, showChange, showMs } from "../model/show";
-import { runsOf } from "../model/statements";
+import { foldColumns, runsOf } from "../model/statements";
 import { totals } from "../model/tree";
 import { formatWhere, linkTo, parseWhere, question } from "../model/where";
 import * as fixture from "./fixture";
@@ -88,6 +88,28 @@ test("statements in order: stretches of the same one fold, repeats are counted",
   assert.equal(runsOf(REQUEST.executions ?? [], false).length, 41);
   const unknown = runsOf([{ statement: "x", at_ms: 0, execute_ms: 1, lane: 0 }], true);
   assert.equal(unknown[0].rows, null);
+});
+
+test("a statement in one line has no long list of columns before its table", () => {
+  const columns = Array.from({ length: 9 }, (_, k) => `settings.column_${k} AS settings_${k}`).join(", ");
+  assert.equal(
+    foldColumns(`SELECT ${columns} \nFROM settings WHERE settings.name = ?`),
+    "SELECT … FROM settings WHERE settings.name = ?",
+  );
+  assert.equal(
+    foldColumns(`select (SELECT count(*) FROM groups), ${columns} from settings`),
+    "SELECT … from settings",
+  );
+  for (const text of ["SELECT id, name FROM settings", `INSERT INTO a SELECT ${columns} FROM b`, "PRAGMA x"])
+    assert.equal(foldColumns(text), text);
+});
+
+test("marks along an axis that would write over each other are left out", () => {
+  const marks = [0, 30, 52, 60, 110, 161].map((x) => ({ x }));
+  assert.deepEqual(
+    apart(marks, 52).map(({ x }) => x),
+    [0, 52, 110],
+  );
 });
 
 test("the call tree as rows folds libraries and hangs SQL and waits where they were made", () => {

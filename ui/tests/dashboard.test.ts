@@ -24,7 +24,7 @@ const PAGES: [string, string, RegExp][] = [
   [
     "route",
     `#/route?route=${ROUTE}`,
-    /312 requests.*p95 2\.95 s.*lock 1\.15 s.*SELECT groups\.id.*ValueError/,
+    /312 requests.*p90 2\.55 s p95 2\.95 s.*lock 1\.15 s.*SELECT groups\.id.*ValueError/,
   ],
   ["requests", "#/requests", /120 requests match.*not recorded.*1 to 50 of 120/],
   [
@@ -56,7 +56,7 @@ const PAGES: [string, string, RegExp][] = [
   [
     "process",
     "#/process",
-    /2 processes use 337 MB; process 4702 grew by 118 MB\..*dropped 3 .*waited for the store 0/,
+    /2 processes used 337 MB at \d+ \w+ [\d:]+; process 4702 grew by 118 MB\..*dropped 3 .*waited for the store 0/,
   ],
   [
     "settings",
@@ -161,6 +161,25 @@ test("the first load is at most 100 kB compressed, and nothing in it is inline",
   const html = readFileSync(join(folder, "index.html"), "utf8");
   assert.doesNotMatch(html, /<style|style=|<script(?![^>]* src=)|\son[a-z]+=|https?:/);
 });
+
+test("on a narrow screen no quantile of a route is missing, and no tick stands on another", () =>
+  on("#/", { width: 390 }, async (page) => {
+    await shows(page, /GET \/overview 402 calls · 1 failed · p90 221 ms · p99 425 ms 170 ms 255 ms/);
+    await page.goto(`${server.url}#/route?route=${ROUTE}`);
+    await shows(page, /By duration/);
+    const over = await page.evaluate(() => {
+      const all = Array.from(document.querySelectorAll("text.tick"), (tick) => ({
+        text: tick.textContent,
+        at: tick.getBoundingClientRect(),
+      }));
+      const meet = ({ at: a }: (typeof all)[0], { at: b }: (typeof all)[0]) =>
+        a.left < b.right && b.left < a.right && a.top < b.bottom - 4 && b.top < a.bottom - 4; // boxes are higher than figures
+      return all.flatMap((a, k) =>
+        all.slice(k + 1).flatMap((b) => (meet(a, b) ? [`${a.text} ${b.text}`] : [])),
+      );
+    });
+    assert.deepEqual(over, []);
+  }));
 
 test("what an application recorded stays text", () =>
   on("#/", {}, async (page) => {
@@ -305,11 +324,49 @@ test("what stands for more requests than were counted says so", () => {
   });
 });
 
-test("a request that stands among those around it alone says among how many", () => {
-  server.change({ request: (words) => ({ ...fixture.request(words.get("id") ?? ""), rank_of: 1204 }) });
-  return on(`#/request?id=${ID}`, {}, (page) =>
-    shows(page, /slower than 96 % of the 1,204 of its route around then/),
-  );
+test("a request that stands among those stored around it says among how many", async () => {
+  for (const [change, text] of [
+    [
+      { rank_of: 1204, rank_among: 8193 },
+      /slower than 96 % of the 1,204 others of its route among the 8,193 requests stored around it/,
+    ],
+    [{ rank: 1, rank_of: 40, rank_among: 8193 }, /slower than all 40 others of its route among/],
+    [{ rank: 0, rank_of: 1, rank_among: 65537 }, /not slower than the one other of its route among/],
+    [
+      { rank: undefined, rank_of: 0, rank_among: 65537 },
+      /the only one of its route among the 65,537 requests stored around it/,
+    ],
+  ] as const) {
+    server.change({
+      request: (words) =>
+        ({ ...fixture.request(words.get("id") ?? ""), ...change }) as unknown as RequestAnswer,
+    });
+    await on(`#/request?id=${ID}`, {}, (page) => shows(page, text));
+  }
+});
+
+test("a route that answers with another status is not said to be mended, and what was the machine's is said so", () => {
+  const routes = fixture.COMPARE.routes.map((row, k) => ({
+    ...row,
+    ...(k === 0 ? { status_before: 200, status_after: 503 } : {}),
+    ...(k === 1 ? { machine: true } : {}),
+  }));
+  server.change({ compare: () => ({ ...fixture.COMPARE, routes, findings: [] }) });
+  return on("#/compare", {}, async (page) => {
+    await shows(
+      page,
+      /\(40 times faster\)\. But GET \/settings\/<project> answered 200 before and answers 503: nothing here shows that a cause is gone\./,
+    );
+    await shows(page, /GET \/settings\/<project> answered 200, now 503 .*\+2\.00 ms \(the machine\)/);
+    assert.equal(await page.locator("h1 .good").count(), 0);
+    const [, row] = fixture.COMPARE.routes;
+    server.change({ compare: () => ({ ...fixture.COMPARE, routes: [{ ...row, machine: true }] }) });
+    await page.reload();
+    await shows(
+      page,
+      /GET \/overview went from 170 ms to 172 ms, but most of that is the machine's: others had/,
+    );
+  });
 });
 
 test("requests are looked for by an argument, and the page says among how many", () => {

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_py import quiet, services
-from support_py.cli import HOTPLATE, RUN, clean_environment, hotplate, hotplate_json
+from support_py import quiet, services, shop
+from support_py.cli import HOTPLATE, clean_environment, hotplate, hotplate_json
+from support_py.shop import PAGE, ROUTE
 
 TOP = Path(__file__).resolve().parents[2]
-PAGE = "/settings/harbour"
-ROUTE = "GET /settings/<project>"
 
 pytestmark = pytest.mark.slow
 
@@ -155,26 +154,12 @@ def test_report_says_first_why_it_is_slow(demo: Demo) -> None:
 
 @contextmanager
 def repaired(demo: Demo, history: str, queries: str) -> Iterator[services.Server]:
-    """The shop with these repairs, beside a history service of its own, recording into the demo's store."""
-    settings = demo.folder / "settings"
-    port = services.free_port()
-    service = subprocess.Popen(
-        [sys.executable, "history_service.py", "--port", str(port)], cwd=settings, start_new_session=True
-    )
-    env = {
-        **clean_environment(),
-        "HOTPLATE_STORE": demo.store,
-        "SHOP_DATA": str(demo.folder / "out" / "data"),
-        "SHOP_PEAKS": f"http://127.0.0.1:{port}",
-        "SHOP_HISTORY": history,
-        "SHOP_QUERIES": queries,
-    }
-    try:
-        services.wait_port(port)
-        with services.run_server("flask", "shop", prefix=RUN, env=env, cwd=settings) as server:
-            yield server
-    finally:
-        services.stop_group(service)
+    """The shop with these repairs, recording into the demo's store."""
+    out = demo.folder / "out"
+    with shop.running(
+        demo.folder / "settings", Path(demo.store), out / "data", history=history, queries=queries
+    ) as server:
+        yield server
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
  *
  * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms and a fifth of it; and at least twice the calls
  * of any other function, unless they take 150 ms. Also calls of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
- * that the same is asked each time (asks.h; of 30 ms: such an answer may have to be fresh), here or in the functions that hand it up; or a HEAD (whether there is something) before another call to the same server, which tells that as well. Waits from the first byte sent to the last received, without what the
+ * that the same is asked each time (asks.h; of 30 ms, as such an answer may have to be fresh, unless two other calls or more need it: a token), here or in the functions that hand it up; or a HEAD (whether there is something) before another call to the same server, which tells that as well. Waits from the first byte sent to the last received, without what the
  * application does between two reads, or until a connect failed.
  *
  * Silent: what only some requests do (tail_latency tells of it); calls that sequential_io or connection_churn explains; two calls of like length that need each other (a token, then the query); reading
@@ -14,6 +14,7 @@
  */
 #include "base/show.h"
 #include "find/asks.h"
+#include "find/depends.h"
 #include "find/find_int.h"
 
 #define HALF_NS    30000000u
@@ -22,6 +23,7 @@
 #define TOLD_NS    10000000u /* where the source says that it need not be */
 #define MOST_LINES 64u
 #define MOST_ABOVE 16u
+#define MANY_NEED  2u /* of one a token and its query cannot be told from any two steps */
 #define CALL_KINDS (HP__WAIT(CONNECT) | HP__WAIT(SEND) | HP__WAIT(RECV))
 
 static uint64_t call_ns(const struct hp__call *call)
@@ -45,6 +47,11 @@ struct lines { /* of the source, as far as they have been asked for */
         unsigned asks;
     } list[MOST_LINES];
     uint32_t count;
+    struct { /* lines whose answers other calls of the function may need */
+        uint32_t sym, line;
+        bool shared;
+    } needed[MOST_LINES];
+    uint32_t needed_count;
     hp_err err;
 };
 
@@ -158,6 +165,91 @@ static unsigned find_reason(struct hp__io *io, const struct hp__view *view, cons
     return 0;
 }
 
+/* The line of a function from which a call is made; 0: it is made elsewhere. */
+static uint32_t line_in(const struct hp__view *view, const struct hp__call *call, uint32_t sym)
+{
+    uint32_t callee, at = call->site_sym, line = call->site_line, node = maker_of(view, call, &callee);
+    for (uint32_t i = 0; i < MOST_ABOVE && at != sym; i++) {
+        node = node != HP_NODE_NONE ? hp__view_caller(view, node, &line) : HP_NODE_NONE;
+        if (node == HP_NODE_NONE) {
+            return 0;
+        }
+        at = view->sample->tree->nodes[node].sym;
+    }
+    return at == sym ? line : 0;
+}
+
+/* Where the answer of a call ends up that is asked for at `asked`: there, or above functions that hand it up. */
+static struct hp__spot receiver_of(struct hp__io *io, const struct hp__view *view,
+                                   const struct hp__call *call, const struct hp__spot *asked)
+{
+    struct hp__spot here = {.sym = call->site_sym, .line = call->site_line};
+    uint32_t callee, node = maker_of(view, call, &callee);
+    bool reached = false;
+    for (uint32_t i = 0; i < MOST_ABOVE; i++) {
+        reached = reached || (here.sym == asked->sym && here.line == asked->line);
+        if (reached && (asks_at(io, here.sym, here.line, callee) & HP__ASKS_RETURN) == 0) {
+            break;
+        }
+        callee = here.sym;
+        node = node != HP_NODE_NONE ? hp__view_caller(view, node, &here.line) : HP_NODE_NONE;
+        if (node == HP_NODE_NONE) {
+            break;
+        }
+        here.sym = view->sample->tree->nodes[node].sym;
+    }
+    return here;
+}
+
+static uint32_t count_needing(struct hp__io *io, const struct hp__view *view, const struct hp__spot *spot)
+{
+    const struct hp_case *c = io->f->c;
+    struct hp__depends depends = {.lines = {spot->line}, .count = 1};
+    struct hp_symbol symbol = hp_dict_symbol(c->dict, spot->sym);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < view->call_count && depends.count < HP__DEPENDS_LINES; i++) {
+        uint32_t line = call_ns(&view->calls[i]) != 0 ? line_in(view, &view->calls[i], spot->sym) : 0, k = 0;
+        while (k < depends.count && depends.lines[k] != line) {
+            k++;
+        }
+        if (line != 0 && k == depends.count) {
+            depends.lines[depends.count++] = line;
+        }
+    }
+    hp_arena_reset(io->f->scratch);
+    hp_err err = c->source == NULL ? HP_OK
+                                   : hp__depends_read(c->source(c->source_ctx, symbol.file), symbol.line,
+                                                      io->f->scratch, &depends);
+    ((struct lines *)io->own)->err = err != HP_OK ? err : ((struct lines *)io->own)->err;
+    for (uint32_t k = 1; k < depends.count; k++) {
+        n += depends.needs[k] & 1u;
+    }
+    return n;
+}
+
+/* Whether several other calls need what a call answers where its answer ends up: then it is a token or the like. */
+static bool is_shared(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
+                      const struct hp__spot *asked)
+{
+    struct lines *lines = io->own;
+    struct hp__spot spot = receiver_of(io, view, call, asked);
+    uint32_t i = 0;
+    while (i < lines->needed_count &&
+           (lines->needed[i].sym != spot.sym || lines->needed[i].line != spot.line)) {
+        i++;
+    }
+    if (i == MOST_LINES) {
+        return false;
+    }
+    if (i == lines->needed_count) {
+        lines->needed[i].sym = spot.sym;
+        lines->needed[i].line = spot.line;
+        lines->needed[i].shared = count_needing(io, view, &spot) >= MANY_NEED;
+        lines->needed_count++;
+    }
+    return lines->needed[i].shared;
+}
+
 /* ---- calls ---- */
 
 /* The longest call of another function, taken or not. */
@@ -206,7 +298,8 @@ static uint32_t keep_needless(struct hp__io *io, const struct hp__view *view, ui
     for (uint32_t k = 0; k < calls; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
         unsigned reason = call_ns(call) >= TOLD_NS ? find_reason(io, view, call, &spot) : 0;
-        if (reason != 0 && (reason != HP__ASKS_SAME || call_ns(call) >= HALF_NS)) {
+        bool counts = reason != HP__ASKS_SAME || call_ns(call) >= HALF_NS || is_shared(io, view, call, &spot);
+        if (reason != 0 && counts) {
             io->calls[kept++] = io->calls[k];
             ns += call_ns(call);
         }

@@ -175,6 +175,64 @@ static void whether_it_is_there_the_answer_itself_says(void **state)
     takes = answered = 38;
 }
 
+/* Lines 11 to 13 of page ask for 12 ms each, by ask() at line 4; returns the line that slow_external tells of, 0: none. */
+static uint32_t told_of_three(const char *second, const char *third)
+{
+    static char text[400];
+    struct rec_set set;
+    struct hp_find_result r;
+    uint32_t line = 0;
+    (void)snprintf(
+        text, sizeof text,
+        "\n\ndef ask(path):\n    return client.get(HOST + path)\n\n\n\n\n\ndef page(x):\n"
+        "    key = ask('/token')\n    a = ask(f'/a/{%s}')\n    b = ask(f'/b/{%s}')\n    return a, b\n",
+        second, third);
+    rec_set_init(&set, "GET", "/x");
+    uint32_t ask = rec_sym(&set, "app/views.py", "ask", 3, REC_APP);
+    uint32_t get = rec_sym(&set, "client.py", "Client.get", 5, REC_LIB);
+    for (int r0 = 0; r0 < 10; r0++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 4, 1, 0.1);
+        for (uint32_t k = 0; k < 3; k++) {
+            uint32_t node = rec_node(rec, rec_node(rec, view, ask, 11 + k, 1, 0.1), get, 4, 1, 12);
+            for (int step = 0; step < 2; step++) {
+                double t0 = 1.0 + 13.0 * k + step;
+                rec_add_span(&set, rec,
+                             (struct rec_span){.kind = step == 0 ? HP_WAIT_SEND : HP_WAIT_RECV,
+                                               .group = k + 1,
+                                               .protocol = HP_PROTOCOL_HTTP,
+                                               .peer = 7,
+                                               .node = node,
+                                               .site_sym = ask,
+                                               .site_line = 4,
+                                               .t0 = t0,
+                                               .t1 = t0 + (step == 0 ? 1 : 11),
+                                               .bytes = 2000});
+            }
+        }
+        rec_end(&set, rec, 42, 4);
+    }
+    struct hp_case c = rec_case(&set);
+    c.source = source_of;
+    c.source_ctx = text;
+    assert_int_equal(hp_find_run(&c, &set.arena, &r), HP_OK);
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        if (r.findings.list[i].kind == HP_FIND_slow_external) {
+            line = r.findings.list[i].site_line;
+        }
+    }
+    rec_set_fini(&set);
+    return line;
+}
+
+static void what_several_others_need_is_asked_for_once(void **state)
+{
+    (void)state;
+    assert_int_equal(told_of_three("key", "key"), 11);
+    assert_int_equal(told_of_three("key", "x"), 0);
+    assert_int_equal(told_of_three("x", "x"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +240,7 @@ int main(void)
         cmocka_unit_test(the_same_question_each_time_is_told_where_it_is_put),
         cmocka_unit_test(what_the_application_does_between_two_reads_is_not_the_other_side),
         cmocka_unit_test(a_line_that_only_connects_or_sends_says_nothing_of_the_answer),
+        cmocka_unit_test(what_several_others_need_is_asked_for_once),
         cmocka_unit_test(whether_it_is_there_the_answer_itself_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

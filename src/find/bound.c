@@ -350,9 +350,18 @@ static void add_places(const struct hp__find *f, const struct bound *bound, uint
     }
 }
 
-static bool shows(const struct hp__bound_rule *rule, const struct hp__bound_part *part)
+/* Many things one by one, each in no time, and not too many of them. */
+static bool is_pass(const struct hp__bound_rule *rule, const struct hp__bound_part *part, double slow)
 {
-    return part->saved_ns != 0 && part->calls >= rule->min_calls &&
+    return part->calls >= LEAST_REPEATED && (double)part->ns <= slow * (double)rule->pass_ns &&
+           (double)part->ns <= slow * (double)(rule->line_ns * part->calls);
+}
+
+static bool shows(const struct hp__view *view, const struct hp__bound_rule *rule,
+                  const struct hp__bound_part *part)
+{
+    return !is_pass(rule, part, hp__speed_slowness(view->sample)) && part->saved_ns != 0 &&
+           part->calls >= rule->min_calls &&
            (rule->max_each_ns == 0 || part->ns / part->calls <= rule->max_each_ns) &&
            (!rule->callers_too || part->ns * 3 >= part->caller_ns);
 }
@@ -428,7 +437,7 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
         err = hp__spread_init(f, spreads[i]);
     }
     for (uint32_t r = 0; r < f->c->sample_count && err == HP_OK; r++) {
-        if (shows(bound->rule, &bound->parts[(size_t)r * MAX_SITES + site])) {
+        if (shows(&f->views[r], bound->rule, &bound->parts[(size_t)r * MAX_SITES + site])) {
             add_places(f, bound, site, r, &places);
             err = add_request(f, bound, site, r, &finding, &medians);
         }

@@ -392,6 +392,8 @@ struct hp__bound_rule {
     double min_share,
         low_share; /* of what findings so far leave of the route's median; of the saving that is sure */
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
+    uint64_t line_ns,
+        pass_ns; /* calls of no more than the one each, with no more than the other together, are as fast as it gets; 0: none are */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
     bool caller_goes; /* what the caller does itself, up to as much again, is work on what it gets */

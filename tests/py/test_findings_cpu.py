@@ -14,9 +14,12 @@ from support_py.cli import HOTPLATE, clean_environment, hotplate_json
 APP = """
 import functools, gc, json, os, pickle, random, re, sqlite3, sys
 from flask import Flask, jsonify, render_template, render_template_string
+from jinja2 import Environment, FileSystemLoader
 
 app = Flask(__name__)
 DB = os.environ["SHOP_DB"]
+NOTES = [os.path.join("notes", f"{n}.txt") for n in range(200)]
+ENV = Environment(loader=FileSystemLoader("templates"))
 ITEMS = [{"id": i, "name": f"item {i}", "tags": ["a", "b", str(i)]} for i in range(1500)]
 
 @app.get("/regex")
@@ -114,6 +117,21 @@ def rows():
         found = connection.execute("SELECT id, name, price FROM item").fetchall()  # rows
         return {"n": sum(1 for row in found if row[2] > 50)}
 
+@app.get("/notes")
+def notes():
+    return {"n": sum(words(name) for name in NOTES)}
+
+def words(name):
+    with open(name) as file:  # notes
+        return len(file.read().split())
+
+@app.get("/parts")
+def parts():
+    return {"n": len(names())}
+
+def names():
+    return [ENV.get_template("one.html").name for _ in range(2000)]  # parts
+
 def signed(view):
     @functools.wraps(view)
     def wrapper():
@@ -142,7 +160,7 @@ sees_encoders = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="3.11 has no events of single code objects"
 )
 ROUTES = """/regex /regex/kept /import /copies /pickled /product /lookups /garbage /collect /includes /report /compiled
-    /rows /signed"""
+    /rows /notes /parts /signed"""
 
 
 def report(folder: Path, routes: str) -> dict[str, list[dict[str, Any]]]:
@@ -158,6 +176,9 @@ def report(folder: Path, routes: str) -> dict[str, list[dict[str, Any]]]:
     (templates / "report.html").write_text(
         "{% for item in items %}\n<tr><td>{{ item.id }}</td><td>{{ item.name }}</td></tr>\n{% endfor %}\n"
     )
+    (folder / "notes").mkdir()
+    for n in range(200):
+        (folder / "notes" / f"{n}.txt").write_text(f"note {n}\n")
     with sqlite3.connect(folder / "shop.db") as connection:
         connection.execute("CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price INTEGER)")
         connection.executemany(
@@ -200,6 +221,8 @@ def line_of(mark: str) -> int:
         ("/collect", "gc_pressure", "collect"),
         ("/compiled", "template_hot", "compiled"),
         ("/rows", "unbounded_result", "rows"),
+        pytest.param("/notes", "disk_io", "notes", marks=sees_encoders),
+        ("/parts", "template_hot", "parts"),
     ],
 )
 def test_cause_is_the_only_finding_at_its_line(

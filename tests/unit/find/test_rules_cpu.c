@@ -137,6 +137,32 @@ static void copies_by_way_of_text_are_found_and_the_response_itself_is_not(void 
     rec_silent(&set);
 }
 
+static void rows_that_are_read_as_fast_as_can_be_are_silent(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t calls;
+        double ms;
+        bool told;
+    } cases[] = {{1500, 2, false}, {1500, 4, true}, {12000, 16, true}, {2, 2, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rec_set set;
+        make_calls(&set, (struct call){.file = "csv.py",
+                                       .name = "DictReader.__next__",
+                                       .calls = cases[i].calls,
+                                       .self_ms = cases[i].ms,
+                                       .caller_ms = 1,
+                                       .bytes_out = 200});
+        struct hp_find_result r = rec_find(&set);
+        bool told = false;
+        for (uint32_t k = 0; k < r.findings.count; k++) {
+            told = told || r.findings.list[k].kind == HP_FIND_serialization_hot;
+        }
+        assert_int_equal(told, cases[i].told);
+        rec_set_fini(&set);
+    }
+}
+
 static void response_that_is_longer_than_anybody_reads_is_found_whole(void **state)
 {
     (void)state;
@@ -499,6 +525,7 @@ int main(void)
         cmocka_unit_test(imports_in_each_request_are_found_with_the_modules_own_code),
         cmocka_unit_test(imports_of_each_process_when_it_begins_are_silent),
         cmocka_unit_test(copies_by_way_of_text_are_found_and_the_response_itself_is_not),
+        cmocka_unit_test(rows_that_are_read_as_fast_as_can_be_are_silent),
         cmocka_unit_test(response_that_is_longer_than_anybody_reads_is_found_whole),
         cmocka_unit_test(converter_of_the_application_counts_with_the_encoder),
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),

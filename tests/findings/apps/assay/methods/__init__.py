@@ -1,0 +1,1 @@
+"""Methods, a module each, written by chemists."""

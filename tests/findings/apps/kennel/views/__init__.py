@@ -1,0 +1,1 @@
+"""Pages of the shelter, by who uses them."""

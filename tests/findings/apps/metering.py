@@ -217,13 +217,15 @@ def balance(number: int) -> dict[str, Any]:
 
 @app.get("/peaks")
 def peaks() -> dict[str, Any]:
-    """The highest readings, week by week."""
+    """The highest readings of the last weeks."""
     if sum_each_time:
         found = rows(  # cause: slow_query@peaks
-            "SELECT day DIV 7, max(kwh), count(*) FROM reading GROUP BY day DIV 7 ORDER BY 1"
+            "SELECT p.week, (SELECT max(r.kwh) FROM reading r WHERE r.day DIV 7 = p.week),"
+            " (SELECT count(*) FROM reading r WHERE r.day DIV 7 = p.week)"
+            " FROM peak p ORDER BY p.week DESC LIMIT 3"
         )
     else:
-        found = rows("SELECT week, kwh, readings FROM peak ORDER BY week")
+        found = rows("SELECT week, kwh, readings FROM peak ORDER BY week DESC LIMIT 3")
     return {"peaks": found}
 
 

@@ -30,12 +30,18 @@ def session() -> requests.Session:
 
 def text_of(path: str) -> str:
     """What is answered."""
-    return session().get(HTTP + path, timeout=5).text
+    answer = session().get(  # cause: slow_external@score blocking_in_async@lineup
+        HTTP + path,
+        timeout=5,  # cause: tail_latency@lease
+    )
+    return answer.text
 
 
 def bytes_of(path: str) -> bytes:
     """The same by a client that knows less."""
-    return manager.request("GET", HTTP + path, timeout=5.0, retries=False).data
+    return manager.request(
+        "GET", HTTP + path, timeout=5.0, retries=False
+    ).data  # cause: blocking_in_async@sky
 
 
 async def text_of_later(path: str) -> str:

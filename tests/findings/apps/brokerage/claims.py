@@ -23,9 +23,9 @@ class Claims:
         self.connection = connection
 
     def of_adjuster(self, adjuster: int) -> list[dict[str, Any]]:
-        """The last thirty."""
+        """The last sixty."""
         rows = self.connection.execute(
-            text("SELECT id, amount, state FROM claim WHERE adjuster = :a ORDER BY opened DESC LIMIT 30"),
+            text("SELECT id, amount, state FROM claim WHERE adjuster = :a ORDER BY opened DESC LIMIT 60"),
             {"a": adjuster},
         )
         return [dict(row._mapping) for row in rows]

@@ -41,7 +41,7 @@ def visits() -> str:
         .join(House)
         .where(Animal.house_id.in_([3, 4, 5]))
         .order_by(Animal.arrived.desc())
-        .limit(45)
+        .limit(90)
     ).all()
     return render_template("kennel/visits.html", animals=rows)
 

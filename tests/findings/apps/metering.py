@@ -161,13 +161,23 @@ def barcodes(invoices: list[tuple[Any, ...]]) -> dict[int, str]:
     return made
 
 
+def month(number: int, limit: int) -> list[tuple[Any, ...]]:
+    """Invoices of a month."""
+    statement = "SELECT id, customer, cents FROM invoice WHERE month = %s ORDER BY customer LIMIT %s"
+    return rows(statement, number % 24, limit)
+
+
+@app.get("/slips/<int:number>")
+def slips(number: int) -> dict[str, Any]:
+    """Slips to pay with, as a bank reads them."""
+    codes = barcodes(month(number, 48))  # cause: thread_churn@barcodes
+    return {"slips": sorted(codes.values())}
+
+
 @app.get("/invoices/<int:number>")
 def invoices(number: int) -> dict[str, Any]:
     """Invoices of a month, as they are printed."""
-    found = rows(
-        "SELECT id, customer, cents FROM invoice WHERE month = %s ORDER BY customer LIMIT 80", number % 24
-    )
-    codes = barcodes(found)  # cause: thread_churn@barcodes
+    found = month(number, 100)
     if ask_each_customer:
         names = {who: customer(who)["name"] for _, who, _ in found}  # cause: n_plus_one@customers
     else:
@@ -175,7 +185,7 @@ def invoices(number: int) -> dict[str, Any]:
         names = dict(
             rows(f"SELECT id, name FROM customer WHERE id IN ({marks})", *(who for _, who, _ in found))
         )
-    return {"invoices": [{"to": names[who], "cents": cents, "code": codes[one]} for one, who, cents in found]}
+    return {"invoices": [{"to": names[who], "cents": cents, "number": one} for one, who, cents in found]}
 
 
 @app.get("/usage/<int:number>")
@@ -208,6 +218,12 @@ def account(number: int) -> dict[str, Any]:
         "last": one("SELECT max(day) FROM reading WHERE meter = %s", meter),
         "used": one("SELECT sum(kwh) FROM reading WHERE meter = %s", meter),
         "faults": one("SELECT count(*) FROM fault WHERE code = %s", number % 30),
+        "unit": one("SELECT unit FROM customer WHERE id = %s", who),
+        "watts": one("SELECT watts FROM unit WHERE name = %s", "kWh"),
+        "invoices": one("SELECT count(*) FROM invoice WHERE customer = %s", who),
+        "street": one("SELECT street FROM meter WHERE id = %s", meter),
+        "first": one("SELECT min(day) FROM reading WHERE meter = %s", meter),
+        "by_hand": one("SELECT count(*) FROM reading WHERE meter = %s AND note <> ''", meter),
     }
 
 

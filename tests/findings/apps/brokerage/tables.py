@@ -37,8 +37,8 @@ def make() -> None:
         " state text NOT NULL)",
         "INSERT INTO policy (number, holder_id, product, premium, currency, renewal, state)"
         " SELECT 'P-' || lpad((n * 7919 % 100003)::text, 7, '0'), n % 6000 + 1, n % 12, 90 + n * 31 % 4000,"
-        " (ARRAY['EUR','CHF','USD','GBP'])[n % 4 + 1], date '2024-01-01' + (n * 13 % 3000), "
-        " (ARRAY['active','active','active','active','lapsed'])[n % 5 + 1] FROM generate_series(1, 100000) n",
+        " (ARRAY['EUR','CHF','USD','GBP'])[n / 3000 % 4 + 1], date '2024-01-01' + (n * 13 % 3000), "
+        " (ARRAY['active','active','active','active','lapsed'])[n / 3000 % 5 + 1] FROM generate_series(1, 100000) n",
         "CREATE INDEX policy_holder ON policy (holder_id)",
         "CREATE TABLE claim (id serial PRIMARY KEY, policy_id int NOT NULL, adjuster int NOT NULL, amount int NOT NULL,"
         " opened date NOT NULL, state text NOT NULL, told text NOT NULL)",

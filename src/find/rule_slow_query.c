@@ -38,7 +38,7 @@ struct candidate {
     struct hp_statement statement;
     struct hp_finding finding;
     struct hp__places places;
-    struct hp__spread executions, each_ns, rows;
+    struct hp__spread executions, each_ns, rows, values; /* values: a hash of them, a request */
     uint64_t floor_ns;
     double row_ns;
     double passed; /* rows that it reads before those that it gives; 0: not known to */
@@ -261,6 +261,9 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
     hp__spread_add(&cand->executions, n);
     hp__spread_add(&cand->each_ns, ns / n);
     hp__spread_add(&cand->rows, rows / n);
+    if (record->stmts[at[0]].param_hash != 0) {
+        hp__spread_add(&cand->values, record->stmts[at[0]].param_hash);
+    }
     cand->finding.seen++;
     return err == HP_OK ? hp__finding_price(f, &cand->finding, i, &cut, &nothing, NULL) : err;
 }
@@ -314,18 +317,40 @@ static struct hp_str advise_count(struct hp__find *f)
         "for a while; what people see of it need not be exact. The lower bound of the saving is 0.");
 }
 
-static struct hp_str advise_look(struct hp__find *f, const struct candidate *cand, bool planned)
+/* Requests that ask it with the values that most of them ask it with. */
+static uint32_t count_alike(struct candidate *cand)
 {
+    uint32_t most = 0, run = 0;
+    if (cand->values.count != 0) {
+        (void)hp__spread_median(&cand->values); /* sorts */
+    }
+    for (uint32_t i = 0; i < cand->values.count; i++) {
+        run = i > 0 && cand->values.list[i] == cand->values.list[i - 1] ? run + 1 : 1;
+        most = run > most ? run : most;
+    }
+    return most;
+}
+
+static struct hp_str advise_look(struct hp__find *f, struct candidate *cand, bool planned)
+{
+    uint32_t alike = count_alike(cand);
     char floor[HP_SHOW_BYTES];
-    return hp__textf(f->arena,
-                     "Do not do it here if the response does not need it; keep its result if it "
-                     "rarely changes. Else do it faster: look at its plan "
-                     "(EXPLAIN) for a full scan or a sort without index, and at how many rows and "
-                     "columns it carries. A usual round trip here "
-                     "takes %s; how near it can come %s, so the lower "
-                     "bound of the saving is 0.",
-                     hp_show_ns(floor, cand->floor_ns),
-                     planned ? "its plan does not tell" : "is not known without the plan");
+    struct hp_str keep =
+        alike > 1 && alike * 2 >= cand->finding.seen
+            ? hp__textf(f->arena,
+                        "Do it once: %u of the %u requests looked at ask it with the same values; keep its "
+                        "result as long as it may be old.",
+                        (unsigned)alike, (unsigned)cand->finding.seen)
+            : HP_STR("Do it once: keep its result if it rarely changes.");
+    return hp__textf(
+        f->arena,
+        "Do not do it here if the response does not need it. %.*s Else do it faster: look at its plan "
+        "(EXPLAIN) for a full scan or a sort without index, and at how many rows and "
+        "columns it carries. A usual round trip here "
+        "takes %s; how near it can come %s, so the lower "
+        "bound of the saving is 0.",
+        (int)keep.n, keep.p, hp_show_ns(floor, cand->floor_ns),
+        planned ? "its plan does not tell" : "is not known without the plan");
 }
 
 static void describe(struct hp__find *f, struct candidate *cand)
@@ -354,7 +379,7 @@ static hp_err start(struct hp__find *f, struct candidate *cand)
 {
     cand->row_ns = hp__group_row_ns(f);
     hp_err err = hp__finding_init(f, &cand->finding, HP_FIND_slow_query);
-    struct hp__spread *spreads[] = {&cand->executions, &cand->each_ns, &cand->rows};
+    struct hp__spread *spreads[] = {&cand->executions, &cand->each_ns, &cand->rows, &cand->values};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
         err = hp__spread_init(f, spreads[i]);
     }

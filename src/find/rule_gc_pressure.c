@@ -5,7 +5,7 @@
  *
  * Evidence: the request's gc_ns (all collections of its threads, from level monitor on), less those that other findings explain, of at least a fifth of it.
  *
- * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in particular); collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one cause).
+ * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in particular); collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one cause), or in the function that it tells of.
  *
  * Saving: predicted 90 %, also of a gc.collect() of the application (only full collections, one or two: all of it); low 30 %: fewer collections only move the pauses
  * out of some requests.
@@ -22,8 +22,34 @@ struct pauses {
     uint32_t count, full;
 };
 
+/* Whether a finding tells of what a function has a library make: a collection that this sets off may run only when the library has returned. */
+static bool is_told(const struct hp__find *f, uint32_t sym)
+{
+    const uint32_t making = 1u << HP_FIND_serialization_hot | 1u << HP_FIND_orm_overhead |
+                            1u << HP_FIND_regex_compile | 1u << HP_FIND_import_in_request;
+    for (uint32_t i = 0; i < f->out->count; i++) {
+        const struct hp_finding *other = &f->out->list[i];
+        if ((making >> other->kind & 1) != 0 && other->site_sym == sym) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The application's function that sets a collection off, and the line of its call where it is a library's (else 0); 0: not known. */
+static uint32_t maker_of(const struct hp__view *view, const struct hp_gc *gc, uint32_t *line)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    *line = 0;
+    if (tree == NULL || gc->node >= tree->count) {
+        return 0;
+    }
+    uint32_t node = view->app[gc->node] ? gc->node : hp__view_caller(view, gc->node, line);
+    return node != HP_NODE_NONE ? tree->nodes[node].sym : 0;
+}
+
 /* Collections of the request that nothing explains yet. */
-static struct pauses pauses_of(const struct hp__view *view)
+static struct pauses pauses_of(const struct hp__find *f, const struct hp__view *view)
 {
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
@@ -36,6 +62,8 @@ static struct pauses pauses_of(const struct hp__view *view)
         const struct hp_gc *gc = &record->notes.gcs[i];
         uint64_t ns = gc->t1_ns > gc->t0_ns ? gc->t1_ns - gc->t0_ns : 0;
         bool taken = tree != NULL && gc->node < tree->count && view->node_taken[gc->node];
+        uint32_t line, sym = maker_of(view, gc, &line);
+        taken = taken || (sym != 0 && is_told(f, sym));
         if (taken || gc->lane != 0) {
             gone += ns;
             continue;
@@ -61,18 +89,10 @@ static void add_places(const struct hp__find *f, const struct hp__view *view, st
                        struct hp__places *makers)
 {
     const struct hp_record *record = view->sample->record;
-    const struct hp_tree *tree = view->sample->tree;
     uint32_t view_sym = view->view_sym;
     for (uint32_t i = 0; i < record->notes.count[HP_NOTE_GC]; i++) {
         const struct hp_gc *gc = &record->notes.gcs[i];
-        uint32_t node = tree != NULL && gc->node < tree->count ? gc->node : HP_NODE_NONE, line = 0;
-        uint32_t sym = view_sym;
-        if (node != HP_NODE_NONE && view->app[node]) {
-            sym = tree->nodes[node].sym;
-        } else if (node != HP_NODE_NONE) {
-            uint32_t caller = hp__view_caller(view, node, &line);
-            sym = caller != HP_NODE_NONE ? tree->nodes[caller].sym : view_sym;
-        }
+        uint32_t line, maker = maker_of(view, gc, &line), sym = maker != 0 ? maker : view_sym;
         struct hp__spot spot = {.sym = sym, .line = line};
         if (line == 0 && !hp__place_call_of(view, sym, &spot)) {
             spot.line = hp_dict_symbol(f->c->dict, sym).line;
@@ -137,7 +157,7 @@ hp_err hp__rule_gc_pressure(struct hp__find *f)
     err = err == HP_OK ? hp__spread_init(f, &ns) : err;
     err = err == HP_OK ? hp__spread_init(f, &count) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
-        struct pauses p = pauses_of(&f->views[i]);
+        struct pauses p = pauses_of(f, &f->views[i]);
         if (p.ns == 0 || (double)p.ns < MIN_SHARE * (double)f->c->samples[i].duration_ns) {
             continue;
         }

@@ -461,6 +461,32 @@ static void collection_that_is_asked_for_goes_entirely(void **state)
     rec_set_fini(&set);
 }
 
+/* work ── pickle.loads; the collection that it sets off runs when it has returned. */
+static void collection_after_what_a_finding_tells_of_is_part_of_it(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_calls(&set,
+               (struct call){.file = "pickle.py", .name = "loads", .calls = 1, .self_ms = 8, .caller_ms = 1});
+    for (unsigned i = 0; i < set.count; i++) {
+        struct rec *rec = &set.requests[i];
+        struct hp_notes *notes = &rec->record.notes;
+        uint32_t work = 0;
+        for (uint32_t k = 1; k < rec->tree->count; k++) {
+            struct hp_symbol sym = hp_dict_symbol(set.dict, rec->tree->nodes[k].sym);
+            work = hp_str_eq(sym.name, HP_STR("work")) ? k : work;
+        }
+        uint32_t gc = hp_tree_child_at_line(rec->tree, work, 0, 31, HP_NODE_GC);
+        rec->tree->nodes[gc].self += rec_ns(4);
+        notes->gcs = rec_zeroed(&set, sizeof *notes->gcs);
+        notes->count[HP_NOTE_GC] = 1;
+        notes->gcs[0] = (struct hp_gc){.t0_ns = rec_ns(9), .t1_ns = rec_ns(13), .node = gc, .generation = 2};
+        rec->record.req.gc_ns = rec_ns(4);
+    }
+    assert_near(rec_ms(rec_only(&set, HP_FIND_serialization_hot)->median_ns), 8, 0.02);
+    rec_set_fini(&set);
+}
+
 static void small_or_rare_collections_are_silent(void **state)
 {
     (void)state;
@@ -540,6 +566,7 @@ int main(void)
         cmocka_unit_test(template_notes_do_without_a_tree),
         cmocka_unit_test(collections_are_one_cause_with_the_function_that_makes_the_garbage),
         cmocka_unit_test(collection_that_is_asked_for_goes_entirely),
+        cmocka_unit_test(collection_after_what_a_finding_tells_of_is_part_of_it),
         cmocka_unit_test(small_or_rare_collections_are_silent),
         cmocka_unit_test(own_time_is_what_the_fix_takes_away),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

@@ -5,7 +5,7 @@
  *
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
  * short request has always some function with a tenth of it). A function that runs once and computes in its own lines goes over what it was given once, which is what
- * it is for: it must take 14 ms; so must one that is called for each of many things and is as short as a line in their loop (1.5 us with the loop). All of it is processor time: what other programs held the request up makes no function hot.
+ * it is for: it must take 14 ms; so must one that is called for each of many things and is as short as a line in their loop (1.2 us with the loop). All of it is processor time: what other programs held the request up makes no function hot.
  *
  * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that one's; and the loop over a function, which its only caller has for up to
  * 1 µs a call, belongs to the function that is called.
@@ -41,7 +41,7 @@
 #define LOOP_MOST  2u /* … and at most so many times what is called; else it does things of its own */
 #define CLIENT_NS                                                                                            \
     1000000u /* what a client library may compute for one call to another service: it is part of that call */
-#define LINE_NS       1500.0 /* a call with its loop that takes no longer might as well be written there */
+#define LINE_NS       1200.0 /* a call with its loop that takes no longer might as well be written there */
 #define MAX_FUNCTIONS 512u
 
 struct work {            /* one request */

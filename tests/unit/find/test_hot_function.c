@@ -172,8 +172,8 @@ static void one_pass_over_what_is_given_is_no_hot_function(void **state)
                  {1, 1, 9, true},
                  {2, 9, 0, true},
                  /* as short as a line of the loop */
-                 {7200, 9, 0, false},
-                 {7200, 16, 0, true},
+                 {9000, 9, 0, false},
+                 {9000, 16, 0, true},
                  {2000, 9, 0, true}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct rec_set set;

@@ -41,6 +41,7 @@ struct object {
     size_t plt_count, rela_count;
     const ElfW(Dyn) * dynamic;
     const uint32_t *gnu_hash;
+    bool connects; /* it opens connections itself */
 };
 
 struct instance {
@@ -401,7 +402,7 @@ static void set_slot(const struct object *object, uintptr_t at, uintptr_t to, bo
     atomic_store_explicit((_Atomic uintptr_t *)at, to, memory_order_release);
 }
 
-static void do_slot(const struct object *object, const ElfW(Rela) * entry, bool *open)
+static void do_slot(struct object *object, const ElfW(Rela) * entry, bool *open)
 {
     if (!IS_SLOT(ELF64_R_TYPE(entry->r_info))) {
         return;
@@ -415,6 +416,7 @@ static void do_slot(const struct object *object, const ElfW(Rela) * entry, bool 
     if (name == NULL || !holds(object, at)) {
         return;
     }
+    object->connects |= strcmp(name->name, "connect") == 0;
     uintptr_t value = atomic_load_explicit((_Atomic uintptr_t *)at, memory_order_acquire);
     if (!pair_of(object, name->index, value, &hook, &real)) {
         got.counts.foreign++;
@@ -428,7 +430,7 @@ static void do_slot(const struct object *object, const ElfW(Rela) * entry, bool 
     }
 }
 
-static void do_object(const struct object *object)
+static void do_object(struct object *object)
 {
     bool open = false;
     for (size_t i = 0; i < object->plt_count; i++) {
@@ -469,7 +471,7 @@ static __attribute__((no_sanitize("address"))) bool find_text(const char *at, si
     return false;
 }
 
-/* Whether the object carries a library's code itself: it has the library's name for itself among its constants. */
+/* Whether an object has this text among its constants. */
 static bool carries(const struct dl_phdr_info *info, const char *text)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
@@ -483,25 +485,12 @@ static bool carries(const struct dl_phdr_info *info, const char *text)
     return false;
 }
 
-/* Objects that speak TLS by their name, but do not call libssl through slots. */
+/* Code of libssl within an object that opens connections itself: calls of it go through no slot. libssl (and BoringSSL) tells of errors by the names of
+ * its source files; nothing that calls it has them. */
 static void look_for_static_tls(const struct dl_phdr_info *info, const struct object *object)
 {
-    static const char *const hints[] = {"_ssl",     "_rust",    "libcurl",     "pycurl", "libpq",
-                                        "_psycopg", "libmaria", "libmysqlcli", "_mysql", "pq."};
-    const char *file = file_of(object);
-    bool hinted = object->path[0] == '\0';
-    for (size_t i = 0; i < sizeof hints / sizeof hints[0] && !hinted; i++) {
-        hinted = starts(file, hints[i]);
-    }
-    for (const ElfW(Dyn) *d = object->dynamic; hinted && d->d_tag != DT_NULL; d++) {
-        if (d->d_tag == DT_NEEDED && d->d_un.d_val < object->string_bytes &&
-            (starts(object->strings + d->d_un.d_val, "libssl") ||
-             starts(object->strings + d->d_un.d_val, "libcrypto"))) {
-            hinted = false;
-        }
-    }
-    if (hinted && (carries(info, "OpenSSL 3.") || carries(info, "OpenSSL 1.1"))) {
-        note(file, "OpenSSL is linked into it, so TLS shows as send and recv");
+    if (object->connects && carries(info, "ssl/ssl_lib.c")) {
+        note(file_of(object), "OpenSSL is linked into it, so TLS shows as send and recv");
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -383,6 +384,84 @@ def what_is_watched() -> list[str]:
 def test_what_is_watched_is_said_and_can_be_switched_off() -> None:
     assert " calls in " in run_isolated(what_is_watched)[0]
     assert run_isolated(what_is_watched, env={"HOTPLATE_WAITS": "0"}) == [""]
+
+
+# ---- what has no slots ----
+
+# A client with OpenSSL's code inside, as wheels have it: a byte sent, a byte received.
+INSIDE = """
+void *TLS_client_method(void), *SSL_CTX_new(void *), *SSL_new(void *);
+int SSL_set_fd(void *, int), SSL_connect(void *), SSL_write(void *, const void *, int), SSL_read(void *, void *, int);
+void SSL_free(void *), SSL_CTX_free(void *);
+int talk(int fd)
+{
+    char byte = 'x';
+    void *context = SSL_CTX_new(TLS_client_method()), *ssl = SSL_new(context);
+    int done = SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1;
+    done = done && SSL_write(ssl, &byte, 1) == 1 && SSL_read(ssl, &byte, 1) == 1;
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    return done;
+}
+"""
+
+
+def openssl_inside(library: str, pem: str) -> Any:
+    from hotplate import _hotplate
+
+    port = peers.tls_server(Path(pem), 0.03, 0.03)
+    captured.start("", "monitor")
+    client = ctypes.CDLL(library)  # this way without anybody telling us: seen when a request begins
+
+    def view() -> str:
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            return str(client.talk(plain.fileno()))  # inside
+
+    record = captured.last(captured.flask_app(view))
+    line = captured.line_of(__file__, "inside")
+    kinds = {KINDS[w["kind"]] for w in record["waits"] if w["line"] == line}
+    return [_hotplate.waits(), sorted(kinds), total_ms(record, "recv", line)]
+
+
+def test_an_openssl_inside_a_library_is_said_and_shows_as_send_and_recv(tmp_path: Path) -> None:
+    library, source = tmp_path / "client.so", tmp_path / "client.c"
+    source.write_text(INSIDE)
+    command = ["gcc", "-shared", "-fPIC", "-o", library, source, "-l:libssl.a", "-l:libcrypto.a"]
+    if (
+        shutil.which("gcc") is None
+        or subprocess.run(command, capture_output=True, check=False).returncode != 0
+    ):
+        pytest.skip("no libssl.a to link with here")
+    said, kinds, received_ms = run_isolated(openssl_inside, str(library), str(peers.certificate(tmp_path)))
+    assert "client.so: OpenSSL is linked into it, so TLS shows as send and recv" in said
+    assert {"recv", "send"} <= set(kinds)
+    assert "tls" not in kinds
+    assert (
+        received_ms >= 45
+    )  # the handshake's and the answer's, of which the server may have slept a part by then
+
+
+def importing(module: str) -> str:
+    import importlib
+
+    from hotplate import _hotplate
+
+    captured.start("", "monitor")
+    importlib.import_module(module)
+    return _hotplate.waits()
+
+
+@pytest.mark.parametrize(
+    "module", ["cryptography.hazmat.bindings._rust", "_ssl", "pycurl._pycurl", "psycopg2._psycopg"]
+)
+def test_which_modules_have_openssl_inside_is_told_by_what_they_are_linked_with(module: str) -> None:
+    pytest.importorskip(module)
+    file = sys.modules[module].__file__
+    assert file is not None
+    linked = subprocess.run(["readelf", "-d", file], capture_output=True, text=True, check=True).stdout
+    inside = module.startswith("cryptography") and "libssl" not in linked
+    said = run_isolated(importing, module)
+    assert ("OpenSSL is linked into it" in said) == inside, said
 
 
 def forked() -> list[Any]:

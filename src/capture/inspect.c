@@ -164,6 +164,7 @@ static void put_waits(struct hp_json *json, struct hp_cap *cap, const struct hp_
         hp_json_kv_u64(json, "protocol", span->protocol);
         hp_json_kv_u64(json, "error", span->error);
         hp_json_kv_u64(json, "holder", span->holder);
+        put_site(json, cap, span->site_sym, span->site_line, span->via_sym);
         hp_json_object_end(json);
     }
     hp_json_array_end(json);

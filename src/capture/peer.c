@@ -25,8 +25,10 @@ enum {
     IS_OTHER = 2u,
     CONNECTING = 4u,
     HANDSHAKE = 8u,
-    PROTO = 0x70u,
+    PROTO = 0x70u, /* enum hp_peer_proto, or that it was looked for in vain: once, and often enough */
     PROTO_SHIFT = 4,
+    IN_VAIN = 6u,
+    NOT_KNOWN = 7u,
     ASKED = 0x80u, /* for the peer's address */
     PEER_SHIFT = 8
 };
@@ -208,6 +210,12 @@ static uint64_t next_serial(void)
     return (uint64_t)(atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed) + 1) << CONN_SHIFT;
 }
 
+static uint8_t known_of(uint64_t word)
+{
+    uint64_t protocol = (word & PROTO) >> PROTO_SHIFT;
+    return protocol < IN_VAIN ? (uint8_t)protocol : HP_PEER_UNKNOWN;
+}
+
 struct hp_peer_fd hp__peer_of(int fd)
 {
     if (!in_range(fd)) {
@@ -226,7 +234,7 @@ struct hp_peer_fd hp__peer_of(int fd)
     }
     return (struct hp_peer_fd){.peer = (uint32_t)((word & PEER_MASK) >> PEER_SHIFT),
                                .conn = (uint32_t)(word >> CONN_SHIFT),
-                               .proto = (uint8_t)((word & PROTO) >> PROTO_SHIFT),
+                               .proto = known_of(word),
                                .connecting = (word & CONNECTING) != 0,
                                .handshake = (word & HANDSHAKE) != 0};
 }
@@ -267,8 +275,9 @@ void hp__peer_forget(int fd)
 }
 
 /* The first message of a client: a request line, a RESP array, a start-up packet; MySQL's server speaks first, in a packet of its own. */
-static unsigned protocol_of(const unsigned char *p, size_t n)
+uint8_t hp__peer_protocol(const void *data, size_t n)
 {
+    const unsigned char *p = data;
     static const char *const verbs[] = {"GET ",    "POST ",  "PUT ",     "HEAD ",
                                         "DELETE ", "PATCH ", "OPTIONS ", "PRI * HTTP/2"};
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
@@ -290,9 +299,27 @@ static unsigned protocol_of(const unsigned char *p, size_t n)
     return HP_PEER_UNKNOWN;
 }
 
+static void set_protocol(int fd, uint64_t protocol)
+{
+    store(fd, (load(fd) & ~(uint64_t)PROTO) | protocol << PROTO_SHIFT);
+}
+
+void hp__peer_speaks(int fd, uint8_t protocol)
+{
+    if (in_range(fd) && known_of(load(fd)) == HP_PEER_UNKNOWN) {
+        set_protocol(fd, protocol);
+    }
+}
+
+/* A proxy is spoken to first, or a database asked for TLS. */
 void hp__peer_sent(int fd, const void *data, size_t n)
 {
-    if (in_range(fd) && (load(fd) & PROTO) == 0) {
-        store(fd, load(fd) | (uint64_t)protocol_of(data, n) << PROTO_SHIFT);
+    if (!in_range(fd)) {
+        return;
+    }
+    uint64_t before = (load(fd) & PROTO) >> PROTO_SHIFT;
+    if (before == HP_PEER_UNKNOWN || before == IN_VAIN) {
+        uint64_t protocol = hp__peer_protocol(data, n);
+        set_protocol(fd, protocol != HP_PEER_UNKNOWN ? protocol : before == IN_VAIN ? NOT_KNOWN : IN_VAIN);
     }
 }

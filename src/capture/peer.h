@@ -41,8 +41,11 @@ void hp__peer_connected(int fd);
 void hp__peer_handshake(int fd, bool going_on);
 /* The descriptor was closed, or is a new one. */
 void hp__peer_forget(int fd);
-/* The first bytes sent on a connection tell its protocol. */
+/* The protocol of a client that sends this first. */
+uint8_t hp__peer_protocol(const void *data, size_t n);
+/* The first or second message sent on a connection tells its protocol; or it is known otherwise. What is known stays. */
 void hp__peer_sent(int fd, const void *data, size_t n);
+void hp__peer_speaks(int fd, uint8_t protocol);
 /* Number of a name; 0: none, or no room. */
 uint32_t hp__peer_name(const char *text, size_t n);
 uint32_t hp__peer_address(const struct sockaddr *address, socklen_t n);

@@ -65,15 +65,26 @@ static void end_io(const struct hp_probe_call *call, uint8_t kind, int fd, ssize
         self->inner_fd = fd;
         self->inner_bytes += n > 0 ? (uint64_t)n : 0;
     } else {
-        hp__probe_end(call, kind, hp__peer_of(fd), n > 0 ? (uint64_t)n : 0, n < 0 ? saved : 0);
+        struct hp_peer_fd peer = hp__peer_of(fd);
+        if (peer.connecting && n > 0) { /* whoever waited for the connection did so with epoll */
+            hp__peer_connected(fd);
+        }
+        hp__probe_end(call, kind, peer, n > 0 ? (uint64_t)n : 0, n < 0 ? saved : 0);
     }
     errno = saved;
 }
 
-/* What was sent first on a connection tells its protocol. Only the outermost call sees plain text. */
+/* What was sent first on a connection tells its protocol. Only the outermost call sees plain text, or TLS over memory just before. */
 static void note_sent(const struct hp_probe_call *call, int fd, const void *data, ssize_t n)
 {
-    if (call->how == HP_PROBE_OPEN && n > 0) {
+    struct hp_wait_thread *self = &hp__wait_thread;
+    if (call->how != HP_PROBE_OPEN || n <= 0) {
+        return;
+    }
+    if (self->encrypted != HP_PEER_UNKNOWN) {
+        hp__peer_speaks(fd, self->encrypted);
+        self->encrypted = HP_PEER_UNKNOWN;
+    } else {
         hp__peer_sent(fd, data, (size_t)n);
     }
 }

@@ -52,6 +52,8 @@ static void ssl_end(const struct hp_probe_call *call, uint8_t kind, const void *
     int saved = errno, fd = hp__wait_thread.inner_fd;
     if (fd >= 0 && kind == HP_WAIT_SEND && n > 0) {
         hp__peer_sent(fd, data, n);
+    } else if (kind == HP_WAIT_SEND && n > 0) { /* over memory: whoever called sends it next */
+        hp__wait_thread.encrypted = hp__peer_protocol(data, n);
     }
     hp__probe_end(call, kind, fd >= 0 ? hp__peer_of(fd) : hp__probe_nobody, n, 0);
     errno = saved;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/looped.h"
 #include "capture/peer.h"
 
 #define BLOCK_BYTES  4096u
@@ -396,7 +397,7 @@ uint32_t hp__wait_site(void *thread)
     return site_of != NULL && thread != NULL ? site_of(thread) : 0;
 }
 
-void hp__wait_add(const struct hp_wait_event *event)
+void hp__wait_add(struct hp_wait_event *event)
 {
     struct hp_wait_thread *self = &hp__wait_thread;
     struct hp_cap_lane *lane = self->lane;
@@ -405,13 +406,14 @@ void hp__wait_add(const struct hp_wait_event *event)
     }
     uint32_t site = hp__wait_site(self->thread);
     uint32_t on = HP_WAIT_ON;
-    struct hp_wait_event served = *event; /* the server's talk with its client is no call to anybody */
-    served.peer = served.conn = served.proto = 0;
+    if (self->between) { /* the server's talk with its client is no call to anybody */
+        event->peer = event->conn = event->proto = 0;
+    }
     if (!atomic_compare_exchange_strong_explicit(&lane->wait_state, &on, HP_WAIT_BUSY, memory_order_acquire,
                                                  memory_order_relaxed)) {
         return; /* it has ended; or this is a signal handler inside of write_event */
     }
-    write_event(lane, self->between ? &served : event, site);
+    write_event(lane, event, site);
     on = HP_WAIT_BUSY;
     (void)atomic_compare_exchange_strong_explicit(&lane->wait_state, &on, HP_WAIT_ON, memory_order_release,
                                                   memory_order_relaxed);
@@ -675,7 +677,11 @@ void hp__wait_convert(struct hp_cap_request *request)
         span->t0_ns = hp_clock_ns_of_ticks(t0);
         span->t1_ns = hp_clock_ns_of_ticks(t1);
     }
-    hp__calls_join(request);
+    if (hp__looped_has_tasks(request)) {
+        hp__looped_join(request);
+    } else {
+        (void)hp__calls_join(request);
+    }
 }
 
 /* ---- the extension's part (hotplate/ext/waits.h) ---- */
@@ -695,6 +701,7 @@ static void assign(struct hp_cap_lane *lane, void *thread, bool between)
     self->request = lane->request->facts.id;
     self->open_ticks = 0;
     self->depth = 0;
+    self->encrypted = HP_PEER_UNKNOWN;
     self->queue = lane->request->facts.level >= HP_LEVEL_SAMPLE;
     memset(self->measure, 1, sizeof self->measure);
     self->chunk = chunk_of != NULL && !between ? chunk_of(thread) : NULL;

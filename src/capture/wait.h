@@ -44,6 +44,7 @@ struct hp_wait_thread {
     bool between;                      /* hp_waits_between */
     bool measure[HP_WAIT_KINDS];       /* the next call of this kind: the first, and those after a long one */
     int inner_fd;
+    uint8_t encrypted;   /* protocol of what TLS wrote over memory last: the next bytes sent; 0: not known */
     const void *starter; /* native.h: who started this thread; NULL: not known */
 };
 extern __thread struct hp_wait_thread hp__wait_thread __attribute__((tls_model("initial-exec")));
@@ -57,8 +58,8 @@ struct hp_wait_event {
     bool is_long;
 };
 
-/* Add a wait to the lane that this thread runs. Threads: any, signal-safe. Hot: yes. */
-void hp__wait_add(const struct hp_wait_event *event);
+/* Add a wait to the lane that this thread runs; between parts of a body without its peer. Threads: any, signal-safe. Hot: yes. */
+void hp__wait_add(struct hp_wait_event *event);
 /* Whether this thread runs its lane now: it has one, and no greenlet of another is in between. Threads: any, signal-safe. */
 bool hp__wait_lane_runs(void);
 /* The application place of this thread, as hp_waits_site_fn; 0: none. Threads: any, signal-safe. */
@@ -74,8 +75,9 @@ void hp__wait_end(struct hp_cap_lane *lane);
 /* Ticks → nanoseconds in the request's waits; sets the request's gil_ns. Called by freeze. */
 void hp__wait_convert(struct hp_cap_request *request);
 void hp__wait_fork_child(void);
-/* calls.c: from connections (`group` of a span, as probes tell it) to outgoing calls, numbered from 1. Called once, by hp__wait_convert. */
-void hp__calls_join(struct hp_cap_request *request);
+/* calls.c: from connections (`group` of a span, as probes tell it) to outgoing calls, numbered from 1; returns how many. Spans are in order per lane, or all of them in
+ * order of time. Called once, by hp__wait_convert. */
+uint32_t hp__calls_join(struct hp_cap_request *request);
 
 /* Ready, but without a CPU: nanoseconds of this thread so far by the kernel's count; HP_ABSENT where it does not tell. About 0.4 µs. */
 uint64_t hp__runqueue_ns(void);

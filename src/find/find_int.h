@@ -65,11 +65,12 @@ struct hp__call { /* an outgoing call: joined waits (span.group), and for databa
     uint64_t dns_ns, connect_ns, tls_ns, login_ns, sent_bytes, received_bytes, reads;
     uint64_t read1_ns, more_ns;      /* the end of its first read, 0: none; waits of the reads after it */
     uint32_t lane, node, peer, name; /* name: what was looked up; strings, 0 unknown */
-    uint32_t site_sym, site_line, via_sym, first_item;
+    uint32_t site_sym, site_line, via_sym, first_item, last_item;
     uint32_t loop_sym,
         loop_line; /* with a tree: where one call becomes many, if that is further up; else the site */
     uint8_t protocol;
     bool failed;  /* no connection came of it */
+    bool awaits;  /* a task's: what other lanes do for it, this one awaits */
     bool db;      /* to a server that runs this application's statements */
     bool answers; /* something was sent and something came back */
 };

@@ -29,6 +29,12 @@ static bool is_in_task(const struct hp_record *record, uint32_t lane)
     return lane < record->lane_count && record->lanes[lane].kind == HP_LANE_TASK;
 }
 
+/* Of a call that the task awaits. */
+static bool is_awaited(const struct hp__view *view, const struct hp__wait_item *item)
+{
+    return item->call != 0 && view->calls[item->call - 1].awaits;
+}
+
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 {
     uint32_t all = hp__waits_pick(view, BLOCKING, io->site_sym, io->at), n = 0;
@@ -36,7 +42,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
         const struct hp__wait_item *item = &view->items[io->at[i]];
         bool at_once = item->span.error == EINPROGRESS || item->span.error == EAGAIN; /* it did not wait */
         if (is_in_task(view->sample->record, item->span.lane) && item->ns >= LONG_NS * item->count &&
-            !at_once) {
+            !at_once && !is_awaited(view, item)) {
             io->at[n++] = io->at[i];
             io->ns += item->ns;
             io->count += item->count;

@@ -398,10 +398,21 @@ static bool is_look(const struct hp_span *span)
     return span->kind == HP_WAIT_RECV && span->bytes == 0 && span->t1_ns - span->t0_ns < LOOK_NS;
 }
 
-static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
+/* An await of a call counts as what it waited for. */
+static void add_to_call(struct hp__call *call, const struct hp__wait_item *item, uint8_t kind)
 {
     const struct hp_span *span = &item->span;
+    bool is_await = span->kind == HP_WAIT_AWAIT;
     if (is_look(span)) {
+        return;
+    }
+    if (span->kind == HP_WAIT_DNS) {
+        call->name = span->peer;
+    } else if (span->peer != 0) {
+        call->peer = span->peer;
+    }
+    call->awaits |= is_await;
+    if (call->awaits && span->lane != call->lane) {
         return;
     }
     if (call->t1_ns == call->t0_ns) {
@@ -409,19 +420,14 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
         call->node = span->node;
     }
     call->t1_ns = span->t1_ns > call->t1_ns ? span->t1_ns : call->t1_ns;
-    if (span->kind == HP_WAIT_DNS) {
-        call->name = span->peer;
-    } else if (span->peer != 0) {
-        call->peer = span->peer;
-    }
-    switch (span->kind) {
+    switch (kind) {
     case HP_WAIT_DNS:
         call->dns_ns += item->ns;
         add_setup(call, item);
         break;
     case HP_WAIT_CONNECT:
         call->connect_ns += item->ns;
-        call->failed = span->error != 0 && span->error != EINPROGRESS;
+        call->failed = !is_await && span->error != 0 && span->error != EINPROGRESS;
         add_setup(call, item);
         break;
     case HP_WAIT_TLS:
@@ -433,10 +439,12 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item)
         break;
     case HP_WAIT_RECV:
         call->more_ns += call->read1_ns != 0 ? item->ns : 0;
-        call->read1_ns = call->read1_ns != 0 ? call->read1_ns : span->t1_ns;
-        call->received_bytes += span->bytes;
-        call->reads += item->count;
         call->answers |= call->sent_bytes != 0 || call->connect_ns != 0;
+        if (!is_await) {
+            call->read1_ns = call->read1_ns != 0 ? call->read1_ns : span->t1_ns;
+            call->received_bytes += span->bytes;
+            call->reads += item->count;
+        }
         break;
     default:
         break;
@@ -461,6 +469,7 @@ static void add_login(const struct hp__view *view, struct hp__call *call, uint64
         }
         if (span->peer == call->peer && items[i].owner == HP__WAIT_FREE && !items[i].is_rest) {
             items[i].call = items[call->first_item].call;
+            call->last_item = i > call->last_item ? i : call->last_item;
             login1 = span->t1_ns > login1 ? span->t1_ns : login1;
         }
     }
@@ -524,6 +533,13 @@ static void mark_server(struct hp__view *view)
     }
 }
 
+/* Items begin as the spans do. */
+static uint8_t kind_in_call(const struct hp__view *view, uint32_t item)
+{
+    uint8_t kind = view->items[item].span.kind;
+    return kind == HP_WAIT_AWAIT ? hp_record_call_kind(view->sample->record, item) : kind;
+}
+
 static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
 {
     uint32_t groups = most_group(view);
@@ -551,7 +567,8 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
             of_group[span->group] = view->call_count;
         }
         item->call = of_group[span->group];
-        add_to_call(&view->calls[item->call - 1], item);
+        view->calls[item->call - 1].last_item = i;
+        add_to_call(&view->calls[item->call - 1], item, kind_in_call(view, i));
     }
     join_databases(view);
     mark_server(view);
@@ -858,12 +875,9 @@ uint32_t *hp__waits_room(struct hp__find *f)
 
 bool hp__waits_free_call(const struct hp__view *view, uint32_t call)
 {
-    for (uint32_t i = view->calls[call].first_item; i < view->item_count; i++) {
+    for (uint32_t i = view->calls[call].first_item; i <= view->calls[call].last_item; i++) {
         if (view->items[i].call == call + 1 && !hp__waits_free(view, i)) {
             return false;
-        }
-        if (view->items[i].span.t0_ns > view->calls[call].t1_ns) {
-            break;
         }
     }
     return true;
@@ -886,7 +900,7 @@ uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setu
 {
     const struct hp__call *c = &view->calls[call];
     uint32_t n = 0;
-    for (uint32_t i = c->first_item; i < view->item_count && view->items[i].span.t0_ns <= c->t1_ns; i++) {
+    for (uint32_t i = c->first_item; i <= c->last_item; i++) {
         if (view->items[i].call == call + 1 && (!setup_only || view->items[i].span.t1_ns <= c->setup1_ns)) {
             at[n++] = i;
         }

@@ -1,6 +1,8 @@
 /* waitsjson.c -- see waitsjson.h. */
 #include "format/waitsjson.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "format/holders.h"
 #include "format/member.h"
@@ -37,30 +39,57 @@ struct hp_waitsjson_time hp_waitsjson_sum(const struct hp_record *record)
 
 /* ---- outgoing calls ---- */
 
-static void add_to_call(struct hp_waitsjson_call *call, const struct hp_span *span)
+/* A span of a call, in order of time. */
+struct part {
+    uint32_t span;
+    const struct hp_record *record;
+};
+
+static int by_time(const void *a, const void *b)
 {
-    uint64_t ns = span->t1_ns - span->t0_ns;
-    if (call->group == 0) {
-        *call = (struct hp_waitsjson_call){.from_ns = span->t0_ns,
-                                           .lane = span->lane,
-                                           .group = span->group,
-                                           .site_sym = span->site_sym,
-                                           .site_line = span->site_line,
-                                           .via_sym = span->via_sym,
-                                           .protocol = span->protocol};
+    const struct part *x = a, *y = b;
+    const struct hp_span *one = &x->record->spans[x->span], *other = &y->record->spans[y->span];
+    if (one->t0_ns != other->t0_ns) {
+        return one->t0_ns < other->t0_ns ? -1 : 1;
     }
-    call->to_ns = span->t1_ns;
-    if (span->kind == HP_WAIT_DNS) {
+    return (x->span > y->span) - (x->span < y->span);
+}
+
+static void place(struct hp_waitsjson_call *call, const struct hp_span *span)
+{
+    call->lane = span->lane;
+    call->site_sym = span->site_sym;
+    call->site_line = span->site_line;
+    call->via_sym = span->via_sym;
+}
+
+/* What an await and the brief waits beside it have in common counts once. A call is where it sends: another lane may look up and connect for it. */
+static void add_to_call(struct hp_waitsjson_call *call, const struct hp_record *record, uint32_t at)
+{
+    const struct hp_span *span = &record->spans[at];
+    uint8_t kind = hp_record_call_kind(record, at);
+    if (call->group == 0) {
+        *call = (struct hp_waitsjson_call){
+            .from_ns = span->t0_ns, .to_ns = span->t0_ns, .group = span->group, .protocol = span->protocol};
+        place(call, span);
+    }
+    uint64_t from = span->t0_ns > call->to_ns ? span->t0_ns : call->to_ns;
+    uint64_t ns = span->t1_ns > from ? span->t1_ns - from : 0;
+    call->to_ns = span->t1_ns > call->to_ns ? span->t1_ns : call->to_ns;
+    if (kind == HP_WAIT_DNS) {
         call->dns_ns += ns;
-        call->name = span->peer;
+        call->name = span->kind == HP_WAIT_DNS ? span->peer : call->name;
         return;
     }
-    call->peer = span->peer;
-    if (span->kind == HP_WAIT_CONNECT) {
+    call->peer = span->peer != 0 ? span->peer : call->peer;
+    if (kind == HP_WAIT_CONNECT) {
         call->connect_ns += ns;
-    } else if (span->kind == HP_WAIT_TLS) {
+    } else if (kind == HP_WAIT_TLS) {
         call->tls_ns += ns;
-    } else if (span->kind == HP_WAIT_SEND) {
+    } else if (kind == HP_WAIT_SEND) {
+        if (call->send_ns == 0 && call->out_bytes == 0) {
+            place(call, span);
+        }
         call->send_ns += ns;
         call->out_bytes += span->bytes;
     } else if (call->in_bytes == 0) {
@@ -72,7 +101,21 @@ static void add_to_call(struct hp_waitsjson_call *call, const struct hp_span *sp
     }
 }
 
-/* The calls in order of their first wait, in memory that the caller frees; NULL: none, or no memory (*err). */
+static struct part *parts_of(const struct hp_record *record, uint32_t *count)
+{
+    struct part *parts = hp_calloc(record->span_count + 1u, sizeof *parts);
+    *count = 0;
+    for (uint32_t i = 0; parts != NULL && i < record->span_count; i++) {
+        if (record->spans[i].group != 0) {
+            parts[(*count)++] = (struct part){i, record};
+        }
+    }
+    if (*count != 0) {
+        qsort(parts, *count, sizeof *parts, by_time);
+    }
+    return parts;
+}
+
 struct hp_waitsjson_call *hp_waitsjson_calls(const struct hp_record *record, uint32_t *count, hp_err *err)
 {
     *count = 0;
@@ -81,18 +124,25 @@ struct hp_waitsjson_call *hp_waitsjson_calls(const struct hp_record *record, uin
         uint32_t group = record->spans[i].group;
         *count = group > *count && group <= record->span_count ? group : *count;
     }
-    struct hp_waitsjson_call *calls = *count == 0 ? NULL : hp_calloc(*count, sizeof *calls);
-    if (calls == NULL) {
-        *err = *count == 0 ? HP_OK : HP_ENOMEM;
-        *count = 0;
+    if (*count == 0) {
         return NULL;
     }
-    for (uint32_t i = 0; i < record->span_count; i++) {
-        uint32_t group = record->spans[i].group;
-        if (group != 0 && group <= *count) {
-            add_to_call(&calls[group - 1], &record->spans[i]);
+    uint32_t part_count = 0;
+    struct hp_waitsjson_call *calls = hp_calloc(*count, sizeof *calls);
+    struct part *parts = parts_of(record, &part_count);
+    if (calls == NULL || parts == NULL) {
+        hp_free(calls);
+        calls = NULL;
+        *err = HP_ENOMEM;
+        *count = 0;
+    }
+    for (uint32_t i = 0; calls != NULL && i < part_count; i++) {
+        uint32_t group = record->spans[parts[i].span].group;
+        if (group <= *count) {
+            add_to_call(&calls[group - 1], record, parts[i].span);
         }
     }
+    hp_free(parts);
     return calls;
 }
 

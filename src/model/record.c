@@ -32,6 +32,22 @@ const char *hp_record_wait_name(uint8_t kind)
     return kind < HP_WAIT_KINDS ? names[kind] : "unknown";
 }
 
+uint8_t hp_record_call_kind(const struct hp_record *record, uint32_t span)
+{
+    const struct hp_span *own = &record->spans[span], *last = NULL;
+    if (own->kind != HP_WAIT_AWAIT || own->group == 0) {
+        return own->kind;
+    }
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *other = &record->spans[i];
+        bool is_before =
+            other->group == own->group && other->kind != HP_WAIT_AWAIT && other->t0_ns <= own->t1_ns;
+        last = is_before && (last == NULL || other->t0_ns >= last->t0_ns) ? other : last;
+    }
+    /* What was sent is answered by somebody whom nobody saw reading: a loop of another thread. */
+    return last == NULL ? own->kind : last->kind == HP_WAIT_SEND ? HP_WAIT_RECV : last->kind;
+}
+
 #define MAGIC   0xC8
 #define VERSION 1
 

@@ -147,7 +147,8 @@ struct
     uint8_t kind;
 };
 
-struct hp_span { /* one wait, in order per lane; the first HP_SPAN_CAP of a request */
+struct
+    hp_span { /* one wait, in order per lane; the first HP_SPAN_CAP of a request. A task's await in an outgoing call stands beside the brief waits in it */
     uint64_t t0_ns, t1_ns, bytes;
     uint32_t lane, node, peer /* string id */;
     uint32_t group; /* the outgoing call that it is part of; 0: none */
@@ -166,6 +167,10 @@ enum hp_protocol {
     HP_PROTOCOL_POSTGRESQL = 3,
     HP_PROTOCOL_MYSQL = 4
 };
+
+struct hp_record;
+/* The part of its outgoing call that a span is: its kind, of an await the kind of what it waited for. Linear in the spans for an await. */
+uint8_t hp_record_call_kind(const struct hp_record *record, uint32_t span);
 
 struct hp_wait { /* totals per (lane, node, kind, peer, place); always complete per (lane, kind) */
     uint64_t count, ns, bytes;

@@ -112,12 +112,18 @@ def http_server(first_byte_s: float, rest_s: float) -> int:
     return _listen(serve)
 
 
-def kept_http_server(delay_s: float) -> int:
-    """Port of a server that answers each request after `delay_s` and keeps the connection; /N waits N ms instead."""
+def kept_http_server(delay_s: float, pem: Path | None = None, handshake_s: float = 0) -> int:
+    """Port of a server that answers each request after `delay_s`, /N after N ms, and keeps the connection. With a
+    certificate it speaks TLS.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if pem is not None:
+        context.load_cert_chain(pem)
 
-    def serve(client: socket.socket) -> None:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with client:
+    def serve(plain: socket.socket) -> None:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        time.sleep(handshake_s)
+        with context.wrap_socket(plain, server_side=True) if pem is not None else plain as client:
             while head := client.recv(65536):
                 path = head.split(b" ", 2)[1].strip(b"/")
                 time.sleep(int(path) / 1e3 if path.isdigit() else delay_s)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/builtjson.h"
 #include "base/json.h"
 #include "base/show.h"
 #include "cli/calltree.h"
@@ -170,6 +171,38 @@ static hp_err put_statements(const struct show *show, struct hp_buf *out)
     return err;
 }
 
+/* What a library made of the rows, beside the database. */
+static hp_err put_built(const struct show *show, struct hp_arena *arena, struct hp_buf *out)
+{
+    static const struct hp_table_column columns[] = {
+        {"  building", false}, {"database", false}, {"rows", false}, {"times", false}, {"at", true}};
+    struct hp_built *list;
+    uint32_t count;
+    hp_err err = hp_built_of(&show->record, show->tree, show->dict, arena, &list, &count);
+    if (err != HP_OK || count == 0) {
+        return err;
+    }
+    struct hp_table table;
+    struct hp_buf text;
+    hp_buf_init(&text, 1 << 16);
+    hp_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        hp_table_ns(&table, list[i].ns);
+        hp_table_ns(&table, list[i].database_ns);
+        hp_table_count(&table, list[i].rows);
+        hp_table_count(&table, list[i].statements);
+        hp_buf_reset(&text);
+        hp_place_put(&text, show->dict, list[i].site_sym, list[i].site_line, list[i].via_sym);
+        hp_table_cell(&table, hp_buf_str(&text));
+    }
+    hp_output_heading(out, "Objects built from rows",
+                      "the library's own time around the statements of a function");
+    err = hp_table_put(&table, out);
+    hp_table_fini(&table);
+    hp_buf_fini(&text);
+    return err;
+}
+
 static hp_err put_lanes(const struct show *show, struct hp_buf *out)
 {
     static const struct hp_table_column columns[] = {{"  lane", false}, {"kind", true},      {"of", false},
@@ -228,7 +261,7 @@ static hp_err put_tree(const struct show *show, struct hp_buf *out)
     return hp_calltree_text(show->tree, show->dict, &options, out);
 }
 
-static int put_text(struct show *show, struct hp_buf *out)
+static int put_text(struct show *show, struct hp_arena *arena, struct hp_buf *out)
 {
     hp_show_request_text(out, show->dict, &show->record.req, show->raw);
     hp_err err = hp_show_waits_text(out, show->dict, &show->record);
@@ -237,6 +270,9 @@ static int put_text(struct show *show, struct hp_buf *out)
     }
     if (err == HP_OK && show->record.group_count != 0) {
         err = put_groups(show, out);
+    }
+    if (err == HP_OK) {
+        err = put_built(show, arena, out);
     }
     if (err == HP_OK && show->record.stmt_count != 0) {
         err = put_statements(show, out);
@@ -255,7 +291,7 @@ static int put_text(struct show *show, struct hp_buf *out)
 
 /* ---- JSON ---- */
 
-static int put_json(const struct show *show, struct hp_buf *out)
+static int put_json(const struct show *show, struct hp_arena *arena, struct hp_buf *out)
 {
     struct hp_json json;
     hp_json_init(&json, out, true);
@@ -265,6 +301,10 @@ static int put_json(const struct show *show, struct hp_buf *out)
     hp_requestjson_detail(&json, show->dict, &show->record);
     hp_waitsjson_members(&json, show->dict, &show->record);
     hp_connections_json(&json, &show->record);
+    hp_err err = hp_builtjson_put(&json, &show->record, show->tree, show->dict, arena);
+    if (err != HP_OK) {
+        return hp_output_error(err, NULL);
+    }
     hp_notesjson_members(&json, show->dict, &show->record);
     hp_json_key(&json, "nodes");
     if (show->tree != NULL) {
@@ -362,7 +402,7 @@ static int show_it(struct show *show, uint64_t id, struct hp_buf *out)
         status = show->page ? put_page(show, out) : put_timeline(show, &arena, out);
         goto done;
     }
-    status = show->reading.json ? put_json(show, out) : put_text(show, out);
+    status = show->reading.json ? put_json(show, &arena, out) : put_text(show, &arena, out);
 done:
     hp_tree_free(show->tree);
     hp_arena_fini(&arena);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "answer/builtjson.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "format/connections.h"
@@ -251,6 +252,9 @@ static hp_err put_all(struct hp_question *question, const struct hp_record *reco
     hp_connections_json(json, record);
     hp_notesjson_members(json, question->dict, record);
     put_spans(json, question->dict, record);
+    if (err == HP_OK && hp_builtjson_put(json, record, tree, question->dict, question->arena) != HP_OK) {
+        err = hp_question_no_memory(question);
+    }
     if (err == HP_OK) {
         err = put_timeline(question, record);
     }

@@ -409,6 +409,13 @@ export interface Holder extends Place {
 }
 
 /** A database connection; a step that did not happen is absent. */
+export interface Built extends Place {
+  building_ms: number;
+  database_ms: number;
+  rows: number;
+  statements: number;
+}
+
 export interface Connection {
   connection: number;
   pools?: number;
@@ -479,6 +486,7 @@ export interface RequestAnswer extends RequestRow, Answer {
   exceptions?: ExceptionRow[];
   holders?: Holder[];
   connections?: Connection[];
+  built?: Built[] | null;
   view_args?: Fact[];
   query?: Fact[];
   form?: Fact[];

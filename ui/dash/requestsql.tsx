@@ -1,6 +1,6 @@
 /* requestsql.tsx -- the statements of one request, in order or grouped, and what its connections took beside them. */
 import { useMemo } from "preact/hooks";
-import type { Connection, RequestAnswer, StatementRow } from "../api/types";
+import type { Built, Connection, RequestAnswer, StatementRow } from "../api/types";
 import { showCount } from "../model/show";
 import { type Run, runsOf } from "../model/statements";
 import { Absent, Code, Copy, Empty, Ms, NOT_RECORDED, Section, SqlLine } from "./parts";
@@ -51,6 +51,7 @@ export function Sql({ data }: { data: RequestAnswer }) {
         </span>
       </p>
       {grouped ? <Grouped data={data} rows={statements} /> : <InOrder data={data} />}
+      <BuiltFromRows data={data} />
       <Connections rows={data.connections ?? []} />
     </>
   );
@@ -190,6 +191,36 @@ function InOrder({ data }: { data: RequestAnswer }) {
         </p>
       )}
     </>
+  );
+}
+
+/* What a library made of the rows, beside what the database took for them. */
+function BuiltFromRows({ data }: { data: RequestAnswer }) {
+  const rows = data.built ?? [];
+  if (rows.length === 0) return null;
+  const columns: Column<Built>[] = [
+    times("building", "Building", (row) => row.building_ms),
+    times("database", "Database", (row) => row.database_ms),
+    counts("rows", "Rows", (row) => row.rows),
+    counts("statements", "Statements", (row) => row.statements),
+    {
+      key: "place",
+      title: "At",
+      value: (row) => row.file ?? "",
+      cell: (row) => <Code place={row} source={sourceOf(data, row)} name />,
+    },
+  ];
+  return (
+    <Section title="Objects built from rows" note="the library's own time around the statements of a function">
+      <Rows
+        caption="Objects built from rows"
+        columns={columns}
+        rows={rows}
+        id={(row) => `${row.file}:${row.line}`}
+        word="bsort"
+        sort=""
+      />
+    </Section>
   );
 }
 

@@ -280,6 +280,8 @@ test("what locks and arguments were not recorded says so, and none says none", a
     [{ holders: [] }, "waits", /Nobody was seen with them\./],
     [{ query: undefined }, "facts", /Query They were not recorded at this level/],
     [{ connections: undefined }, "sql", /^(?!.*Connections).*41 statements/],
+    [{}, "sql", /Objects built from rows.*61\.5 ms 20\.3 ms 5,200 2/],
+    [{ built: null }, "sql", /^(?!.*Objects built).*41 statements/],
   ] as const) {
     server.change({
       request: (words) =>

@@ -24,6 +24,7 @@
 #define PATH_BYTES 1024u
 #define VIA        INT32_MIN /* instead of an instruction: the code stands for a library that was passed */
 #define DEPTH_CAP  400
+#define RECENTS    2u
 
 enum { IS_APP = 1, IS_FRAMEWORK = 2, IS_TEMPLATE = 4, IS_OWN = 8 }; /* as place.h's */
 
@@ -51,13 +52,14 @@ static uint32_t file_count, site_count, text_used = 1; /* text 0 is empty */
 static atomic_flag adding = ATOMIC_FLAG_INIT;
 static _Atomic uint32_t generation;
 
-/* The place that this thread was at last: most calls come again and again from one. */
-static __thread struct {
+/* The places that this thread was at last: most calls come again and again from one, or sends and receives by turns. */
+struct recent {
     const hp_frame *top, *app;
     const PyCodeObject *top_code, *app_code;
     int top_instruction, app_instruction, depth;
     uint32_t site, generation;
-} recent __attribute__((tls_model("initial-exec")));
+};
+static __thread struct recent recents[RECENTS] __attribute__((tls_model("initial-exec")));
 
 void hp_sites_forget(void)
 {
@@ -256,43 +258,50 @@ static uint32_t site_of(PyCodeObject *code, int32_t instruction, const struct fi
     return found;
 }
 
-static bool is_recent(const hp_frame *frame, PyCodeObject *code, int depth)
+static bool is_app_of(const struct recent *recent, const hp_frame *frame, PyCodeObject *code, int depth)
 {
-    return frame == recent.app && depth == recent.depth && code == recent.app_code &&
-           hp_frame_lasti((hp_frame *)(uintptr_t)frame) == recent.app_instruction;
+    return frame == recent->app && depth == recent->depth && code == recent->app_code &&
+           hp_frame_lasti((hp_frame *)(uintptr_t)frame) == recent->app_instruction;
+}
+
+static bool is_top_of(const struct recent *recent, const hp_frame *top, const PyCodeObject *code,
+                      int instruction)
+{
+    return top == recent->top && code == recent->top_code && instruction == recent->top_instruction &&
+           recent->app != NULL && recent->generation == now();
 }
 
 /* Walk outwards to the nearest application frame; without one the outermost library stands for it. */
 /* NOLINTNEXTLINE(misc-no-recursion): once, without same_top */
-static uint32_t walk(hp_frame *top, bool same_top)
+static uint32_t walk(struct recent *recent, hp_frame *top, bool same_top)
 {
     PyCodeObject *via = NULL;
     const struct file *via_file = NULL;
     int depth = 0;
     for (hp_frame *frame = top; frame != NULL && depth < DEPTH_CAP; frame = hp_frame_caller(frame), depth++) {
         PyCodeObject *code = hp_frame_code(frame);
-        if (same_top && is_recent(frame, code, depth)) {
-            return recent.site;
+        if (same_top && is_app_of(recent, frame, code, depth)) {
+            return recent->site;
         }
         if (hp_place_ends(code)) {
             break;
         }
-        if (same_top && depth < recent.depth) {
+        if (same_top && depth < recent->depth) {
             continue; /* as last time, if it turns out so */
         }
         if (same_top) {
-            return walk(top, false);
+            return walk(recent, top, false);
         }
         const struct file *file = file_of(code->co_filename);
         if (file == NULL) {
             continue;
         }
         if (file->flags & IS_APP) {
-            recent.app = frame;
-            recent.app_code = code;
-            recent.app_instruction = hp_frame_lasti(frame);
-            recent.depth = depth;
-            return site_of(code, recent.app_instruction, file);
+            recent->app = frame;
+            recent->app_code = code;
+            recent->app_instruction = hp_frame_lasti(frame);
+            recent->depth = depth;
+            return site_of(code, recent->app_instruction, file);
         }
         if (!(file->flags & (IS_OWN | IS_FRAMEWORK))) {
             via = code;
@@ -300,9 +309,9 @@ static uint32_t walk(hp_frame *top, bool same_top)
         }
     }
     if (same_top) {
-        return walk(top, false);
+        return walk(recent, top, false);
     }
-    recent.app = NULL;
+    recent->app = NULL;
     return via != NULL ? site_of(via, VIA, via_file) : 0;
 }
 
@@ -314,15 +323,25 @@ uint32_t hp_site_now(void *thread)
     }
     PyCodeObject *code = hp_frame_code(top);
     int instruction = hp_frame_lasti(top);
-    bool same_top = top == recent.top && code == recent.top_code && instruction == recent.top_instruction &&
-                    recent.app != NULL && recent.generation == now();
-    uint32_t site = walk(top, same_top);
-    recent.top = top;
-    recent.top_code = code;
-    recent.top_instruction = instruction;
-    recent.site = site;
-    recent.generation = now();
-    return site;
+    struct recent *recent = &recents[0];
+    bool same_top = is_top_of(recent, top, code, instruction);
+    if (!same_top) {
+        recent = &recents[1];
+        same_top = is_top_of(recent, top, code, instruction);
+    }
+    if (!same_top) {
+        recents[1] = recents[0];
+        recent = &recents[0];
+    }
+    if (same_top && recent->depth == 0) {
+        return recent->site; /* the top is the application's own frame */
+    }
+    recent->site = walk(recent, top, same_top);
+    recent->top = top;
+    recent->top_code = code;
+    recent->top_instruction = instruction;
+    recent->generation = now();
+    return recent->site;
 }
 
 /* ---- with the GIL ---- */

@@ -5,7 +5,7 @@
  */
 #include "capture/probe.h"
 
-#define SAMPLE       64u /* power of two */
+#define SAMPLE       256u /* power of two */
 #define READ_LONG_NS 20000u
 #define READ_TRIES   3
 

@@ -5,8 +5,8 @@
         cpu PATH N           the same in thread CPU time
         quit
 
-Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), monitor with the toolbar
-in the page (toolbar), and its peers.
+Variants: bare, the levels of Hotplate (monitor, flight, sample, sample-1k, trace, trace-c), monitor without probes of
+blocking calls (no-probes), monitor with the toolbar in the page (toolbar), and its peers.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ def _application(variant: str) -> WSGI:
     """The benchmark application under the variant."""
     if variant in ("monitor", "trace", "count"):
         _hotplate(variant, c_functions=False)
+    elif variant == "no-probes":
+        os.environ["HOTPLATE_WAITS"] = "0"
+        _hotplate("monitor", c_functions=False)
     elif variant == "flight":
         _hotplate("monitor", c_functions=False, flight_ms=0.0)
     elif variant in ("sample", "sample-1k"):

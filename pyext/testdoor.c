@@ -1,5 +1,6 @@
-/* testdoor.c -- for tests: the last finished request, decoded from its record. Not promised to anybody. */
+/* testdoor.c -- for tests and benchmarks: the last finished request, decoded from its record; probes out and in. Not promised to anybody. */
 #include "hotplate/ext/inspect.h"
+#include "hotplate/ext/waits.h"
 #include "wrap.h"
 
 PyDoc_STRVAR(keep_last_doc,
@@ -38,7 +39,24 @@ static PyObject *last_request(PyObject *self, PyObject *unused)
     return result;
 }
 
+PyDoc_STRVAR(
+    probe_waits_doc,
+    "probe_waits(on) -> bool\n\nFor tests: the probes of blocking calls into the call slots, or out of "
+    "them, for the requests that begin from now on; whether that was possible.");
+
+static PyObject *probe_waits(PyObject *self, PyObject *on)
+{
+    (void)self;
+    if (on == Py_True) {
+        hp_waits_enable();
+    } else if (hp_waits_on() && hp_waits_stop() != HP_OK) {
+        Py_RETURN_FALSE;
+    }
+    return PyBool_FromLong(hp_waits_on() == (on == Py_True));
+}
+
 static PyMethodDef functions[] = {
+    {"probe_waits", probe_waits, METH_O, probe_waits_doc},
     {"keep_last", keep_last, METH_O, keep_last_doc},
     {"last_request", last_request, METH_NOARGS, last_request_doc},
     {NULL, NULL, 0, NULL},

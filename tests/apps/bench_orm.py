@@ -4,6 +4,7 @@
     /orm     the reference request: 20 ORM queries and a template compiled in the request (about 20,000 calls)
     /json    a few hundred records to JSON
     /cpu     Python functions only: recursion and a loop of small calls
+    /talk/N  N times a byte sent and received: calls that probes see; says how long they took the thread
 
 Every request does exactly the same work, so that call counts and instruction counts repeat. It runs on
 SQLAlchemy 1.4 and 2.x alike. The database is a file of this process's own, gone when it ends.
@@ -14,7 +15,9 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +112,17 @@ def mix(value: int, step: int) -> int:
     return (value * 31 + step) & 0xFFFF
 
 
+def talk(times: int) -> int:
+    """Send a byte and receive it, so often; nanoseconds of this thread's processor time."""
+    one, other = socket.socketpair()
+    with one, other:
+        start = time.thread_time_ns()
+        for _ in range(times):
+            one.send(b"x")
+            other.recv(1)
+        return time.thread_time_ns() - start
+
+
 @app.teardown_appcontext
 def close_session(_error: BaseException | None) -> None:
     """Give the connection back."""
@@ -156,6 +170,12 @@ def cpu() -> dict[str, int]:
     for step in range(4000):
         value = mix(value, step)
     return {"fibonacci": fibonacci(18), "mixed": value}
+
+
+@app.get("/talk/<int:times>")
+def talking(times: int) -> str:
+    """Two calls a time."""
+    return str(talk(times))
 
 
 prepare()

@@ -1,4 +1,4 @@
-/* test_probe.c -- hooked calls: the same result and errno with and without hooks; what they add to a lane; hooking under load; their cost. */
+/* test_probe.c -- hooked calls: the same result and errno with and without hooks; what they add to a lane; hooking under load. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -28,10 +28,8 @@
 #include "capture/wait.h"
 #include "fake_requests.h"
 
-#define CYCLES      100
-#define LOAD        5
-#define COST_NS     80.0
-#define COST_ROUNDS 200000
+#define CYCLES 100
+#define LOAD   5
 
 extern char **environ;
 
@@ -663,46 +661,6 @@ static void hooks_come_and_go_under_load(void **state)
     hp_cap_request_finish(request);
 }
 
-/* ---- cost ---- */
-
-/* Least time of one send and receive over some rounds. */
-static double pair_ns(const int *pair)
-{
-    char byte = 'x';
-    double best = 1e9;
-    for (int round = 0; round < 40; round++) {
-        uint64_t t0 = hp_clock_mono_ns();
-        for (int i = 0; i < COST_ROUNDS / 40; i++) {
-            (void)!send(pair[0], &byte, 1, 0);
-            (void)!recv(pair[1], &byte, 1, 0);
-        }
-        double ns = (double)(hp_clock_mono_ns() - t0) / (COST_ROUNDS / 40.0);
-        best = ns < best ? ns : best;
-    }
-    return best;
-}
-
-static void a_hooked_call_costs_little(void **state)
-{
-    (void)state;
-    int pair[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    double bare = pair_ns(pair);
-    assert_int_equal(hp_waits_start(&plain), HP_OK);
-    double outside = pair_ns(pair);
-    struct hp_cap_request *request = begin_here(HP_LEVEL_MONITOR);
-    double inside = pair_ns(pair);
-    finish_here(request);
-    assert_int_equal(hp_waits_stop(), HP_OK);
-    print_message("a call: bare %.0f ns, hooked outside a request %+.1f, inside %+.1f\n", bare / 2,
-                  (outside - bare) / 2, (inside - bare) / 2);
-    if (getenv("HP_BENCH") != NULL) { /* a measurement, for a quiet machine and a release build */
-        assert_true((inside - bare) / 2 <= COST_NS);
-    }
-    close(pair[0]);
-    close(pair[1]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -726,7 +684,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_fork_keeps_hooks_and_forgets_the_lane, setup_hooked,
                                         teardown_hooked),
         cmocka_unit_test_setup_teardown(hooks_come_and_go_under_load, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_hooked_call_costs_little, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

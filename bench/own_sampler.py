@@ -1,0 +1,91 @@
+"""What the sampler inside a process takes of a core by its own thread's clock, and how many stacks were torn.
+
+    own_sampler.py [--seconds 6]
+
+Threads ask for /orm of the benchmark application without a pause. Exit 1 when a figure is above its limit. One line a
+number of threads and rate, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+LIMITS = {100: 0.005, 1000: 0.04}  # of a core
+TORN = 0.01
+THREADS = (1, 4, 8)
+
+
+def work(threads: int, rate: int, seconds: float) -> dict[str, Any]:
+    """The sampler's own account."""
+    from hotplate import _capture, _hotplate
+    from hotplate._settings import Settings
+    from werkzeug.test import EnvironBuilder
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "apps"))
+    from bench_orm import app
+
+    store = tempfile.mkdtemp(prefix="bench-store-") + "/hotplate.db"
+    _capture.start(Settings(store=store, level="sample", rate=rate))
+    until = time.monotonic() + seconds
+
+    def ask() -> None:
+        while time.monotonic() < until:
+            body: Any = app(EnvironBuilder(path="/orm").get_environ(), lambda *_: lambda _data: None)
+            b"".join(body)
+            body.close()
+
+    workers = [threading.Thread(target=ask) for _ in range(threads)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    _hotplate.stop(5000)
+    return dict(_hotplate.sampler())
+
+
+def main() -> int:
+    """Print the table, or one account for it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--one", nargs=2, type=int, metavar=("THREADS", "RATE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(work(*options.one, options.seconds)))
+        return 0
+    failed = False
+    print("  threads    rate  reached   of a core   torn", flush=True)
+    for rate, limit in LIMITS.items():
+        for threads in THREADS:
+            command = [
+                sys.executable,
+                __file__,
+                "--seconds",
+                str(options.seconds),
+                "--one",
+                str(threads),
+                str(rate),
+            ]
+            said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            share = said["cpu_ns"] / said["ns"]
+            torn = said["torn"] / max(said["samples"] + said["torn"], 1)
+            above = share > limit or torn > TORN
+            failed = failed or above
+            limits = f"(limits {100 * limit:.1f} %, {100 * TORN:.0f} %{', ABOVE THEM' if above else ''})"
+            print(
+                f"  {threads:7} {rate:4} Hz  {said['sweeps'] / said['ns'] * 1e9:4.0f} Hz  {100 * share:8.2f} %"
+                f"  {100 * torn:.2f} %  {limits}",
+                flush=True,
+            )
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -211,7 +211,10 @@ function BuiltFromRows({ data }: { data: RequestAnswer }) {
     },
   ];
   return (
-    <Section title="Objects built from rows" note="the library's own time around the statements of a function">
+    <Section
+      title="Objects built from rows"
+      note="the library's own time around the statements of a function"
+    >
       <Rows
         caption="Objects built from rows"
         columns={columns}

@@ -218,6 +218,9 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
         return HP_ENOMEM;
     }
     mark_starts(tree, names, starts);
+    for (uint32_t i = 1; names->rule->direct && i < tree->count; i++) {
+        starts[i] = starts[i] && view->app[tree->nodes[i].parent];
+    }
     if (names->rule->callers_too) {
         err = leave_gone(view, arena, starts);
     }

@@ -397,6 +397,7 @@ struct hp__bound_rule {
         pass_ns; /* calls of no more than the one each, with no more than the other together, are as fast as it gets; 0: none are */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
+    bool direct; /* only calls that a line of the application makes itself, not those of other libraries */
     bool caller_goes; /* what the caller does itself, up to as much again, is work on what it gets */
     bool warms_up; /* the first request of a process pays it in any case: only another one says something */
     uint64_t (*product_ns)(const struct hp__view *view); /* what the response needs of it; NULL: nothing */

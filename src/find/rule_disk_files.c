@@ -6,7 +6,7 @@
  * Evidence: a call tree; a function that opens 20 files or more in a request (pathlib's methods; the built-in open() of an application's line, which Python 3.12 and later
  * tell), and takes a tenth of it with that. No wait shows it: what is read again and again is in memory.
  *
- * Silent: a few files; a function whose own work is three times as dear; files that only the first request of a process reads.
+ * Silent: a few files; files that a library opens for a purpose of its own (hot_function tells what that costs); a function whose own work is three times as dear; files that only the first request of a process reads.
  *
  * Saving: opening, and of what the function does itself up to as much again: it reads what it has opened. low = half.
  */
@@ -53,6 +53,7 @@ const struct hp__bound_rule hp__bound_files = {.kind = HP_FIND_disk_io,
                                                .min_share = MIN_SHARE,
                                                .low_share = LOW_SHARE,
                                                .min_calls = MIN_CALLS,
+                                               .direct = true,
                                                .callers_too = true,
                                                .caller_goes = true,
                                                .warms_up = true,

@@ -232,6 +232,17 @@ static void files_that_are_opened_by_the_dozen_are_found_with_reading_them(void 
     c.self_ms = 0.3;
     make_calls(&set, c);
     rec_silent(&set);
+    c = (struct call){.file = "importlib/metadata/__init__.py", /* which does more than to open them */
+                      .name = "entry_points",
+                      .below_file = "pathlib.py",
+                      .below_name = "Path.read_text",
+                      .calls = 300,
+                      .self_ms = 7,
+                      .below_ms = 6};
+    make_calls(&set, c);
+    assert_int_equal(rec_only(&set, HP_FIND_hot_function)->site_line, 31);
+    rec_set_fini(&set);
+    c = (struct call){.file = "pathlib.py", .name = "Path.open", .self_ms = 0.3, .caller_ms = 3};
     c.file = "app/docs.py"; /* a method of that name of somebody else */
     c.calls = 500;
     make_calls(&set, c);

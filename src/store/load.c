@@ -1,7 +1,7 @@
 /* load.c -- see load.h. Reading costs about the same however many rows a range has:
  *
  *     up to HP_SCAN_CAP rows    all of them, one by one
- *     more                      a selection, run by run; and for the sums of all
+ *     more                      a selection of at most half as many, run by run; and for the sums of all
  *                                   |  edge  | minute | minute | … | minute |  edge  |
  *                                      rows    rollup   rollup       rollup    rows
  *     ROLLUPS_MOST and more     the selection alone: sums are estimated from it (totals.partial)
@@ -131,7 +131,7 @@ static uint32_t mask_for(uint64_t rows, size_t cap)
 static hp_err read_selection(struct hp_store *store, struct hp__scan *scan, const struct hp__extent *extent,
                              struct hp_errinfo *info)
 {
-    scan->keep_mask = mask_for(extent->rows, scan->cap);
+    scan->keep_mask = mask_for(extent->rows, scan->cap / 2); /* leaves room for what comes */
     hp_err err = sum(store, scan, extent, info);
     return err == HP_OK ? store->ops->scan(store, scan->from_ns, scan->to_ns, 0, scan->keep_mask,
                                            hp__scan_select, scan, info)

@@ -4,7 +4,7 @@
  * the last two ranges of time; rows that were committed since are appended, an eviction reads them anew. 72 bytes a row.
  * A question about one route walks that route's rows only: places of rows by route are kept beside them, 4 bytes a row.
  *
- * Cap: HP_SCAN_CAP rows. Of a range with more there is a selection: of half of the runs of 16 rows, chosen by a hash of their number, or of half of
+ * Cap: HP_SCAN_CAP rows. Of a range with more there is a selection, which at first fills at most half of that: of half of the runs of 16 rows, chosen by a hash of their number, or of half of
  * those, as often as needed. So every row has the same chance, the same data give the same rows, and a run that is not selected need not be read (load.c). `totals`
  * then says what all rows are together; who needs each of them streams them (filter.c).
  */

@@ -142,7 +142,7 @@ static void more_rows_than_memory_keeps_are_added_up_as_they_are_read(void **sta
     assert_int_equal(row.total_ns,
                      UINT64_C(300000) * 50 * MS + UINT64_C(150000) * MS - UINT64_C(300000) * 1200);
     ok(place, hp_store_durations(store, &all, row.route, count_moment, &count, &place->info));
-    assert_in_range(count, 145000, 155000); /* an even half of them */
+    assert_in_range(count, 70000, 80000); /* an even quarter of them: memory is not filled up at once */
     ok(place, hp_store_routes(store, &range, keep_first, &row, &place->info));
     assert_int_equal(row.requests, 60000);
     check_thinned(place, store);

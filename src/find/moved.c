@@ -19,6 +19,7 @@
 #define STEADY_SHARE  0.0001 /* … and do not say how fast a request was */
 #define STEADY_SEEN   0.8    /* of the requests of each side */
 #define STEADY_LEAST  20u
+#define AS_OFTEN      0.1  /* difference of calls a request that steady things may have */
 #define TRIM          0.05 /* from each end */
 #define FALSE_RATE    0.05
 #define LEVEL         0.95
@@ -94,10 +95,11 @@ static double rank_sum_p(struct ranked *all, uint32_t n0, uint32_t n1)
 struct sides {
     const double *values[2]; /* thing × n */
     uint32_t n[2], things;
-    double *speed[2]; /* [n]: of each request, 1 is usual; larger is slower */
-    double *usual;    /* [things]: trimmed mean over both sides */
-    double all;       /* their sum */
-    double *room;     /* max(n[0] + n[1], things) × 2 */
+    const bool *as_often; /* [things], or NULL */
+    double *speed[2];     /* [n]: of each request, 1 is usual; larger is slower */
+    double *usual;        /* [things]: trimmed mean over both sides */
+    double all;           /* their sum */
+    double *room;         /* max(n[0] + n[1], things) × 2 */
     struct ranked *ranked;
 };
 
@@ -139,6 +141,9 @@ static void measure(struct sides *s, struct hp_moved_test *tests)
 
 static bool is_steady(const struct sides *s, uint32_t thing)
 {
+    if (s->as_often != NULL && !s->as_often[thing]) {
+        return false;
+    }
     for (int side = 0; side < 2; side++) {
         uint32_t seen = 0;
         for (uint32_t i = 0; i < s->n[side]; i++) {
@@ -250,10 +255,11 @@ static double accepted_p(const struct hp_moved_test *tests, uint32_t things, dou
 }
 
 hp_err hp_moved_test(const double *before, uint32_t n_before, const double *after, uint32_t n_after,
-                     uint32_t things, double others_drift, struct hp_arena *scratch,
+                     uint32_t things, const bool *as_often, double others_drift, struct hp_arena *scratch,
                      struct hp_moved_test *tests, double *drift)
 {
-    struct sides s = {.values = {before, after}, .n = {n_before, n_after}, .things = things};
+    struct sides s = {
+        .values = {before, after}, .n = {n_before, n_after}, .things = things, .as_often = as_often};
     uint32_t *steady = hp_arena_alloc(scratch, things * sizeof *steady + 1, _Alignof(uint32_t));
     hp_err err = steady != NULL ? prepare(&s, scratch) : HP_ENOMEM;
     if (err != HP_OK) {
@@ -297,6 +303,7 @@ struct collection {
     uint32_t count, capacity;
     struct hp_arena *arena;
     double *values; /* where add() adds; thing × n */
+    double *calls;  /* likewise, of the whole side */
     uint32_t n, at; /* requests of the side, the one that is read */
     uint64_t *own;  /* [nodes] of one tree */
     uint32_t own_room;
@@ -304,10 +311,11 @@ struct collection {
     bool failed;
 };
 
-static void add(struct collection *c, uint32_t *slot, struct hp_moved thing, double ns)
+static void add(struct collection *c, uint32_t *slot, struct hp_moved thing, double ns, double calls)
 {
     if (!c->counting) {
         c->values[(size_t)(*slot - 1) * c->n + c->at] += ns;
+        c->calls[*slot - 1] += calls;
         return;
     }
     if (*slot != 0) {
@@ -392,7 +400,8 @@ static void collect_functions(struct collection *c, const struct hp_tree *tree, 
         if ((node->kind == HP_NODE_CALL || node->kind == HP_NODE_TEMPLATE) && node->sym != 0 &&
             node->sym < c->symbols) {
             add(c, &c->function[c->same[node->sym]],
-                (struct hp_moved){.kind = HP_MOVED_FUNCTION, .sym = node->sym}, (double)c->own[i] / slow);
+                (struct hp_moved){.kind = HP_MOVED_FUNCTION, .sym = node->sym}, (double)c->own[i] / slow,
+                (double)node->calls);
         }
     }
 }
@@ -416,7 +425,8 @@ static void collect(struct collection *c, const struct hp_sample *sample)
         if (group->statement < c->statements) {
             add(c, &c->statement[group->statement],
                 (struct hp_moved){.kind = HP_MOVED_STATEMENT, .statement = group->statement},
-                (double)(group->exec_ns + group->fetch_ns) / (in_process(c, group->statement) ? slow : 1));
+                (double)(group->exec_ns + group->fetch_ns) / (in_process(c, group->statement) ? slow : 1),
+                (double)group->count);
         }
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
@@ -429,7 +439,7 @@ static void collect(struct collection *c, const struct hp_sample *sample)
             take_from(c, tree, span->node, ns);
             add(c, &c->wait[(size_t)c->same[span->site_sym] * HP_WAIT_KINDS + span->kind],
                 (struct hp_moved){.kind = HP_MOVED_WAIT, .sym = span->site_sym, .wait = span->kind},
-                (double)ns);
+                (double)ns, 1);
         }
     }
     if (tree != NULL) {
@@ -467,22 +477,42 @@ static hp_err find_same(struct collection *c, const struct hp_dict *dict)
     return err;
 }
 
+static double *zeros(struct hp_arena *arena, size_t n)
+{
+    double *list = doubles(arena, n);
+    if (list != NULL) {
+        memset(list, 0, n * sizeof *list);
+    }
+    return list;
+}
+
 static double *collect_side(struct collection *c, const struct hp_case *side)
 {
-    size_t cells = (size_t)c->count * side->sample_count;
     if (!c->counting) {
-        c->values = doubles(c->arena, cells);
-        if (c->values == NULL) {
+        c->values = zeros(c->arena, (size_t)c->count * side->sample_count);
+        c->calls = zeros(c->arena, c->count);
+        if (c->values == NULL || c->calls == NULL) {
             c->failed = true;
             return NULL;
         }
-        memset(c->values, 0, cells * sizeof *c->values);
     }
     c->n = side->sample_count;
     for (c->at = 0; c->at < c->n && !c->failed; c->at++) {
         collect(c, &side->samples[c->at]);
     }
     return c->values;
+}
+
+/* Of each thing whether requests of both sides do it as often. NULL: no memory. */
+static bool *find_as_often(const struct collection *c, const double *before, uint32_t n_before,
+                           const double *after, uint32_t n_after)
+{
+    bool *list = hp_arena_alloc(c->arena, c->count * sizeof *list + 1, _Alignof(bool));
+    for (uint32_t t = 0; t < c->count && list != NULL; t++) {
+        double old = before[t] / n_before, new = after[t] / n_after;
+        list[t] = fabs(new - old) <= AS_OFTEN * (old > new ? old : new);
+    }
+    return list;
 }
 
 static int by_change(const void *a, const void *b)
@@ -536,12 +566,17 @@ hp_err hp_moved_find(const struct hp_case *before, const struct hp_case *after, 
         (void)collect_side(&c, before);
         (void)collect_side(&c, after);
         c.counting = false;
-        const double *old = collect_side(&c, before), *new = collect_side(&c, after);
+        const double *old = collect_side(&c, before), *old_calls = c.calls;
+        const double *new = c.failed ? NULL : collect_side(&c, after);
         struct hp_moved_test *tests =
             hp_arena_alloc(&scratch, c.count * sizeof *tests + 1, _Alignof(struct hp_moved_test));
-        err = c.failed || tests == NULL ? HP_ENOMEM
-                                        : hp_moved_test(old, before->sample_count, new, after->sample_count,
-                                                        c.count, after->others_drift, &scratch, tests, drift);
+        const bool *as_often =
+            c.failed ? NULL
+                     : find_as_often(&c, old_calls, before->sample_count, c.calls, after->sample_count);
+        err = as_often == NULL || tests == NULL
+                  ? HP_ENOMEM
+                  : hp_moved_test(old, before->sample_count, new, after->sample_count, c.count, as_often,
+                                  after->others_drift, &scratch, tests, drift);
         if (err == HP_OK) {
             err = keep_changed(&c, tests, arena, list, count);
         }

@@ -3,7 +3,8 @@
  *     thing       a function's own time (without statements and waits), a statement, a wait of one kind at one place. A function is its file and
  *                 name: an edit above it changes nothing. What is there on both sides has the newer side's symbol
  *     drift       what makes everything slower alike (a busy machine, a newer interpreter): each request is measured against
- *                 its own speed, the median over its steady things of time ÷ usual time. What the other routes say of the same stretches bounds it
+ *                 its own speed, the median over its steady things of time ÷ usual time. Steady is what nearly all requests of both sides do, and as
+ *                 often: one query in place of forty runs the library's functions once each. What the other routes say of the same stretches bounds it
  *                 (a loop that got longer makes what runs after it slower too, as it empties the caches): the nearer to 1 counts
  *     waiting     for a processor is nobody's time: functions, and statements of an engine in the process, are taken without it
  *     changed     rank-sum test on the times so normalised (Mann and Whitney 1947; with ties), false discoveries held at
@@ -28,12 +29,12 @@ struct hp_moved_test {
     bool changed; /* no noise */
 };
 
-/* Test every row of two matrices of nanoseconds: before[thing × n_before + request], after alike. `tests` has room for `things`;
- * `others_drift` as in hp_case; `drift` (may be NULL) is after ÷ before of the requests' speed, 1 where it is not known. Seeded: the same data give the same
+/* Test every row of two matrices of nanoseconds: before[thing × n_before + request], after alike. `tests` has room for `things`; `as_often[things]`: what
+ * both sides do as often a request, so that its time tells of their speed (NULL: all). `others_drift` as in hp_case; `drift` (may be NULL) is after ÷ before of the requests' speed, 1 where it is not known. Seeded: the same data give the same
  * answer. HP_ENOMEM. */
 HP_CHECK hp_err hp_moved_test(const double *before, uint32_t n_before, const double *after, uint32_t n_after,
-                              uint32_t things, double others_drift, struct hp_arena *scratch,
-                              struct hp_moved_test *tests, double *drift);
+                              uint32_t things, const bool *as_often, double others_drift,
+                              struct hp_arena *scratch, struct hp_moved_test *tests, double *drift);
 
 enum hp_moved_kind { HP_MOVED_FUNCTION, HP_MOVED_STATEMENT, HP_MOVED_WAIT };
 const char *hp_moved_kind_name(enum hp_moved_kind kind); /* "function" */

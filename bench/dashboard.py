@@ -5,8 +5,9 @@
 
 Each question is put differently each time, so that no answer is remembered. The limit is held against p95 of the
 server's processor time, which a busy machine does not make longer; on a quiet one the time that passed, beside it,
-is the same. The first overview of a fresh server, which reads the rows into memory, is a line of its own. The load of
-the machine is said first. Exit 1 when a question is above its limit.
+is the same. The first overview of a fresh server, which reads the rows into memory, is a line of its own; one server
+before brings the file into the system's memory. The load of the machine is said first. Exit 1 when a question is above
+its limit.
 
 One request in --detailed keeps its tree and statements, as if the caps had taken the others': 20 million with
 --detailed 32 are 2 GB. They spread over --minutes. A store that is in the directory is used again.
@@ -23,6 +24,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
+
+FRESH = 5  # servers that are started for their first answer
 
 
 def cpu_ms(pid: int) -> float:
@@ -65,6 +68,18 @@ def put(name: str, wall: list[float], cpu: list[float], limit_ms: int) -> bool:
     return fine
 
 
+def first_overviews(hotplate: str, store: Path) -> tuple[list[float], list[float]]:
+    """Wall and processor times of the first answer of some servers."""
+    taken = []
+    for _ in range(FRESH + 1):
+        server = Server(hotplate, store)
+        try:
+            taken.append(server.ask("overview?revision=*")[:2])
+        finally:
+            server.end()
+    return [wall for wall, _ in taken[1:]], [cpu for _, cpu in taken[1:]]
+
+
 def main() -> int:
     """Print a line a question."""
     parser = argparse.ArgumentParser()
@@ -81,10 +96,10 @@ def main() -> int:
     if not store.exists():
         subprocess.run([options.mkstore, str(store), *shape], check=True)
     print(f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()} processors")
+    fine = put("first overview", *first_overviews(options.hotplate, store), 300)
     server = Server(options.hotplate, store)
     try:
-        wall, cpu, _ = server.ask("overview?revision=*")
-        fine = put("first overview", [wall], [cpu], 300)
+        server.ask("overview?revision=*")
         ids = []
         meta = json.loads(server.ask("meta")[2])
         for k in range(options.runs):  # from all over the range

@@ -575,13 +575,32 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
     return HP_OK;
 }
 
+/* Of a stretch in which a task awaits something, that in which no other task of the request keeps the loop by a wait: as long as one does, nobody is told that he could
+ * go on. */
+static uint64_t unkept_ns(const struct hp__view *view, uint32_t lane, uint64_t from_ns, uint64_t to_ns)
+{
+    const struct hp_record *record = view->sample->record;
+    uint64_t kept_ns = 0;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        const struct hp_span *span = &view->items[i].span;
+        bool keeps = span->kind != HP_WAIT_AWAIT && span->kind != HP_WAIT_LOOP && span->lane != lane &&
+                     span->lane < record->lane_count && record->lanes[span->lane].kind == HP_LANE_TASK;
+        if (keeps && !view->items[i].is_rest && span->t0_ns < to_ns && span->t1_ns > from_ns) {
+            uint64_t t0_ns = span->t0_ns > from_ns ? span->t0_ns : from_ns;
+            kept_ns += (span->t1_ns < to_ns ? span->t1_ns : to_ns) - t0_ns;
+        }
+    }
+    return to_ns - from_ns > kept_ns ? to_ns - from_ns - kept_ns : 0;
+}
+
 hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena)
 {
     hp_err err = make_items(view, arena);
     err = err == HP_OK ? make_calls(view, arena) : err;
     for (uint32_t i = 0; err == HP_OK && i < view->call_count; i++) {
         struct hp__call *call = &view->calls[i];
-        call->setup_ns = call->setup1_ns - call->setup0_ns;
+        call->setup_ns = call->awaits ? unkept_ns(view, call->lane, call->setup0_ns, call->setup1_ns)
+                                      : call->setup1_ns - call->setup0_ns;
         call->loop_sym = call->site_sym;
         call->loop_line = call->site_line;
     }

@@ -186,6 +186,64 @@ static void tasks_that_keep_others_from_running(void **state)
     expect_silence(a_driver_awaits, 400);
 }
 
+/* ---- connections of tasks ---- */
+
+/* Two tasks connect and await that for 17 ms each, of which a third one sleeps so many. */
+static uint32_t churns(double slept_ms)
+{
+    static const struct {
+        uint8_t kind;
+        double from, to;
+        uint64_t bytes;
+    } steps[] = {{HP_WAIT_CONNECT, 0, 0.1, 0},
+                 {HP_WAIT_AWAIT, 0.1, 16.9, 0},
+                 {HP_WAIT_SEND, 17, 17.1, 200},
+                 {HP_WAIT_RECV, 17.1, 18, 200}};
+    struct rec_set set;
+    uint32_t told = 0;
+    rec_set_init(&set, "GET", "/x");
+    for (int i = 0; i < REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t first = tasks(&set, rec, 3);
+        for (size_t s = 0; s < 2 * sizeof steps / sizeof *steps; s++) {
+            uint32_t k = s >= sizeof steps / sizeof *steps,
+                     at = (uint32_t)(s % (sizeof steps / sizeof *steps));
+            rec_add_span(&set, rec,
+                         (struct rec_span){.kind = steps[at].kind,
+                                           .lane = first + k,
+                                           .group = k + 1,
+                                           .protocol = HP_PROTOCOL_HTTP,
+                                           .peer = 7,
+                                           .site_sym = set.view,
+                                           .site_line = 9,
+                                           .bytes = steps[at].bytes,
+                                           .t0 = 1 + 20.0 * k + steps[at].from,
+                                           .t1 = 1 + 20.0 * k + steps[at].to});
+        }
+        for (uint32_t k = 0; k < 2; k++) {
+            double t = 1.5 + 20.0 * k;
+            rec_add_span(
+                &set, rec,
+                (struct rec_span){.kind = HP_WAIT_SLEEP, .lane = first + 2, .t0 = t, .t1 = t + slept_ms});
+        }
+        rec_end(&set, rec, 62, 1);
+        set.samples[set.count - 1].tree = NULL;
+    }
+    struct hp_find_result r = rec_find(&set);
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        told += r.findings.list[i].kind == HP_FIND_connection_churn;
+    }
+    rec_set_fini(&set);
+    return told;
+}
+
+static void what_another_task_sleeps_is_no_part_of_a_connection(void **state)
+{
+    (void)state;
+    assert_int_equal(churns(0.1), 1);
+    assert_int_equal(churns(16.4), 0);
+}
+
 /* A pool's worker is nobody's lane; that it runs is waited for in the library. */
 static void a_thread_that_is_started_is_no_lock(void **state)
 {
@@ -360,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_that_nobody_sets_is_a_sleep),
         cmocka_unit_test(tasks_that_keep_others_from_running),
+        cmocka_unit_test(what_another_task_sleeps_is_no_part_of_a_connection),
         cmocka_unit_test(a_thread_that_is_started_is_no_lock),
         cmocka_unit_test(a_call_of_some_requests_is_a_tail_from_where_they_go_on),
         cmocka_unit_test(an_answer_that_takes_longer_at_times_is_nobodys_tail),

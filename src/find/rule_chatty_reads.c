@@ -99,16 +99,21 @@ static uint32_t entry_of_pieces(const struct hp__io *io, const struct hp__view *
 static void pick_pieces(struct hp__io *io, const struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
-    uint64_t bytes = 0, waits_ns = 0, calls = 0, ns = 0;
+    uint64_t bytes = 0, waits_ns = 0, calls = 0, ns = 0, inner = 0;
     for (uint32_t i = 0; i < view->item_count; i++) {
         const struct hp__wait_item *item = &view->items[i];
+        bool is_inner = item->span.kind == HP_WAIT_RECV && item->span.site_sym != io->site_sym &&
+                        hp__facts_part_of(io->f->c->dict, item->span.site_sym, io->site_sym);
+        inner += is_inner ? item->count : 0;
         if (item->span.kind == HP_WAIT_RECV && item->span.site_sym == io->site_sym) {
             bytes += item->span.bytes;
             waits_ns += item->ns;
         }
     }
     uint32_t last = HP_NODE_NONE;
-    for (uint32_t i = 1; tree != NULL && bytes != 0 && i < tree->count; i++) {
+    bool buffered =
+        bytes != 0 && inner < LEAST_READS; /* else what is written inside the function reads itself */
+    for (uint32_t i = 1; tree != NULL && buffered && i < tree->count; i++) {
         uint32_t entry = entry_of_pieces(io, view, i);
         if (entry != HP_NODE_NONE) {
             calls += tree->nodes[i].calls;

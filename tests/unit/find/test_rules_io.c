@@ -742,6 +742,16 @@ static void pieces_of_a_buffer(struct page *page)
     page->t += 40;
 }
 
+/* A generator in the function reads byte by byte itself: one cause, and it is there. */
+static void pieces_of_a_generator(struct page *page)
+{
+    pieces_of_a_buffer(page);
+    page->site = rec_sym(page->set, "app/views.py", "page.<locals>.<genexpr>", 12, REC_APP);
+    for (int i = 0; i < 200; i++) {
+        span(page, HP_WAIT_RECV, 0.02, 1);
+    }
+}
+
 static void lines_of_a_stream(struct page *page)
 {
     struct rec_set *set = page->set;
@@ -760,6 +770,10 @@ static void work_of_the_library_beside_waits(void **state)
     (void)state;
     expect(connection_with_work_of_the_library, HP_FIND_connection_churn, 15, 0);
     expect(pieces_of_a_buffer, HP_FIND_chatty_reads, 38.1, 19.05);
+    struct rec_set set;
+    make(&set, pieces_of_a_generator, 10);
+    assert_int_equal(rec_only(&set, HP_FIND_chatty_reads)->site_sym != set.view, 1);
+    rec_set_fini(&set);
     expect_silence(lines_of_a_stream);
 }
 

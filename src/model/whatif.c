@@ -160,7 +160,7 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
 }
 
 /* Tasks of one parent begin in the order in which they were spawned, each when the one before lets go of the event loop: at its end or at its first
- * await, which is when the next one begins. */
+ * await, which is when the next one begins. Before the first of them it is the parent that has to let go, if that is a task. */
 static hp_err chain_tasks(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
 {
     struct item *starts = alloc(arena, r->lane_count, sizeof *starts);
@@ -174,10 +174,11 @@ static hp_err chain_tasks(struct hp__replay *r, const struct hp_record *record, 
         }
     }
     qsort(starts, count, sizeof *starts, compare_items);
-    for (uint32_t i = 1; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         struct lane_ends *task = &r->lanes[starts[i].lane];
-        bool waited = starts[i].parent == starts[i - 1].parent && starts[i - 1].key >= task->spawn;
-        task->before = waited ? starts[i - 1].lane : NONE;
+        bool waited = i > 0 && starts[i].parent == starts[i - 1].parent && starts[i - 1].key >= task->spawn;
+        bool of_task = record->lanes[task->parent].kind == HP_LANE_TASK;
+        task->before = waited ? starts[i - 1].lane : of_task ? task->parent : NONE;
     }
     return HP_OK;
 }

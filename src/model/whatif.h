@@ -9,7 +9,7 @@
  *
  * What one lane waits for in another: its start for the spawn (plus the delay that was seen), an executor's item also for the item
  * that ran before it on the same worker (the one that ended last before it began, of the same parent, if it was still running when the item was
- * submitted), a task for the first await (or the end) of the task that began before it on the same loop, JOIN and RESULT for the other's end, WAKE for the point where the other notified. A wait that ended before the other lane
+ * submitted), a task for the first await (or the end) of the task that began before it on the same loop, or of its parent, JOIN and RESULT for the other's end, WAKE for the point where the other notified. A wait that ended before the other lane
  * did (a timeout) or for an unknown lane is a fixed delay. A lane that nobody joins delays nobody.
  */
 #ifndef HP_WHATIF_H

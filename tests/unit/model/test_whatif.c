@@ -333,6 +333,23 @@ static void task_begins_when_the_one_before_awaits(void **state)
     end(&t);
 }
 
+static void task_begins_when_the_task_that_made_it_awaits(void **state)
+{
+    (void)state;
+    struct timeline t;
+    begin(&t, 60);
+    uint32_t view = lane(&t, 0, HP_LANE_TASK, 0, 0, 60); /* makes two tasks, blocks for 25, awaits both */
+    uint32_t one = lane(&t, view, HP_LANE_TASK, 2, 28, 55);
+    uint32_t two = lane(&t, view, HP_LANE_TASK, 3, 29, 54);
+    edge(&t, HP_EDGE_RESULT, view, one, 28, 55);
+    edge(&t, HP_EDGE_RESULT, view, two, 55, 55);
+    edge(&t, HP_EDGE_WAKE, 0, view, 0, 60);
+    struct hp_whatif what = start(&t);
+    take(&what, view, 3, 25);
+    assert_int_equal(left(&what), 35);
+    end(&t);
+}
+
 static void result_is_there_before_the_lane_is_written_off(void **state)
 {
     (void)state;
@@ -513,6 +530,7 @@ int main(void)
         cmocka_unit_test(items_of_a_pool_wait_for_a_worker),
         cmocka_unit_test(task_waits_for_one_that_held_the_loop),
         cmocka_unit_test(task_begins_when_the_one_before_awaits),
+        cmocka_unit_test(task_begins_when_the_task_that_made_it_awaits),
         cmocka_unit_test(item_that_found_a_free_worker_keeps_its_delay_only),
         cmocka_unit_test(result_is_there_before_the_lane_is_written_off),
         cmocka_unit_test(join_with_a_timeout_is_a_fixed_delay),

@@ -59,7 +59,8 @@ static bool leads_elsewhere(const struct hp__view *view, const struct hp__spot *
 }
 
 /* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
- * the place) and, if `helper`, past the function itself and those that only pass on what they are given. */
+ * the place; not a function that is called more often: it does other things as well) and, if `helper`, past the function itself and those
+ * that only pass on what they are given. */
 static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper,
                              uint32_t statement)
 {
@@ -74,6 +75,9 @@ static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, 
         bool once_each = times >= 2 && calls >= 2 && calls * 2 >= times && calls <= times * 2;
         bool passes_on = helper && calls >= times; /* else it loops itself */
         if ((!once_each && !passes_on) || !hp__place_caller(view, spot.node, &above)) {
+            break;
+        }
+        if (!passes_on && tree->nodes[above.node].calls > times * 2) {
             break;
         }
         helper = helper && calls_of(view, above.sym) > times && leads_elsewhere(view, &above, statement);

@@ -262,6 +262,39 @@ static void repeats_are_where_they_loop_or_where_all_of_them_run(void **state)
     }
 }
 
+/* page shows 30 items with 5 fields each by show(), which for one of them calls load() at line 52; that asks the same each time. */
+static void repeats_below_what_does_other_things_too_stay_below_it(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+    uint32_t show = rec_sym(&set, "app/fields.py", "show", 50, REC_APP);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1), set.view, 4, 1, 2);
+        uint32_t load = rec_node(rec, rec_node(rec, view, show, 12, 150, 1), w.load, 52, 30, 0.1);
+        uint32_t rows = rec_node(rec, load, w.rows, 22, 30, 0.1);
+        uint32_t execute = rec_node(rec, rows, w.execute, 31, 30, 60);
+        for (int k = 0; k < 30; k++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = execute,
+                                                .site_sym = w.rows,
+                                                .site_line = 31,
+                                                .t0 = 4 + 2 * k,
+                                                .exec = 1.9,
+                                                .rows = 1,
+                                                .params = 7});
+        }
+        rec_end(&set, rec, 65, 65);
+    }
+    const struct hp_finding *finding = only(&set, &result);
+    assert_int_equal(finding->kind, HP_FIND_duplicate_query);
+    assert_place(&set, finding, "load", 22);
+    rec_set_fini(&set);
+}
+
 static void a_slow_function_is_where_it_is_called(void **state)
 {
     (void)state;
@@ -342,6 +375,7 @@ int main(void)
         cmocka_unit_test(helpers_of_helpers_are_passed_and_the_view_is_not),
         cmocka_unit_test(a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same),
         cmocka_unit_test(repeats_are_where_they_loop_or_where_all_of_them_run),
+        cmocka_unit_test(repeats_below_what_does_other_things_too_stay_below_it),
         cmocka_unit_test(a_slow_function_is_where_it_is_called),
         cmocka_unit_test(what_only_slow_requests_ask_is_where_they_turn_off_not_in_the_helper_of_all),
     };

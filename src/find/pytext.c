@@ -1,9 +1,10 @@
 /* pytext.c -- see pytext.h. */
 #include "find/pytext.h"
 
-#define MOST_BYTES 65536u /* of one function */
-#define MOST_BITS  64u
-#define TAB        8u
+#define MOST_BYTES    65536u /* of one function */
+#define MOST_BITS     64u
+#define TAB           8u
+#define MOST_IN_LOOPS 256u /* statements */
 
 static bool is_word(char c)
 {
@@ -363,4 +364,27 @@ uint32_t hp__py_split(struct hp_str source, uint32_t line, struct hp__py_stateme
         }
     }
     return n;
+}
+
+static bool begins_loop(struct hp_str text)
+{
+    return hp_str_starts(text, HP_STR("for ")) || hp_str_starts(text, HP_STR("while ")) ||
+           hp_str_starts(text, HP_STR("async for "));
+}
+
+uint32_t hp__py_loop(struct hp_str source, uint32_t first_line, uint32_t line)
+{
+    struct hp__py_statement list[MOST_IN_LOOPS];
+    uint32_t n = hp__py_split(source, first_line, list, MOST_IN_LOOPS), at = n;
+    for (uint32_t i = 1; i < n; i++) {
+        at = list[i].first <= line && line <= list[i].last ? i : at;
+    }
+    for (uint32_t i = at, indent = UINT32_MAX; at != n && i > 0; i--) {
+        bool around = list[i].indent < indent;
+        indent = around ? list[i].indent : indent;
+        if (around && begins_loop(list[i].text)) {
+            return list[i].first;
+        }
+    }
+    return 0;
 }

@@ -65,5 +65,7 @@ struct hp__py_statement {
 /* The header of the function whose first line, decorators included, is `line`, then the statements in its body, at most `most` together. Returns how many;
  * 0: no function begins there. Headers of blocks are statements of their own. */
 uint32_t hp__py_split(struct hp_str source, uint32_t line, struct hp__py_statement *list, uint32_t most);
+/* Where the innermost loop around `line` begins, in the function that begins at `first_line`; 0: there is none, or it is not known. */
+uint32_t hp__py_loop(struct hp_str source, uint32_t first_line, uint32_t line);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more, by hp__speed_slowness where processors were short (who has the GIL then
  * waits for a processor, and everybody for the GIL). No function of the request is to blame: the finding is where
- * those were that had the GIL, for a third of the time or more; at the view where that is not known.
+ * those were that had the GIL, for a third of the time or more: the loop, if the source shows one; at the view where that is not known.
  *
  * Silent: the short waits that any two threads cause; lanes that thread_churn explains; whatever saves too little (find.c).
  *
@@ -12,6 +12,7 @@
  */
 #include "base/show.h"
 #include "find/find_int.h"
+#include "find/pytext.h"
 
 #define LEAST_NS 3000000u
 #define SHARE    0.15
@@ -51,6 +52,16 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
     return hp__waits_cut(io->f->arena, view, io->at, n, 1, &cuts[HP__CUT]);
 }
 
+/* A thread that computes gives the GIL away where a loop turns, at its last line: the loop is the place. */
+static uint32_t loop_line(const struct hp__io *io, uint32_t sym, uint32_t line)
+{
+    const struct hp_case *c = io->f->c;
+    struct hp_symbol symbol = hp_dict_symbol(c->dict, sym);
+    struct hp_str source = c->source != NULL ? c->source(c->source_ctx, symbol.file) : HP_STR("");
+    uint32_t loop = hp__py_loop(source, symbol.line, line);
+    return loop != 0 ? loop : line;
+}
+
 static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
 {
     char time[HP_SHOW_BYTES];
@@ -60,7 +71,9 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     io->finding.via_sym = 0;
     struct hp_str holder = hp__io_holder(io);
     io->finding.subject_sym = io->site_sym;
-    (void)hp__io_holder_place(io, &io->finding);
+    if (hp__io_holder_place(io, &io->finding)) {
+        io->finding.site_line = loop_line(io, io->finding.site_sym, io->finding.site_line);
+    }
     io->finding.title =
         hp__textf(io->f->arena, "waits %s for other threads that compute%.*s", time, (int)holder.n, holder.p);
     io->finding.advice = hp__textf(

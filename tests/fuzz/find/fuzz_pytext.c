@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(left != 0);
     }
     split(source);
+    require(hp__py_loop(source, 1, data[0]) <= data[0]);
     require(hp__depends_read(source, 1, &arena, &depends) == HP_OK);
     for (uint32_t i = 0; i < LINES; i++) {
         require(depends.needs[i] >> LINES == 0);

@@ -19,6 +19,7 @@
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,6 +29,8 @@
 #include "capture/probe.h"
 
 /* Call the real function of this name. */
+#define FILE_READ_BYTES (256u << 10)
+
 #define REAL(name) ((__typeof__(&name))reals[AT_##name])
 
 /* glibc declares addresses of sockets as unions. */
@@ -273,13 +276,43 @@ static ssize_t on_recvmsg(int fd, struct msghdr *message, int flags)
     IO_PROBE(HP_WAIT_RECV, fd, REAL(recvmsg)(fd, message, flags));
 }
 
+/* A read of so much is a file that is read whole; smaller ones are not worth being asked about. */
+static bool is_file(int fd, size_t n)
+{
+    struct stat about;
+    int saved = errno;
+    bool is = n >= FILE_READ_BYTES && !hp__probe_is_off() && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+    errno = saved;
+    return is;
+}
+
+static ssize_t read_file(int fd, void *data, size_t n)
+{
+    struct hp_probe_call call;
+    hp__probe_begin(&call, HP_WAIT_DISK);
+    ssize_t done = REAL(read)(fd, data, n);
+    int saved = errno;
+    if (call.how == HP_PROBE_OPEN) {
+        struct hp_peer_fd file = {.peer = hp__peer_file(fd)};
+        hp__probe_end(&call, HP_WAIT_DISK, file, done > 0 ? (uint64_t)done : 0, done < 0 ? saved : 0);
+    }
+    errno = saved;
+    return done;
+}
+
 static ssize_t on_read(int fd, void *data, size_t n)
 {
+    if (is_file(fd, n)) {
+        return read_file(fd, data, n);
+    }
     FILE_PROBE(HP_WAIT_RECV, fd, REAL(read)(fd, data, n));
 }
 
 static ssize_t on_read_chk(int fd, void *data, size_t n, size_t room)
 {
+    if (n <= room && is_file(fd, n)) {
+        return read_file(fd, data, n);
+    }
     FILE_PROBE(HP_WAIT_RECV, fd, REAL(__read_chk)(fd, data, n, room));
 }
 

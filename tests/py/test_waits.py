@@ -464,6 +464,29 @@ def test_which_modules_have_openssl_inside_is_told_by_what_they_are_linked_with(
     assert ("OpenSSL is linked into it" in said) == inside, said
 
 
+def whole_file(path: str) -> list[Any]:
+    captured.start("", "monitor")
+    large, small = Path(path, "large"), Path(path, "small")
+    large.write_bytes(bytes(4 << 20))
+    small.write_bytes(bytes(4 << 10))
+
+    def view() -> str:
+        large.read_bytes()
+        small.read_bytes()
+        return ""
+
+    waits = by_kind(captured.last(captured.flask_app(view)), "disk")
+    return [[w["bytes"], w["count"], Path(w["peer"]).name, Path(w["file"]).name] for w in waits]
+
+
+def test_a_file_that_is_read_whole_is_a_wait_for_the_disk(tmp_path: Path) -> None:
+    ((bytes_, count, peer, file),) = run_isolated(whole_file, str(tmp_path))
+    assert bytes_ == 4 << 20
+    assert count <= 2  # the file, and perhaps that it has ended
+    assert peer == "large"
+    assert file == Path(__file__).name
+
+
 def forked() -> list[Any]:
     captured.start("", "trace")
 

@@ -118,11 +118,14 @@ static void *hand_over(void *arg)
     return arg;
 }
 
+#define LARGE (300u << 10)
+
 /* Everything a hooked function can come back with, one after the other; the same list whether hooked or not. */
 static size_t run_all(struct outcome *out)
 {
     size_t n = 0;
     char data[64] = "GET / HTTP/1.0\r\n\r\n";
+    static char large[LARGE];
     struct iovec piece = {data, 8};
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     struct sockaddr_in address;
@@ -241,6 +244,11 @@ static size_t run_all(struct outcome *out)
     FILE *file = tmpfile();
     out[n++] = of(fsync(fileno(file)));
     out[n++] = of(fdatasync(fileno(file)));
+    assert_int_equal(ftruncate(fileno(file), LARGE), 0);
+    out[n++] = of(read(fileno(file), large, sizeof large));
+    out[n++] = of(read(fileno(file), large, sizeof large)); /* its end */
+    out[n++] = of(read(pipes[0], large, sizeof large));
+    out[n++] = of(read(-1, large, sizeof large));
     out[n++] = of(dup2(pipes[0], -1));
     out[n++] = of(dup3(pipes[0], pipes[0], 0));
     fclose(file);

@@ -249,6 +249,50 @@ static void files_that_are_opened_by_the_dozen_are_found_with_reading_them(void 
     rec_silent(&set);
 }
 
+/* The view reads so much of a file in `ms`, beside 12 ms of work. */
+static void make_reads(struct rec_set *set, double ms, uint64_t bytes)
+{
+    rec_set_init(set, "GET", "/work");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t work = rec_work_app(set, rec, rec_work_page(set, rec), "well", 31, 1, ms);
+        rec_add_span(set, rec,
+                     (struct rec_span){.kind = HP_WAIT_DISK,
+                                       .node = work,
+                                       .site_sym = rec_sym(set, "app/work.py", "well", 20, REC_APP),
+                                       .site_line = 41,
+                                       .bytes = bytes,
+                                       .t0 = 1.5,
+                                       .t1 = 1.5 + ms});
+        (void)rec_work_lib(set, rec, work, "parser.py", "parse", 44, 1, 12);
+        rec_work_end(set, rec, 12 + ms);
+    }
+}
+
+static void a_file_that_is_read_whole_each_time_is_found(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_reads(&set, 5, 29u << 20);
+    struct hp_find_result r = rec_find(&set);
+    const struct hp_finding *finding = &r.findings.list[0];
+    for (uint32_t i = 0; i < r.findings.count && finding->kind != HP_FIND_disk_io; i++) {
+        finding = &r.findings.list[i];
+    }
+    assert_int_equal(finding->kind, HP_FIND_disk_io);
+    assert_string_equal(finding->title.p, "reads a whole file, which takes 5.00 ms");
+    assert_near(rec_ms(finding->median_ns), 5, 0.02);
+    assert_int_equal(finding->low90_ns, 0);
+    assert_int_equal(finding->site_line, 41);
+    rec_set_fini(&set);
+    make_reads(&set, 2, 1u << 20); /* a seventh, but little */
+    r = rec_find(&set);
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        assert_int_not_equal(r.findings.list[i].kind, HP_FIND_disk_io);
+    }
+    rec_set_fini(&set);
+}
+
 static void listing_files_is_part_of_opening_them(void **state)
 {
     (void)state;
@@ -567,6 +611,7 @@ int main(void)
         cmocka_unit_test(converter_of_the_application_counts_with_the_encoder),
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),
         cmocka_unit_test(files_that_are_opened_by_the_dozen_are_found_with_reading_them),
+        cmocka_unit_test(a_file_that_is_read_whole_each_time_is_found),
         cmocka_unit_test(listing_files_is_part_of_opening_them),
         cmocka_unit_test(the_smaller_rest_of_a_function_that_is_told_is_not_told_again),
         cmocka_unit_test(lookups_of_a_function_that_does_more_itself_are_its_own),

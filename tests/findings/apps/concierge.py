@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, render_template_string
+from flask import Flask
 from switches import planted
 
 prices_at_first = planted("cold_start@prices")
@@ -147,18 +147,20 @@ def statement(number: int) -> dict[str, Any]:
     return {"nights": nights, "cents": sum(cents for _, cents in nights)}
 
 
-NOTICE = "<h1>{{ day }}</h1>{% for name, town in guests %}<p>{{ name }} of {{ town }}</p>{% endfor %}"
+NOTICE = app.jinja_env.from_string(
+    "<h1>{{ day }}</h1>{% for name, town in guests %}<p>{{ name }} of {{ town }}</p>{% endfor %}"
+)
 
 
 @app.get("/notice/<int:number>")
 def notice(number: int) -> str:
-    """Who comes today: the template is compiled at first and then kept, as everywhere; nothing is wrong here."""
+    """Who comes today: the template is compiled when the process starts and then kept; nothing is wrong here."""
     rows = (
         database()
         .execute("SELECT name, town FROM guest WHERE id BETWEEN ? AND ?", (number, number + 50))
         .fetchall()
     )
-    return render_template_string(NOTICE, day=f"Day {number}", guests=rows)
+    return NOTICE.render(day=f"Day {number}", guests=rows)
 
 
 @app.get("/occupancy/<int:number>")

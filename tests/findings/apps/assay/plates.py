@@ -47,10 +47,14 @@ class RawFile:
 
     def well(self, plate: int, well: int) -> tuple[int, ...]:
         """The values of one well."""
+        if not read_whole:
+            return self.part(plate, well)
+        data = self.path.read_bytes()  # cause: disk_io@wells
+        return struct.unpack_from("<96i", data, (plate * WELLS + well) * WELL_BYTES)
+
+    def part(self, plate: int, well: int) -> tuple[int, ...]:
+        """The same without the rest of the file."""
         start = (plate * WELLS + well) * WELL_BYTES
-        if read_whole:
-            data = self.path.read_bytes()  # cause: disk_io@wells
-            return struct.unpack_from("<96i", data, start)
         with self.path.open("rb") as raw:
             raw.seek(start)
             return struct.unpack("<96i", raw.read(WELL_BYTES))
@@ -122,7 +126,7 @@ def results(number: int) -> dict[str, Any]:
     """What a plate says by the method."""
     chosen = method()  # cause: import_in_request@method
     plate = chosen.Plate(number, chosen.Gain(1.2), chosen.Blank(3), chosen.Limits(9, 90))
-    return {"result": [chosen.judge(plate, value) for value in RawFile(RAW).well(number % PLATES, 11)][:24]}
+    return {"result": [chosen.judge(plate, value) for value in RawFile(RAW).part(number % PLATES, 11)][:24]}
 
 
 def curve(number: int) -> list[float]:

@@ -6,7 +6,7 @@
  * 150 ms more (30 ms where three processes or more show it), and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
  * function itself).
  *
- * Silent: several slow requests of one process (a cache that fills by key); what waits for a database or a peer (a cache that is filled from there); the
+ * Silent: several slow requests of one process (a cache that fills by key); what waits for a server of a database or a peer (a cache that is filled from there); the
  * warming up of libraries and of the framework (compiling templates, mapping classes) below functions that run always.
  *
  * Saving: what the first request takes more, of that request: figures are of first requests alone, and rank by one request a process.
@@ -65,8 +65,8 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
            are_first(f, cold);
 }
 
-/* Waits for somebody else below the node: statements, and all but sleeping. */
-static uint64_t outside_ns(const struct hp__view *view, uint32_t node)
+/* Waits for somebody else below the node: statements, unless their engine is in the process, and all but sleeping. */
+static uint64_t outside_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t node)
 {
     const struct hp_record *record = view->sample->record;
     const struct hp_tree *tree = view->sample->tree;
@@ -77,8 +77,10 @@ static uint64_t outside_ns(const struct hp__view *view, uint32_t node)
         view->inside[i] = view->inside[tree->nodes[i].parent] && tree->nodes[i].kind != HP_NODE_LANE;
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
-        uint32_t at = record->stmts[i].node;
-        ns += at < tree->count && view->inside[at] ? record->stmts[i].exec_ns + record->stmts[i].fetch_ns : 0;
+        const struct hp_stmt *stmt = &record->stmts[i];
+        bool below = stmt->node < tree->count && view->inside[stmt->node];
+        bool computes = hp_dict_statement(dict, stmt->statement).engine == HP_ENGINE_SQLITE;
+        ns += below && !computes ? stmt->exec_ns + stmt->fetch_ns : 0;
     }
     for (uint32_t i = 0; i < record->wait_count; i++) {
         const struct hp_wait *wait = &record->waits[i];
@@ -118,7 +120,7 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
         if (!view->app[i] || (double)tree->nodes[i].total < SHARE * more) {
             continue;
         }
-        uint64_t outside = outside_ns(view, i);
+        uint64_t outside = outside_ns(view, f->c->dict, i);
         uint64_t ns = tree->nodes[i].total > outside ? tree->nodes[i].total - outside : 0;
         bool alone = (double)own_ns(view, i) >= SHARE * more || !hp__place_runs(f, cold->more_ns, view, i);
         bool module = hp_str_eq(hp_dict_symbol(f->c->dict, tree->nodes[i].sym).name, HP_STR("<module>"));

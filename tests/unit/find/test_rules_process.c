@@ -136,6 +136,42 @@ static void first_requests_of_several_processes_may_take_less(void **state)
     }
 }
 
+/* The first request builds an index in 400 ms, of which a statement of that engine takes 250. */
+static void make_index(struct rec_set *set, enum hp_engine engine)
+{
+    rec_set_init(set, "GET", "/cold");
+    uint32_t sql = rec_sql(set, "SELECT name FROM guest", engine);
+    for (unsigned i = 0; i < 20; i++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t view = rec_work_page(set, rec);
+        rec_work_app(set, rec, view, "always", 12, 1, 0.1);
+        if (i == 0) {
+            uint32_t build = rec_work_app(set, rec, view, "build", 13, 1, 400);
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = build,
+                                                .site_sym = rec_sym(set, "app/work.py", "build", 20, REC_APP),
+                                                .site_line = 23,
+                                                .t0 = 2,
+                                                .exec = 1,
+                                                .fetch = 249,
+                                                .rows = 30000});
+        }
+        rec->record.req.seq = 3 + i;
+        rec_work_end(set, rec, i == 0 ? 400.1 : 0.1);
+    }
+}
+
+static void reading_an_embedded_database_is_work_of_the_first_request(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_index(&set, HP_ENGINE_SQLITE);
+    assert_int_equal(rec_only(&set, HP_FIND_cold_start)->site_line, 13);
+    rec_set_fini(&set);
+    make_index(&set, HP_ENGINE_POSTGRESQL); /* a cache that is filled from a server */
+    rec_silent(&set);
+}
+
 static void caches_and_libraries_that_warm_up_are_no_cold_start(void **state)
 {
     (void)state;
@@ -211,6 +247,7 @@ int main(void)
         cmocka_unit_test(first_request_that_loads_is_told_with_its_own_figures),
         cmocka_unit_test(what_only_first_requests_run_is_told_at_the_line_that_leads_to_it),
         cmocka_unit_test(first_requests_of_several_processes_may_take_less),
+        cmocka_unit_test(reading_an_embedded_database_is_work_of_the_first_request),
         cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),
         cmocka_unit_test(part_that_slow_requests_share_is_the_tail),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

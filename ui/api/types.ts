@@ -76,6 +76,7 @@ export interface Finding extends Place {
   rank: number;
   kind: string;
   state: string;
+  same_as?: string; // the same edit mends this one of another route
   route: string;
   source?: string | null;
   title: string;

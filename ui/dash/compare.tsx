@@ -102,16 +102,16 @@ function Filled({ data, a, b }: { data: CompareAnswer; a: string; b: string }) {
         {first && typeof first.before_ms === "number" && typeof first.after_ms === "number" ? (
           <>
             <a href={link("route", { route: first.route })}>{first.route}</a> went from{" "}
-            {showMs(first.before_ms)} to{" "}
+            <Ms ms={first.before_ms} /> to{" "}
             <b class={answersOtherwise(first) ? "" : (first.change_ms ?? 0) > 0 ? "bad" : "good"}>
-              {showMs(first.after_ms)}
+              <Ms ms={first.after_ms} />
             </b>
             {first.before_ms > 0 && <> ({factor(first.before_ms, first.after_ms)})</>}.
           </>
         ) : machine ? (
           <>
             <a href={link("route", { route: machine.route })}>{machine.route}</a> went from{" "}
-            {showMs(machine.before_ms)} to {showMs(machine.after_ms)}, but most of that is the machine's:
+            <Ms ms={machine.before_ms} /> to <Ms ms={machine.after_ms} />, but most of that is the machine's:
             others had the processors, or it computes at another speed.
           </>
         ) : (

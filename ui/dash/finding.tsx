@@ -25,6 +25,7 @@ export function FindingList({ findings, route }: { findings: Finding[]; route?: 
             <span class="rank">{finding.rank}</span>
             <span class="what">
               <a href={href}>{finding.title}</a>{" "}
+              {finding.same_as && <SameEdit first={findings.find(({ id }) => id === finding.same_as)} />}
               {finding.state !== "open" && <span class={`state ${finding.state}`}>{finding.state}</span>}
             </span>
             {route && (
@@ -50,6 +51,11 @@ export function FindingList({ findings, route }: { findings: Finding[]; route?: 
       })}
     </ol>
   );
+}
+
+/* The same edit mends another route's too. */
+function SameEdit({ first }: { first: Finding | undefined }) {
+  return <span class="pale">the same edit as {first ? first.rank : "another"} </span>;
 }
 
 function savingText(finding: Finding): string {

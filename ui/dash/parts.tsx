@@ -15,7 +15,11 @@ export const NOT_RECORDED = "not recorded at this level";
 /** A time of the API; what was not recorded says so. */
 export function Ms({ ms }: { ms: number | null | undefined }) {
   if (typeof ms !== "number") return <Absent />;
-  return <span title={`${ms.toLocaleString("en-US")} ms`}>{showMs(ms)}</span>;
+  return (
+    <span class="part" title={`${ms.toLocaleString("en-US")} ms`}>
+      {showMs(ms)}
+    </span>
+  );
 }
 
 export function Absent() {
@@ -56,6 +60,11 @@ export function Answer({ children, aside }: { children: ComponentChildren; aside
   );
 }
 
+/* With figures that stay beside their units. */
+function glued(text: string): string {
+  return text.replace(/(\d) (ns|µs|ms|s|min|h|[kMGT]?B)\b/g, "$1\u00a0$2").replace(/(\d) %/g, "$1\u00a0%");
+}
+
 export interface Anchor {
   text: string;
   href: string;
@@ -77,7 +86,7 @@ export function Linked({ text, anchors }: { text: string; anchors: Anchor[] }) {
         at = found;
       }
     }
-    pieces.push(rest.slice(0, at));
+    pieces.push(glued(rest.slice(0, at)));
     if (!best) break;
     used.add(best);
     pieces.push(

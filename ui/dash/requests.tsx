@@ -78,13 +78,14 @@ function Filters() {
     <search class="filters">
       <input
         type="search"
-        class="find"
+        class="find short"
         placeholder="Route or id  /"
         aria-label="Route, endpoint or id"
         value={words.text ?? ""}
         onInput={(event) => change({ text: event.currentTarget.value }, true)}
       />
       <select
+        class="route"
         aria-label="Route"
         value={words.route ?? ""}
         onChange={(event) => change({ route: event.currentTarget.value })}

@@ -38,8 +38,8 @@ function Filled({ data }: { data: SettingsAnswer }) {
       </Section>
       <MutedList rows={data.muted} />
       <Section title="Store">
-        <dl class="facts">
-          <div class="long">
+        <dl class="facts long">
+          <div>
             <dt>file</dt>
             <dd class="mono">{path ?? meta?.store}</dd>
           </div>

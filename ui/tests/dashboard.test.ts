@@ -162,6 +162,13 @@ test("the first load is at most 100 kB compressed, and nothing in it is inline",
   assert.doesNotMatch(html, /<style|style=|<script(?![^>]* src=)|\son[a-z]+=|https?:/);
 });
 
+test("a cause that another route has too says which edit mends both", () => {
+  const [first, second, ...rest] = fixture.FINDINGS;
+  const findings = [first, { ...second, route: "GET /overview", same_as: first.id }, ...rest];
+  server.change({ overview: () => ({ ...fixture.OVERVIEW, findings }) });
+  return on("#/", {}, (page) => shows(page, /40 times the same edit as 1 GET \/overview/));
+});
+
 test("on a narrow screen no quantile of a route is missing, and no tick stands on another", () =>
   on("#/", { width: 390 }, async (page) => {
     await shows(page, /GET \/overview 402 calls · 1 failed · p90 221 ms · p99 425 ms 170 ms 255 ms/);

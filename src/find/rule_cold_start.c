@@ -6,7 +6,8 @@
  * 150 ms more (30 ms where three processes or more show it), and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
  * function itself).
  *
- * Silent: several slow requests of one process (a cache that fills by key); what waits for a server of a database or a peer (a cache that is filled from there); the
+ * Silent: several slow requests of one process (a cache that fills by key); a first request that was answered otherwise than all others (another status, or a body twice or half
+ * as long: it asked for something else), unless it imports; what waits for a server of a database or a peer (a cache that is filled from there); the
  * warming up of libraries and of the framework (compiling templates, mapping classes) below functions that run always.
  *
  * Saving: what the first request takes more, of that request: figures are of first requests alone, and rank by one request a process.
@@ -22,6 +23,7 @@
 #define MIN_PROCESSES 3u
 #define MIN_SAMPLES   6u
 #define SHARE         0.6
+#define ALIKE_BYTES   256u /* bodies of one page may differ so much, or twofold */
 
 struct cold {
     uint64_t *more_ns; /* [request] what a first one takes beyond the usual; 0: it is none */
@@ -63,6 +65,21 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
     bool much = cold->count >= MIN_PROCESSES || room[n - 1] >= median + MIN_MORE_NS;
     return cold->count != 0 && much && n - cold->count >= MIN_SAMPLES && cold->count * 4 <= n &&
            are_first(f, cold);
+}
+
+/* Whether one of the usual requests was answered as this one was. What is computed only for other parameters is no cold start. */
+static bool is_answered_alike(const struct hp__find *f, const struct cold *cold, uint32_t request)
+{
+    const struct hp_request *own = &f->c->samples[request].record->req;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_request *other = &f->c->samples[i].record->req;
+        uint64_t a = own->bytes_out, b = other->bytes_out;
+        bool alike = a == HP_ABSENT || b == HP_ABSENT || (a <= 2 * b + ALIKE_BYTES && b <= 2 * a + ALIKE_BYTES);
+        if (cold->more_ns[i] == 0 && alike && other->status == own->status) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Waits for somebody else below the node: statements, unless their engine is in the process, and all but sleeping. */
@@ -192,7 +209,8 @@ hp_err hp__rule_cold_start(struct hp__find *f)
             continue;
         }
         err = find_part(f, &cold, i, &part);
-        if (err != HP_OK || part.node == HP_NODE_NONE) {
+        bool imports = part.import_ns * 2 >= part.ns;
+        if (err != HP_OK || part.node == HP_NODE_NONE || (!imports && !is_answered_alike(f, &cold, i))) {
             return err;
         }
         uint64_t more = cold.more_ns[i], ns = part.ns < more ? part.ns : more;

@@ -11,7 +11,7 @@
  * 1 µs a call, belongs to the function that is called.
  *
  * Silent: the smaller rest of a function of which another finding tells what it computes; what a client library computes for calls to other services, 1 ms each; the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
- * thread rules own those); the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
+ * thread rules own those); what a process's first request imports; the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
  * time is waiting.
  *
  * Where waits were recorded they are known by node and place, and taken out of the function that waits; its CPU is then its time, at most the request's.
@@ -53,6 +53,19 @@ struct work {            /* one request */
     uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
 };
 
+/* What a first request imports, bodies of modules too, is no computing of a function: later ones find it loaded. */
+static void mark_imports(const struct hp__view *view, const struct hp_dict *dict, uint8_t *explained)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    memset(view->inside, 0, tree->count);
+    for (uint32_t i = 1; view->first && i < tree->count; i++) {
+        struct hp_symbol sym = hp_dict_symbol(dict, tree->nodes[i].sym);
+        bool below = view->inside[tree->nodes[i].parent] && tree->nodes[i].kind != HP_NODE_LANE;
+        view->inside[i] = below || hp__bound_imports.is_boundary(&sym);
+        explained[i] |= view->inside[i];
+    }
+}
+
 /* Nodes on or below a library call that runs SQL, starts or joins lanes; never into another owner. */
 static void mark_explained(const struct hp__view *view, const struct hp_dict *dict, uint8_t *explained)
 {
@@ -92,6 +105,7 @@ static void mark_explained(const struct hp__view *view, const struct hp_dict *di
             explained[i] = 1;
         }
     }
+    mark_imports(view, dict, explained);
 }
 
 static void take_off(uint64_t *from, uint64_t amount)

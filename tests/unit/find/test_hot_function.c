@@ -65,6 +65,28 @@ static void what_the_first_request_does_is_not_the_place_of_a_hot_function(void 
     rec_set_fini(&set);
 }
 
+static void what_the_only_request_imports_is_no_hot_function(void **state)
+{
+    (void)state;
+    for (unsigned requests = 1; requests <= 2; requests++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/help");
+        for (unsigned i = 0; i < requests; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t load = rec_work_app(&set, rec, rec_work_page(&set, rec), "load", 12, 1, 0.1);
+            uint32_t find = rec_work_lib(&set, rec, load, "<frozen importlib._bootstrap>", "_find_and_load",
+                                         31, 1, i == 0 ? 2 : 0);
+            uint32_t module = rec_work_app(&set, rec, find, "<module>", 0, 1, i == 0 ? 90 : 0);
+            rec_work_app(&set, rec, module, "table", 3, 1, i == 0 ? 50 : 0);
+            rec_work_app(&set, rec, load, "show", 32, 100, 40);
+            rec_work_end(&set, rec, i == 0 ? 182.1 : 40.1);
+        }
+        const struct hp_finding *finding = rec_only(&set, HP_FIND_hot_function);
+        assert_int_equal(finding->subject_sym, rec_sym(&set, "app/work.py", "show", 20, REC_APP));
+        rec_set_fini(&set);
+    }
+}
+
 static void objects_of_rows_that_are_asked_for_one_by_one_are_no_hot_function(void **state)
 {
     (void)state;
@@ -263,6 +285,7 @@ int main(void)
         cmocka_unit_test(view_behind_a_decorator_is_the_view_and_the_decorator_is_not),
         cmocka_unit_test(helper_of_a_librarys_own_view_is_not_the_view),
         cmocka_unit_test(what_the_first_request_does_is_not_the_place_of_a_hot_function),
+        cmocka_unit_test(what_the_only_request_imports_is_no_hot_function),
         cmocka_unit_test(objects_of_rows_that_are_asked_for_one_by_one_are_no_hot_function),
         cmocka_unit_test(hot_function_of_a_first_request_alone_may_be_warming_up),
         cmocka_unit_test(function_with_what_is_written_inside_it_is_one_cause),

@@ -95,6 +95,31 @@ static void first_request_that_loads_is_told_with_its_own_figures(void **state)
     rec_set_fini(&set);
 }
 
+static void first_request_that_asked_for_something_else_is_no_cold_start(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        uint16_t status;
+        bool cold;
+    } first[] = {{14000, 200, true}, {20000, 200, true}, {5000, 200, false}, {14000, 404, false}};
+    for (size_t k = 0; k < sizeof first / sizeof *first; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/sheet");
+        for (unsigned i = 0; i < 20; i++) {
+            add_started(&set, i == 0 ? 400 : 0, 0.1, 1, 3 + i);
+            set.requests[i].record.req.bytes_out = i == 0 ? first[k].bytes : 14000 + i;
+            set.requests[i].record.req.status = i == 0 ? first[k].status : 200;
+        }
+        if (first[k].cold) {
+            (void)rec_only(&set, HP_FIND_cold_start);
+            rec_set_fini(&set);
+        } else {
+            rec_silent(&set);
+        }
+    }
+}
+
 static void what_only_first_requests_run_is_told_at_the_line_that_leads_to_it(void **state)
 {
     (void)state;
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test(what_only_first_requests_run_is_told_at_the_line_that_leads_to_it),
         cmocka_unit_test(first_requests_of_several_processes_may_take_less),
         cmocka_unit_test(reading_an_embedded_database_is_work_of_the_first_request),
+        cmocka_unit_test(first_request_that_asked_for_something_else_is_no_cold_start),
         cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),
         cmocka_unit_test(part_that_slow_requests_share_is_the_tail),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

@@ -44,8 +44,7 @@ static void put_time(struct hp_buf *out, const struct hp_record *record)
         put_share(out, "in two of these", time.busy_ns, req->wall_ns, "-");
     }
     if (time.known) {
-        uint64_t left = (uint64_t)(time.left_ns < 0 ? -time.left_ns : time.left_ns);
-        put_share(out, "left over", left, req->wall_ns, time.left_ns < 0 ? "-" : "");
+        put_share(out, "left over", time.left_ns, req->wall_ns, "");
     }
 }
 

@@ -7,10 +7,10 @@
  * conversation, or a conversation whose protocol is not one of calls (HTTP, Redis: those are sequential_io's).
  *
  * With a tree also: five hundred calls or more of a library's read (recv, readinto, readline) below a function that receives from a network, 32
- * bytes or less each: the socket is buffered, but each piece is still a call through all layers of the library.
+ * bytes or less each, a hundred or more of one answer: the socket is buffered, but each piece is still a call through all layers of the library.
  *
  * Silent: the first read of an answer, which waits for the other side; large reads; reads inside statements, and a database's other talk with its driver, which nobody
- * reads in larger pieces (a commit, BEGIN, COPY); whatever saves too little (find.c).
+ * reads in larger pieces (a commit, BEGIN, COPY); the pieces in which a client reads each of many answers (the calls are the cause); whatever saves too little (find.c).
  *
  * Saving: the tiny reads and what the loop around them takes (gaps under 50 µs); all but the longest. low: only reads that found their bytes there
  * already (under 100 µs), since the others may wait for the other side anyway. Of pieces from a buffer: the library's time; low: half of it.
@@ -23,6 +23,7 @@
 #define LEAST_PIECES 500u
 #define PIECE_BYTES  32u
 #define TURN_READS   8u
+#define TURN_PIECES  100u
 #define GAP_NS       50000u
 #define READY_NS     100000u
 #define LEAST_NS     500000u
@@ -99,7 +100,8 @@ static uint32_t entry_of_pieces(const struct hp__io *io, const struct hp__view *
 static void pick_pieces(struct hp__io *io, const struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
-    uint64_t bytes = 0, waits_ns = 0, calls = 0, ns = 0, inner = 0;
+    uint64_t bytes = 0, waits_ns = 0, calls = 0, ns = 0, inner = 0, turns = 0;
+    uint32_t call = UINT32_MAX;
     for (uint32_t i = 0; i < view->item_count; i++) {
         const struct hp__wait_item *item = &view->items[i];
         bool is_inner = item->span.kind == HP_WAIT_RECV && item->span.site_sym != io->site_sym &&
@@ -108,6 +110,8 @@ static void pick_pieces(struct hp__io *io, const struct hp__view *view)
         if (item->span.kind == HP_WAIT_RECV && item->span.site_sym == io->site_sym) {
             bytes += item->span.bytes;
             waits_ns += item->ns;
+            turns += item->call != call;
+            call = item->call;
         }
     }
     uint32_t last = HP_NODE_NONE;
@@ -122,7 +126,7 @@ static void pick_pieces(struct hp__io *io, const struct hp__view *view)
             hp__places_add(&io->places, io->site_sym, tree->nodes[entry].line, 0, tree->nodes[entry].total);
         }
     }
-    if (calls != 0 && bytes <= PIECE_BYTES * calls) {
+    if (calls != 0 && calls >= TURN_PIECES * turns && bytes <= PIECE_BYTES * calls) {
         io->mode = 1;
         io->count = calls;
         io->ns = ns > waits_ns ? ns - waits_ns : 0;

@@ -5,7 +5,7 @@
  *
  * Evidence: the request's gc_ns (all collections of its threads, from level monitor on), less those that other findings explain, of at least a fifth of it.
  *
- * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in particular); collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one cause), or in the function that it tells of.
+ * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in particular); in a process's first request alone, which makes what later ones find, unless it is asked for; collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one cause), or in the function that it tells of.
  *
  * Saving: predicted 90 %, also of a gc.collect() of the application (only full collections, one or two: all of it); low 30 %: fewer collections only move the pauses
  * out of some requests.
@@ -152,7 +152,7 @@ hp_err hp__rule_gc_pressure(struct hp__find *f)
     struct hp__places places = {.count = 0}, makers = {.count = 0};
     struct hp__spread ns, count;
     uint32_t asked = 0;
-    bool kept = false;
+    bool kept = false, again = false;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_gc_pressure);
     err = err == HP_OK ? hp__spread_init(f, &ns) : err;
     err = err == HP_OK ? hp__spread_init(f, &count) : err;
@@ -164,10 +164,11 @@ hp_err hp__rule_gc_pressure(struct hp__find *f)
         hp__spread_add(&ns, p.ns);
         hp__spread_add(&count, p.count);
         asked += is_asked_for(&p);
+        again = again || !f->views[i].first;
         add_places(f, &f->views[i], &places, &makers);
         err = price(f, i, &p, &finding);
     }
-    if (err != HP_OK || finding.seen == 0) {
+    if (err != HP_OK || finding.seen == 0 || (!again && asked == 0)) {
         return err;
     }
     hp__places_choose(&makers, &finding);

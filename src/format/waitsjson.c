@@ -31,8 +31,10 @@ struct hp_waitsjson_time hp_waitsjson_sum(const struct hp_record *record)
     time.known = hp_waitsjson_watched(record) && req->cpu_ns != HP_ABSENT && req->runqueue_ns != HP_ABSENT &&
                  time.busy_ns != HP_ABSENT;
     if (time.known) {
-        time.left_ns =
-            (int64_t)(req->wall_ns + time.busy_ns - req->cpu_ns - req->runqueue_ns - time.waits_ns);
+        uint64_t known_ns = req->cpu_ns + req->runqueue_ns + time.waits_ns;
+        uint64_t twice_ns = known_ns > req->wall_ns ? known_ns - req->wall_ns : 0;
+        time.busy_ns = time.busy_ns > twice_ns ? time.busy_ns : twice_ns; /* measured in some calls only */
+        time.left_ns = req->wall_ns + time.busy_ns - known_ns;
     }
     return time;
 }

@@ -12,7 +12,7 @@ struct hp_waitsjson_time {
     uint64_t kinds_ns[HP_WAIT_KINDS]; /* waits by kind */
     uint64_t waits_ns;
     uint64_t busy_ns; /* CPU and run queue inside waits: in both sums; HP_ABSENT */
-    int64_t left_ns;  /* only if known */
+    uint64_t left_ns; /* only if known */
     bool known;       /* CPU, waits and run queue were all recorded */
 };
 struct hp_waitsjson_time hp_waitsjson_sum(const struct hp_record *record);

@@ -516,6 +516,19 @@ static void collection_that_is_asked_for_goes_entirely(void **state)
     rec_set_fini(&set);
 }
 
+static void collections_of_a_first_request_alone_are_no_finding(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/build");
+    add_garbage(&set, 3, 4, 4, 1);
+    rec_silent(&set);
+    rec_set_init(&set, "GET", "/build");
+    add_garbage(&set, 3, 4, 1, 2); /* asked for */
+    (void)rec_only(&set, HP_FIND_gc_pressure);
+    rec_set_fini(&set);
+}
+
 /* work ── pickle.loads; the collection that it sets off runs when it has returned. */
 static void collection_after_what_a_finding_tells_of_is_part_of_it(void **state)
 {
@@ -622,6 +635,7 @@ int main(void)
         cmocka_unit_test(template_notes_do_without_a_tree),
         cmocka_unit_test(collections_are_one_cause_with_the_function_that_makes_the_garbage),
         cmocka_unit_test(collection_that_is_asked_for_goes_entirely),
+        cmocka_unit_test(collections_of_a_first_request_alone_are_no_finding),
         cmocka_unit_test(collection_after_what_a_finding_tells_of_is_part_of_it),
         cmocka_unit_test(small_or_rare_collections_are_silent),
         cmocka_unit_test(own_time_is_what_the_fix_takes_away),

@@ -752,6 +752,23 @@ static void pieces_of_a_generator(struct page *page)
     }
 }
 
+/* page ── get ── readline, thirty for each of forty answers */
+static void pieces_of_many_answers(struct page *page)
+{
+    struct rec_set *set = page->set;
+    uint32_t view = rec_node(page->rec, HP_NODE_ROOT, set->view, 0, 1, 1);
+    uint32_t get = rec_node(page->rec, view, rec_sym(set, "client.py", "get", 5, REC_LIB), 12, 40, 2);
+    (void)rec_node(page->rec, get, rec_sym(set, "client.py", "Buffer.readline", 40, REC_LIB), 33, 1200, 12);
+    page->protocol = HP_PROTOCOL_REDIS;
+    page->node = get;
+    for (unsigned i = 0; i < 40; i++) {
+        page->group++;
+        span(page, HP_WAIT_SEND, 0.1, 50);
+        span(page, HP_WAIT_RECV, 0.4, 300);
+        page->t += 0.3;
+    }
+}
+
 static void lines_of_a_stream(struct page *page)
 {
     struct rec_set *set = page->set;
@@ -775,6 +792,9 @@ static void work_of_the_library_beside_waits(void **state)
     assert_int_equal(rec_only(&set, HP_FIND_chatty_reads)->site_sym != set.view, 1);
     rec_set_fini(&set);
     expect_silence(lines_of_a_stream);
+    make(&set, pieces_of_many_answers, 6);
+    assert_int_equal(rec_only(&set, HP_FIND_sequential_io)->site_line, 12);
+    rec_set_fini(&set);
 }
 
 static void commit(struct page *page, unsigned times)

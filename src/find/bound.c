@@ -208,6 +208,19 @@ static void add_node(const struct hp__view *view, const uint8_t *starts, struct 
     }
 }
 
+/* One call computes no longer than the thread that served the request had a processor: what is beyond was held up by other programs. */
+static void limit_to_cpu(const struct hp__view *view, struct request *request)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t cpu_ns = view->sample->record->req.cpu_ns;
+    for (uint32_t i = 1; cpu_ns != HP_ABSENT && view->sample->estimate == NULL && i < tree->count; i++) {
+        if (tree->nodes[i].lane == HP_NODE_ROOT && request->ns[i] > cpu_ns) {
+            request->ns[i] = cpu_ns;
+            request->own_ns[i] = request->own_ns[i] < cpu_ns ? request->own_ns[i] : cpu_ns;
+        }
+    }
+}
+
 static hp_err look_at(const struct hp__view *view, const struct names *names, struct hp_arena *arena,
                       struct request *request)
 {
@@ -234,6 +247,9 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
         }
     }
     subtract_outside(view, request);
+    if (!names->rule->reads) {
+        limit_to_cpu(view, request);
+    }
     return err;
 }
 

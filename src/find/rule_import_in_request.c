@@ -40,6 +40,7 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
 }
 
 const struct hp__bound_rule hp__bound_imports = {.kind = HP_FIND_import_in_request,
+                                                 .reads = true,
                                                  .warms_up = true,
                                                  .is_boundary = is_import,
                                                  .min_share = 0.03,

@@ -43,6 +43,23 @@ static void make_calls(struct rec_set *set, struct call c)
     }
 }
 
+/* json ── loads, of 41 ms, in a request that had a processor for less. */
+static void call_that_other_programs_held_up_computes_no_longer_than_the_request(void **state)
+{
+    (void)state;
+    for (unsigned busy = 0; busy <= 1; busy++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/work");
+        add_call(&set, (struct call){.file = "json/__init__.py", .name = "loads", .calls = 4, .self_ms = 41});
+        set.requests[0].record.req.cpu_ns = busy ? HP_ABSENT : rec_ns(8);
+        struct hp_find_result r = rec_find(&set);
+        assert_int_equal(r.findings.count, 1);
+        assert_int_equal(r.findings.list[0].kind, HP_FIND_serialization_hot);
+        assert_near(rec_ms(r.findings.list[0].median_ns), busy ? 41 : 8, 0.02);
+        rec_set_fini(&set);
+    }
+}
+
 static void expressions_compiled_in_each_request_cost_all_of_it(void **state)
 {
     (void)state;
@@ -614,6 +631,7 @@ static void out_of_memory_leaves_nothing_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(call_that_other_programs_held_up_computes_no_longer_than_the_request),
         cmocka_unit_test(expressions_compiled_in_each_request_cost_all_of_it),
         cmocka_unit_test(expressions_kept_or_compiled_once_are_silent),
         cmocka_unit_test(imports_in_each_request_are_found_with_the_modules_own_code),

@@ -399,7 +399,7 @@ struct hp__bound_rule {
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
     bool direct; /* only calls that a line of the application makes itself, not those of other libraries */
     bool caller_goes; /* what the caller does itself, up to as much again, is work on what it gets */
-    bool reads;    /* files too: it may take longer than it has a processor */
+    bool reads;       /* files too: it may take longer than it has a processor */
     bool warms_up; /* the first request of a process pays it in any case: only another one says something */
     uint64_t (*product_ns)(const struct hp__view *view); /* what the response needs of it; NULL: nothing */
     /* Set title, advice and evidence; the parts are medians over the requests that show it. */

@@ -74,7 +74,8 @@ static bool is_answered_alike(const struct hp__find *f, const struct cold *cold,
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         const struct hp_request *other = &f->c->samples[i].record->req;
         uint64_t a = own->bytes_out, b = other->bytes_out;
-        bool alike = a == HP_ABSENT || b == HP_ABSENT || (a <= 2 * b + ALIKE_BYTES && b <= 2 * a + ALIKE_BYTES);
+        bool alike =
+            a == HP_ABSENT || b == HP_ABSENT || (a <= 2 * b + ALIKE_BYTES && b <= 2 * a + ALIKE_BYTES);
         if (cold->more_ns[i] == 0 && alike && other->status == own->status) {
             return true;
         }

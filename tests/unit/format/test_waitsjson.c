@@ -8,7 +8,8 @@
 
 #include "format/waitsjson.h"
 
-static struct hp_waitsjson_time sum_of(uint64_t cpu_ns, uint64_t runqueue_ns, uint64_t wait_ns, uint64_t busy_ns)
+static struct hp_waitsjson_time sum_of(uint64_t cpu_ns, uint64_t runqueue_ns, uint64_t wait_ns,
+                                       uint64_t busy_ns)
 {
     struct hp_wait wait = {.kind = HP_WAIT_RECV, .ns = wait_ns};
     struct hp_lane lane = {.wait_busy_ns = busy_ns};

@@ -320,7 +320,7 @@ static void give_awaits(struct hp_cap_request *request, struct extent *calls, ui
             if (is_of(span, &calls[k])) { /* the latest of those that had begun */
                 span->group = k;
                 span->protocol = calls[k].protocol;
-                if (!calls[k].received) {
+                if (span->t1_ns > calls[k].t1_ns) {
                     calls[k].received = true;
                     calls[k].t1_ns = span->t1_ns;
                 }

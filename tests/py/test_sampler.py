@@ -139,6 +139,40 @@ def test_100_hz_costs_next_to_nothing(tmp_path: Path) -> None:
         assert sampler["cpu_ns"] / sampler["ns"] <= 0.02, sampler
 
 
+def eight_threads(store: str, rate: int) -> Any:
+    """The sampler's account of eight threads that are at requests all the time."""
+    from hotplate import _hotplate
+
+    start(store, rate=rate)
+    app = captured.flask_app(lambda: spin(0.002) or sleeping(0.002) or "")
+    until = time.monotonic() + 3
+
+    def ask() -> None:
+        while time.monotonic() < until:
+            wsgi.call(app, "/")
+
+    workers = [threading.Thread(target=ask) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    _hotplate.stop(5000)
+    return _hotplate.sampler()
+
+
+# Of a core, by the sampler's own clock: a multiple of the budget, which bench/own_sampler.py goes by.
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "most"), [(100, 0.02), (1000, 0.10)])
+def test_eight_threads_cost_little_and_tear_nothing(rate: int, most: float, tmp_path: Path) -> None:
+    with Watch() as watch:
+        sampler = run_isolated(eight_threads, str(tmp_path / "a.db"), rate)
+    print(f"\n{100 * sampler['cpu_ns'] / sampler['ns']:.2f} % of a core, {sampler}")
+    assert sampler["torn"] <= 0.01 * (sampler["samples"] + sampler["torn"]), sampler
+    assert sampler["samples"] >= 3 * sampler["sweeps"], sampler  # of several threads each time
+    with watch.judging():
+        assert sampler["cpu_ns"] / sampler["ns"] <= most, sampler
+
+
 @pytest.mark.slow
 def test_cpu_mode_leaves_waiting_out_and_gil_mode_work_without_it(tmp_path: Path) -> None:
     by_mode = {}

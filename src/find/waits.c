@@ -398,8 +398,26 @@ static bool is_look(const struct hp_span *span)
     return span->kind == HP_WAIT_RECV && span->bytes == 0 && span->t1_ns - span->t0_ns < LOOK_NS;
 }
 
-/* An await of a call counts as what it waited for. */
-static void add_to_call(struct hp__call *call, const struct hp__wait_item *item, uint8_t kind)
+/* What of an await its event loop waited, too: while that runs other tasks an answer may long be there. */
+static uint64_t idle_ns(const struct hp_record *record, const struct hp__wait_item *item)
+{
+    uint32_t loop = loop_of(record, item->span.lane);
+    uint64_t ns = 0;
+    bool seen = false;
+    for (uint32_t i = 0; i < record->span_count; i++) {
+        const struct hp_span *poll = &record->spans[i];
+        if (poll->lane == loop && poll->kind == HP_WAIT_POLL) {
+            uint64_t t0 = poll->t0_ns > item->span.t0_ns ? poll->t0_ns : item->span.t0_ns;
+            uint64_t t1 = poll->t1_ns < item->span.t1_ns ? poll->t1_ns : item->span.t1_ns;
+            ns += t1 > t0 ? t1 - t0 : 0;
+            seen = true;
+        }
+    }
+    return seen ? ns : item->ns;
+}
+
+/* An await of a call counts as what it waited for, `ns`. */
+static void add_to_call(struct hp__call *call, const struct hp__wait_item *item, uint8_t kind, uint64_t ns)
 {
     const struct hp_span *span = &item->span;
     bool is_await = span->kind == HP_WAIT_AWAIT;
@@ -417,28 +435,30 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item,
     }
     if (call->t1_ns == call->t0_ns) {
         call->t0_ns = span->t0_ns;
-        call->node = span->node;
+    }
+    if (call->node == HP_NODE_NONE && !is_await) {
+        call->node = span->node; /* a task that awaits is at none */
     }
     call->t1_ns = span->t1_ns > call->t1_ns ? span->t1_ns : call->t1_ns;
     switch (kind) {
     case HP_WAIT_DNS:
-        call->dns_ns += item->ns;
+        call->dns_ns += ns;
         add_setup(call, item);
         break;
     case HP_WAIT_CONNECT:
-        call->connect_ns += item->ns;
+        call->connect_ns += ns;
         call->failed = !is_await && span->error != 0 && span->error != EINPROGRESS;
         add_setup(call, item);
         break;
     case HP_WAIT_TLS:
-        call->tls_ns += item->ns;
+        call->tls_ns += ns;
         add_setup(call, item);
         break;
     case HP_WAIT_SEND:
         call->sent_bytes += span->bytes;
         break;
     case HP_WAIT_RECV:
-        call->more_ns += call->read1_ns != 0 ? item->ns : 0;
+        call->more_ns += call->read1_ns != 0 ? ns : 0;
         call->answers |= call->sent_bytes != 0 || call->connect_ns != 0;
         if (!is_await) {
             call->read1_ns = call->read1_ns != 0 ? call->read1_ns : span->t1_ns;
@@ -558,7 +578,7 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
             view->calls[view->call_count++] = (struct hp__call){.t0_ns = span->t0_ns,
                                                                 .t1_ns = span->t0_ns,
                                                                 .lane = span->lane,
-                                                                .node = span->node,
+                                                                .node = HP_NODE_NONE,
                                                                 .site_sym = span->site_sym,
                                                                 .site_line = span->site_line,
                                                                 .via_sym = span->via_sym,
@@ -568,7 +588,8 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
         }
         item->call = of_group[span->group];
         view->calls[item->call - 1].last_item = i;
-        add_to_call(&view->calls[item->call - 1], item, kind_in_call(view, i));
+        uint64_t ns = span->kind == HP_WAIT_AWAIT ? idle_ns(view->sample->record, item) : item->ns;
+        add_to_call(&view->calls[item->call - 1], item, kind_in_call(view, i), ns);
     }
     join_databases(view);
     mark_server(view);
@@ -599,8 +620,10 @@ hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena)
     err = err == HP_OK ? make_calls(view, arena) : err;
     for (uint32_t i = 0; err == HP_OK && i < view->call_count; i++) {
         struct hp__call *call = &view->calls[i];
+        uint64_t waits_ns = call->dns_ns + call->connect_ns + call->tls_ns;
         call->setup_ns = call->awaits ? unkept_ns(view, call->lane, call->setup0_ns, call->setup1_ns)
                                       : call->setup1_ns - call->setup0_ns;
+        call->setup_ns = call->awaits && waits_ns < call->setup_ns ? waits_ns : call->setup_ns;
         call->loop_sym = call->site_sym;
         call->loop_line = call->site_line;
     }

@@ -41,7 +41,7 @@
 #define LOOP_MOST  2u /* … and at most so many times what is called; else it does things of its own */
 #define CLIENT_NS                                                                                            \
     1000000u /* what a client library may compute for one call to another service: it is part of that call */
-#define LINE_NS       1200.0 /* a call with its loop that takes no longer might as well be written there */
+#define LINE_NS       1200u /* a call with its loop that takes no longer might as well be written there */
 #define MAX_FUNCTIONS 512u
 
 struct work {            /* one request */
@@ -564,9 +564,10 @@ static bool is_hot(uint64_t ns, uint64_t of_ns, bool once)
 }
 
 /* Whether the function ran once, and computed in its own lines; or is no more than a line of the loop that calls it. Of samples nobody knows. */
-static bool is_once(const struct part *part, double slow)
+static bool is_once(const struct part *part)
 {
-    bool line = part->calls >= LOOP_CALLS && (double)part->wall_ns <= LINE_NS * slow * (double)part->calls;
+    uint64_t busy_ns = part->cpu_ns < part->wall_ns ? part->cpu_ns : part->wall_ns;
+    bool line = part->calls >= LOOP_CALLS && busy_ns <= LINE_NS * part->calls;
     return line || (part->calls == 1 && part->library_ns * 2 < part->wall_ns);
 }
 
@@ -581,8 +582,8 @@ static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *p
     const struct hp_sample *sample = &f->c->samples[i];
     double error = sample->estimate != NULL ? error_ns(f->c, sample->duration_ns, part->cpu_ns)
                                             : 0; /* hot also at the lower end */
-    return (double)part->cpu_ns > error && is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample),
-                                                  is_once(part, hp__speed_slowness(sample)));
+    return (double)part->cpu_ns > error &&
+           is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), is_once(part));
 }
 
 /* Of the route's median request. */
@@ -670,7 +671,7 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
         hp__spread_add(&wall, part.wall_ns);
         hp__spread_add(&vouched, part.cpu_ns);
         finding.seen++;
-        once += is_once(&part, hp__speed_slowness(&f->c->samples[i]));
+        once += is_once(&part);
         again = again || !f->views[i].first;
         err = price_function(f, &finding, i, &part);
     }

@@ -3,7 +3,7 @@
  * Principle: a round trip that takes far longer than the others of the same application spends its time in the database (a scan, a sort, a lock) or in
  * carrying rows. The rule says that it is slow and what its ceiling is; why, only its plan may tell, which is quoted where one is kept: rows that are skipped are read, too.
  *
- * Evidence: exec + fetch (without waiting for the GIL and log handlers; of an executemany that of one row) at the median ≥ 10 ms, or ≥ 3 ms and half of the route, and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms; executions that other findings
+ * Evidence: exec + fetch (without waiting for the GIL and log handlers; of an executemany that of one row) at the median ≥ 10 ms, or ≥ 3 ms and half of the route, and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms (30 ms where its plan reads 10,000 rows or more from end to end); executions that other findings
  * explain do not count. The times are those of a machine with a processor free (hp__speed_slowness): where we waited for one, a database in the process or on the same machine
  * waited as well. Where a route runs little else there is nothing to compare with; then it takes a plan by which a statement that only skips rows (OFFSET)
  * reads 1,000 or more and gives at most 5 % of them; or, of 10 ms, one that reads 10,000 or more, sorts them or drops duplicates, gives at most 5 % of them, and does not add them up.
@@ -24,6 +24,7 @@
 #define SLOW_NS       10000000u
 #define MOST_OF_NS    3000000u /* … where it is half of the route */
 #define VERY_SLOW_NS  50000000u
+#define SLOW_SCAN_NS  30000000u /* of one whose plan reads very many rows from end to end */
 #define SLOW_FACTOR   10.0
 #define FLOOR_NS      300000u
 #define MOST_TABLES   4u
@@ -117,12 +118,24 @@ static double passed_rows(const struct hp__find *f, const struct candidate *cand
     return few && hp__words_skips(cand->statement.text) ? scanned - rows : 0;
 }
 
+/* By its plan: rows of tables or indexes that it reads from end to end; 0: none, or not known. */
+static double scanned_rows(const struct hp__find *f, const struct candidate *cand)
+{
+    const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
+    double scanned = 0;
+    for (uint32_t i = 0; plan != NULL && i < plan->count; i++) {
+        bool whole = plan->nodes[i].access == HP_PLAN_SCAN || plan->nodes[i].access == HP_PLAN_INDEX_SCAN;
+        scanned += whole && plan->nodes[i].scanned > 0 ? plan->nodes[i].scanned : 0;
+    }
+    return scanned;
+}
+
 /* By its plan: reads very many rows, sorts them or drops those that are alike, and gives a few; nothing is added up. */
 static bool sorts_for_few(struct hp__find *f, const struct candidate *cand, uint32_t *at)
 {
     const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
     struct hp_query query;
-    double scanned = 0;
+    double scanned = scanned_rows(f, cand);
     bool sorts = hp__words_distinct(cand->statement.text);
     if (plan == NULL ||
         hp_query_read(cand->statement.text, (enum hp_engine)plan->engine, f->arena, &query) != HP_OK ||
@@ -132,8 +145,6 @@ static bool sorts_for_few(struct hp__find *f, const struct candidate *cand, uint
     uint64_t rows = 0;
     for (uint32_t i = 0; i < plan->count; i++) {
         sorts = sorts || (plan->nodes[i].flags & HP_PLAN_SORT) != 0;
-        bool whole = plan->nodes[i].access == HP_PLAN_SCAN || plan->nodes[i].access == HP_PLAN_INDEX_SCAN;
-        scanned += whole && plan->nodes[i].scanned > 0 ? plan->nodes[i].scanned : 0;
     }
     for (uint32_t i = 0; sorts && i < f->c->sample_count; i++) {
         uint32_t n = hp__group_pick(&f->views[i], cand->key, at);
@@ -229,11 +240,13 @@ static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, ui
     cand->floor_ns = fast > FLOOR_NS ? (uint64_t)fast : FLOOR_NS;
     cand->passed = passed_rows(f, cand, at);
     cand->of_page = counts_for_page(f, cand);
+    bool sums = adds_up(f, cand, median);
     bool unlike = cheap > 0 && median >= SLOW_FACTOR * cheap;
     if (median >= VERY_SLOW_NS * slow || cand->passed > 0) {
         return true;
     }
-    if (unlike && (cand->of_page || !adds_up(f, cand, median))) {
+    if ((unlike && (cand->of_page || !sums)) ||
+        (median >= SLOW_SCAN_NS * slow && !sums && scanned_rows(f, cand) >= MANY_ROWS)) {
         return true;
     }
     return median >= SLOW_NS * slow && sorts_for_few(f, cand, at);

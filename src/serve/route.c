@@ -170,7 +170,7 @@ static hp_err put_statements(struct hp_question *question)
     hp_json_key(question->json, "statements");
     hp_json_array_begin(question->json);
     for (uint32_t i = 0; err == HP_OK && i < all.count && i < STATEMENTS_LISTED; i++) {
-        hp_statements_put(&all, question, &all.list[i]);
+        hp_statements_put(&all, question, &all.list[i], NULL);
     }
     hp_json_array_end(question->json);
     hp_statements_put_portion(&all, question->json);

@@ -67,7 +67,7 @@ void hp_statements_put_portion(const struct hp_statements *statements, struct hp
 }
 
 void hp_statements_put(const struct hp_statements *statements, struct hp_question *question,
-                       const struct hp_statement_row *row)
+                       const struct hp_statement_row *row, const struct hp_executions *executions)
 {
     struct hp_json *json = question->json;
     const struct hp_dict *dict = question->dict;
@@ -84,6 +84,10 @@ void hp_statements_put(const struct hp_statements *statements, struct hp_questio
     hp_member_ms(json, "total_ms", row->total_ns);
     hp_member_ms(json, "fetch_ms", row->fetch_ns);
     hp_member_ms(json, "max_ms", row->max_ns);
+    if (executions != NULL && executions->sampled != 0) {
+        hp_member_ms(json, "p95_ms", executions->p95_ns);
+        hp_json_kv_u64(json, "p95_of", executions->sampled);
+    }
     if (row->executions != 0) {
         hp_json_kv_double(json, "mean_ms", (double)row->total_ns / (double)row->executions / 1e6);
     }
@@ -100,6 +104,8 @@ void hp_statements_put(const struct hp_statements *statements, struct hp_questio
 }
 
 /* ---- api/v1/sql ---- */
+
+#define LISTED_MOST 500u /* `limit` at most; by p95 these are the ones with the most time */
 
 static uint64_t total_of(const struct hp_statement_row *row)
 {
@@ -136,6 +142,7 @@ static const struct {
     uint64_t (*of)(const struct hp_statement_row *row);
 } sorts[] = {{"total", total_of}, {"calls", calls_of}, {"max", max_of},
              {"mean", mean_of},   {"rows", rows_of},   {"errors", errors_of}};
+#define SORT_TOTAL 0u
 
 static int compare(const void *a, const void *b, void *ctx)
 {
@@ -149,10 +156,15 @@ static int compare(const void *a, const void *b, void *ctx)
                                       : (x->statement > y->statement) - (x->statement < y->statement);
 }
 
-static hp_err choose_sort(struct hp_question *question, size_t *sort)
+/* By p95 is by total time first. */
+static hp_err choose_sort(struct hp_question *question, size_t *sort, bool *by_p95)
 {
     struct hp_str wanted = hp_params_text(&question->params, "sort");
-    *sort = 0;
+    *sort = SORT_TOTAL;
+    *by_p95 = hp_str_eq(wanted, HP_STR("p95"));
+    if (*by_p95) {
+        return HP_OK;
+    }
     for (size_t i = 0; i < sizeof sorts / sizeof sorts[0]; i++) {
         if (hp_str_eq(wanted, hp_str_from0(sorts[i].name))) {
             *sort = i;
@@ -161,7 +173,7 @@ static hp_err choose_sort(struct hp_question *question, size_t *sort)
     }
     return wanted.n == 0 ? HP_OK
                          : hp_err_set(question->info, HP_EINVAL, 0,
-                                      "sort: not one of total, calls, max, mean, rows, errors");
+                                      "sort: not one of total, calls, p95, max, mean, rows, errors");
 }
 
 bool hp_question_contains(struct hp_str text, struct hp_str part)
@@ -199,15 +211,59 @@ static void filter(struct hp_statements *all, const struct hp_dict *dict, struct
     all->count = kept;
 }
 
+struct listed {
+    const struct hp_statement_row *row;
+    struct hp_executions executions;
+};
+
+static int compare_p95(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    if (x->executions.p95_ns != y->executions.p95_ns) {
+        return x->executions.p95_ns > y->executions.p95_ns ? -1 : 1;
+    }
+    return (x->row > y->row) - (x->row < y->row); /* as they were */
+}
+
+/* `count` rows from `first`, in order; by p95 the slowest first. */
+static hp_err put_listed(struct hp_question *question, const struct hp_statements *all, uint64_t first,
+                         uint64_t count, bool by_p95)
+{
+    uint32_t from = by_p95 ? 0 : (uint32_t)(first < all->count ? first : all->count);
+    uint32_t n = all->count - from;
+    n = n < (by_p95 ? LISTED_MOST : count) ? n : (uint32_t)(by_p95 ? LISTED_MOST : count);
+    struct listed *list = hp_arena_alloc(question->arena, n * sizeof *list + 1, _Alignof(struct listed));
+    struct hp_executions *executions =
+        hp_arena_alloc(question->arena, n * sizeof *executions + 1, _Alignof(struct hp_executions));
+    if (list == NULL || executions == NULL) {
+        return hp_question_no_memory(question);
+    }
+    hp_err err = n == 0 ? HP_OK : hp_executions_read(question, all->list + from, n, executions);
+    if (err != HP_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        list[i] = (struct listed){&all->list[from + i], executions[i]};
+    }
+    if (by_p95 && n > 1) {
+        qsort(list, n, sizeof *list, compare_p95);
+    }
+    for (uint64_t i = first - from; i < n && i < first - from + count; i++) {
+        hp_statements_put(all, question, list[i].row, &list[i].executions);
+    }
+    return HP_OK;
+}
+
 hp_err hp__answer_sql(struct hp_question *question)
 {
     struct hp_json *json = question->json;
     struct hp_statements all;
-    size_t sort = 0;
+    size_t sort = SORT_TOTAL;
+    bool by_p95 = false;
     uint64_t limit = 0, offset = 0, least_ns = 0;
-    hp_err err = choose_sort(question, &sort);
+    hp_err err = choose_sort(question, &sort, &by_p95);
     if (err == HP_OK) {
-        err = hp_params_number(&question->params, "limit", 1, 500, 100, &limit, question->info);
+        err = hp_params_number(&question->params, "limit", 1, LISTED_MOST, 100, &limit, question->info);
     }
     if (err == HP_OK) {
         err = hp_params_number(&question->params, "offset", 0, 100000, 0, &offset, question->info);
@@ -232,9 +288,7 @@ hp_err hp__answer_sql(struct hp_question *question)
     hp_statements_put_portion(&all, json);
     hp_json_key(json, "statements");
     hp_json_array_begin(json);
-    for (uint64_t i = offset; i < all.count && i < offset + limit; i++) {
-        hp_statements_put(&all, question, &all.list[i]);
-    }
+    err = put_listed(question, &all, offset, limit, by_p95);
     hp_json_array_end(json);
-    return HP_OK;
+    return err;
 }

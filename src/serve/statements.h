@@ -2,6 +2,7 @@
 #ifndef HP_STATEMENTS_H
 #define HP_STATEMENTS_H
 
+#include "serve/executions.h"
 #include "serve/question.h"
 
 #define HP_STATEMENTS_READ 2048u /* requests whose detail is read for one answer */
@@ -21,8 +22,8 @@ HP_CHECK hp_err hp_statements_read(struct hp_statements *statements, struct hp_q
 /* Member "statements_portion", where they are estimates. */
 void hp_statements_put_portion(const struct hp_statements *statements, struct hp_json *json);
 
-/* One as an object. */
+/* One as an object; `executions` may be NULL. */
 void hp_statements_put(const struct hp_statements *statements, struct hp_question *question,
-                       const struct hp_statement_row *row);
+                       const struct hp_statement_row *row, const struct hp_executions *executions);
 
 #endif

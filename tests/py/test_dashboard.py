@@ -196,6 +196,20 @@ def test_every_other_page(store: Path, base: str) -> None:
     assert "store.db" in settings
 
 
+def test_p95_of_a_statement_is_that_of_its_executions(store: Path, base: str) -> None:
+    ids = rows(store, "select printf('%016x', request_id) from request where statements > 0")
+    times = sorted(
+        run["execute_ms"] + run["fetch_ms"]
+        for (id_,) in ids
+        for run in asked(base, f"request?id={id_}")["executions"]
+    )
+    (row,) = asked(base, "sql?sort=p95")["statements"]
+    assert (row["p95_of"], len(times)) == (720, 720)
+    assert row["p95_ms"] == pytest.approx(times[684 - 1], abs=2e-6)
+    (page,) = walk(base, {"hash": "#/sql?sort=p95"})
+    assert f"{shown(row['mean_ms'])} {shown(row['p95_ms'])} {shown(row['max_ms'])}" in page["text"]
+
+
 def saved(base: str, request: str, folder: Path) -> str:
     """The address of a request's page as its button saves it."""
     with urlopen(f"{base}api/v1/export?id={request}", timeout=10) as answer:

@@ -229,6 +229,8 @@ export interface StatementRow extends Place {
   total_ms: number;
   fetch_ms?: number;
   mean_ms?: number;
+  p95_ms?: number; // of `p95_of` single executions of sampled requests
+  p95_of?: number;
   max_ms?: number;
   rows?: number | null;
   errors?: number;

@@ -111,6 +111,19 @@ function List({ data }: { data: SqlAnswer }) {
         ),
     },
     { key: "mean", title: "Mean", number: true, order: "mean", cell: (row) => <Ms ms={row.mean_ms} /> },
+    {
+      key: "p95",
+      title: "p95",
+      about: "of single executions in a sample of requests",
+      number: true,
+      order: "p95",
+      cell: (row) =>
+        typeof row.p95_ms === "number" ? (
+          <span title={`of ${showCount(row.p95_of ?? 0)} executions`}>{showMs(row.p95_ms)}</span>
+        ) : (
+          <Absent />
+        ),
+    },
     { key: "max", title: "Slowest", number: true, order: "max", cell: (row) => <Ms ms={row.max_ms} /> },
     {
       key: "rows",

@@ -151,6 +151,7 @@ static void no_question_looks_at_every_request(void **state)
         {hp__answer_tree, "revision=*&route=/settings&min_ms=102", false, 5000},
         {hp__answer_sql, "revision=*", false, 6000},
         {hp__answer_sql, "revision=*&min_ms=102", false, 6000},
+        {hp__answer_sql, "revision=*&sort=p95", false, 6000},
         {hp__answer_findings, "revision=*", false, 5000},
         {hp__answer_request, "id=0000000000000002", true, 6000},
         {hp__answer_request, "id=000000000000c351", true, 2 * 4096 + 3000}, /* from the middle */

@@ -135,11 +135,11 @@ def test_a_slow_select_gets_its_plan_and_its_index(folder: Path) -> None:
         assert found[0]["predicted_saving_ms"] == pytest.approx(was - now, rel=0.35)
 
 
-MANY = ["name = ?" + " AND id = id" * n for n in range(9)]
+MANY = ["name = ?" + " AND id = id" * n for n in range(5)]
 
 
 def test_what_an_application_asked_for_before_it_ended_is_there_for_the_report(folder: Path) -> None:
-    """Nine statements are asked for at once, then the server goes: the process beside still has most of them to do."""
+    """Five statements are asked for at once, then the server goes: the process beside still has most of them to do."""
     asked = [
         f"connection.execute('SELECT id, note FROM thing WHERE {each}', ('n1',)).fetchall()" for each in MANY
     ]
@@ -156,9 +156,16 @@ def test_what_an_application_asked_for_before_it_ended_is_there_for_the_report(f
         for _ in range(2):  # that fetching is slow is known after the first time
             assert get(server, "/many") == "ok"
         assert until(lambda: len(statements()) == len(MANY))
-    hotplate_json("report", "--all", cwd=folder)
     keys = [str(row["id"]) for row in statements()]
-    assert [key for key in keys if hotplate("explain", key, "--all", cwd=folder).returncode != 0] == []
+
+    def missing() -> list[str]:
+        return [key for key in keys if hotplate("explain", key, "--all", cwd=folder).returncode != 0]
+
+    began = time.monotonic()
+    hotplate_json("report", "--all", cwd=folder)
+    if time.monotonic() - began < 9:  # else its patience was at an end, and plans come later
+        assert missing() == []
+    assert until(lambda: missing() == [], 40)
 
 
 def test_a_store_in_the_databases_own_folder_is_not_taken_for_it(folder: Path) -> None:

@@ -37,6 +37,7 @@
 #define HP_EDGE_CAP       8000u
 #define HP_DEPTH_CAP      1048576u
 #define HP_TREE_CAP       65536u
+#define HP_TREE_HOLD      1024u  /* of them for what does not fit below application functions */
 #define HP_TREE_KEEP      12288u /* nodes; a larger tree is cleared at the end of its request */
 #define HP_POOL_REQUESTS  256u
 #define HP_POOL_LANES     1024u

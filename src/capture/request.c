@@ -211,6 +211,9 @@ static void begin_tree(struct hp_cap_request *request)
 {
     if (request->tree == NULL && !hp__cap_fails(request->cap, HP_FAIL_ALLOC)) {
         request->tree = hp_tree_new(request->cap->dict, HP_TREE_CAP);
+        if (request->tree != NULL) {
+            hp_tree_hold(request->tree, HP_TREE_HOLD);
+        }
     }
     if (request->tree == NULL) {
         request->facts.level = request->flight ? request->facts.level : HP_LEVEL_MONITOR;

@@ -139,6 +139,7 @@ static void put_line(const struct view *view, uint32_t i)
     }
     hp_output_paint(out, app ? HP_PAINT_BOLD : HP_PAINT_PLAIN,
                     i == HP_NODE_ROOT && view->options.file ? HP_STR("all")
+                    : node->kind == HP_NODE_OVERFLOW        ? HP_STR("(beyond the limit of nodes)")
                                                             : hp_framename_shown(&symbol, i == HP_NODE_ROOT));
     if (symbol.file.n != 0 && symbol.kind != HP_SYM_C) {
         hp_buf_put_text(out, HP_STR("  "));

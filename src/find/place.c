@@ -134,7 +134,7 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         uint32_t owner = view->owner[i];
-        if (owner == HP_NODE_NONE || view->node_taken[i] ||
+        if (owner == HP_NODE_NONE || view->node_taken[i] || node->kind == HP_NODE_OVERFLOW ||
             !hp__facts_part_of(view->facts->dict, tree->nodes[owner].sym, sym)) {
             continue;
         }

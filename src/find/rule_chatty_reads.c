@@ -107,7 +107,9 @@ static void pick_pieces(struct hp__io *io, const struct hp__view *view)
         bool is_inner = item->span.kind == HP_WAIT_RECV && item->span.site_sym != io->site_sym &&
                         hp__facts_part_of(io->f->c->dict, item->span.site_sym, io->site_sym);
         inner += is_inner ? item->count : 0;
-        if (item->span.kind == HP_WAIT_RECV && item->span.site_sym == io->site_sym) {
+        if (item->span.kind == HP_WAIT_RECV && item->span.site_sym == io->site_sym &&
+            item->span.protocol !=
+                HP_PROTOCOL_REDIS) { /* its clients read answers, nobody reads pieces of one */
             bytes += item->span.bytes;
             waits_ns += item->ns;
             turns += item->call != call;

@@ -226,8 +226,8 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
         if (waits && !view->beside[i] && !explained[i]) {
             work->waits_ns += node->self;
         }
-        bool counts = !waits && !explained[i] && node->kind == HP_NODE_CALL && !(facts & HP__FACT_TEMPLATE) &&
-                      !view->beside[i];
+        bool calls = node->kind == HP_NODE_CALL || node->kind == HP_NODE_OVERFLOW;
+        bool counts = !waits && !explained[i] && calls && !(facts & HP__FACT_TEMPLATE) && !view->beside[i];
         if (counts && view->owner[i] != HP_NODE_NONE) {
             work->exclusive[view->owner[i]] += node->self;
             work->busy[view->owner[i]] += node->cpu_ns;

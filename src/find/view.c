@@ -55,8 +55,10 @@ static void find_owners(struct hp__view *view)
         const struct hp_node *node = &tree->nodes[i];
         unsigned facts = hp__facts_of(view->facts, node->sym);
         uint32_t above = i == HP_NODE_ROOT ? HP_NODE_NONE : view->owner[node->parent];
-        if (node->kind == HP_NODE_LANE || node->kind == HP_NODE_OVERFLOW) {
+        if (node->kind == HP_NODE_LANE) {
             view->owner[i] = HP_NODE_NONE;
+        } else if (node->kind == HP_NODE_OVERFLOW) {
+            view->owner[i] = above;
         } else if ((facts & HP__FACT_APP) || ((facts & HP__FACT_TEMPLATE) && !covered[i])) {
             view->app[i] = 1;
             bool folded =

@@ -112,7 +112,7 @@ static void make_root(struct hp_tree *tree)
                                                  .epoch = tree->epoch};
     tree->count = tree->hashed = tree->lane_count = 1;
     tree->overflow_node = tree->overflow_lane = HP_NODE_NONE;
-    tree->overflow_nodes = 0;
+    tree->overflow_nodes = tree->held_nodes = 0;
     tree->overflow_count = 0;
     tree->unsorted = false;
     hp_leaves_reset(&tree->leaves);
@@ -134,6 +134,12 @@ struct hp_tree *hp_tree_new(const struct hp_dict *dict, uint32_t max_nodes)
     }
     make_root(tree);
     return tree;
+}
+
+void hp_tree_hold(struct hp_tree *tree, uint32_t nodes)
+{
+    hp_assert(tree->dict != NULL && nodes < tree->max_nodes / 2);
+    tree->held_most = nodes;
 }
 
 void hp_tree_free(struct hp_tree *tree)
@@ -187,7 +193,8 @@ static uint32_t append(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint
                                        .lane = lane ? id : up->lane};
     up->first_child = id;
     tree->lane_count += lane;
-    tree->overflow_nodes += kind == HP_NODE_OVERFLOW;
+    tree->overflow_nodes += kind == HP_NODE_OVERFLOW && up->kind == HP_NODE_LANE;
+    tree->held_nodes += kind == HP_NODE_OVERFLOW && up->kind != HP_NODE_LANE;
     return id;
 }
 
@@ -221,11 +228,17 @@ static uint32_t make(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32
     return id;
 }
 
-/* Nodes held back: an OVERFLOW node for each lane, and the shared LANE node with its own. */
+/* OVERFLOW nodes that may still be made below application functions. */
+static uint32_t left_for_functions(const struct hp_tree *tree)
+{
+    return tree->held_most > tree->held_nodes ? tree->held_most - tree->held_nodes : 0;
+}
+
+/* Nodes held back: an OVERFLOW node for each lane, the shared LANE node with its own, and those below application functions. */
 static uint32_t held_back(const struct hp_tree *tree)
 {
     uint32_t lanes = tree->lane_count > tree->overflow_nodes ? tree->lane_count - tree->overflow_nodes : 0;
-    return lanes + (tree->overflow_lane == HP_NODE_NONE ? 2 : 0);
+    return lanes + (tree->overflow_lane == HP_NODE_NONE ? 2 : 0) + left_for_functions(tree);
 }
 
 static void touch(struct hp_tree *tree, uint32_t id)
@@ -237,24 +250,63 @@ static void touch(struct hp_tree *tree, uint32_t id)
     }
 }
 
-/* Where what does not fit goes: see the head of tree.h. */
-static uint32_t overflow(struct hp_tree *tree, uint32_t parent, enum hp_node_kind kind)
+/* The application function that the node is in, or its LANE node; or the first node on the way that knows where calls go. */
+static uint32_t function_of(const struct hp_tree *tree, uint32_t node)
 {
-    tree->overflow_count++;
-    bool lane = kind == HP_NODE_LANE;
+    while (tree->nodes[node].kind != HP_NODE_LANE && tree->nodes[node].beyond == 0 &&
+           (hp_dict_symbol(tree->dict, tree->nodes[node].sym).flags & HP_SYM_APP) == 0) {
+        node = tree->nodes[node].parent;
+    }
+    return node;
+}
+
+/* The OVERFLOW node of the application function that the node is in; HP_NODE_NONE: there is none, or no room for one. */
+static uint32_t overflow_in_function(struct hp_tree *tree, uint32_t node)
+{
+    uint32_t function = function_of(tree, node), id = tree->nodes[function].beyond;
+    if (tree->nodes[function].kind == HP_NODE_LANE) {
+        return HP_NODE_NONE;
+    }
+    if (id == 0) {
+        id = find(tree, function, 0, 0, HP_NODE_OVERFLOW);
+        id = id == HP_NODE_NONE && left_for_functions(tree) != 0
+                 ? make(tree, function, 0, 0, HP_NODE_OVERFLOW, 1)
+                 : id;
+    }
+    for (uint32_t at = node; id != HP_NODE_NONE && tree->nodes[at].beyond == 0; at = tree->nodes[at].parent) {
+        tree->nodes[at].beyond = id;
+        if (at == function) {
+            break;
+        }
+    }
+    return id;
+}
+
+static uint32_t overflow_in_lane(struct hp_tree *tree, uint32_t parent, bool lane)
+{
     uint32_t below = lane ? HP_NODE_ROOT : tree->nodes[parent].lane;
     enum hp_node_kind made = lane ? HP_NODE_LANE : HP_NODE_OVERFLOW;
     uint32_t id = find(tree, below, 0, 0, made);
     if (id == HP_NODE_NONE) {
         id = make(tree, below, 0, 0, made, 1);
     }
+    if (id != HP_NODE_NONE && lane) {
+        tree->overflow_lane = id;
+    } else if (id != HP_NODE_NONE && below == HP_NODE_ROOT) {
+        tree->overflow_node = id;
+    }
+    return id;
+}
+
+/* Where what does not fit goes: see the head of tree.h. */
+static uint32_t overflow(struct hp_tree *tree, uint32_t parent, enum hp_node_kind kind)
+{
+    bool lane = kind == HP_NODE_LANE;
+    uint32_t id = lane || tree->held_most == 0 ? HP_NODE_NONE : overflow_in_function(tree, parent);
+    id = id == HP_NODE_NONE ? overflow_in_lane(tree, parent, lane) : id;
+    tree->overflow_count++;
     if (id == HP_NODE_NONE) {
         return parent;
-    }
-    if (lane) {
-        tree->overflow_lane = id;
-    } else if (below == HP_NODE_ROOT) {
-        tree->overflow_node = id;
     }
     touch(tree, id);
     return id;

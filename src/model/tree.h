@@ -14,8 +14,8 @@
  * Times are in the unit that the owner puts in: clock ticks while capturing (converted when encoded), nanoseconds
  * after decoding. A parent's id is always lower than its children's.
  *
- * Bounded: beyond max_nodes a new path goes to the OVERFLOW node under the LANE node (or root) that it belongs to, a new
- * lane to one shared LANE node under the root; room for these is held back, so that no time changes lanes while the sum of
+ * Bounded: beyond max_nodes a new path goes to the OVERFLOW node under the nearest application function above it (as many as hp_tree_hold
+ * says), else to that under the LANE node (or root) that it belongs to; a new lane to one shared LANE node under the root; room for these is held back, so that no time changes lanes while the sum of
  * self times over a lane stays exact. A call below an overflow node is the overflow node again. All are counted.
  * Recursion needs nothing special here (each level is a node); hp_functions (functions.h) folds it.
  */
@@ -63,7 +63,8 @@ struct hp_node {
     uint64_t total;                                      /* inclusive without LANE children */
     uint64_t cpu_ns, alloc_bytes, alloc_blocks, samples; /* room for later issues; 0 = not recorded */
     uint32_t leaf;    /* head of its lines in `leaves`, of samples whose innermost frame it was */
-    uint32_t room[3]; /* 128 bytes make the index a shift */
+    uint32_t beyond;  /* OVERFLOW node of calls that have no room here; 0 not known */
+    uint32_t room[2]; /* 128 bytes make the index a shift */
 };
 _Static_assert(sizeof(struct hp_node) == 128, "the hot path counts on it");
 
@@ -77,7 +78,8 @@ struct hp_tree {
     uint32_t *slots;            /* hash of (parent, sym, site, kind) to node; 0 is free */
     uint32_t slot_mask;
     uint32_t hashed;                     /* nodes below this are in `slots` */
-    uint32_t lane_count, overflow_nodes; /* nodes of these kinds */
+    uint32_t lane_count, overflow_nodes; /* LANE nodes; OVERFLOW nodes right below them */
+    uint32_t held_nodes, held_most;      /* OVERFLOW nodes below application functions; hp_tree_hold */
     bool unsorted;                       /* some node's children are */
     struct hp_leaves leaves;             /* of the nodes of this epoch */
 };
@@ -85,6 +87,9 @@ struct hp_tree {
 /* A tree with its root (kind LANE, symbol 0). max_nodes: 4 at least. NULL: no memory. Owns: nothing but itself. */
 struct hp_tree *hp_tree_new(const struct hp_dict *dict, uint32_t max_nodes);
 void hp_tree_free(struct hp_tree *tree);
+/* Hold back so many of max_nodes, less than half, for OVERFLOW nodes below application functions: what has no room keeps the function that it
+ * was for. Precondition: the tree has a dictionary, and is empty. */
+void hp_tree_hold(struct hp_tree *tree, uint32_t nodes);
 
 /* Forget all nodes but the root (keeps memory). / New epoch: all counters read as zero from here. Hot: begin yes. */
 void hp_tree_clear(struct hp_tree *tree);

@@ -87,6 +87,25 @@ static void what_the_only_request_imports_is_no_hot_function(void **state)
     }
 }
 
+static void calls_beyond_the_cap_are_part_of_the_function_that_they_are_below(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/query");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t run = rec_work_app(&set, rec, rec_work_page(&set, rec), "run", 12, 1, 1);
+        rec_work_lib(&set, rec, run, "parser/parse.py", "parse", 31, 1, 20);
+        uint32_t beyond = rec_node(rec, run, 0, 0, 50000, 70);
+        rec->tree->nodes[beyond].kind = HP_NODE_OVERFLOW;
+        rec_work_end(&set, rec, 91);
+    }
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_hot_function);
+    assert_near(rec_ms(finding->median_ns), 91, 0.02);
+    assert_int_equal(finding->site_line, 31);
+    rec_set_fini(&set);
+}
+
 static void objects_of_rows_that_are_asked_for_one_by_one_are_no_hot_function(void **state)
 {
     (void)state;
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(helper_of_a_librarys_own_view_is_not_the_view),
         cmocka_unit_test(what_the_first_request_does_is_not_the_place_of_a_hot_function),
         cmocka_unit_test(what_the_only_request_imports_is_no_hot_function),
+        cmocka_unit_test(calls_beyond_the_cap_are_part_of_the_function_that_they_are_below),
         cmocka_unit_test(objects_of_rows_that_are_asked_for_one_by_one_are_no_hot_function),
         cmocka_unit_test(hot_function_of_a_first_request_alone_may_be_warming_up),
         cmocka_unit_test(function_with_what_is_written_inside_it_is_one_cause),

@@ -440,6 +440,52 @@ static void beyond_the_cap_each_lane_keeps_its_time(void **state)
     hp_tree_free(copy);
 }
 
+/* 0 root ── view ─┬─ library, at any number of lines ── parse
+ *                 └─ helper ── library … */
+static void beyond_the_cap_calls_stay_with_the_application_function(void **state)
+{
+    (void)state;
+    struct hp_dict *dict = hp_dict_new();
+    uint32_t app[3], library, parse;
+    struct hp_symbol symbol = {
+        .file = HP_STR("a.py"), .path = HP_STR(""), .name = HP_STR("library"), .line = 1};
+    assert_int_equal(hp_dict_add_symbol(dict, &symbol, &library), HP_OK);
+    symbol.name = HP_STR("parse");
+    assert_int_equal(hp_dict_add_symbol(dict, &symbol, &parse), HP_OK);
+    symbol.flags = HP_SYM_APP;
+    for (uint32_t i = 0; i < 3; i++) {
+        symbol.line = i + 2;
+        assert_int_equal(hp_dict_add_symbol(dict, &symbol, &app[i]), HP_OK);
+    }
+    struct hp_tree *tree = hp_tree_new(dict, 60);
+    hp_tree_hold(tree, 2);
+    for (uint32_t epoch = 0; epoch < 3; epoch++) {
+        hp_tree_begin(tree);
+        uint32_t nodes[3] = {child(tree, HP_NODE_ROOT, app[0], 0)};
+        nodes[1] = child(tree, nodes[0], app[1], 1);
+        nodes[2] = child(tree, nodes[0], app[2], 2);
+        for (uint32_t i = 0; i < 300; i++) {
+            uint32_t called = child(tree, nodes[i % 3], library, 3 + i);
+            count_call(tree, child(tree, called, parse, 0), 10);
+            check(tree);
+        }
+        hp_tree_total(tree);
+        assert_true(tree->count <= 60);
+        assert_int_equal(tree->held_nodes, 2);
+        assert_int_equal(tree->nodes[HP_NODE_ROOT].total, 3000);
+        uint32_t held = 0;
+        for (uint32_t i = 1; i < tree->count; i++) {
+            const struct hp_node *node = &tree->nodes[i];
+            bool below = node->kind == HP_NODE_OVERFLOW && node->parent != HP_NODE_ROOT;
+            assert_true(!below || node->self > 800); /* of 1,000; what is the third's goes to the lane */
+            held += below;
+        }
+        assert_int_equal(held, 2);
+    }
+    hp_tree_free(tree);
+    hp_dict_free(dict);
+}
+
 static void smallest_tree_holds_its_cap(void **state)
 {
     (void)state;
@@ -777,6 +823,7 @@ int main(void)
         cmocka_unit_test(recursion_of_100000_levels_encodes_and_decodes),
         cmocka_unit_test(many_children_sort_quickly),
         cmocka_unit_test(beyond_the_cap_each_lane_keeps_its_time),
+        cmocka_unit_test(beyond_the_cap_calls_stay_with_the_application_function),
         cmocka_unit_test(smallest_tree_holds_its_cap),
         cmocka_unit_test(warm_request_allocates_nothing),
         cmocka_unit_test(converted_times_sum_up_exactly),

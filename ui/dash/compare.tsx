@@ -1,7 +1,7 @@
 /* compare.tsx -- two stretches: what moved, which findings are mended, where in the code. */
 import type { CompareAnswer, CompareFinding, CompareRoute, DiffAnswer, Moved } from "../api/types";
 import { kindOf } from "../model/kinds";
-import { showChange, showCount, showMs, showShare } from "../model/show";
+import { inZone, momentOf, showChange, showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { DeltaFlame } from "./delta";
 import { Absent, Answer, Answered, Bar, Code, Empty, Ms, Section, SqlLine, Status } from "./parts";
@@ -19,6 +19,53 @@ function useChoices(): Choice[] {
     ...(meta?.labels ?? []).map((row) => ({ value: `label:${row.label}`, title: `label ${row.label}` })),
     ...(meta?.revisions ?? []).map((row) => ({ value: row.revision, title: `revision ${row.revision}` })),
   ];
+}
+
+const RANGE = "range";
+const RANGE_MS = 3_600_000;
+
+/* "1700000000000..1700003600000": from and to in ms; either may be left out. */
+function rangeOf(value: string): { from: string; to: string } | null {
+  const found = /^(\d*)\.\.(\d*)$/.exec(value);
+  return found ? { from: found[1], to: found[2] } : null;
+}
+
+/* To begin with: the last hour, and the one before it. */
+function lately(side: "a" | "b"): string {
+  const to = Math.floor(Date.now() / 1000) * 1000 - (side === "a" ? RANGE_MS : 0);
+  return `${to - RANGE_MS}..${to}`;
+}
+
+/** A side that is a stretch of time, in the browser's own zone. */
+function Between({
+  value,
+  about,
+  onChange,
+}: {
+  value: string;
+  about: string;
+  onChange: (value: string) => void;
+}) {
+  const range = rangeOf(value);
+  if (!range) return null;
+  const change = (part: Partial<typeof range>) => {
+    const { from, to } = { ...range, ...part };
+    onChange(`${from}..${to}`);
+  };
+  const field = (end: "from" | "to") => (
+    <input
+      type="datetime-local"
+      step={1}
+      aria-label={`${about}, ${end}`}
+      value={range[end] === "" ? "" : inZone(Number(range[end]))}
+      onChange={(event) => change({ [end]: momentOf(event.currentTarget.value) })}
+    />
+  );
+  return (
+    <>
+      {field("from")} <span class="pale">to</span> {field("to")}
+    </>
+  );
 }
 
 /* Without a choice: the two newest labels, else the two newest revisions; the older one first. */
@@ -40,22 +87,30 @@ export function Compare() {
   const { route = "" } = where.words;
   const ready = a !== "" && b !== "";
   const asked = useAsk<CompareAnswer>(ready ? question("compare", { a, b, route }) : null);
-  const pick = (side: "a" | "b", value: string, about: string) => (
-    <select
-      aria-label={about}
-      value={value}
-      onChange={(event) => set({ a, b, [side]: event.currentTarget.value })}
-    >
-      {!choices.some((choice) => choice.value === value) && (
-        <option value={value}>{value || "choose"}</option>
-      )}
-      {choices.map((choice) => (
-        <option key={choice.value} value={choice.value}>
-          {choice.title}
-        </option>
-      ))}
-    </select>
-  );
+  const pick = (side: "a" | "b", value: string, about: string) => {
+    const ranged = rangeOf(value) !== null;
+    const choose = (next: string) => set({ a, b, [side]: next === RANGE ? lately(side) : next });
+    return (
+      <>
+        <select
+          aria-label={about}
+          value={ranged ? RANGE : value}
+          onChange={(event) => choose(event.currentTarget.value)}
+        >
+          {!ranged && !choices.some((choice) => choice.value === value) && (
+            <option value={value}>{value || "choose"}</option>
+          )}
+          {choices.map((choice) => (
+            <option key={choice.value} value={choice.value}>
+              {choice.title}
+            </option>
+          ))}
+          <option value={RANGE}>a stretch of time</option>
+        </select>
+        <Between value={value} about={about} onChange={choose} />
+      </>
+    );
+  };
   return (
     <>
       <div class="filters">

@@ -128,10 +128,19 @@ function Filters() {
       <input
         type="search"
         class="argument"
-        placeholder="Argument: page=3"
+        placeholder="Argument: a=1"
         aria-label="Argument, header or key of query, form or JSON"
         value={words.input ?? ""}
         onChange={(event) => change({ input: event.currentTarget.value.trim() })}
+      />
+      <input
+        class="worker"
+        inputMode="numeric"
+        size={6}
+        placeholder="Worker"
+        aria-label="Worker, by the number that a request's page shows"
+        value={words.worker ?? ""}
+        onChange={(event) => change({ worker: whole(event.currentTarget.value) })}
       />
       <label class="least">
         from{" "}
@@ -163,7 +172,6 @@ function Filters() {
           </option>
         ))}
       </select>
-      {words.worker && <span class="pale">worker {words.worker}</span>}
       {filtered && (
         <button
           type="button"
@@ -187,6 +195,10 @@ function Filters() {
       )}
     </search>
   );
+}
+
+function whole(text: string): string {
+  return /^[1-9]\d{0,9}$/.test(text.trim()) ? text.trim() : "";
 }
 
 function number(text: string): string {

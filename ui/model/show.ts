@@ -89,6 +89,19 @@ export function showMoment(at: number, now = Date.now()): string {
   return new Date(now).toDateString() === date.toDateString() ? clock : `${showDay(at)} ${clock}`;
 }
 
+/** A moment as a field of date and time has it, in the browser's zone: "2026-11-22T14:03:05". */
+export function inZone(at: number): string {
+  const date = new Date(at);
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+/** The other way round, in ms; empty where nothing is told. */
+export function momentOf(field: string): string {
+  const at = new Date(field).getTime();
+  return field === "" || Number.isNaN(at) ? "" : String(at);
+}
+
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 export function showDay(at: number): string {

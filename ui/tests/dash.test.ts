@@ -10,7 +10,7 @@ import { kindOf, splitCritical, splitTime } from "../model/kinds";
 import { lanesToDraw, momentAt, stackOf, within } from "../model/lane";
 import { lineCosts } from "../model/linecost";
 import { findingsOf } from "../model/seen";
-import { showBytes, showChange, showMs } from "../model/show";
+import { inZone, momentOf, showBytes, showChange, showMs } from "../model/show";
 import { foldColumns, runsOf } from "../model/statements";
 import { totals } from "../model/tree";
 import { formatWhere, linkTo, parseWhere, question } from "../model/where";
@@ -274,4 +274,12 @@ test("axes stand on round values", () => {
   const { at, step } = momentTicks(fixture.START, fixture.START + 7200e3, 6);
   assert.equal(step, 1800e3);
   assert.equal(at[0], fixture.START);
+});
+
+test("a moment in a field of date and time is the same moment again", () => {
+  const at = new Date(2026, 2, 1, 9, 5, 7).getTime();
+  assert.equal(inZone(at), "2026-03-01T09:05:07");
+  assert.equal(momentOf(inZone(at)), String(at));
+  assert.equal(momentOf(""), "");
+  assert.equal(momentOf("yesterday"), "");
 });

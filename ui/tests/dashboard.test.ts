@@ -397,6 +397,34 @@ test("requests are looked for by an argument, and the page says among how many",
   });
 });
 
+test("requests are filtered by their worker", () =>
+  on("#/requests", {}, async (page) => {
+    await page.getByLabel("Worker, by the number").fill("7");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => /worker=7/.test(location.hash));
+    assert.ok(server.asked.some((path) => /^requests\?.*worker=7/.test(path)));
+    await page.getByLabel("Worker, by the number").fill("seven");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => !/worker/.test(location.hash));
+  }));
+
+test("two stretches of time are compared, chosen in the browser's own zone", () =>
+  on("#/compare", {}, async (page) => {
+    await page.getByLabel("Before", { exact: true }).selectOption("a stretch of time");
+    await page.waitForFunction(() => /a=\d+(\.\.|%2E%2E)\d+/.test(location.hash));
+    await page.getByLabel("Before, from").fill("2026-03-01T10:00:00");
+    await page.getByLabel("Before, to").fill("2026-03-01T11:30:20");
+    const [from, to] = ["2026-03-01T10:00:00", "2026-03-01T11:30:20"].map((at) => new Date(at).getTime());
+    await page.waitForFunction(
+      (range) => decodeURIComponent(location.hash).includes(range),
+      `a=${from}..${to}`,
+    );
+    assert.equal(await page.getByLabel("Before, to").inputValue(), "2026-03-01T11:30:20");
+    assert.ok(server.asked.some((path) => decodeURIComponent(path).startsWith(`compare?a=${from}..${to}&`)));
+    await page.getByLabel("Before", { exact: true }).selectOption({ index: 0 });
+    await page.waitForFunction(() => !/\.\./.test(decodeURIComponent(location.hash)));
+  }));
+
 test("all views of a request's call tree, the call graph's code loaded only there", () =>
   on(`#/request?id=${ID}`, {}, async (page) => {
     const loaded = () =>

@@ -19,6 +19,7 @@ TASK = "task"
 HANDSHAKE_S = 0.06  # more than an answer takes, so that it is the cause
 DELAYS_MS = (20, 30, 40)
 SLACK_MS = 1.0  # between two clocks
+LEAST = 0.75  # of a handshake, since a loop on a busy machine runs for a part of it
 
 
 def session_of(client: str) -> Any:
@@ -110,7 +111,7 @@ def test_each_is_one_call_with_its_parts(client: str, how: str, scheme: str, tmp
     opened = [call for call in found if call["connect_ms"] > 0]
     assert len(opened) == (1 if how == "kept" else len(DELAYS_MS))
     for call in opened:
-        assert (call["tls_ms"] >= HANDSHAKE_S * 1e3 - SLACK_MS) == (scheme == "https"), call
+        assert (call["tls_ms"] >= HANDSHAKE_S * 1e3 * LEAST) == (scheme == "https"), call
     looked_up = [call for call in found if call.get("name") == "localhost"]
     assert len(looked_up) in ({1} if how == "kept" else {1, 3} if how == "gathered" else {3})
     assert len({call["lane"] for call in found}) == (3 if how == "gathered" else 1)

@@ -155,7 +155,7 @@ def one_has_the_lock() -> list[Any]:
 @pytest.mark.matrix
 def test_who_lets_go_of_a_lock_is_named_with_its_line() -> None:
     waited_ms, holders = run_isolated(one_has_the_lock)
-    assert 30 < waited_ms < 500
+    assert 5 < waited_ms < 500  # of 50, less what came before the view
     assert [(h["thread"], h["name"], h["line"]) for h in holders] == [
         ("keeper", "one_has_the_lock.<locals>.holder", captured.line_of(__file__, "lets go"))
     ]

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -50,17 +51,12 @@ def asked(base: str, question: str) -> Any:
 
 
 def shown(ms: float) -> str:
-    """Milliseconds as the pages write them."""
+    """Milliseconds as the pages write them: what lies in the middle goes up, as in JavaScript."""
     for unit, size in (("s", 1000.0), ("ms", 1.0), ("µs", 0.001)):
         value = ms / size
         if ms >= 0.9995 * size:
-            return (
-                f"{value:.0f} {unit}"
-                if value >= 99.95
-                else f"{value:.1f} {unit}"
-                if value >= 9.995
-                else f"{value:.2f} {unit}"
-            )
+            places = "1" if value >= 99.95 else "0.1" if value >= 9.995 else "0.01"
+            return f"{Decimal(value).quantize(Decimal(places), ROUND_HALF_UP)} {unit}"
     return f"{ms * 1e6:.0f} ns"
 
 

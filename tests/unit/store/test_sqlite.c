@@ -455,7 +455,10 @@ static void when_no_detail_is_left_the_oldest_rows_go(void **state)
     ok(place, open_at(place, HP_STORE_WRITE, (uint64_t)2 << 20, &store));
     for (unsigned i = 0; i < 60; i++) {
         write_batch(place, store, &m, 1 + i * 1000, 1000, 1, 0);
-        ok(place, hp_store_tidy(store, &place->info));
+        unsigned steps = 0;
+        do { /* each takes 20 ms at the most: of a busy machine that is little */
+            ok(place, hp_store_tidy(store, &place->info));
+        } while (bytes_of(place) > (uint64_t)2 << 20 && ++steps < 100);
         assert_true(bytes_of(place) <= (uint64_t)2 << 20);
     }
     struct hp_complete c = complete(place, store);

@@ -17,10 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "capture/looped.h"
 
 #define OWNERS                                                                                               \
     128u /* connections followed at a time; power of two, a later one may push an earlier one out */
+#define LEAST_SLOTS 32u
 
 struct lane_state {
     uint32_t next, next_span; /* connection that the lane sends on next, and 1 + that span */
@@ -39,7 +41,9 @@ struct owner {
 struct looped {
     struct hp_cap_request *request;
     struct lane_state *lanes;
-    uint8_t *roles; /* enum role of each span */
+    uint8_t *roles;   /* enum role of each span */
+    uint32_t *totals; /* 1 + the total of a lane, kind, peer and place, by their hash; 0: free */
+    uint32_t totals_mask;
     struct owner owners[OWNERS];
 };
 
@@ -94,47 +98,75 @@ static bool is_exchange(const struct hp_span *span)
     return span->group != 0 && (span->kind == HP_WAIT_SEND || span->kind == HP_WAIT_RECV);
 }
 
-/* The total of a span's lane, kind, peer and place; NULL: not kept. */
-static struct hp_wait *total_of(struct hp_cap_request *request, const struct hp_span *span)
+/* ---- totals ---- */
+
+static struct hp_wait total_for(const struct hp_span *span)
 {
-    for (uint32_t i = 0; i < request->wait_count; i++) {
-        struct hp_wait *wait = &request->waits[i];
-        if (wait->lane == span->lane && wait->kind == span->kind && wait->node == span->node &&
-            wait->peer == span->peer && wait->site_sym == span->site_sym &&
-            wait->site_line == span->site_line && wait->via_sym == span->via_sym) {
-            return wait;
-        }
+    return (struct hp_wait){.lane = span->lane,
+                            .node = span->node,
+                            .peer = span->peer,
+                            .kind = span->kind,
+                            .site_sym = span->site_sym,
+                            .site_line = span->site_line,
+                            .via_sym = span->via_sym};
+}
+
+static bool is_same(const struct hp_wait *a, const struct hp_wait *b)
+{
+    return a->lane == b->lane && a->kind == b->kind && a->node == b->node && a->peer == b->peer &&
+           a->site_sym == b->site_sym && a->site_line == b->site_line && a->via_sym == b->via_sym;
+}
+
+/* Where the total of these is, or would be. */
+static uint32_t *slot_of(const struct looped *l, const struct hp_wait *total)
+{
+    uint64_t hash =
+        hp_hash_mix((uint64_t)total->lane << 32 | total->node, (uint64_t)total->peer << 8 | total->kind);
+    hash = hp_hash_mix(hash, (uint64_t)total->site_sym << 32 | total->site_line);
+    uint32_t at = (uint32_t)hash & l->totals_mask;
+    while (l->totals[at] != 0 && !is_same(&l->request->waits[l->totals[at] - 1], total)) {
+        at = (at + 1) & l->totals_mask;
     }
-    return NULL;
+    return &l->totals[at];
+}
+
+/* Room for the totals that there are, and for one of each span that changes. */
+static bool index_totals(struct looped *l)
+{
+    uint32_t size = LEAST_SLOTS;
+    while (size < 2 * (l->request->wait_count + l->request->span_count)) {
+        size *= 2;
+    }
+    l->totals = hp_calloc(size, sizeof *l->totals);
+    l->totals_mask = size - 1;
+    for (uint32_t i = 0; l->totals != NULL && i < l->request->wait_count; i++) {
+        uint32_t *slot = slot_of(l, &l->request->waits[i]);
+        *slot = *slot != 0 ? *slot : i + 1;
+    }
+    return l->totals != NULL;
 }
 
 /* Make `*span` what `to` is, and its part of a total with it. */
-static void change(struct hp_cap_request *request, struct hp_span *span, const struct hp_span *to)
+static void change(struct looped *l, struct hp_span *span, const struct hp_span *to)
 {
+    struct hp_cap_request *request = l->request;
+    struct hp_wait after = total_for(to), before = total_for(span);
     uint64_t ns = span->t1_ns - span->t0_ns;
-    struct hp_wait *from = total_of(request, span), *into = total_of(request, to);
-    if (into == NULL) {
-        struct hp_wait *waits = hp__cap_room(request->cap, request->waits, request->wait_count,
-                                             &request->wait_capacity, HP_WAIT_CAP, sizeof *waits);
-        if (waits == NULL) {
+    uint32_t *slot = slot_of(l, &after);
+    if (*slot == 0) {
+        if (!hp__wait_put(request, &after)) {
             return;
         }
-        request->waits = waits;
-        from = total_of(request, span);
-        into = &waits[request->wait_count++];
-        *into = (struct hp_wait){.lane = to->lane,
-                                 .node = to->node,
-                                 .peer = to->peer,
-                                 .kind = to->kind,
-                                 .site_sym = to->site_sym,
-                                 .site_line = to->site_line,
-                                 .via_sym = to->via_sym};
+        *slot = request->wait_count;
     }
+    struct hp_wait *into = &request->waits[*slot - 1];
     into->count++;
     into->ns += ns;
     into->bytes += to->bytes;
     into->max_ns = ns > into->max_ns ? ns : into->max_ns;
-    if (from != NULL) {
+    slot = slot_of(l, &before);
+    if (*slot != 0) {
+        struct hp_wait *from = &request->waits[*slot - 1];
         from->count -= from->count != 0;
         from->ns -= ns < from->ns ? ns : from->ns;
         from->bytes -= span->bytes < from->bytes ? span->bytes : from->bytes;
@@ -142,18 +174,18 @@ static void change(struct hp_cap_request *request, struct hp_span *span, const s
     *span = *to;
 }
 
-static void be_handshake(struct hp_cap_request *request, struct hp_span *span)
+static void be_handshake(struct looped *l, struct hp_span *span)
 {
     struct hp_span to = *span;
     to.kind = HP_WAIT_TLS;
-    change(request, span, &to);
+    change(l, span, &to);
 }
 
-static void be_empty(struct hp_cap_request *request, struct hp_span *span)
+static void be_empty(struct looped *l, struct hp_span *span)
 {
     struct hp_span to = *span;
     to.bytes = 0;
-    change(request, span, &to);
+    change(l, span, &to);
 }
 
 /* A pair of sockets without names, as loops wake themselves with. */
@@ -181,9 +213,9 @@ static void adopt_writes(struct looped *l)
             l->roles[i] = OVER_MEMORY;
             if (span->kind == HP_WAIT_SEND) {
                 lane->plain = true;
-                be_empty(request, next);
+                be_empty(l, next);
             } else if (!lane->plain) {
-                be_handshake(request, next);
+                be_handshake(l, next);
             }
         }
     }
@@ -237,7 +269,7 @@ static void move(struct looped *l, struct hp_span *span, struct owner *owner)
         to.site_line = owner->site_line;
         to.via_sym = owner->via_sym;
     }
-    change(l->request, span, &to);
+    change(l, span, &to);
 }
 
 static void move_all(struct looped *l)
@@ -261,9 +293,9 @@ static void move_all(struct looped *l)
         owner->tls |= span->kind == HP_WAIT_TLS;
         owner->memory |= l->roles[i] == OVER_MEMORY;
         if (owner->tls && !owner->sent && reads) {
-            be_handshake(request, span);
+            be_handshake(l, span);
         } else if (owner->memory && l->roles[i] == OF_SOCKET && reads) {
-            be_empty(request, span);
+            be_empty(l, span);
         }
         owner->sent |= span->kind == HP_WAIT_SEND;
         if (is_task(request, span->lane)) {
@@ -279,6 +311,7 @@ static void move_all(struct looped *l)
 struct extent { /* of a call */
     uint64_t t0_ns, t1_ns;
     uint32_t lane, peer; /* lane 0: not a task's */
+    uint32_t before;     /* the call of that lane before it; 0: none */
     uint8_t protocol;
     bool received;
 };
@@ -304,19 +337,26 @@ static void measure(const struct hp_cap_request *request, struct extent *calls)
     }
 }
 
-/* The loop of another thread receives what nobody sees: the wait after the last bytes sent is for the answer. */
+/* Of two on one lane. The loop of another thread receives what nobody sees: the wait after the last bytes sent is for the answer. */
 static bool is_of(const struct hp_span *span, const struct extent *call)
 {
     uint64_t middle = span->t0_ns + (span->t1_ns - span->t0_ns) / 2;
-    return call->lane == span->lane && call->t0_ns <= middle && (middle <= call->t1_ns || !call->received);
+    return call->t0_ns <= middle && (middle <= call->t1_ns || !call->received);
 }
 
-static void give_awaits(struct hp_cap_request *request, struct extent *calls, uint32_t count)
+/* `latest`, all 0: of each lane the call that began last. */
+static void give_awaits(struct hp_cap_request *request, struct extent *calls, uint32_t count,
+                        uint32_t *latest)
 {
     measure(request, calls);
+    for (uint32_t k = 1; k <= count; k++) {
+        calls[k].before = latest[calls[k].lane];
+        latest[calls[k].lane] = k;
+    }
     for (uint32_t i = 0; i < request->span_count; i++) {
         struct hp_span *span = &request->spans[i];
-        for (uint32_t k = count; span->kind == HP_WAIT_AWAIT && k > 0; k--) {
+        bool awaits = span->kind == HP_WAIT_AWAIT;
+        for (uint32_t k = awaits ? latest[span->lane] : 0; k > 0; k = calls[k].before) {
             if (is_of(span, &calls[k])) { /* the latest of those that had begun */
                 span->group = k;
                 span->protocol = calls[k].protocol;
@@ -337,20 +377,24 @@ void hp__looped_join(struct hp_cap_request *request)
     struct looped *l = hp_calloc(1, sizeof *l);
     struct lane_state *lanes = hp_calloc(request->lane_count, sizeof *lanes);
     uint8_t *roles = hp_calloc(request->span_count + 1u, sizeof *roles);
-    struct extent *calls = NULL;
     if (l != NULL && lanes != NULL && roles != NULL) {
         *l = (struct looped){.request = request, .lanes = lanes, .roles = roles};
         qsort(request->spans, request->span_count, sizeof *request->spans, by_time);
-        adopt_writes(l);
-        memset(lanes, 0, request->lane_count * sizeof *lanes);
-        move_all(l);
+        if (index_totals(l)) {
+            adopt_writes(l);
+            memset(lanes, 0, request->lane_count * sizeof *lanes);
+            move_all(l);
+        }
+        hp_free(l->totals);
     }
     uint32_t count = hp__calls_join(request);
-    calls = hp_calloc(count + 1u, sizeof *calls);
-    if (calls != NULL) {
-        give_awaits(request, calls, count);
+    struct extent *calls = hp_calloc(count + 1u, sizeof *calls);
+    uint32_t *latest = hp_calloc(request->lane_count, sizeof *latest);
+    if (calls != NULL && latest != NULL) {
+        give_awaits(request, calls, count, latest);
     }
     qsort(request->spans, request->span_count, sizeof *request->spans, by_lane);
+    hp_free(latest);
     hp_free(calls);
     hp_free(roles);
     hp_free(lanes);

@@ -225,15 +225,9 @@ static void add_total(struct hp_cap_request *request, struct hp_cap_lane *lane, 
         there->max_ns = wait->ns > there->max_ns ? wait->ns : there->max_ns;
         return;
     }
-    struct hp_wait *waits = hp__cap_room(request->cap, request->waits, request->wait_count,
-                                         &request->wait_capacity, HP_WAIT_CAP, sizeof *waits);
-    if (waits == NULL) {
-        request->facts.flags |= HP_REQ_TRUNCATED;
-        return;
+    if (hp__wait_put(request, wait)) {
+        lane->last_totals[wait->kind == HP_WAIT_LOOP] = request->wait_count - 1;
     }
-    request->waits = waits;
-    lane->last_totals[wait->kind == HP_WAIT_LOOP] = request->wait_count;
-    waits[request->wait_count++] = *wait;
 }
 
 static void add_span(struct hp_cap_request *request, const struct hp_span *span)

@@ -460,7 +460,7 @@ static uint32_t string_of(struct hp_cap *cap, uint32_t peer)
     return text.n != 0 && hp_dict_add_string(cap->dict, text, &id) == HP_OK ? id : 0;
 }
 
-static bool put_wait(struct hp_cap_request *request, const struct hp_wait *wait)
+bool hp__wait_put(struct hp_cap_request *request, const struct hp_wait *wait)
 {
     struct hp_wait *waits = hp__cap_room(request->cap, request->waits, request->wait_count,
                                          &request->wait_capacity, HP_WAIT_CAP, sizeof *waits);
@@ -491,7 +491,7 @@ static void take_totals(struct hp_cap_request *request, uint32_t lane, struct hp
                                .site_line = place.site_line,
                                .via_sym = place.via_sym,
                                .kind = total->kind};
-        if (put_wait(request, &wait)) {
+        if (hp__wait_put(request, &wait)) {
             rest[total->kind].count -= total->count;
             rest[total->kind].ticks -= total->ticks;
             rest[total->kind].bytes -= total->bytes;
@@ -499,12 +499,12 @@ static void take_totals(struct hp_cap_request *request, uint32_t lane, struct hp
     }
     for (int kind = 0; kind < HP_WAIT_KINDS; kind++) {
         if (rest[kind].count != 0) {
-            (void)put_wait(request, &(struct hp_wait){.count = rest[kind].count,
-                                                      .ns = rest[kind].ticks,
-                                                      .bytes = rest[kind].bytes,
-                                                      .lane = lane,
-                                                      .node = HP_NODE_ROOT,
-                                                      .kind = (uint8_t)kind});
+            (void)hp__wait_put(request, &(struct hp_wait){.count = rest[kind].count,
+                                                          .ns = rest[kind].ticks,
+                                                          .bytes = rest[kind].bytes,
+                                                          .lane = lane,
+                                                          .node = HP_NODE_ROOT,
+                                                          .kind = (uint8_t)kind});
         }
     }
 }

@@ -72,6 +72,8 @@ void hp__wait_refill(void);
 void hp__wait_begin(struct hp_cap_lane *lane);
 /* Record no more, and move the lane's waits to its request (if that is alive). */
 void hp__wait_end(struct hp_cap_lane *lane);
+/* Another total of the request; false: no room, and the request says so. */
+bool hp__wait_put(struct hp_cap_request *request, const struct hp_wait *wait);
 /* Ticks → nanoseconds in the request's waits; sets the request's gil_ns. Called by freeze. */
 void hp__wait_convert(struct hp_cap_request *request);
 void hp__wait_fork_child(void);

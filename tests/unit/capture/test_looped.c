@@ -233,6 +233,54 @@ static void what_a_foreign_loop_receives_is_awaited(void **state)
     assert_int_equal(at(70)->group, 0);
 }
 
+#define CROWD 1200u
+
+/* Tasks side by side, each with a connection of its own (120 overlap at any time): a send, an await, what the loop reads for it. */
+static void each_of_very_many_tasks_has_its_call(void **state)
+{
+    (void)state;
+    struct hp_cap_request *crowd = &request;
+    make();
+    crowd->lane_count = 2 + CROWD;
+    crowd->lanes = hp_calloc(crowd->lane_count, sizeof *lanes);
+    crowd->spans = hp_calloc(3 * CROWD, sizeof *spans);
+    crowd->waits = hp_calloc(3 * CROWD, sizeof *waits);
+    crowd->span_capacity = crowd->wait_capacity = 3 * CROWD;
+    assert_true(crowd->lanes != NULL && crowd->spans != NULL && crowd->waits != NULL);
+    memcpy(crowd->lanes, lanes, 2 * sizeof *lanes);
+    for (uint32_t i = 0; i < CROWD; i++) {
+        uint32_t lane = 2 + i;
+        crowd->lanes[lane] = (struct hp_lane){.kind = HP_LANE_TASK, .parent = LOOP, .end_ns = 100000};
+        const struct hp_span made[] = {
+            {.kind = HP_WAIT_SEND, .lane = lane, .group = 1 + i, .peer = PEER, .bytes = 10, .site_sym = SITE},
+            {.kind = HP_WAIT_AWAIT, .lane = lane, .site_sym = SITE},
+            {.kind = HP_WAIT_RECV, .lane = LOOP, .group = 1 + i, .peer = PEER, .bytes = 7 + i}};
+        for (uint32_t k = 0; k < 3; k++) {
+            struct hp_span *span = &crowd->spans[crowd->span_count++];
+            *span = made[k];
+            span->t0_ns = 1 + 10 * i + (k == 2 ? 1100 : k);
+            span->t1_ns = span->t0_ns + (k == 1 ? 1105 : 1);
+            if (k != 2 || i == 0) { /* one total of the loop stands for all that it reads */
+                crowd->waits[crowd->wait_count++] = (struct hp_wait){
+                    .lane = span->lane, .kind = span->kind, .peer = span->peer, .site_sym = span->site_sym};
+            }
+        }
+    }
+    join();
+    uint32_t received = 0;
+    for (uint32_t i = 0; i < crowd->span_count; i++) {
+        const struct hp_span *span = &crowd->spans[i];
+        received += span->kind == HP_WAIT_RECV;
+        assert_true(span->lane >= 2 && span->group != 0);
+        assert_int_equal(span->group, crowd->spans[i - i % 3].group);
+        assert_true(span->kind != HP_WAIT_RECV || span->bytes == 7 + (span->lane - 2));
+    }
+    assert_int_equal(received, CROWD);
+    hp_free(crowd->lanes);
+    hp_free(crowd->spans);
+    hp_free(crowd->waits);
+}
+
 static void join_once(void *unused)
 {
     (void)unused;
@@ -260,6 +308,7 @@ int main(void)
         cmocka_unit_test(tls_in_memory_is_of_the_connection_that_it_goes_out_on),
         cmocka_unit_test(the_loops_own_pipe_is_no_call),
         cmocka_unit_test(what_a_foreign_loop_receives_is_awaited),
+        cmocka_unit_test(each_of_very_many_tasks_has_its_call),
         cmocka_unit_test(without_memory_fewer_are_joined),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

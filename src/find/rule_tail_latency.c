@@ -7,7 +7,7 @@
  * take more in two thirds of them. Runs last.
  *
  * Silent: where other findings explain half of a slow request already; slow requests at the beginning only (warming up, find.c); nothing that
- * they have in common (a busy machine, whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests that is not ten
+ * they have in common (a busy machine or another thread that computes, whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests that is not ten
  * times as long in these (how fast the other side answers changes).
  *
  * Saving: what the part takes beyond its typical time, in the slow requests; priced at p95. low = 0.
@@ -36,6 +36,7 @@ struct table {
     uint32_t count;
     uint64_t *ns;       /* [part × requests + request] */
     uint64_t *usual_ns; /* [part] */
+    uint64_t *quiet_ns; /* [request] what it takes where the machine and other threads leave it alone */
     uint64_t *more_ns;  /* [request] beyond the median and what is explained; 0: not slow */
     uint64_t *room;     /* [request] */
 };
@@ -64,14 +65,15 @@ static void add_events(const struct hp__find *f, struct table *table, uint32_t i
     for (uint32_t k = 0; k < record->stmt_count; k++) {
         const struct hp_stmt *stmt = &record->stmts[k];
         if (stmt->lane == 0 && hp__view_free_stmt(view, k)) {
+            uint64_t ns = stmt->exec_ns + stmt->fetch_ns;
             add(table, n, i,
                 (struct part){HP_MOVED_STATEMENT, stmt->statement, stmt->site_sym, stmt->site_line},
-                stmt->exec_ns + stmt->fetch_ns);
+                ns > view->aside_ns[k] ? ns - view->aside_ns[k] : 0);
         }
     }
     for (uint32_t k = 0; k < record->wait_count; k++) {
         const struct hp_wait *wait = &record->waits[k];
-        if (wait->lane == 0 && wait->kind != HP_WAIT_DB && wait->site_sym != 0) {
+        if (wait->lane == 0 && wait->kind != HP_WAIT_DB && wait->kind != HP_WAIT_GIL && wait->site_sym != 0) {
             add(table, n, i, (struct part){HP_MOVED_WAIT, wait->kind, wait->site_sym, wait->site_line},
                 wait->ns);
         }
@@ -105,16 +107,29 @@ static uint64_t explained_ns(const struct hp__find *f, uint32_t request)
     return ns;
 }
 
+/* Neither ready without a processor nor waiting for another thread's turn of Python: both hit whatever runs at that moment. */
+static uint64_t quiet_ns(const struct hp_sample *sample)
+{
+    uint64_t ns = hp__speed_quiet_ns(sample), away = 0;
+    const struct hp_record *record = sample->record;
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        const struct hp_wait *wait = &record->waits[i];
+        away += wait->kind == HP_WAIT_GIL && wait->lane == 0 ? wait->ns : 0;
+    }
+    return ns > away ? ns - away : 0;
+}
+
 static uint32_t find_slow(const struct hp__find *f, struct table *table)
 {
     uint32_t n = f->c->sample_count, slow = 0, all = 0;
     for (uint32_t i = 0; i < n; i++) {
-        table->room[i] = hp__speed_quiet_ns(&f->c->samples[i]);
+        table->quiet_ns[i] = quiet_ns(&f->c->samples[i]);
     }
+    memcpy(table->room, table->quiet_ns, n * sizeof *table->room);
     hp_compare_sort(table->room, n);
     uint64_t median = (uint64_t)hp_compare_quantile((struct hp_compare_side){table->room, n}, 0.5);
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t ns = hp__speed_quiet_ns(&f->c->samples[i]);
+        uint64_t ns = table->quiet_ns[i];
         if (ns >= MIN_FACTOR * median && ns >= median + MIN_MORE_NS) {
             uint64_t more = ns - median;
             all++;
@@ -140,10 +155,16 @@ static void find_usual(const struct hp__find *f, struct table *table)
     }
 }
 
-static uint64_t beyond_ns(const struct table *table, uint32_t requests, uint32_t part, uint32_t request)
+/* What a part takes beyond its typical time even if all of the time without a processor fell into it. That of functions is without it already. */
+static uint64_t beyond_ns(const struct hp__find *f, const struct table *table, uint32_t part,
+                          uint32_t request)
 {
-    uint64_t ns = table->ns[(size_t)part * requests + request];
-    return ns > table->usual_ns[part] ? ns - table->usual_ns[part] : 0;
+    const struct hp_sample *sample = &f->c->samples[request];
+    uint64_t ns = table->ns[(size_t)part * f->c->sample_count + request], usual = table->usual_ns[part];
+    if (table->parts[part].kind != HP_MOVED_FUNCTION) {
+        usual += sample->duration_ns - hp__speed_quiet_ns(sample);
+    }
+    return ns > usual ? ns - usual : 0;
 }
 
 /* The application's function in a request's tree that the part is in; HP_NODE_NONE: not known. */
@@ -182,7 +203,7 @@ static bool is_usual(const struct hp__find *f, const struct table *table, uint32
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        bool longer = beyond_ns(table, n, part, i) > beyond_ns(table, n, part, longest);
+        bool longer = beyond_ns(f, table, part, i) > beyond_ns(f, table, part, longest);
         longest = table->more_ns[i] != 0 && (table->more_ns[longest] == 0 || longer) ? i : longest;
     }
     const struct hp__view *view = &f->views[longest];
@@ -199,7 +220,7 @@ static uint32_t choose(const struct hp__find *f, const struct table *table, uint
         uint32_t count = 0;
         uint64_t sum = 0;
         for (uint32_t i = 0; i < n; i++) {
-            uint64_t beyond = table->more_ns[i] != 0 ? beyond_ns(table, n, k, i) : 0;
+            uint64_t beyond = table->more_ns[i] != 0 ? beyond_ns(f, table, k, i) : 0;
             count += beyond != 0 && (double)beyond >= SHARE * (double)table->more_ns[i];
             sum += beyond;
         }
@@ -257,7 +278,7 @@ static hp_err price(struct hp__find *f, struct table *table, uint32_t k)
     hp_err err = hp__finding_init(f, &finding, HP_FIND_tail_latency);
     err = err == HP_OK ? hp__spread_init(f, &beyond) : err;
     for (uint32_t i = 0; i < n && err == HP_OK; i++) {
-        uint64_t ns = table->more_ns[i] != 0 ? beyond_ns(table, n, k, i) : 0;
+        uint64_t ns = table->more_ns[i] != 0 ? beyond_ns(f, table, k, i) : 0;
         if (ns != 0) {
             struct hp__spot spot = find_spot(f, table, part, i);
             hp__places_add(&places, spot.sym, spot.line, 0, ns);
@@ -286,9 +307,11 @@ static hp_err run(struct hp__find *f, struct hp_arena *arena)
     }
     table->more_ns = hp__zeroed(arena, n, sizeof *table->more_ns);
     table->room = hp__zeroed(arena, n, sizeof *table->room);
+    table->quiet_ns = hp__zeroed(arena, n, sizeof *table->quiet_ns);
     table->usual_ns = hp__zeroed(arena, MAX_PARTS, sizeof *table->usual_ns);
     table->ns = hp__zeroed(arena, (size_t)MAX_PARTS * n, sizeof *table->ns);
-    if (table->more_ns == NULL || table->room == NULL || table->usual_ns == NULL || table->ns == NULL) {
+    if (table->more_ns == NULL || table->room == NULL || table->quiet_ns == NULL || table->usual_ns == NULL ||
+        table->ns == NULL) {
         return HP_ENOMEM;
     }
     uint32_t slow = find_slow(f, table);

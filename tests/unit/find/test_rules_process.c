@@ -216,40 +216,6 @@ static void caches_and_libraries_that_warm_up_are_no_cold_start(void **state)
     rec_silent(&set);
 }
 
-static void part_that_slow_requests_share_is_the_tail(void **state)
-{
-    (void)state;
-    struct rec_set set;
-    rec_set_init(&set, "GET", "/tail");
-    for (unsigned i = 0; i < 40; i++) {
-        struct rec *rec = rec_begin(&set);
-        uint32_t view = rec_work_page(&set, rec);
-        rec_work_app(&set, rec, view, "usual", 12, 1, 5);
-        if (i % 7 == 3) {
-            rec_work_app(&set, rec, view, "renew", 13, 1, 80);
-        }
-        rec_work_end(&set, rec, i % 7 == 3 ? 85 : 5);
-    }
-    const struct hp_finding *finding = NULL;
-    struct hp_find_result r = rec_find(&set);
-    for (uint32_t i = 0; i < r.findings.count; i++) {
-        finding = r.findings.list[i].kind == HP_FIND_tail_latency ? &r.findings.list[i] : finding;
-    }
-    assert_non_null(finding);
-    assert_true(finding->tail);
-    assert_near(rec_ms(finding->median_ns), 80, 0.05);
-    assert_int_equal(finding->subject_sym, rec_sym(&set, "app/work.py", "renew", 20, REC_APP));
-    assert_int_equal(finding->site_line, 13); /* the call of it */
-    rec_set_fini(&set);
-    rec_set_init(&set, "GET", "/tail");
-    for (unsigned i = 0; i < 40; i++) { /* a busy machine: nothing in particular */
-        struct rec *rec = rec_begin(&set);
-        rec_work_page(&set, rec);
-        rec_work_end(&set, rec, i % 7 == 3 ? 85 : 5);
-    }
-    rec_silent(&set);
-}
-
 static void out_of_memory_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -275,7 +241,6 @@ int main(void)
         cmocka_unit_test(reading_an_embedded_database_is_work_of_the_first_request),
         cmocka_unit_test(first_request_that_asked_for_something_else_is_no_cold_start),
         cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),
-        cmocka_unit_test(part_that_slow_requests_share_is_the_tail),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

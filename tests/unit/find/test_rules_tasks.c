@@ -267,67 +267,6 @@ static void a_thread_that_is_started_is_no_lock(void **state)
     rec_set_fini(&set);
 }
 
-/* Each seventh request goes on from line 13 of the view to flush(), which asks a neighbour by way of a helper. */
-static void a_call_of_some_requests_is_a_tail_from_where_they_go_on(void **state)
-{
-    (void)state;
-    struct rec_set set;
-    struct hp_find_result result;
-    rec_set_init(&set, "GET", "/x");
-    uint32_t ask = rec_sym(&set, "app/ask.py", "ask", 3, REC_APP);
-    for (int i = 0; i < 28; i++) {
-        struct rec *rec = rec_begin(&set);
-        uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 0, 1, 2);
-        if (i % 7 == 3) {
-            uint32_t flush =
-                rec_node(rec, view, rec_sym(&set, "app/sales.py", "flush", 30, REC_APP), 13, 1, 0.1);
-            uint32_t node =
-                rec_node(rec, rec_node(rec, flush, ask, 31, 1, 0.1),
-                         rec_sym(&set, "http/client.py", "getresponse", 9, REC_FRAMEWORK), 4, 1, 45);
-            rec_add_span(&set, rec,
-                         (struct rec_span){.kind = HP_WAIT_RECV,
-                                           .node = node,
-                                           .peer = 7,
-                                           .site_sym = ask,
-                                           .site_line = 4,
-                                           .t0 = 1,
-                                           .t1 = 46});
-        }
-        rec_end(&set, rec, i % 7 == 3 ? 48 : 2, 2);
-    }
-    result = rec_find(&set);
-    assert_int_equal(result.findings.count, 1);
-    assert_int_equal(result.findings.list[0].kind, HP_FIND_tail_latency);
-    assert_int_equal(result.findings.list[0].site_sym, set.view);
-    assert_int_equal(result.findings.list[0].site_line, 13);
-    rec_set_fini(&set);
-}
-
-/* Each request asks, and each fourth waits longer for the answer. */
-static void an_answer_that_takes_longer_at_times_is_nobodys_tail(void **state)
-{
-    (void)state;
-    struct rec_set set;
-    struct hp_find_result result;
-    rec_set_init(&set, "GET", "/x");
-    for (int i = 0; i < 28; i++) {
-        struct rec *rec = rec_begin(&set);
-        double answer = i % 4 == 3 ? 36 : 6;
-        rec_add_span(&set, rec,
-                     (struct rec_span){.kind = HP_WAIT_RECV,
-                                       .peer = 7,
-                                       .site_sym = set.view,
-                                       .site_line = 4,
-                                       .t0 = 1,
-                                       .t1 = 1 + answer});
-        rec_end(&set, rec, 2 + answer, 2);
-        set.samples[set.count - 1].tree = NULL;
-    }
-    result = rec_find(&set);
-    assert_int_equal(result.findings.count, 0);
-    rec_set_fini(&set);
-}
-
 /* fetch() asks `calls` times by way of a library that computes for 7 ms in all. */
 static uint32_t findings_of_client(uint32_t calls)
 {
@@ -420,8 +359,6 @@ int main(void)
         cmocka_unit_test(tasks_that_keep_others_from_running),
         cmocka_unit_test(what_another_task_sleeps_is_no_part_of_a_connection),
         cmocka_unit_test(a_thread_that_is_started_is_no_lock),
-        cmocka_unit_test(a_call_of_some_requests_is_a_tail_from_where_they_go_on),
-        cmocka_unit_test(an_answer_that_takes_longer_at_times_is_nobodys_tail),
         cmocka_unit_test(what_a_client_library_computes_for_its_calls_is_no_hot_function),
         cmocka_unit_test(memory_of_requests_with_tasks_or_threads_of_their_own_is_unsure),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

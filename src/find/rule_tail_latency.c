@@ -7,8 +7,8 @@
  * take more in two thirds of them. Runs last.
  *
  * Silent: where other findings explain half of a slow request already; slow requests at the beginning only (warming up, find.c); nothing that
- * they have in common (a busy machine or another thread that computes, whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests that is not ten
- * times as long in these (how fast the other side answers changes).
+ * they have in common (a busy machine or another thread that computes, whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests,
+ * or a statement that is asked as often and brings as many rows in all, that is not ten times as long in these (how fast the other side answers changes).
  *
  * Saving: what the part takes beyond its typical time, in the slow requests; priced at p95. low = 0.
  */
@@ -35,13 +35,15 @@ struct table {
     struct part parts[MAX_PARTS];
     uint32_t count;
     uint64_t *ns;       /* [part × requests + request] */
+    uint64_t *size;     /* the same, of statements: executions and rows */
     uint64_t *usual_ns; /* [part] */
     uint64_t *quiet_ns; /* [request] what it takes where the machine and other threads leave it alone */
     uint64_t *more_ns;  /* [request] beyond the median and what is explained; 0: not slow */
     uint64_t *room;     /* [request] */
 };
 
-static void add(struct table *table, uint32_t requests, uint32_t request, struct part part, uint64_t ns)
+static void add(struct table *table, uint32_t requests, uint32_t request, struct part part, uint64_t ns,
+                uint64_t size)
 {
     uint32_t k = 0;
     while (k < table->count && !(table->parts[k].kind == part.kind && table->parts[k].id == part.id &&
@@ -55,6 +57,7 @@ static void add(struct table *table, uint32_t requests, uint32_t request, struct
         table->parts[table->count++] = part;
     }
     table->ns[(size_t)k * requests + request] += ns;
+    table->size[(size_t)k * requests + request] += size;
 }
 
 static void add_events(const struct hp__find *f, struct table *table, uint32_t i)
@@ -68,14 +71,15 @@ static void add_events(const struct hp__find *f, struct table *table, uint32_t i
             uint64_t ns = stmt->exec_ns + stmt->fetch_ns;
             add(table, n, i,
                 (struct part){HP_MOVED_STATEMENT, stmt->statement, stmt->site_sym, stmt->site_line},
-                ns > view->aside_ns[k] ? ns - view->aside_ns[k] : 0);
+                ns > view->aside_ns[k] ? ns - view->aside_ns[k] : 0,
+                1 + (stmt->rows != HP_ABSENT ? stmt->rows : 0));
         }
     }
     for (uint32_t k = 0; k < record->wait_count; k++) {
         const struct hp_wait *wait = &record->waits[k];
         if (wait->lane == 0 && wait->kind != HP_WAIT_DB && wait->kind != HP_WAIT_GIL && wait->site_sym != 0) {
             add(table, n, i, (struct part){HP_MOVED_WAIT, wait->kind, wait->site_sym, wait->site_line},
-                wait->ns);
+                wait->ns, 0);
         }
     }
 }
@@ -91,7 +95,7 @@ static hp_err add_functions(struct hp__find *f, struct hp_arena *arena, struct t
         if (own[k] * 100 > view->sample->duration_ns) {
             uint32_t sym = tree->nodes[k].sym;
             add(table, f->c->sample_count, i, (struct part){HP_MOVED_FUNCTION, sym, sym, 0},
-                (uint64_t)((double)own[k] / slow));
+                (uint64_t)((double)own[k] / slow), 0);
         }
     }
     return err;
@@ -194,21 +198,39 @@ static uint32_t node_of(const struct hp__view *view, const struct part *part)
     return found >= tree->count || view->app[found] ? found : hp__view_caller(view, found, &line);
 }
 
-/* Whether usual requests wait for the part, too, and about as long: how fast the other side answers changes. By the way on which the longest wait is, where that is known:
- * functions that all requests call for other things say nothing. */
-static bool is_usual(const struct hp__find *f, const struct table *table, uint32_t part, uint64_t slow_ns)
+/* Whether a statement is asked more often, or brings more, in slow requests than in usual ones: by half or more on average. */
+static bool is_larger(const struct hp__find *f, const struct table *table, uint32_t part)
 {
-    uint32_t n = f->c->sample_count, longest = 0;
-    if (table->parts[part].kind != HP_MOVED_WAIT || table->usual_ns[part] * USUAL <= slow_ns) {
-        return false;
+    uint64_t size[2] = {0, 0}, count[2] = {0, 0};
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        bool slow = table->more_ns[i] != 0;
+        size[slow] += table->size[(size_t)part * f->c->sample_count + i];
+        count[slow]++;
     }
-    for (uint32_t i = 0; i < n; i++) {
+    return size[1] * count[0] * 2 >= size[0] * count[1] * 3;
+}
+
+/* By the way on which the longest wait is, where that is known: functions that all requests call for other things say nothing. */
+static bool all_run(const struct hp__find *f, const struct table *table, uint32_t part)
+{
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
         bool longer = beyond_ns(f, table, part, i) > beyond_ns(f, table, part, longest);
         longest = table->more_ns[i] != 0 && (table->more_ns[longest] == 0 || longer) ? i : longest;
     }
     const struct hp__view *view = &f->views[longest];
     uint32_t node = view->sample->tree != NULL ? node_of(view, &table->parts[part]) : HP_NODE_NONE;
     return node == HP_NODE_NONE || hp__place_runs(f, table->more_ns, view, node);
+}
+
+/* Whether usual requests wait for the part, too, and about as long: how fast the other side answers changes. */
+static bool is_usual(const struct hp__find *f, const struct table *table, uint32_t part, uint64_t slow_ns)
+{
+    enum hp_moved_kind kind = table->parts[part].kind;
+    if (kind == HP_MOVED_FUNCTION || table->usual_ns[part] * USUAL <= slow_ns) {
+        return false;
+    }
+    return kind == HP_MOVED_STATEMENT ? !is_larger(f, table, part) : all_run(f, table, part);
 }
 
 /* The part that accounts for the slow requests; MAX_PARTS: none does. */
@@ -310,8 +332,9 @@ static hp_err run(struct hp__find *f, struct hp_arena *arena)
     table->quiet_ns = hp__zeroed(arena, n, sizeof *table->quiet_ns);
     table->usual_ns = hp__zeroed(arena, MAX_PARTS, sizeof *table->usual_ns);
     table->ns = hp__zeroed(arena, (size_t)MAX_PARTS * n, sizeof *table->ns);
-    if (table->more_ns == NULL || table->room == NULL || table->quiet_ns == NULL || table->usual_ns == NULL ||
-        table->ns == NULL) {
+    table->size = hp__zeroed(arena, (size_t)MAX_PARTS * n, sizeof *table->size);
+    if (table->more_ns == NULL || table->size == NULL || table->room == NULL || table->quiet_ns == NULL ||
+        table->usual_ns == NULL || table->ns == NULL) {
         return HP_ENOMEM;
     }
     uint32_t slow = find_slow(f, table);

@@ -101,7 +101,9 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
     hp__finding_number(finding, "calls", (double)part->calls);
     hp__finding_number(finding, "serialise_ms", (double)part->ns / 1e6);
     hp__finding_number(finding, "own_converters_ms", (double)part->own_ns / 1e6);
-    hp__finding_number(finding, "response_needs_ms", (double)(part->ns - part->saved_ns) / 1e6);
+    if (part->saved_ns < part->ns) { /* else the response is too long to be made each time */
+        hp__finding_number(finding, "response_needs_ms", (double)(part->ns - part->saved_ns) / 1e6);
+    }
 }
 
 const struct hp__bound_rule hp__bound_serialisers = {.kind = HP_FIND_serialization_hot,

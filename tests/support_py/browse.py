@@ -17,7 +17,8 @@ LIMIT_S = 240
 MARKS = [
     pytest.mark.one_python,
     pytest.mark.skipif(
-        not (UI / "node_modules" / "playwright-core").is_dir() or shutil.which("chromium") is None,
+        not (UI / "node_modules" / "playwright-core").is_dir()
+        or shutil.which("chromium-headless-shell") is None,
         reason="the pages' packages or Chromium are not here (tools/setup ui)",
     ),
 ]

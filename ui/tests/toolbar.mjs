@@ -32,7 +32,9 @@ async function act(page, [what, ...words], trouble) {
   if (what === "reload") await page.reload();
   if (what === "axe") {
     await page.evaluate(readFileSync(AXE, "utf8"));
-    const { violations } = await page.evaluate(() => window.axe.run("hotplate-toolbar"));
+    const { violations } = await page.evaluate(() =>
+      window.axe.run("hotplate-toolbar", { resultTypes: ["violations"] }),
+    );
     for (const each of violations) trouble.push(`axe: ${each.id} ${each.nodes[0]?.html}`);
   }
   if (what === "shot") await page.screenshot({ path: words[0] });

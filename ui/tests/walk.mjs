@@ -2,7 +2,7 @@
  *
  *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *
- * With "axe": true a step also tells what axe-core calls a violation. With "token" beside them each step first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
+ * With "axe": true a step also tells what axe-core calls a violation. With "token" beside them it first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
  * window), links (addresses, without downloads), trouble (console, errors, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
@@ -13,18 +13,26 @@ const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
 const WAIT_MS = 30_000;
 const { base, steps, token } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await launch();
+const storageState = token ? await loggedIn() : undefined;
+
+async function loggedIn() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(base);
+  await page.getByLabel("Token").fill(token);
+  await Promise.all([page.waitForURL(base), page.getByRole("button").click()]);
+  const state = await context.storageState();
+  await context.close();
+  return state;
+}
 
 async function take(step) {
   const context = await browser.newContext({
+    storageState,
     viewport: { width: step.width ?? 1280, height: 900 },
     colorScheme: step.dark ? "dark" : "light",
   });
   const page = await context.newPage();
-  if (token) {
-    await page.goto(base);
-    await page.getByLabel("Token").fill(token);
-    await Promise.all([page.waitForURL(base), page.getByRole("button").click()]);
-  }
   const trouble = [];
   page.on("console", (message) => trouble.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
@@ -43,7 +51,7 @@ async function take(step) {
   }
   if (step.axe) {
     await page.evaluate(readFileSync(AXE, "utf8"));
-    const { violations } = await page.evaluate(() => window.axe.run());
+    const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
     trouble.push(
       ...violations.map((each) => `axe: ${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`),
     );

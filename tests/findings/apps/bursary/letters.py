@@ -104,26 +104,27 @@ def decide(number: int) -> dict[str, Any]:
     return {"decided": len(essays), "long": sum(essay["words"] > 900 for essay in essays)}
 
 
-def copy_of(papers: dict[str, Any]) -> dict[str, Any]:
-    """Papers that may be changed without the others seeing it."""
+def copy_of(marks: dict[str, Any]) -> dict[str, Any]:
+    """Marks that may be changed without the others seeing it."""
     if copy_by_json:
-        copied: dict[str, Any] = json.loads(json.dumps(papers))  # cause: serialization_hot@copies
+        copied: dict[str, Any] = json.loads(json.dumps(marks))  # cause: serialization_hot@copies
         return copied
-    return dict(papers)
+    return dict(marks)
 
 
 @bp.get("/dossiers/<int:number>")
 def dossiers(number: int) -> dict[str, Any]:
-    """Dossiers without addresses, for the committee."""
+    """Marks of applicants on average, without the one that does not count."""
     with session() as connection:
         found = connection.execute(
-            "SELECT applicant_id, papers FROM dossier WHERE applicant_id > %s ORDER BY applicant_id LIMIT 320",
+            "SELECT applicant_id, papers->'marks' AS marks FROM dossier WHERE applicant_id > %s"
+            " ORDER BY applicant_id LIMIT 320",
             (number * 10,),
         ).fetchall()
     shown = []
     for row in found:
-        papers = copy_of(row["papers"])  # cause: serialization_hot@copies
-        del papers["address"]
-        marks = papers["marks"].values()
-        shown.append({"applicant": row["applicant_id"], "mean": sum(mark[0] for mark in marks) / len(marks)})
+        counted = copy_of(row["marks"])  # cause: serialization_hot@copies
+        del counted["subject 7"]
+        points = [mark[0] for mark in counted.values()]
+        shown.append({"applicant": row["applicant_id"], "mean": sum(points) / len(points)})
     return {"dossiers": shown}

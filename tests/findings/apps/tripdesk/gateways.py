@@ -146,7 +146,7 @@ class Spaced:
 spaced = Spaced(0.02)
 
 
-def issue(number: int, coupon: int) -> str:
+def issue(number: int, coupon: int, before: str) -> str:
     """A coupon of a ticket."""
     spaced.turn()  # cause: sleep@spacing
-    return session().get(f"{HTTP}/3/x32/coupons/{number}/{coupon}", timeout=5).text[:8]
+    return session().get(f"{HTTP}/3/x32/coupons/{number}/{coupon}/{before}", timeout=5).text[:8]

@@ -50,7 +50,11 @@ def booking(number: int) -> dict[str, Any]:
 @bp.get("/tickets/<int:number>")
 def ticket(number: int) -> dict[str, Any]:
     """Issues the coupons of a ticket; each is refused without the one before it."""
-    return {"coupons": [issue(number, coupon) for coupon in range(4)]}  # cause: sleep@spacing
+    coupons: list[str] = []
+    for coupon in range(4):
+        before = coupons[-1] if coupons else "first"
+        coupons.append(issue(number, coupon, before))  # cause: sleep@spacing
+    return {"coupons": coupons}
 
 
 def feed(number: int) -> str:

@@ -54,7 +54,7 @@ def test_every_cause_was_measured_and_is_worth_a_finding() -> None:
 @pytest.mark.service
 def test_report_is_as_right_on_the_corpus_as_it_was() -> None:
     gates = ["--min-recall", "0.86", "--min-precision", "0.86", "--min-first", "0.85", "--max-error", "0.30"]
-    gates += ["--max-clean", "4"]  # of 131; a busy machine stretches what is just below a threshold
+    gates += ["--max-clean", "4"]  # of 155; a busy machine stretches what is just below a threshold
     command = [sys.executable, str(FINDINGS / "score.py"), *gates]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"

@@ -1,10 +1,11 @@
 # The front door: every target calls one script of tools/ (or demo/, bench/); nothing is decided here.
-.PHONY: help setup demo test check soak bench fuzz truth golden-update clean
+.PHONY: help setup demo test check corpus soak bench fuzz truth golden-update clean
 
 help:
 	@echo "make demo    a slow settings page: find why, repair it, prove it (2 minutes)"
 	@echo "make test    all tests, on every Python that is here"
 	@echo "make check   formatting, linters, both compilers, layers, sanitizers"
+	@echo "make corpus  all of the findings corpus, of which make test asks a part"
 	@echo "make soak    the long checks: TSan, valgrind, fuzzing, coverage, newer CPythons"
 	@echo "make bench   what capture costs, beside other profilers"
 	@echo "also: setup, fuzz, truth, golden-update, clean"
@@ -21,6 +22,9 @@ test: setup
 
 check: setup
 	@tools/run_checks
+
+corpus: setup
+	@tools/run_tests corpus
 
 soak: setup
 	@tools/run_soak

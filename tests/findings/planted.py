@@ -34,6 +34,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -197,9 +198,13 @@ def place_name(path: Path) -> str:
 
 def statement_lines(text: str, line: int) -> set[int]:
     """Lines of the plain statement that this line belongs to; of a compound one only the marked line."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
-            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            if line in lines:
-                return set(lines)
-    return {line}
+    found = (lines for lines in plain_statements(text) if line in lines)
+    return set(next(found, (line,)))
+
+
+@lru_cache
+def plain_statements(text: str) -> list[range]:
+    """The lines of each plain statement of a file."""
+    nodes = ast.walk(ast.parse(text))
+    plain = [node for node in nodes if isinstance(node, ast.stmt) and not hasattr(node, "body")]
+    return [range(node.lineno, (node.end_lineno or node.lineno) + 1) for node in plain]

@@ -1,5 +1,5 @@
 /* first.mjs -- what somebody does in a browser who has just installed Hotplate: opens the slow page, opens the printed link, reads the worst finding; what
- * tests/e2e/test_first_time.py asks.
+ * tests/browser/test_first_time.py asks.
  *
  *   node first.mjs <<< '{"page": "http://127.0.0.1:1/", "dashboard": "http://127.0.0.1:2/", "pictures": "folder"}'
  *

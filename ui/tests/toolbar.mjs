@@ -1,4 +1,4 @@
-/* toolbar.mjs -- opens pages of an application in Debian's Chromium, works their toolbar and says what it shows; what tests/py/test_toolbar_pages.py asks.
+/* toolbar.mjs -- opens pages of an application in Debian's Chromium, works their toolbar and says what it shows; what tests/browser/test_toolbar_pages.py asks.
  *
  *   node toolbar.mjs <<< '{"base": "http://127.0.0.1:1", "steps": [{"path": "/page", "width": 390, "dark": true, "until": "text of the page",
  *                          "do": [["click", "name"], ["press", "button of the page"], ["key", "Alt+h"], ["wait", "text of the toolbar"], ["drag", 10, 10], ["shot", "file.png"], ["reload"], ["axe"]]}]}'

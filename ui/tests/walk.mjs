@@ -1,4 +1,4 @@
-/* walk.mjs -- walks pages in Debian's Chromium and says what they show; what tests/py/test_dashboard.py asks.
+/* walk.mjs -- walks pages in Debian's Chromium and says what they show; what tests/browser/test_dashboard.py asks.
  *
  *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/cpu.h"
 #include "base/hash.h"
 #include "capture/capture_int.h"
 #include "capture/wait.h"
@@ -252,6 +253,7 @@ hp_err hp__cap_open_with(const struct hp_cap_config *config, const struct hp_wri
     }
     hp_err err = HP_ENOMEM;
     hp_clock_init();
+    hp_cpu_init();
     struct hp_cap *cap = hp_calloc(1, sizeof *cap);
     if (cap == NULL) {
         return HP_ENOMEM;

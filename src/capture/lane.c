@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/cpu.h"
 #include "capture/capture_int.h"
 #include "capture/wait.h"
 
@@ -195,7 +196,7 @@ void hp__cap_lane_clocks(struct hp_cap_lane *lane)
     if (request->facts.level >= HP_LEVEL_SAMPLE) {
         lane->runqueue_start_ns = hp__runqueue_ns();
     }
-    lane->cpu_start_ns = hp_clock_thread_cpu_ns();
+    lane->cpu_start_ns = hp_cpu_ns();
 }
 
 void hp__cap_lane_reckon(struct hp_cap_lane *lane)

@@ -297,6 +297,98 @@ static inline struct hp_gil hp_gil_of(PyInterpreterState *interp)
     return (struct hp_gil){gil, sizeof *gil, &gil->cond, (const volatile int *)&gil->locked};
 }
 
+/* ---- dictionaries and objects as they lie in memory ---- */
+
+/* members.c: what is laid out in another way is asked for. */
+PyObject *hp_dict_ask(PyObject *dict, PyObject *name);
+PyObject *hp_own_ask(PyObject *object, PyObject *name);
+
+#if PY_VERSION_HEX < 0x030E0000
+#include "internal/pycore_dict.h"
+#include "internal/pycore_object.h"
+
+/* Position of an interned name in keys that are all str; -1: not there. As do_lookup of Objects/dictobject.c does it. */
+static inline Py_ssize_t hp_keys_find(PyDictKeysObject *keys, PyObject *name)
+{
+    const PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);
+    Py_hash_t hash = ((PyASCIIObject *)name)->hash;
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash, i = (size_t)hash & mask;
+    for (;;) {
+        Py_ssize_t at = keys->dk_log2_size < 8    ? ((const int8_t *)keys->dk_indices)[i]
+                        : keys->dk_log2_size < 16 ? ((const int16_t *)(const void *)keys->dk_indices)[i]
+                                                  : ((const int32_t *)(const void *)keys->dk_indices)[i];
+        if (at >= 0) {
+            PyObject *key = entries[at].me_key;
+            if (key == name || (((PyASCIIObject *)key)->hash == hash && PyUnicode_Compare(key, name) == 0)) {
+                return at;
+            }
+        } else if (at == DKIX_EMPTY) {
+            return -1;
+        }
+        perturb >>= 5;
+        i = (i * 5 + perturb + 1) & mask;
+    }
+}
+
+/* hp_dict_find and hp_own of members.h. */
+static inline PyObject *hp_dict_look(PyObject *dict, PyObject *name)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (keys->dk_kind == DICT_KEYS_GENERAL || keys->dk_log2_size >= 32) {
+        return hp_dict_ask(dict, name);
+    }
+    const PyDictValues *values = ((PyDictObject *)dict)->ma_values;
+    Py_ssize_t at = hp_keys_find(keys, name);
+    return at < 0 ? NULL : values != NULL ? values->values[at] : DK_UNICODE_ENTRIES(keys)[at].me_value;
+}
+
+static inline PyObject *hp_own_look(PyObject *object, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    PyDictValues *values = NULL;
+    PyObject *dict = NULL;
+    if (!PyType_HasFeature(type, Py_TPFLAGS_MANAGED_DICT)) {
+        return hp_own_ask(object, name);
+    }
+#if PY_VERSION_HEX >= 0x030D0000
+    if (PyType_HasFeature(type, Py_TPFLAGS_INLINE_VALUES) && _PyObject_InlineValues(object)->valid) {
+        values = _PyObject_InlineValues(object);
+    } else {
+        dict = (PyObject *)_PyObject_GetManagedDict(object);
+    }
+#elif PY_VERSION_HEX >= 0x030C0000
+    PyDictOrValues either = *_PyObject_DictOrValuesPointer(object);
+    if (_PyDictOrValues_IsValues(either)) {
+        values = _PyDictOrValues_GetValues(either);
+    } else {
+        dict = _PyDictOrValues_GetDict(either);
+    }
+#else
+    values = *_PyObject_ValuesPointer(object);
+    dict = *_PyObject_ManagedDictPointer(object);
+#endif
+    if (values == NULL) {
+        return dict != NULL ? hp_dict_look(dict, name) : NULL;
+    }
+    PyDictKeysObject *keys = ((PyHeapTypeObject *)type)->ht_cached_keys;
+    Py_ssize_t at = hp_keys_find(keys, name);
+    return at < 0 ? NULL : values->values[at];
+}
+
+#else
+
+static inline PyObject *hp_dict_look(PyObject *dict, PyObject *name)
+{
+    return hp_dict_ask(dict, name);
+}
+
+static inline PyObject *hp_own_look(PyObject *object, PyObject *name)
+{
+    return hp_own_ask(object, name);
+}
+
+#endif
+
 #endif
 
 #endif

@@ -26,12 +26,11 @@ static uint64_t ended_at; /* ticks: the last one's end */
 /* Empty when there is none, or nobody could have signed one. */
 static struct hp_span8 ticket_of(PyObject *wsgi_environ)
 {
-    PyObject *header = secret_of == NULL ? NULL : PyDict_GetItemWithError(wsgi_environ, str_header);
+    PyObject *header = secret_of == NULL ? NULL : hp_dict_find(wsgi_environ, str_header);
     if (header != NULL) {
         return hp_utf8(header);
     }
-    PyObject *cookies = secret_of == NULL ? NULL : PyDict_GetItemWithError(wsgi_environ, str_cookie);
-    hp_swallow();
+    PyObject *cookies = secret_of == NULL ? NULL : hp_dict_find(wsgi_environ, str_cookie);
     return cookies != NULL ? hp_ticket_in_cookies(hp_utf8(cookies)) : (struct hp_span8){NULL, 0};
 }
 

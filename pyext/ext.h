@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "hotplate/ext/capture.h"
 #include "hotplate/ext/share.h"
+#include "members.h"
 
 /* Mirrors of the model's numbers that cross the door (tests/py check them against the core's). */
 enum { HP_X_LEVEL_COUNT = 0, HP_X_LEVEL_MONITOR = 1, HP_X_LEVEL_SAMPLE = 2, HP_X_LEVEL_TRACE = 3 };

@@ -66,8 +66,8 @@ bool hp_facts_queue(struct hp_span8 text, uint64_t now_ns, uint64_t *queue_ns)
 
 static void note_queue(struct hp_cap_request *request, PyObject *env)
 {
-    PyObject *text = PyDict_GetItemWithError(env, str_request_start); /* borrowed */
-    text = text != NULL ? text : PyDict_GetItemWithError(env, str_queue_start);
+    PyObject *text = hp_dict_find(env, str_request_start); /* borrowed */
+    text = text != NULL ? text : hp_dict_find(env, str_queue_start);
     struct timespec now;
     uint64_t queue_ns;
     if (text != NULL && clock_gettime(CLOCK_REALTIME, &now) == 0 &&
@@ -88,7 +88,7 @@ static struct hp_span8 shown_of(const struct wanted *wanted, PyObject *text)
 static void note_headers(struct hp_cap_request *request, PyObject *env)
 {
     for (int i = 0; i < header_count; i++) {
-        PyObject *value = PyDict_GetItemWithError(env, headers[i].key); /* borrowed */
+        PyObject *value = hp_dict_find(env, headers[i].key); /* borrowed */
         if (value != NULL && PyUnicode_Check(value)) {
             hp_cap_request_fact(request, HP_X_FACT_HEADER, headers[i].name,
                                 hp_cap_text(hp_ext.cap, shown_of(&headers[i], value), HP_TEXT_GIVEN));

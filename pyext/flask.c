@@ -215,9 +215,9 @@ int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request 
     if (!PyDict_Check(wsgi_environ) || hp_cap_request_routed(request)) {
         return 0; /* told when before_request was due: Flask forgets it at the end */
     }
-    PyObject *flask_request = PyDict_GetItemWithError(wsgi_environ, str_request_key);
-    uint32_t method = method_index(PyDict_GetItemWithError(wsgi_environ, str_method_key));
-    PyObject *rule = flask_request == NULL ? NULL : hp_attribute(flask_request, str_url_rule);
+    PyObject *flask_request = hp_dict_find(wsgi_environ, str_request_key);
+    uint32_t method = method_index(hp_dict_find(wsgi_environ, str_method_key));
+    PyObject *rule = flask_request == NULL ? NULL : hp_member(flask_request, str_url_rule);
     if (rule != NULL && rule != Py_None) {
         struct route_entry *entry = route_of(app, rule, method);
         hp_cap_request_route(request, entry->route, entry->view_sym);
@@ -232,15 +232,13 @@ int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request 
 static struct route_entry *route_of_request(PyObject *app, PyObject *request)
 {
     struct route_entry *entry = NULL;
-    PyObject *members = hp_members(request);
-    PyObject *rule = hp_member_in(members, request, str_url_rule);
+    PyObject *rule = hp_member(request, str_url_rule);
     if (rule != NULL && rule != Py_None) {
-        PyObject *method = hp_member_in(members, request, str_method);
+        PyObject *method = hp_member(request, str_method);
         entry = route_of(app, rule, method_index(method));
         Py_XDECREF(method);
     }
     Py_XDECREF(rule);
-    Py_XDECREF(members);
     return entry;
 }
 
@@ -259,7 +257,7 @@ static PyObject *current_context(void)
 static PyObject *of_context(PyObject *name)
 {
     PyObject *context = current_context();
-    PyObject *found = context == NULL ? NULL : hp_attribute(context, name);
+    PyObject *found = context == NULL ? NULL : hp_member(context, name);
     Py_XDECREF(context);
     return found;
 }
@@ -376,7 +374,7 @@ static PyObject *on_phase(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
 static PyObject *meet_request(Call *call)
 {
     PyObject *context = current_context();
-    PyObject *flask_request = context == NULL ? NULL : hp_attribute(context, str_request);
+    PyObject *flask_request = context == NULL ? NULL : hp_member(context, str_request);
     if (call != NULL && call->context == NULL && flask_request != NULL) {
         call->asked = Py_NewRef(flask_request);
         call->context = context;
@@ -433,7 +431,7 @@ static PyObject *on_response(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
     if (response != NULL && request != NULL && PyVectorcall_NARGS(nargsf) > 0 &&
         hp_serve_mount(args[0]) != NULL && !hp_cap_request_kept(request)) {
         PyObject *flask_request = of_context(str_request);
-        PyObject *wsgi_environ = flask_request == NULL ? NULL : hp_attribute(flask_request, str_environ);
+        PyObject *wsgi_environ = flask_request == NULL ? NULL : hp_member(flask_request, str_environ);
         if (wsgi_environ != NULL) {
             if (hp_toolbar_add(args[0], wsgi_environ, response, request) != 0) {
                 Py_CLEAR(response);

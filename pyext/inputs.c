@@ -110,18 +110,18 @@ static void note_keys(struct hp_cap_request *request, int kind, PyObject *mappin
 }
 
 /* Whether it is there. */
-static bool note_part(struct hp_cap_request *request, int kind, PyObject *members, PyObject *name)
+static bool note_part(struct hp_cap_request *request, int kind, PyObject *flask_request, PyObject *name)
 {
-    PyObject *mapping = PyDict_GetItemWithError(members, name); /* borrowed */
+    PyObject *mapping = hp_own(flask_request, name); /* borrowed */
     if (mapping != NULL && PyDict_Check(mapping) && PyDict_GET_SIZE(mapping) != 0) {
         note_keys(request, kind, mapping);
     }
     return mapping != NULL;
 }
 
-static void note_json(struct hp_cap_request *request, PyObject *members)
+static void note_json(struct hp_cap_request *request, PyObject *flask_request)
 {
-    PyObject *cached = PyDict_GetItemWithError(members, str_json); /* borrowed */
+    PyObject *cached = hp_own(flask_request, str_json); /* borrowed */
     if (cached == NULL || !PyTuple_Check(cached) || PyTuple_GET_SIZE(cached) != 2) {
         return;
     }
@@ -177,9 +177,9 @@ static struct hp_span8 until(struct hp_span8 *rest, char end)
     return piece;
 }
 
-static void note_query(struct hp_cap_request *request, PyObject *members)
+static void note_query(struct hp_cap_request *request, PyObject *flask_request)
 {
-    PyObject *bytes = PyDict_GetItemWithError(members, str_query); /* borrowed */
+    PyObject *bytes = hp_own(flask_request, str_query); /* borrowed */
     struct hp_span8 query = {NULL, 0};
     uint32_t n = 0, more = 0;
     if (bytes != NULL && PyBytes_Check(bytes)) {
@@ -196,6 +196,8 @@ static void note_query(struct hp_cap_request *request, PyObject *members)
         if (name != NULL && text != NULL && PyUnicode_GET_LENGTH(name) != 0) {
             note_value(request, HP_X_FACT_QUERY, hp_utf8(name), text);
             n++;
+        } else {
+            hp_swallow();
         }
         Py_XDECREF(name);
         Py_XDECREF(text);
@@ -210,17 +212,16 @@ void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request)
     if (!hp_cap_request_detailed(request)) {
         return;
     }
-    PyObject *members = hp_members(flask_request);
-    if (members != NULL && !hp_raises_on_purpose()) {
-        (void)note_part(request, HP_X_FACT_ARGUMENT, members, str_view_args);
-        note_query(request, members);
-        if (note_part(request, HP_X_FACT_FORM, members, str_form)) {
-            (void)note_part(request, HP_X_FACT_FORM, members, str_files);
-        }
-        note_json(request, members);
+    if (hp_raises_on_purpose()) {
+        hp_swallow();
+        return;
     }
-    Py_XDECREF(members);
-    hp_swallow();
+    (void)note_part(request, HP_X_FACT_ARGUMENT, flask_request, str_view_args);
+    note_query(request, flask_request);
+    if (note_part(request, HP_X_FACT_FORM, flask_request, str_form)) {
+        (void)note_part(request, HP_X_FACT_FORM, flask_request, str_files);
+    }
+    note_json(request, flask_request);
 }
 
 int hp_inputs_init(void)

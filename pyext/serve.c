@@ -22,7 +22,7 @@ PyObject *hp_serve_mounted(PyObject *app, PyObject *wsgi_environ)
     if (mount_count == 0) {
         return NULL;
     }
-    struct hp_span8 text = hp_utf8(PyDict_GetItem(wsgi_environ, str_path));
+    struct hp_span8 text = hp_utf8(hp_dict_find(wsgi_environ, str_path));
     for (size_t i = 0; i < mount_count && text.n != 0; i++) {
         const struct hp_mount *mount = &mounts[i];
         size_t n = mount->prefix_bytes;

@@ -32,32 +32,10 @@ PyObject *hp_attribute(PyObject *object, PyObject *name)
     return value;
 }
 
-PyObject *hp_members(PyObject *object)
-{
-    PyObject *members = PyObject_GenericGetDict(object, NULL);
-    if (members == NULL || !PyDict_Check(members)) {
-        PyErr_Clear(); /* a class of the application's own, without one */
-        Py_CLEAR(members);
-    }
-    return members;
-}
-
-PyObject *hp_member_in(PyObject *members, PyObject *object, PyObject *name)
-{
-    PyObject *value = members != NULL ? PyDict_GetItemWithError(members, name) : NULL; /* borrowed */
-    if (value != NULL) {
-        return Py_NewRef(value);
-    }
-    PyErr_Clear(); /* the class has the attribute */
-    return hp_attribute(object, name);
-}
-
 PyObject *hp_member(PyObject *object, PyObject *name)
 {
-    PyObject *members = hp_members(object);
-    PyObject *value = hp_member_in(members, object, name);
-    Py_XDECREF(members);
-    return value;
+    PyObject *value = hp_own(object, name);
+    return value != NULL ? Py_NewRef(value) : hp_attribute(object, name);
 }
 
 PyObject *hp_generic_get(PyObject *object, PyObject *name)

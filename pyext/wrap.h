@@ -28,7 +28,10 @@ enum { HP_WRAP_ALWAYS = 1 };
 static inline PyObject *hp_wrap_call(struct hp_wrap *wrap, PyObject *const *args, size_t nargsf,
                                      PyObject *names)
 {
-    return PyObject_Vectorcall(wrap->original, args, nargsf, names);
+    PyObject *original = wrap->original;
+    vectorcallfunc call =
+        PyFunction_Check(original) ? ((PyFunctionObject *)original)->vectorcall : PyObject_Vectorcall;
+    return call(original, args, nargsf, names);
 }
 
 /* The current lane, cheap outside requests. */
@@ -66,12 +69,8 @@ PyObject *hp_generic_get(PyObject *object, PyObject *name);
 bool hp_generic_set(PyObject *object, PyObject *name, PyObject *value);
 /* getattr(object, name, None) as new reference, or NULL without exception. */
 PyObject *hp_attribute(PyObject *object, PyObject *name);
-/* The same of what instances have for themselves: looked for in the object's dictionary first, where no class is asked. Not for objects that should stay without
- * a dictionary, as the interpreter makes it here. */
+/* The same of what instances have for themselves: looked for in the object first, where no class is asked. */
 PyObject *hp_member(PyObject *object, PyObject *name);
-/* Its two halves, for more than one of an object: the dictionary (new reference, or NULL without exception), and what it or else the class has. */
-PyObject *hp_members(PyObject *object);
-PyObject *hp_member_in(PyObject *members, PyObject *object, PyObject *name);
 
 /* Run `hook(module)` when the named module is imported (python/hotplate/_hooks.py asks for the names). The hook returns 0, or -1 with an exception. */
 typedef int (*hp_hook)(PyObject *module);

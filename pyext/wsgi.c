@@ -361,11 +361,11 @@ static int goes_unwrapped(PyObject *body, PyObject *env)
         (Py_TYPE(body)->tp_as_sequence != NULL && Py_TYPE(body)->tp_as_sequence->sq_length != NULL)) {
         return 1;
     }
-    PyObject *wrapper = PyDict_GetItemWithError(env, str_file_wrapper); /* borrowed */
+    PyObject *wrapper = hp_dict_find(env, str_file_wrapper); /* borrowed */
     if (wrapper != NULL && PyType_Check(wrapper) && PyObject_TypeCheck(body, (PyTypeObject *)wrapper)) {
         return 1;
     }
-    return PyErr_Occurred() ? -1 : has_read(body);
+    return has_read(body);
 }
 
 static void count_list(Call *call, PyObject *body)
@@ -408,13 +408,13 @@ static PyObject *wrap_body(Call *call, PyObject *body)
 
 static bool is_loopback(PyObject *env)
 {
-    struct hp_span8 address = hp_utf8(PyDict_GetItemWithError(env, str_remote));
+    struct hp_span8 address = hp_utf8(hp_dict_find(env, str_remote));
     if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
           (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
         return false;
     }
     for (size_t i = 0; i < sizeof str_forwarded / sizeof str_forwarded[0]; i++) {
-        if (PyDict_GetItemWithError(env, str_forwarded[i]) != NULL) {
+        if (hp_dict_find(env, str_forwarded[i]) != NULL) {
             return false; /* a proxy on this host: the client may be anybody */
         }
     }
@@ -424,20 +424,14 @@ static bool is_loopback(PyObject *env)
 /* Flask's property of that name reads its config, so we do, without a call into Python in each request. */
 bool hp_app_debug(PyObject *app)
 {
-    PyObject *config = hp_member(app, str_config), *debug = NULL;
-    if (config != NULL && PyDict_Check(config)) {
-        debug = Py_XNewRef(PyDict_GetItemWithError(config, str_DEBUG));
+    PyObject *config = hp_own(app, str_config);
+    PyObject *debug = config != NULL && PyDict_Check(config) ? hp_dict_find(config, str_DEBUG) : NULL;
+    if (debug != NULL) {
+        return debug == Py_True;
     }
-    if (debug == NULL && !PyErr_Occurred()) {
-        debug = PyObject_GetAttr(app, str_debug);
-    }
-    bool is_on = debug == Py_True;
-    Py_XDECREF(config);
-    if (debug == NULL) {
-        PyErr_Clear();
-    }
+    debug = hp_attribute(app, str_debug);
     Py_XDECREF(debug);
-    return is_on;
+    return debug == Py_True;
 }
 
 static bool allows_timing(PyObject *app, PyObject *env)
@@ -453,8 +447,8 @@ static bool is_in_scope(PyObject *env)
 {
     bool keep = options.sample <= 1 || options.turn++ % options.sample == 0;
     if (keep && options.scope != NULL) {
-        PyObject *method = PyDict_GetItemWithError(env, str_method);
-        PyObject *path = PyDict_GetItemWithError(env, str_path);
+        PyObject *method = hp_dict_find(env, str_method);
+        PyObject *path = hp_dict_find(env, str_path);
         PyObject *verdict = method == NULL || path == NULL
                                 ? NULL
                                 : PyObject_CallFunctionObjArgs(options.scope, method, path, NULL);
@@ -470,7 +464,7 @@ static bool is_in_scope(PyObject *env)
 
 static int64_t content_length(PyObject *env)
 {
-    struct hp_span8 text = hp_utf8(PyDict_GetItemWithError(env, str_length));
+    struct hp_span8 text = hp_utf8(hp_dict_find(env, str_length));
     int64_t length = 0;
     for (size_t i = 0; i < text.n && i < 18; i++) {
         if (text.p[i] < '0' || text.p[i] > '9') {
@@ -525,7 +519,6 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     if (done == NULL) {
         hp_facts_note(call->request, env, app);
     }
-    hp_swallow(); /* of the look-ups in environ */
     return call;
 }
 
@@ -582,7 +575,7 @@ static unsigned long left_out; /* requests on all threads that run left out just
 /* __call__ has decided for wsgi_app, which it calls: a request is judged, and counted, once. */
 static bool is_left_out(PyObject *wsgi_environ)
 {
-    return left_out != 0 && PyDict_GetItem(wsgi_environ, str_left_out) != NULL;
+    return left_out != 0 && hp_dict_find(wsgi_environ, str_left_out) != NULL;
 }
 
 static PyObject *call_left_out(PyObject *original, PyObject *const *args)

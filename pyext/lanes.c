@@ -51,27 +51,55 @@ static void release_between(void)
     }
 }
 
-static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
+/* Of the lane that is current, what it records. */
+static inline void set_flags(struct hp_cap_lane *lane, bool want_c)
 {
-    if (hp_tls.lane != lane) { /* what this thread allocates is the lane's from here on */
-        if (hp_tls.lane != NULL) {
-            hp_cap_alloc_end(hp_tls.lane);
-        }
-        if (lane != NULL) {
-            hp_cap_alloc_begin(lane);
-        }
-    }
+    hp_tls.traced = hp_ext.tracing && hp_cap_lane_level(lane) == HP_X_LEVEL_TRACE;
+    hp_tls.want_c = hp_tls.traced && want_c;
+    hp_tls.flight = hp_ext.recording && !hp_tls.traced && hp_cap_lane_flight(lane);
+}
+
+/* set_tls where there was no lane. */
+static inline void enter_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
+{
+    hp_cap_alloc_begin(lane); /* what this thread allocates is the lane's from here on */
     release_between();
-    if (hp_tls.lane == NULL && lane != NULL) {
-        hp_tls.tstate = PyThreadState_Get();
-    }
+    hp_tls.tstate = PyThreadState_Get();
     hp_tls.lane = lane;
     hp_tls.greenlet = greenlet;
-    hp_tls.traced = lane != NULL && hp_ext.tracing && hp_cap_lane_level(lane) == HP_X_LEVEL_TRACE;
-    hp_tls.want_c = hp_tls.traced && want_c;
-    hp_tls.flight = hp_ext.recording && lane != NULL && !hp_tls.traced && hp_cap_lane_flight(lane);
+    set_flags(lane, want_c);
     hp_waits_thread(lane, hp_tls.tstate);
     hp_cap_sampling_thread(lane, hp_tls.tstate);
+}
+
+/* set_tls where there will be none. */
+static inline void leave_tls(void *greenlet)
+{
+    if (hp_tls.lane != NULL) {
+        hp_cap_alloc_end(hp_tls.lane);
+    }
+    release_between();
+    hp_tls.lane = NULL;
+    hp_tls.greenlet = greenlet;
+    hp_tls.traced = hp_tls.want_c = hp_tls.flight = false;
+    hp_waits_thread(NULL, NULL);
+    hp_cap_sampling_thread(NULL, hp_tls.tstate);
+}
+
+static void set_tls(struct hp_cap_lane *lane, bool want_c, void *greenlet)
+{
+    if (lane == NULL || (hp_tls.lane != NULL && hp_tls.lane != lane)) {
+        leave_tls(greenlet);
+    }
+    if (lane != NULL && hp_tls.lane == NULL) {
+        enter_tls(lane, want_c, greenlet);
+    } else if (lane != NULL) { /* it goes on in another greenlet, maybe */
+        release_between();
+        hp_tls.greenlet = greenlet;
+        set_flags(lane, want_c);
+        hp_waits_thread(lane, hp_tls.tstate);
+        hp_cap_sampling_thread(lane, hp_tls.tstate);
+    }
 }
 
 /* Its processor time is not known. */
@@ -242,6 +270,11 @@ bool hp_lane_resync(void)
 
 void hp_lane_push(struct hp_lane_scope *scope, struct hp_cap_lane *lane, bool want_c)
 {
+    if (!hp_ext.greenlets && hp_tls.lane == NULL && lane != NULL && hp_cap_lane_away_since(lane) == 0) {
+        *scope = (struct hp_lane_scope){.lane = lane}; /* as in most requests */
+        enter_tls(lane, want_c, NULL);
+        return;
+    }
     struct hp_ptrmap_entry *entry = NULL;
     scope->greenlet = hp_ext.greenlets ? current_greenlet() : NULL;
     if (scope->greenlet != NULL) {
@@ -303,7 +336,11 @@ void hp_lane_pop(const struct hp_lane_scope *scope)
         give_thread_back(scope);
     }
     if (scope->greenlet == NULL) {
-        set_tls(scope->previous, scope->previous_flags & WANT_C, NULL);
+        if (scope->previous == NULL) {
+            leave_tls(NULL);
+        } else {
+            set_tls(scope->previous, scope->previous_flags & WANT_C, NULL);
+        }
         return;
     }
     table_set(scope->greenlet, NULL, false);

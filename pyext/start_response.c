@@ -90,16 +90,6 @@ static PyObject *timing_text(const struct hp_cap_request *request)
     return PyUnicode_FromStringAndSize(text, at + 17 - text);
 }
 
-/* New reference or NULL. */
-static PyObject *id_text(const struct hp_cap_request *request)
-{
-    PyObject *text = PyUnicode_New(16, 127);
-    if (text != NULL) {
-        show_id(hp_cap_request_id(request), (char *)PyUnicode_1BYTE_DATA(text));
-    }
-    return text;
-}
-
 /* (name, value); takes the reference to the value, which may be NULL. New reference or NULL. */
 static PyObject *header(PyObject *name, PyObject *value)
 {
@@ -111,6 +101,22 @@ static PyObject *header(PyObject *name, PyObject *value)
     PyTuple_SET_ITEM(pair, 0, Py_NewRef(name));
     PyTuple_SET_ITEM(pair, 1, value);
     return pair;
+}
+
+/* The header with the id. The pair of an earlier request is filled anew once nobody has it any more. New reference or NULL. */
+static PyObject *id_header(const struct hp_cap_request *request)
+{
+    static PyObject *kept; /* owned */
+    PyObject *text = kept != NULL && Py_REFCNT(kept) == 1 ? PyTuple_GET_ITEM(kept, 1) : NULL;
+    if (text == NULL || Py_REFCNT(text) != 1 || PyUnicode_CHECK_INTERNED(text)) {
+        text = PyUnicode_New(16, 127);
+        Py_XSETREF(kept, header(str_id, text));
+    }
+    if (kept != NULL) {
+        show_id(hp_cap_request_id(request), (char *)PyUnicode_1BYTE_DATA(text));
+        ((PyASCIIObject *)text)->hash = -1;
+    }
+    return Py_XNewRef(kept);
 }
 
 /* Notes it of a body that was compressed. */
@@ -132,6 +138,44 @@ static void note_encoding(struct hp_cap_request *request, PyObject *headers)
     }
 }
 
+#define LIST_ROOM 24
+
+static PyObject *kept_list; /* owned, empty, with room for some headers: for the next request; NULL: none */
+
+/* A list of so many items, to be set. New reference or NULL. */
+static PyObject *take_list(Py_ssize_t n)
+{
+    PyObject *list = kept_list;
+    if (n > LIST_ROOM) {
+        return PyList_New(n);
+    }
+    kept_list = NULL;
+    list = list != NULL ? list : PyList_New(LIST_ROOM);
+    if (list != NULL) {
+        Py_SET_SIZE(list, n);
+    }
+    return list;
+}
+
+/* Takes the reference. The list is kept if nobody else has it. */
+static void give_list(PyObject *list)
+{
+    if (kept_list != NULL || Py_REFCNT(list) != 1 || ((PyListObject *)list)->allocated < LIST_ROOM) {
+        Py_DECREF(list);
+        return;
+    }
+    Py_ssize_t n = PyList_GET_SIZE(list);
+    Py_SET_SIZE(list, 0);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Py_DECREF(PyList_GET_ITEM(list, i));
+    }
+    if (kept_list == NULL) {
+        kept_list = list;
+    } else { /* an item's end brought another request */
+        Py_DECREF(list);
+    }
+}
+
 /* A copy of the headers with ours; NULL (no exception) when the application's go out untouched. */
 static PyObject *headers_with_ours(Call *call, PyObject *headers)
 {
@@ -139,11 +183,11 @@ static PyObject *headers_with_ours(Call *call, PyObject *headers)
         return NULL;
     }
     const struct hp_cap_request *request = call->request;
-    PyObject *id = hp_raises_on_purpose() ? NULL : header(str_id, id_text(request));
+    PyObject *id = hp_raises_on_purpose() ? NULL : id_header(request);
     PyObject *timing = id != NULL && call->timing ? header(str_timing, timing_text(request)) : NULL;
     Py_ssize_t n = PyList_GET_SIZE(headers);
     PyObject *copy =
-        id == NULL || (call->timing && timing == NULL) ? NULL : PyList_New(n + 1 + (timing != NULL));
+        id == NULL || (call->timing && timing == NULL) ? NULL : take_list(n + 1 + (timing != NULL));
     if (copy == NULL) {
         Py_XDECREF(id);
         Py_XDECREF(timing);
@@ -179,7 +223,7 @@ PyObject *hp_start_response_call(PyObject *object, PyObject *const *args, size_t
     }
     PyObject *ours[3] = {args[0], headers, n == 3 ? args[2] : NULL};
     PyObject *write = PyObject_Vectorcall(call->start_response, ours, (size_t)n, NULL);
-    Py_DECREF(headers);
+    give_list(headers);
     return write;
 }
 

@@ -69,20 +69,42 @@ static __attribute__((noinline)) uint64_t read_and_arm(struct area *area)
     return tell(mark.cpu_ns);
 }
 
-uint64_t hp_cpu_ns(void)
+/* Whether the clock need not be read: then what it would say at `now`, which was read before the pointer is looked at, so that this speaks for that moment. */
+static inline bool is_known(const struct area *area, uint64_t now, uint64_t *cpu_ns)
 {
+    uint64_t ns = hp_clock_ns_of_ticks(now - mark.ticks);
+    if (area->section != (uint64_t)(uintptr_t)&section || ns >= HP_CPU_STRETCH_NS) {
+        return false;
+    }
+    *cpu_ns = tell(mark.cpu_ns + ns);
+    return true;
+}
+
+uint64_t hp_cpu_ns_at(uint64_t now)
+{
+    uint64_t cpu_ns;
     if (!atomic_load_explicit(&usable, memory_order_relaxed)) {
         return hp_clock_thread_cpu_ns();
     }
     struct area *area = area_here();
-    uint64_t now = hp_clock_ticks(); /* before the look at the pointer, which then speaks for this moment */
-    if (area->section == (uint64_t)(uintptr_t)&section) {
-        uint64_t ns = hp_clock_ns_of_ticks(now - mark.ticks);
-        if (ns < HP_CPU_STRETCH_NS) {
-            return tell(mark.cpu_ns + ns);
-        }
+    return is_known(area, now, &cpu_ns) ? cpu_ns : read_and_arm(area);
+}
+
+uint64_t hp_cpu_ns(uint64_t *now)
+{
+    uint64_t cpu_ns;
+    *now = hp_clock_ticks();
+    if (!atomic_load_explicit(&usable, memory_order_relaxed)) {
+        cpu_ns = hp_clock_thread_cpu_ns();
+        *now = hp_clock_ticks();
+        return cpu_ns;
     }
-    return read_and_arm(area);
+    struct area *area = area_here();
+    if (!is_known(area, *now, &cpu_ns)) {
+        cpu_ns = read_and_arm(area);
+        *now = mark.ticks;
+    }
+    return cpu_ns;
 }
 
 bool hp_cpu_is_cheap(void)

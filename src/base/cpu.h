@@ -21,7 +21,9 @@ void hp_cpu_init(void);
 /* Whether readings are saved on this machine. */
 bool hp_cpu_is_cheap(void);
 
-/* Nanoseconds of CPU this thread has used; never less than a moment ago. Threads: any, not from signal handlers. Hot: yes, but for the system call. */
-uint64_t hp_cpu_ns(void);
+/* Nanoseconds of CPU this thread has used, never less than a moment ago: at `now`, ticks that were just read, or after, if the clock has to be read; the other
+ * one says when. Threads: any, not from signal handlers. Hot: yes, but for the system call. */
+uint64_t hp_cpu_ns_at(uint64_t now);
+uint64_t hp_cpu_ns(uint64_t *now);
 
 #endif

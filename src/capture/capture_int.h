@@ -208,7 +208,7 @@ static inline void hp__cap_count_own(struct hp_cap *cap, enum hp_ring_counter co
     uint64_t before = atomic_load_explicit(&cap->counts[counter], memory_order_relaxed);
     atomic_store_explicit(&cap->counts[counter], before + n, memory_order_relaxed);
 }
-bool hp__cap_fails_slow(struct hp_cap *cap, enum hp_fail_point point);
+bool hp__cap_fails_slow(struct hp_cap *cap, enum hp_fail_point point) __attribute__((cold));
 /* Whether this call of the point is to fail (hp_cap_fail_at). */
 static inline bool hp__cap_fails(struct hp_cap *cap, enum hp_fail_point point)
 {
@@ -261,8 +261,8 @@ void hp__cap_memory_begin(struct hp_cap_request *request);
 void hp__cap_memory_end(struct hp_cap_request *request);
 
 /* ---- share.c ---- */
-/* Processor time of a lane so far; call on its thread, unless it is out. */
-uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane);
+/* Processor time of a lane until `now`, ticks that were just read; call on its thread, unless it is out. */
+uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane, uint64_t now);
 /* A lane has ended at this tick: the clocks are read one after the other, so no more run queue than there is time for. */
 void hp__share_settle(struct hp_cap_lane *lane, uint64_t end);
 /* The request ends: a lane that is out waited until now. */
@@ -284,8 +284,8 @@ void hp__cap_edge(struct hp_cap_lane *lane, int kind, uint32_t other, uint64_t t
 void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *frame, uint64_t now);
 /* Book the time since the last event on the node on top. The lane is traced. */
 void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now);
-/* Before a lane's own clock starts: the slow clocks of its thread, and its waits. */
-void hp__cap_lane_clocks(struct hp_cap_lane *lane);
+/* Start a lane's clocks: the slow ones of its thread, its waits, and at last its own, which says when. */
+uint64_t hp__cap_lane_clocks(struct hp_cap_lane *lane);
 /* After it has stopped, on its thread: waits to the request, time in the run queue to its record. */
 void hp__cap_lane_reckon(struct hp_cap_lane *lane);
 /* Account the time up to `now` and stop tracing. */

@@ -61,7 +61,7 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     if (lane != NULL) {
         hp__share_close(lane, request->end);
         if (lane->away_since != 0 && !lane->ended) {
-            record->cpu_ns = hp__share_cpu_ns(lane);
+            record->cpu_ns = hp__share_cpu_ns(lane, request->end);
         }
         hp__cap_lane_stop(lane, request->end);
         hp__cap_lane_reckon(lane);
@@ -144,7 +144,7 @@ static void read_cpu(struct hp_cap_request *request)
     const struct hp_cap_lane *lane = request->objects[0];
     if (facts->level >= HP_LEVEL_MONITOR && (facts->flags & HP_REQ_SHARED_CPU) == 0 &&
         (lane->away_since != 0 || pthread_equal(lane->thread, pthread_self()))) {
-        facts->cpu_ns = hp__share_cpu_ns(lane);
+        facts->cpu_ns = hp__share_cpu_ns(lane, request->end);
     }
 }
 

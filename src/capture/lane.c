@@ -184,19 +184,21 @@ void hp_cap_lane_spawned(struct hp_cap_lane *lane)
     }
 }
 
-void hp__cap_lane_clocks(struct hp_cap_lane *lane)
+uint64_t hp__cap_lane_clocks(struct hp_cap_lane *lane)
 {
     struct hp_cap_request *request = lane->request;
     lane->runqueue_start_ns = HP_ABSENT;
     if (request->facts.level < HP_LEVEL_MONITOR) {
-        return;
+        return hp_clock_ticks();
     }
     hp__wait_refill();
     hp__wait_begin(lane);
     if (request->facts.level >= HP_LEVEL_SAMPLE) {
         lane->runqueue_start_ns = hp__runqueue_ns();
     }
-    lane->cpu_start_ns = hp_cpu_ns();
+    uint64_t now;
+    lane->cpu_start_ns = hp_cpu_ns(&now);
+    return now;
 }
 
 void hp__cap_lane_reckon(struct hp_cap_lane *lane)
@@ -220,7 +222,7 @@ void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame)
         return;
     }
     struct hp_lane *record = &request->lanes[lane->index];
-    hp__cap_lane_clocks(lane);
+    (void)hp__cap_lane_clocks(lane);
     uint32_t node = HP_NODE_ROOT;
     if ((request->facts.level >= HP_LEVEL_TRACE || request->flight) && request->tree != NULL) {
         bool fresh;
@@ -229,7 +231,7 @@ void hp_cap_lane_begin(struct hp_cap_lane *lane, const void *frame)
         node = hp_tree_child(lane->tree, record->parent_node, sym, 0, HP_NODE_LANE, &fresh);
         lane->tree->nodes[node].calls++;
     }
-    record->start_ns = hp_clock_ticks();
+    record->start_ns = hp_clock_ticks(); /* the tree is ready, too */
     hp__cap_lane_bottom(lane, node, frame, record->start_ns);
 }
 
@@ -245,7 +247,7 @@ void hp_cap_lane_end(struct hp_cap_lane *lane)
     record->end_ns = now;
     lane->ended = true;
     if (lane->away_since != 0 || pthread_equal(lane->thread, pthread_self())) {
-        record->cpu_ns = hp__share_cpu_ns(lane);
+        record->cpu_ns = hp__share_cpu_ns(lane, now);
     }
     hp__cap_lane_reckon(lane);
     hp__share_settle(lane, now);

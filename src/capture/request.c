@@ -275,8 +275,7 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
     if (request->facts.level >= HP_LEVEL_MONITOR) {
         hp__cap_memory_begin(request);
     }
-    hp__cap_lane_clocks(lane);
-    request->start = hp_clock_ticks();
+    request->start = hp__cap_lane_clocks(lane);
     request->phase_since = request->start;
     request->lanes[0].start_ns = request->lanes[0].spawn_ns = request->start;
     hp__cap_lane_bottom(lane, HP_NODE_ROOT, frame, request->start);

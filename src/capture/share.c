@@ -31,7 +31,7 @@ void hp_cap_clock_read(const struct hp_cap_lane *from, const struct hp_cap_lane 
     bool queue = counts_queue(from) || counts_queue(to);
     for (int i = 0; i < TRIES; i++) {
         clock->ticks = hp_clock_ticks();
-        clock->cpu_ns = hp_cpu_ns();
+        clock->cpu_ns = hp_cpu_ns_at(clock->ticks);
         clock->runqueue_ns = queue ? hp__runqueue_ns() : HP_ABSENT;
         if (hp_clock_ns_of_ticks(hp_clock_ticks() - clock->ticks) < TOGETHER_NS) {
             break; /* else the thread lost its processor in between, and the clocks are not of one moment */
@@ -167,11 +167,11 @@ void hp_cap_lane_woken(struct hp_cap_lane *lane, const struct hp_cap_lane_id *by
     }
 }
 
-uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane)
+uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane, uint64_t now)
 {
     uint64_t ns = lane->cpu_sum_ns;
     if (lane->away_since == 0) {
-        ns += hp_cpu_ns() - lane->cpu_start_ns;
+        ns += hp_cpu_ns_at(now) - lane->cpu_start_ns;
     }
     return ns;
 }

@@ -695,7 +695,7 @@ static void assign(struct hp_cap_lane *lane, void *thread, bool between)
     if (!on) {
         return; /* without a lane nobody looks at the rest */
     }
-    lane->between = between ? self : NULL;
+    atomic_store_explicit(&lane->between, between ? self : NULL, memory_order_release);
     self->between = between;
     self->thread = thread;
     self->request = lane->request->facts.id;

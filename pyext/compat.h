@@ -307,6 +307,31 @@ PyObject *hp_own_ask(PyObject *object, PyObject *name);
 #include "internal/pycore_dict.h"
 #include "internal/pycore_object.h"
 
+/* Where entry `i` of the hash table points to; -1: to nothing, -2: a deleted one. The table has fewer than 65,536 entries. */
+static inline Py_ssize_t hp_keys_at(const PyDictKeysObject *keys, size_t i)
+{
+    return keys->dk_log2_size < 8 ? ((const int8_t *)keys->dk_indices)[i]
+                                  : ((const int16_t *)(const void *)keys->dk_indices)[i];
+}
+
+/* hp_keys_find among keys that are equal, but not the same object. */
+static __attribute__((noinline)) Py_ssize_t hp_keys_compare(PyDictKeysObject *keys, PyObject *name)
+{
+    Py_hash_t hash = ((PyASCIIObject *)name)->hash;
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash, i = (size_t)hash & mask;
+    for (;;) {
+        Py_ssize_t at = hp_keys_at(keys, i);
+        PyObject *key = at >= 0 ? DK_UNICODE_ENTRIES(keys)[at].me_key : NULL;
+        bool same = key == name || (key != NULL && ((PyASCIIObject *)key)->hash == hash &&
+                                    PyUnicode_Compare(key, name) == 0);
+        if (same || at == DKIX_EMPTY) {
+            return at;
+        }
+        perturb >>= 5;
+        i = (i * 5 + perturb + 1) & mask;
+    }
+}
+
 /* Position of an interned name in keys that are all str; -1: not there. As do_lookup of Objects/dictobject.c does it. */
 static inline Py_ssize_t hp_keys_find(PyDictKeysObject *keys, PyObject *name)
 {
@@ -314,13 +339,13 @@ static inline Py_ssize_t hp_keys_find(PyDictKeysObject *keys, PyObject *name)
     Py_hash_t hash = ((PyASCIIObject *)name)->hash;
     size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash, i = (size_t)hash & mask;
     for (;;) {
-        Py_ssize_t at = keys->dk_log2_size < 8    ? ((const int8_t *)keys->dk_indices)[i]
-                        : keys->dk_log2_size < 16 ? ((const int16_t *)(const void *)keys->dk_indices)[i]
-                                                  : ((const int32_t *)(const void *)keys->dk_indices)[i];
+        Py_ssize_t at = hp_keys_at(keys, i);
         if (at >= 0) {
-            PyObject *key = entries[at].me_key;
-            if (key == name || (((PyASCIIObject *)key)->hash == hash && PyUnicode_Compare(key, name) == 0)) {
+            if (entries[at].me_key == name) {
                 return at;
+            }
+            if (((PyASCIIObject *)entries[at].me_key)->hash == hash) {
+                return hp_keys_compare(keys, name);
             }
         } else if (at == DKIX_EMPTY) {
             return -1;
@@ -334,7 +359,7 @@ static inline Py_ssize_t hp_keys_find(PyDictKeysObject *keys, PyObject *name)
 static inline PyObject *hp_dict_look(PyObject *dict, PyObject *name)
 {
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
-    if (keys->dk_kind == DICT_KEYS_GENERAL || keys->dk_log2_size >= 32) {
+    if (keys->dk_kind == DICT_KEYS_GENERAL || keys->dk_log2_size >= 16) {
         return hp_dict_ask(dict, name);
     }
     const PyDictValues *values = ((PyDictObject *)dict)->ma_values;

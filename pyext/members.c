@@ -1,8 +1,9 @@
-/* members.c -- see members.h; how dictionaries are laid out is in compat.h. */
+/* members.c -- see members.h; how dictionaries are laid out is in compat.h. Not inlined, however often a request asks: its code is fetched once then, after
+ * the application has had the caches, and that counts for more than calls. */
 #define HP_WANT_INTERPRETER
 #include "members.h"
 
-PyObject *hp_dict_ask(PyObject *dict, PyObject *name)
+__attribute__((cold)) PyObject *hp_dict_ask(PyObject *dict, PyObject *name)
 {
     struct hp_pending pending = hp_pending_save();
     PyObject *value = PyDict_GetItemWithError(dict, name);
@@ -11,7 +12,7 @@ PyObject *hp_dict_ask(PyObject *dict, PyObject *name)
     return value;
 }
 
-PyObject *hp_own_ask(PyObject *object, PyObject *name)
+__attribute__((cold)) PyObject *hp_own_ask(PyObject *object, PyObject *name)
 {
     struct hp_pending pending = hp_pending_save();
     PyObject *members = PyObject_GenericGetDict(object, NULL);
@@ -22,12 +23,12 @@ PyObject *hp_own_ask(PyObject *object, PyObject *name)
     return value;
 }
 
-PyObject *hp_dict_find(PyObject *dict, PyObject *name)
+__attribute__((noinline)) PyObject *hp_dict_find(PyObject *dict, PyObject *name)
 {
     return hp_dict_look(dict, name);
 }
 
-PyObject *hp_own(PyObject *object, PyObject *name)
+__attribute__((noinline)) PyObject *hp_own(PyObject *object, PyObject *name)
 {
     return hp_own_look(object, name);
 }

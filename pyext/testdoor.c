@@ -1,4 +1,5 @@
-/* testdoor.c -- for tests and benchmarks: the last finished request, decoded from its record; probes out and in. Not promised to anybody. */
+/* testdoor.c -- for tests and benchmarks: the last finished request, decoded from its record; probes out and in; look-ups as
+ * members.h makes them. Not promised to anybody. */
 #include "hotplate/ext/inspect.h"
 #include "hotplate/ext/waits.h"
 #include "wrap.h"
@@ -55,7 +56,26 @@ static PyObject *probe_waits(PyObject *self, PyObject *on)
     return PyBool_FromLong(hp_waits_on() == (on == Py_True));
 }
 
+PyDoc_STRVAR(look_doc,
+             "look(name, dict_or_object) -> value | None\n\nFor tests: what a dictionary holds under a name, "
+             "or what an object has for itself.");
+
+static PyObject *look(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *name, *object;
+    if (!PyArg_ParseTuple(args, "UO", &name, &object)) {
+        return NULL;
+    }
+    Py_INCREF(name);
+    PyUnicode_InternInPlace(&name);
+    PyObject *found = PyDict_Check(object) ? hp_dict_find(object, name) : hp_own(object, name);
+    Py_DECREF(name);
+    return Py_NewRef(found != NULL ? found : Py_None);
+}
+
 static PyMethodDef functions[] = {
+    {"look", look, METH_VARARGS, look_doc},
     {"probe_waits", probe_waits, METH_O, probe_waits_doc},
     {"keep_last", keep_last, METH_O, keep_last_doc},
     {"last_request", last_request, METH_NOARGS, last_request_doc},

@@ -58,7 +58,7 @@ PyObject *hp_unwrap(PyObject *function);
 /* The code object of a Python function, method, partial or wrapper; borrowed from it, NULL if it has none. */
 PyCodeObject *hp_code_of(PyObject *callable);
 /* Swallow the pending exception, a failure of ours; counted. */
-void hp_swallow(void);
+void hp_swallow(void) __attribute__((cold));
 
 /* The value of a keyword argument of a vectorcall; borrowed, NULL if not given. */
 PyObject *hp_keyword(PyObject *const *args, size_t nargsf, PyObject *names, const char *name);

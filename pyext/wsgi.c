@@ -55,7 +55,7 @@ static PyObject *str_forwarded[3], *str_config, *str_DEBUG, *str_method, *str_pa
 
 bool hp_raises_on_purpose(void)
 {
-    if (!hp_cap_callback_fails(hp_ext.cap)) {
+    if (__builtin_expect(!hp_cap_callback_fails(hp_ext.cap), 1)) {
         return false;
     }
     PyErr_SetString(PyExc_RuntimeError, "hotplate: a callback failed on purpose");
@@ -73,7 +73,8 @@ static void take_route(Call *call)
     }
 }
 
-static void note_exception(struct hp_cap_request *request, const struct hp_pending *pending)
+static __attribute__((cold)) void note_exception(struct hp_cap_request *request,
+                                                 const struct hp_pending *pending)
 {
     if (pending->value != NULL && PyExceptionInstance_Check(pending->value)) {
         if (pending->traceback != NULL) { /* before 3.12 it is not on the exception yet */
@@ -88,7 +89,7 @@ static void note_exception(struct hp_cap_request *request, const struct hp_pendi
 }
 
 /* The end of a request of the drop-in middleware, which is told. */
-static void finish_profile(Call *call, struct hp_cap_request *request)
+static __attribute__((cold)) void finish_profile(Call *call, struct hp_cap_request *request)
 {
     double elapsed_s = (double)hp_cap_ns(hp_cap_ticks() - call->started) / 1e9;
     uint8_t *profile = NULL;
@@ -578,7 +579,7 @@ static bool is_left_out(PyObject *wsgi_environ)
     return left_out != 0 && hp_dict_find(wsgi_environ, str_left_out) != NULL;
 }
 
-static PyObject *call_left_out(PyObject *original, PyObject *const *args)
+static __attribute__((cold)) PyObject *call_left_out(PyObject *original, PyObject *const *args)
 {
     bool marked = PyDict_SetItem(args[1], str_left_out, Py_True) == 0;
     if (!marked) {

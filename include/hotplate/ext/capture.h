@@ -60,7 +60,7 @@ void hp_cap_counts(struct hp_cap *cap, struct hp_cap_counts *out);
 /* One line about the store's trouble, empty if none. Copies at most n bytes with NUL. */
 void hp_cap_trouble(struct hp_cap *cap, char *out, size_t n);
 /* Count a failure of ours (allocation in a hook, exception in a callback …). */
-void hp_cap_error(struct hp_cap *cap);
+void hp_cap_error(struct hp_cap *cap) __attribute__((cold));
 void hp_cap_sampled_out(struct hp_cap *cap);
 
 /* Fault injection for tests: the n-th call from now of the named capture point fails ("alloc", "ring", "store", "callback"); n 0 clears. */

@@ -409,6 +409,7 @@ static hp_err prepare(struct hp__find *f)
         return HP_ENOMEM;
     }
     hp_err err = hp__facts_init(&f->facts, c->dict, f->arena);
+    err = err == HP_OK ? hp__named_init(f) : err;
     if (err != HP_OK) {
         return err;
     }

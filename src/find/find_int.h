@@ -110,8 +110,9 @@ struct hp__find {
     struct hp_arena *arena;
     struct hp_arena *scratch; /* for one price at a time */
     struct hp__facts facts;
-    struct hp__view *views; /* [c->sample_count] */
-    struct hp_sites sites;  /* lines that run statements, of the samples */
+    struct hp__view *views;  /* [c->sample_count] */
+    struct hp_sites sites;   /* lines that run statements, of the samples */
+    struct hp__named *named; /* answers of hp__named_calls */
     struct hp_findings *out;
     uint64_t median_ns; /* the route's, never 0 */
     uint64_t p95_ns;
@@ -224,6 +225,12 @@ void hp__places_add(struct hp__places *places, uint32_t sym, uint32_t line, uint
 double hp__places_share(const struct hp__places *places);
 /* Set the finding's place to the costliest. */
 void hp__places_choose(const struct hp__places *places, struct hp_finding *finding);
+
+/* ---- named.c ---- */
+/* Whether the source of function `caller` names function `callee`, which it calls; true where that cannot be known. One that does not is given
+ * what it calls: by its data, or by whoever calls it. */
+bool hp__named_calls(const struct hp__find *f, uint32_t caller, uint32_t callee);
+HP_CHECK hp_err hp__named_init(struct hp__find *f);
 
 /* ---- place.c: the line to edit ---- */
 struct hp__spot {

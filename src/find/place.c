@@ -4,6 +4,9 @@
  *     page ──for item in items: load(item)──▶ load ──▶ rows(sql, id) ──▶ cursor.execute          40 times
  *      ▲ the line to edit                     40 calls   40 calls
  *
+ * A loop that calls what its items are given to do (a serialiser's, over fields) is not the place: nothing in it names the callee. There the line stands
+ * that calls what the loop does not know, unless a function further up names it, as one does whose callee a decorator wraps.
+ *
  * All of it needs a call tree; without one the innermost application line stands.
  */
 #include "find/find_int.h"
@@ -61,11 +64,13 @@ static bool leads_elsewhere(const struct hp__view *view, const struct hp__spot *
 /* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
  * the place; not a function that is called more often: it does other things as well) and, if `helper`, past the function itself and those
  * that only pass on what they are given. */
-static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, uint64_t times, bool helper,
-                             uint32_t statement)
+static struct hp__spot climb(const struct hp__find *f, const struct hp__view *view, struct hp__spot from,
+                             uint64_t times, bool helper, uint32_t statement)
 {
     const struct hp_tree *tree = view->sample->tree;
-    struct hp__spot spot = from, above;
+    struct hp__spot spot = from, above, below = from;
+    uint32_t unnamed =
+        0; /* the function in which `below` is, if nobody from its caller up to `spot` names it */
     for (uint32_t i = 0; i < MOST_FRAMES && tree != NULL && spot.node < tree->count; i++) {
         uint32_t owner = view->owner[spot.node];
         if (owner == HP_NODE_NONE) {
@@ -81,9 +86,15 @@ static struct hp__spot climb(const struct hp__view *view, struct hp__spot from, 
             break;
         }
         helper = helper && calls_of(view, above.sym) > times && leads_elsewhere(view, &above, statement);
+        if (unnamed != 0 && hp__named_calls(f, above.sym, unnamed)) {
+            unnamed = 0;
+        } else if (unnamed == 0 && above.via == 0 && !hp__named_calls(f, above.sym, tree->nodes[owner].sym)) {
+            unnamed = tree->nodes[owner].sym;
+            below = spot;
+        }
         spot = above;
     }
-    return spot;
+    return unnamed != 0 && spot.sym != view->view_sym ? below : spot;
 }
 
 bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot)
@@ -223,10 +234,10 @@ void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, cons
         }
         struct hp__spot run = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
         times = (uint64_t)((double)times * hp__view_scale(view, at[from], n) + 0.5);
-        struct hp__spot spot = climb(view, run, times, helper, stmt->statement);
+        struct hp__spot spot = climb(f, view, run, times, helper, stmt->statement);
         hp__places_add(places, spot.sym, spot.line, spot.via, ns);
         if (runs != NULL) {
-            run = helper ? climb(view, run, 1, true, stmt->statement) : run;
+            run = helper ? climb(f, view, run, 1, true, stmt->statement) : run;
             hp__places_add(runs, run.sym, run.line, run.via, ns);
         }
     }

@@ -73,6 +73,65 @@ static void a_query_per_item_is_where_the_loop_is(void **state)
     rec_set_fini(&set);
 }
 
+static struct hp_str source_of(void *ctx, struct hp_str file)
+{
+    return hp_str_eq(file, HP_STR("app/items.py")) ? hp_str_from0(ctx) : HP_STR("");
+}
+
+/* page, line 12, calls every() once, which calls one() 40 times at line 2, which calls rating() at line 5, which executes at line 8. */
+static void expect_line(char *source, const char *function, uint32_t line)
+{
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+    uint32_t every = rec_sym(&set, "app/items.py", "every", 1, REC_APP);
+    uint32_t one = rec_sym(&set, "app/items.py", "one", 4, REC_APP);
+    uint32_t rating = rec_sym(&set, "app/items.py", "Item.rating", 7, REC_APP);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
+        uint32_t node = rec_node(rec, rec_node(rec, wsgi, set.view, 4, 1, 2), every, 12, 1, 0.1);
+        node = rec_node(rec, rec_node(rec, node, one, 2, 40, 0.1), rating, 5, 40, 0.1);
+        node = rec_node(rec, node, w.execute, 8, 40, 80);
+        for (int k = 0; k < 40; k++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = node,
+                                                .site_sym = rating,
+                                                .site_line = 8,
+                                                .t0 = 3 + 2 * k,
+                                                .exec = 1.9,
+                                                .rows = 1,
+                                                .params = 100u + (uint64_t)k});
+        }
+        rec_end(&set, rec, 84, 80);
+    }
+    struct hp_case c = rec_case(&set);
+    c.source = source_of;
+    c.source_ctx = source;
+    assert_int_equal(hp_find_run(&c, &set.arena, &result), HP_OK);
+    assert_int_equal(result.findings.count, 1);
+    assert_place(&set, &result.findings.list[0], function, line);
+    rec_set_fini(&set);
+}
+
+#define EVERY(loop) "def every(items):\n    return [" loop " for item in items]\n\n"
+#define ONE(body)   "def one(self, item):\n    return " body "\n\n"
+#define RATING      "def rating(self):\n    return execute(self.id)\n"
+
+static void a_loop_that_calls_what_it_is_given_is_not_the_place(void **state)
+{
+    (void)state;
+    char named[] = EVERY("one(item)") ONE("rating(item.id)") RATING;
+    char given[] = EVERY("one(item)") ONE("[getattr(item, name) for name in self.names]") RATING;
+    char wrapped[] = EVERY("rating(item)") ONE("self.wrapped(item)") RATING;
+    expect_line(named, "every", 2);
+    expect_line(given, "Item.rating", 8);
+    expect_line(wrapped, "every", 2); /* one() is what a decorator put around rating() */
+    char none[] = "";
+    expect_line(none, "every", 2);
+}
+
 /* It builds the query, say: without the query it is not called. */
 static void a_helper_that_only_asks_is_part_of_the_query(void **state)
 {
@@ -369,6 +428,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_per_item_is_where_the_loop_is),
+        cmocka_unit_test(a_loop_that_calls_what_it_is_given_is_not_the_place),
         cmocka_unit_test(a_helper_that_only_asks_is_part_of_the_query),
         cmocka_unit_test(a_helper_that_computes_stays_a_cause_of_its_own),
         cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),

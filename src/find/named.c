@@ -1,0 +1,80 @@
+/* named.c -- whether a function knows what it calls.
+ *
+ *     def dump(self, entity):
+ *         return {name: getattr(entity, name) for name in self.fields}       rating() is called, and named nowhere here
+ *
+ * Why: a loop over such calls is there for whatever it is given. What it costs is decided elsewhere.
+ */
+#include <ctype.h>
+#include <string.h>
+#include "find/find_int.h"
+#include "find/pytext.h"
+
+#define MOST_PAIRS      64u /* others count as named */
+#define MOST_STATEMENTS 256u
+
+struct hp__named {
+    uint32_t count;
+    struct {
+        uint32_t caller, callee;
+        bool calls;
+    } pairs[MOST_PAIRS];
+    struct hp__py_statement room[MOST_STATEMENTS];
+};
+
+hp_err hp__named_init(struct hp__find *f)
+{
+    f->named = hp__zeroed(f->arena, 1, sizeof *f->named);
+    return f->named != NULL ? HP_OK : HP_ENOMEM;
+}
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* In strings and comments, too: attrgetter("rating") names it. */
+static bool has_word(struct hp_str text, struct hp_str word)
+{
+    for (size_t at = 0; at + word.n <= text.n; at++) {
+        if (memcmp(text.p + at, word.p, word.n) == 0 && (at == 0 || !is_word(text.p[at - 1])) &&
+            (at + word.n == text.n || !is_word(text.p[at + word.n]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool names(const struct hp__find *f, uint32_t caller, struct hp_str callee)
+{
+    struct hp_symbol symbol = hp_dict_symbol(f->c->dict, caller);
+    struct hp_str source = f->c->source(f->c->source_ctx, symbol.file);
+    uint32_t n = hp__py_split(source, symbol.line, f->named->room, MOST_STATEMENTS);
+    bool found = n == 0 || n == MOST_STATEMENTS;
+    for (uint32_t i = 0; i < n && !found; i++) {
+        found = has_word(f->named->room[i].text, callee);
+    }
+    return found;
+}
+
+bool hp__named_calls(const struct hp__find *f, uint32_t caller, uint32_t callee)
+{
+    struct hp__named *known = f->named;
+    struct hp_str name = hp__words_last(hp_dict_symbol(f->c->dict, callee).name);
+    if (f->c->source == NULL || name.n == 0 || name.p[0] == '<' || hp_str_starts(name, HP_STR("__"))) {
+        return true; /* lambdas, comprehensions, and what operators call */
+    }
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (known->pairs[i].caller == caller && known->pairs[i].callee == callee) {
+            return known->pairs[i].calls;
+        }
+    }
+    if (known->count == MOST_PAIRS) {
+        return true;
+    }
+    bool calls = names(f, caller, name);
+    known->pairs[known->count].caller = caller;
+    known->pairs[known->count].callee = callee;
+    known->pairs[known->count++].calls = calls;
+    return calls;
+}

@@ -87,9 +87,7 @@ static uint8_t inside_of(const struct hp__view *view, const struct hp_dict *dict
     return in ? IN : OUT;
 }
 
-/* Waiting for the server that runs the statement; where the driver waits for none it is all of exec and fetch. What is left of these is rows that a driver
- * written in Python takes apart. */
-static uint64_t database_ns(const struct hp__view *view, uint32_t stmt)
+uint64_t hp__build_database_ns(const struct hp__view *view, uint32_t stmt)
 {
     const struct hp_stmt *s = &view->sample->record->stmts[stmt];
     uint64_t ns = 0;
@@ -120,7 +118,7 @@ struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict 
             uint64_t rows = stmt->rows != HP_ABSENT ? stmt->rows : 0;
             build.stmt = build.statements == 0 || rows > most ? i : build.stmt;
             most = rows > most ? rows : most;
-            build.database_ns += database_ns(view, i);
+            build.database_ns += hp__build_database_ns(view, i);
             build.rows += rows;
             build.statements++;
         }

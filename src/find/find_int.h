@@ -442,6 +442,9 @@ struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict 
                               bool all);
 /* The application node whose call ran an execution, if no execution before it is of the same node; else HP_NODE_NONE. */
 uint32_t hp__build_owner(const struct hp__view *view, uint32_t stmt);
+/* Waiting for the server that runs the statement; where the driver waits for none it is all of exec and fetch. What is left of these is rows that a
+ * driver takes apart. */
+uint64_t hp__build_database_ns(const struct hp__view *view, uint32_t stmt);
 /* Mark them as explained. Call right after hp__build_of. */
 void hp__build_take(struct hp__view *view);
 

@@ -9,8 +9,8 @@
  *
  * Silent: a page that shows its rows (a list, a report, an export); a statement that names its rows (IN of as many); responses whose size is not known; few rows; what saves too little (find.c).
  *
- * Saving: what carrying the rows takes: fetch, library time around the statement, the function's own loop (at most 1 µs a row) and
- * application functions that it calls for each row. predicted 95 %; exec stays. low = half: some rows may be needed; high = all.
+ * Saving: what carrying the rows takes: fetch, what a server's driver computes while it executes (most read all rows then), library time around the statement, the function's own loop (at most 1 µs a row) and
+ * application functions that it calls for each row. predicted 95 %; what the database takes stays. low = half: some rows may be needed; high = all.
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -109,6 +109,14 @@ static uint64_t around_ns(const struct hp__find *f, struct hp__view *view, uint3
     return ns + loop_ns(view, owner, rows, take);
 }
 
+/* Of exec and fetch: what is not the database's. */
+static uint64_t reading_ns(const struct hp__view *view, uint32_t stmt)
+{
+    const struct hp_stmt *s = &view->sample->record->stmts[stmt];
+    uint64_t ns = s->exec_ns + s->fetch_ns - hp__build_database_ns(view, stmt);
+    return ns > s->fetch_ns ? ns : s->fetch_ns;
+}
+
 static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,
                             uint32_t n, uint64_t rows)
 {
@@ -122,8 +130,9 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
         uint64_t around = k == 0 || record->stmts[at[k - 1]].node != stmt->node
                               ? around_ns(f, view, at[k], rows, false)
                               : 0;
-        double ns = (double)(stmt->fetch_ns + around);
-        carried += stmt->fetch_ns + around;
+        uint64_t carries = reading_ns(view, at[k]) + around;
+        double ns = (double)carries;
+        carried += carries;
         err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)(ns * SAVES));
         err = err == HP_OK ? hp__cut_add(f->arena, &low, stmt->lane, stmt->t0_ns, (uint64_t)(ns * SAVES_LOW))
                            : err;

@@ -58,9 +58,11 @@ static uint32_t connection_count, connections_used;
 
 static uint64_t log_threshold_ns = UINT64_MAX;
 static uint64_t plan_threshold_ns = UINT64_MAX;
-static PyObject *plan_callback;   /* owned or NULL */
-static uint8_t plan_asked[65536]; /* by statement id, 1: its fetches were slow, 2: asked for */
-static PyObject *log_callback;    /* owned or NULL */
+static PyObject *plan_callback; /* owned or NULL */
+enum { PLAN_DUE = 3, PLAN_ASKED = 255 };
+static uint8_t plan_asked
+    [65536]; /* by statement id: how slow its executions were, as PLAN_DUE says; PLAN_ASKED: asked for */
+static PyObject *log_callback; /* owned or NULL */
 static PyObject *str_rowcount, *str_connection, *str_inner_connection, *str_inner, *str_server_version,
     *str_int;                                  /* owned */
 static PyTypeObject *decimal_type, *uuid_type; /* owned */
@@ -435,7 +437,7 @@ bool hp_sql_begin(struct hp_sql *sql, struct hp_cap_lane *lane, const struct hp_
     hp_swallow();
     uint32_t flags = facts->flags | (many ? HP_X_STMT_MANY : 0) | (facts->is_async ? HP_X_STMT_OVERLAP : 0);
     if (plan_threshold_ns != UINT64_MAX && !many && !facts->is_async &&
-        plan_asked[(uint16_t)statement] != 2 && PyUnicode_CheckExact(facts->statement)) {
+        plan_asked[(uint16_t)statement] != PLAN_ASKED && PyUnicode_CheckExact(facts->statement)) {
         sql->text = facts->statement;
         sql->params = facts->params;
     }
@@ -503,28 +505,39 @@ bool hp_sql_asks_plans(void)
     return plan_callback != NULL;
 }
 
+/* One slow execution is enough, or three of two fifths of that: the first of a process often waits for something else. */
+static uint8_t plan_due(uint64_t ns)
+{
+    return ns >= plan_threshold_ns ? PLAN_DUE : ns / 2 >= plan_threshold_ns / 5 ? 1 : 0;
+}
+
 /* Hand a slow statement over, once: callback(text, params, engine, cursor) puts it into a datagram; False: nobody was there to take it, the
  * next slow execution tries again. */
 static void ask_plan(const struct hp_sql *sql, PyObject *cursor, uint64_t ns)
 {
     uint8_t *asked = &plan_asked[(uint16_t)sql->statement];
-    if (cursor == NULL || plan_callback == NULL || *asked == 2 || (ns < plan_threshold_ns && *asked == 0)) {
+    if (cursor == NULL || plan_callback == NULL || *asked == PLAN_ASKED) {
         return;
     }
-    *asked = 2;
+    *asked = (uint8_t)(*asked + plan_due(ns));
+    if (*asked < PLAN_DUE) {
+        return;
+    }
+    *asked = PLAN_ASKED;
     PyObject *result = PyObject_CallFunction(
         plan_callback, "OOiO", sql->text, sql->params != NULL ? sql->params : Py_None, sql->engine, cursor);
-    *asked = result == Py_False ? 0 : 2;
+    *asked = result == Py_False ? 0 : PLAN_ASKED;
     Py_XDECREF(result);
     hp_swallow();
 }
 
-/* A fetch of a statement took long (SQLite looks for rows there): the next execution is asked about. */
+/* A fetch of a statement took long (SQLite looks for rows there): a next execution is asked about. */
 static void note_slow_fetch(struct cursor *slot, uint64_t ns)
 {
+    uint8_t before = plan_due(slot->ns), *asked = &plan_asked[(uint16_t)slot->statement];
     slot->ns += ns;
-    if (slot->ns >= plan_threshold_ns && slot->statement != 0 && plan_asked[(uint16_t)slot->statement] == 0) {
-        plan_asked[(uint16_t)slot->statement] = 1;
+    if (slot->statement != 0 && *asked < PLAN_DUE) {
+        *asked = (uint8_t)(*asked + plan_due(slot->ns) - before);
     }
 }
 
@@ -634,7 +647,7 @@ static PyObject *sql_log(PyObject *self, PyObject *args)
 PyDoc_STRVAR(sql_plans_doc,
              "sql_plans(threshold_ns, callback) -> None\n\n"
              "Call callback(text, params, engine, cursor) once for each statement of which an execution took "
-             "threshold_ns or more; again if it returns False.");
+             "threshold_ns or more, or three took two fifths of it; again if it returns False.");
 
 static PyObject *sql_plans(PyObject *self, PyObject *args)
 {

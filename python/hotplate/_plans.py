@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from . import _hotplate
 
-SLOW_NS = 2_000_000
+SLOW_NS = 5_000_000
 MOST_BYTES = 150_000
 _address = ""
 _store = ""

@@ -207,7 +207,7 @@ static void explain_now(const struct serve *serve, struct ask *ask, struct hp_ar
     if (address->dsn[0] == '\0') {
         hp_err_set(
             info, HP_ENOTFOUND, 0,
-            "the application has not said yet where this database is: it does with the first SELECT of 2 ms "
+            "the application has not said yet where this database is: it does with the first SELECT of 5 ms "
             "or more");
         return;
     }

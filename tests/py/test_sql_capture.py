@@ -468,6 +468,38 @@ def test_slow_statements_are_logged_folded_with_their_line(tmp_path: Any) -> Non
     assert line.endswith(f"{os.path.basename(HERE)}:{at('logged')}")
 
 
+def asked_plans(store: str) -> Any:
+    import sqlite3
+    import time
+
+    from hotplate import _hotplate
+
+    captured.start(store, "monitor")
+    asked: list[str] = []
+    after: list[list[str]] = []
+
+    def view() -> str:
+        connection = sqlite3.connect(":memory:")
+        connection.create_function("wait", 1, time.sleep)
+        for seconds, times in ((0.6, 2), (0.3, 4), (0, 9)):
+            for _ in range(times):
+                text = f"select wait(?) as w{times}"
+                connection.execute(text, (seconds,)).fetchall()
+                after.append([one.rpartition(" ")[2] for one in asked])
+        return ""
+
+    _hotplate.sql_plans(5 * 10**8, lambda text, *_: asked.append(text))
+    captured.last(captured.flask_app(view))
+    return after
+
+
+def test_plans_are_asked_for_once_after_one_slow_execution_or_three_of_two_fifths(tmp_path: Any) -> None:
+    after = run_isolated(asked_plans, str(tmp_path / "s.db"))
+    assert after[:2] == [["w2"], ["w2"]]
+    assert after[2:6] == [["w2"], ["w2"], ["w2", "w4"], ["w2", "w4"]]
+    assert after[-1] == ["w2", "w4"]
+
+
 def counted_only(store: str) -> Any:
     import sqlite3
 

@@ -3,15 +3,15 @@
  *   node toolbar.mjs <<< '{"base": "http://127.0.0.1:1", "steps": [{"path": "/page", "width": 390, "dark": true, "until": "text of the page",
  *                          "do": [["click", "name"], ["press", "button of the page"], ["key", "Alt+h"], ["wait", "text of the toolbar"], ["drag", 10, 10], ["shot", "file.png"], ["reload"], ["axe"]]}]}'
  *
- * Prints a JSON list, an object a step: badge, panel (texts; null: not there), corner, links (href by name), page (its own text), timing (what Server-Timing told of
+ * Prints for each line a JSON list, an object a step: badge, panel (texts; null: not there), corner, links (href by name), page (its own text), timing (what Server-Timing told of
  * each thing asked for), outside (the element's own box), trouble (console, errors, violations of the policy, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { launch } from "./chromium.mjs";
 
 const WAIT_MS = 30_000;
 const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
-const { base, steps } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await launch();
 
 const shadowText = (selector) =>
@@ -56,7 +56,7 @@ async function act(page, [what, ...words], trouble) {
   }
 }
 
-async function take(step) {
+async function take(step, base) {
   const context = await browser.newContext({
     viewport: { width: step.width ?? 1280, height: step.height ?? 800 },
     colorScheme: step.dark ? "dark" : "light",
@@ -105,7 +105,10 @@ async function take(step) {
   return { ...seen, badge, panel, trouble };
 }
 
-const results = [];
-for (const step of steps) results.push(await take(step));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { base, steps } = JSON.parse(line);
+  const results = [];
+  for (const step of steps) results.push(await take(step, base));
+  process.stdout.write(`${JSON.stringify(results)}\n`);
+}
 await browser.close();
-process.stdout.write(JSON.stringify(results));

@@ -2,20 +2,19 @@
  *
  *   node walk.mjs <<< '{"base": "http://127.0.0.1:1/", "steps": [{"hash": "#/", "width": 390, "dark": true, "keys": ["j"], "click": ["name of a button"], "wait": "text"}]}'
  *
- * With "axe": true a step also tells what axe-core calls a violation. With "token" beside them it first logs in at the page that asks for it. Prints a JSON list, an object a step: text, title, hash, wider (px beyond the
+ * With "axe": true a step also tells what axe-core calls a violation. With "token" beside them it first logs in at the page that asks for it. Prints for each line a JSON list, an object a step: text, title, hash, wider (px beyond the
  * window), links (addresses, without downloads), trouble (console, errors, requests elsewhere).
  */
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { launch } from "./chromium.mjs";
 
 const AXE = new URL("../node_modules/axe-core/axe.min.js", import.meta.url);
 
 const WAIT_MS = 30_000;
-const { base, steps, token } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await launch();
-const storageState = token ? await loggedIn() : undefined;
 
-async function loggedIn() {
+async function loggedIn(base, token) {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.goto(base);
@@ -26,7 +25,7 @@ async function loggedIn() {
   return state;
 }
 
-async function take(step) {
+async function take(step, base, storageState) {
   const context = await browser.newContext({
     storageState,
     viewport: { width: step.width ?? 1280, height: 900 },
@@ -69,7 +68,11 @@ async function take(step) {
   return { ...seen, trouble };
 }
 
-const results = [];
-for (const step of steps) results.push(await take(step));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { base, steps, token } = JSON.parse(line);
+  const storageState = token ? await loggedIn(base, token) : undefined;
+  const results = [];
+  for (const step of steps) results.push(await take(step, base, storageState));
+  process.stdout.write(`${JSON.stringify(results)}\n`);
+}
 await browser.close();
-process.stdout.write(JSON.stringify(results));

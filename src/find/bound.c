@@ -190,6 +190,20 @@ static hp_err leave_gone(const struct hp__view *view, struct hp_arena *arena, ui
     return HP_OK;
 }
 
+/* What the library of a statement does with its rows and parameters (a driver that parses JSON columns) is the statement's. */
+static void leave_builds(const struct hp__view *view, const struct hp_dict *dict, uint8_t *starts)
+{
+    for (uint32_t i = 0; i < view->sample->record->stmt_count; i++) {
+        uint32_t owner = hp__build_owner(view, i);
+        if (owner != HP_NODE_NONE) {
+            (void)hp__build_of(view, dict, owner, true);
+            for (uint32_t k = owner; k < view->sample->tree->count; k++) {
+                starts[k] = view->inside[k] ? 0 : starts[k];
+            }
+        }
+    }
+}
+
 static void add_node(const struct hp__view *view, const uint8_t *starts, struct request *request, uint32_t i)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -205,6 +219,23 @@ static void add_node(const struct hp__view *view, const uint8_t *starts, struct 
         request->own_ns[request->top[i]] += view->app[i] && request->top[i] != i ? node->self : 0;
     } else if (view->owner[i] != HP_NODE_NONE) {
         request->alone_ns[view->owner[i]] += node->self;
+    }
+}
+
+/* What calling a boundary costs whoever calls it moves from the caller's own time to the boundary's. */
+static void add_calls(const struct hp__view *view, uint64_t call_ns, struct request *request)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    double each_ns = (double)call_ns * hp__speed_slowness(view->sample);
+    for (uint32_t i = 1; call_ns != 0 && i < tree->count; i++) {
+        uint32_t caller = view->owner[tree->nodes[i].parent];
+        if (request->top[i] != i || request->ns[i] == 0 || caller == HP_NODE_NONE) {
+            continue;
+        }
+        uint64_t ns = (uint64_t)(each_ns * (double)tree->nodes[i].calls), most = request->alone_ns[caller];
+        ns = ns < most ? ns : most;
+        request->ns[i] += ns;
+        request->alone_ns[caller] -= ns;
     }
 }
 
@@ -237,6 +268,9 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
     if (names->rule->callers_too) {
         err = leave_gone(view, arena, starts);
     }
+    if (names->rule->not_rows) {
+        leave_builds(view, names->dict, starts);
+    }
     request->top[HP_NODE_ROOT] = NONE;
     for (uint32_t i = 1; i < tree->count; i++) {
         request->site_of[i] = NONE;
@@ -247,6 +281,7 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
         }
     }
     subtract_outside(view, request);
+    add_calls(view, names->rule->call_ns, request);
     if (!names->rule->reads) {
         limit_to_cpu(view, request);
     }

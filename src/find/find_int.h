@@ -400,11 +400,13 @@ struct hp__bound_rule {
     double min_share,
         low_share; /* of what findings so far leave of the route's median; of the saving that is sure */
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
+    uint64_t call_ns; /* what each call costs beside the function that is called, in its caller's own time */
     uint64_t line_ns,
         pass_ns; /* calls of no more than the one each, with no more than the other together, are as fast as it gets; 0: none are */
     bool
         callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
-    bool direct; /* only calls that a line of the application makes itself, not those of other libraries */
+    bool direct;   /* only calls that a line of the application makes itself, not those of other libraries */
+    bool not_rows; /* nothing that the library of a statement does with its rows */
     bool caller_goes; /* what the caller does itself, up to as much again, is work on what it gets */
     bool reads;       /* files too: it may take longer than it has a processor */
     bool warms_up; /* the first request of a process pays it in any case: only another one says something */

@@ -4,8 +4,8 @@
  * read. Read in a loop, thousands of times a request, the machinery is the work.
  *
  * Evidence: such functions, of any library or of the application, called 1,000 times or more in a request by one application function, at most 20 µs
- * each (a look-up that loads something is a query's or a file's cost), and at least a third of what else that function does itself (the failing look-up that comes
- * before __getattr__ is C code, hence the function's own time).
+ * each (a look-up that loads something is a query's or a file's cost), and at least a third of what else that function does itself. What C code does before and
+ * around such a call (the plain look-up that fails, the frame) is in the function's own time: 90 ns of it for each call, by hp__speed_slowness, are the look-up's.
  *
  * Silent: few calls, cheap ones, functions whose own work is larger (hot_function tells of those), and what is called once for each execution of a statement that another
  * finding does away with (a proxy that says which connection).
@@ -17,6 +17,7 @@
 
 #define MIN_CALLS   1000u
 #define MAX_EACH_NS 20000u
+#define CALL_NS     90u
 #define MIN_SHARE   0.10
 #define LOW_SHARE   0.5
 
@@ -52,6 +53,7 @@ const struct hp__bound_rule hp__bound_lookups = {.kind = HP_FIND_attribute_looku
                                                  .low_share = LOW_SHARE,
                                                  .min_calls = MIN_CALLS,
                                                  .max_each_ns = MAX_EACH_NS,
+                                                 .call_ns = CALL_NS,
                                                  .callers_too = true,
                                                  .describe = describe};
 

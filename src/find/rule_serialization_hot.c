@@ -7,7 +7,8 @@
  * converters that it calls back count with it. Needs a call tree; of a C encoder called without a Python frame (pickle.dumps, csv's writerow)
  * Python 3.12 and later tell, else it is own time of its caller, hence hot_function's.
  *
- * Silent: items that are read or written one by one, each in 1.5 us or less (the rows of a csv reader), up to 14 ms; one encoding of the response at the usual speed, up to half a megabyte; less than a tenth of the route.
+ * Silent: items that are read or written one by one, each in 1.5 us or less (the rows of a csv reader), up to 14 ms; columns that a
+ * driver or an ORM reads or writes (a statement's cost); one encoding of the response at the usual speed, up to half a megabyte; less than a tenth of the route.
  *
  * Saving (usual costs by hp__speed_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A
  * longer one is more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be needed for it; high = all.
@@ -110,6 +111,7 @@ const struct hp__bound_rule hp__bound_serialisers = {.kind = HP_FIND_serializati
                                                      .is_boundary = is_serialiser,
                                                      .min_share = MIN_SHARE,
                                                      .low_share = LOW_SHARE,
+                                                     .not_rows = true,
                                                      .line_ns = LINE_NS,
                                                      .pass_ns = PASS_NS,
                                                      .product_ns = product_ns,

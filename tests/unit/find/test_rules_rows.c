@@ -214,6 +214,46 @@ static void rows_without_a_tree_cost_their_fetch(void **state)
     rec_set_fini(&set);
 }
 
+/* page ── load ─┬─ Cursor.execute (SQL)
+ *               ├─ Cursor.fetchall ── loads      `by_driver`
+ *               └─ loads                         else */
+static void make_json_columns(struct rec_set *set, bool by_driver)
+{
+    rec_set_init(set, "GET", "/items");
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t view = rec_work_page(set, rec);
+        uint32_t load = rec_work_app(set, rec, view, "load", 12, 1, 0.5);
+        uint32_t exec = rec_work_lib(set, rec, load, "psycopg/cursor.py", "Cursor.execute", 33, 1, 2);
+        uint32_t fetch = rec_work_lib(set, rec, load, "psycopg/cursor.py", "Cursor.fetchall", 34, 1, 0.2);
+        uint32_t loader =
+            rec_work_lib(set, rec, fetch, "psycopg/types/json.py", "_JsonLoader.load", 9, 320, 0.2);
+        (void)rec_work_lib(set, rec, by_driver ? loader : load, "json/__init__.py", "loads", 35, 320, 7);
+        rec_add_stmt(
+            rec, (struct rec_stmt){.statement = rec_sql(set, "SELECT id, papers FROM dossier WHERE id > ?",
+                                                        HP_ENGINE_POSTGRESQL),
+                                   .node = exec,
+                                   .site_line = 33,
+                                   .t0 = 1.5,
+                                   .exec = 2,
+                                   .rows = 320,
+                                   .params = 7});
+        rec->record.req.bytes_out = 12000;
+        rec_work_end(set, rec, 9.9);
+    }
+}
+
+static void columns_that_a_driver_parses_are_the_statements(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_json_columns(&set, false);
+    (void)rec_only(&set, HP_FIND_serialization_hot);
+    rec_set_fini(&set);
+    make_json_columns(&set, true);
+    rec_silent(&set);
+}
+
 static void out_of_memory_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -239,6 +279,7 @@ int main(void)
         cmocka_unit_test(rows_that_the_response_cannot_hold_are_not_needed),
         cmocka_unit_test(rows_that_a_driver_reads_while_it_executes_are_carried),
         cmocka_unit_test(rows_without_a_tree_cost_their_fetch),
+        cmocka_unit_test(columns_that_a_driver_parses_are_the_statements),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

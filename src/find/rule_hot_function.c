@@ -5,7 +5,7 @@
  *
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
  * short request has always some function with a tenth of it). A function that runs once and computes in its own lines goes over what it was given once, which is what
- * it is for: it must take 14 ms; so must one that is called for each of many things and is as short as a line in their loop (1.2 us with the loop). All of it is processor time: what other programs held the request up makes no function hot.
+ * it is for: it must take 14 ms, unless its source shows that it looks through a list for each thing (searched.h); so must one that is called for each of many things and is as short as a line in their loop (1.2 us with the loop). All of it is processor time: what other programs held the request up makes no function hot.
  *
  * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that one's; and the loop over a function, which its only caller has for up to
  * 1 µs a call, belongs to the function that is called.
@@ -29,6 +29,7 @@
 #include <string.h>
 #include "base/show.h"
 #include "find/find_int.h"
+#include "find/searched.h"
 
 #define MIN_SHARE  0.10
 #define MIN_NS     5000000u
@@ -349,7 +350,7 @@ static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
 }
 
 static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp__spread *calls,
-                       struct hp__spread *wall, bool first_only)
+                       struct hp__spread *wall, bool first_only, const struct hp__searched *searched)
 {
     uint64_t n = hp__spread_median(calls), ns = hp__spread_median(wall);
     struct hp_symbol sym = hp_dict_symbol(f->c->dict, hp__finding_subject(finding));
@@ -373,6 +374,12 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
                     "Do not do it here if the response does not need it (a background job, or on demand). Do "
                     "it once: keep the result while its "
                     "inputs stay the same. Do it faster: look at its inner loop, at the algorithm first.");
+    if (searched->line != 0) {
+        finding->advice = hp__textf(
+            f->arena, "%.*s Line %u looks through the list %.*s for each item: a set finds it at once.",
+            (int)finding->advice.n, finding->advice.p, searched->line, (int)searched->name.n,
+            searched->name.p);
+    }
     if (first_only) {
         finding->advice = hp__textf(f->arena,
                                     "Only the first request of a process has been seen: if this loads or "
@@ -577,13 +584,26 @@ static uint64_t whole_ns(const struct hp_sample *sample)
     return sample->estimate != NULL ? sample->duration_ns : hp__speed_quiet_ns(sample);
 }
 
-static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *part)
+static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *part, bool once)
 {
     const struct hp_sample *sample = &f->c->samples[i];
     double error = sample->estimate != NULL ? error_ns(f->c, sample->duration_ns, part->cpu_ns)
                                             : 0; /* hot also at the lower end */
-    return (double)part->cpu_ns > error &&
-           is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), is_once(part));
+    return (double)part->cpu_ns > error && is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), once);
+}
+
+/* The list that the function looks through for each of many things, where it is hot by any measure in some request. */
+static hp_err find_searched(struct hp__find *f, const struct table *table, uint32_t k,
+                            struct hp__searched *searched)
+{
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, table->syms[k]);
+    bool hot = false;
+    *searched = (struct hp__searched){.line = 0};
+    for (uint32_t i = 0; i < f->c->sample_count && !hot && f->c->source != NULL; i++) {
+        hot = is_hot_in(f, i, &table->parts[(size_t)i * table->count + k], false);
+    }
+    return hot ? hp__searched_read(f->c->source(f->c->source_ctx, sym.file), sym.line, f->arena, searched)
+               : HP_OK;
 }
 
 /* Of the route's median request. */
@@ -657,21 +677,24 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     uint32_t sym = table->syms[k], once = 0;
     struct hp_finding finding;
     struct hp__spread calls, wall, vouched;
+    struct hp__searched searched;
     bool kept, again = false;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_hot_function);
+    err = err == HP_OK ? find_searched(f, table, k, &searched) : err;
     err = err == HP_OK ? hp__spread_init(f, &calls) : err;
     err = err == HP_OK ? hp__spread_init(f, &wall) : err;
     err = err == HP_OK ? hp__spread_init(f, &vouched) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         struct part part = table->parts[(size_t)i * table->count + k];
-        if (!is_hot_in(f, i, &part)) {
+        bool passes = is_once(&part) && searched.line == 0;
+        if (!is_hot_in(f, i, &part, passes)) {
             continue;
         }
         hp__spread_add(&calls, part.calls);
         hp__spread_add(&wall, part.wall_ns);
         hp__spread_add(&vouched, part.cpu_ns);
         finding.seen++;
-        once += is_once(&part);
+        once += passes;
         again = again || !f->views[i].first;
         err = price_function(f, &finding, i, &part);
     }
@@ -682,7 +705,7 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     }
     choose_place(f, table, k, hp__spread_median(&wall), &finding);
     finding.subject_sym = sym;
-    err = describe(f, &finding, &calls, &wall, !again);
+    err = describe(f, &finding, &calls, &wall, !again, &searched);
     return err == HP_OK ? hp__find_offer(f, &finding, false, &kept) : err;
 }
 

@@ -31,6 +31,44 @@ static void view_behind_a_decorator_is_the_view_and_the_decorator_is_not(void **
     }
 }
 
+static struct hp_str source_of(void *ctx, struct hp_str file)
+{
+    (void)file;
+    return hp_str_from0(ctx);
+}
+
+static void one_pass_that_looks_through_a_list_is_hot_where_another_is_not(void **state)
+{
+    (void)state;
+    static const char *const sources[] = {
+        "A = [n for n in many()]\n\ndef count(got):\n    return sum(1 for one in got if one in A)\n",
+        "A = {n for n in many()}\n\ndef count(got):\n    return sum(1 for one in got if one in A)\n"};
+    for (size_t k = 0; k < 2; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        uint32_t count = rec_sym(&set, "app/count.py", "count", 3, REC_APP);
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            rec_node(rec, rec_work_page(&set, rec), count, 12, 1, 9);
+            rec_work_end(&set, rec, 9);
+        }
+        struct hp_case c = rec_case(&set);
+        struct hp_find_result r;
+        char text[128];
+        memcpy(text, sources[k], strlen(sources[k]) + 1);
+        c.source = source_of;
+        c.source_ctx = text;
+        assert_int_equal(hp_find_run(&c, &set.arena, &r), HP_OK);
+        assert_int_equal(r.findings.count, k == 0);
+        if (k == 0) {
+            assert_int_equal(r.findings.list[0].kind, HP_FIND_hot_function);
+            assert_int_equal(r.findings.list[0].subject_sym, count);
+            assert_non_null(strstr(r.findings.list[0].advice.p, "the list A"));
+        }
+        rec_set_fini(&set);
+    }
+}
+
 static void helper_of_a_librarys_own_view_is_not_the_view(void **state)
 {
     (void)state;
@@ -302,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(view_behind_a_decorator_is_the_view_and_the_decorator_is_not),
+        cmocka_unit_test(one_pass_that_looks_through_a_list_is_hot_where_another_is_not),
         cmocka_unit_test(helper_of_a_librarys_own_view_is_not_the_view),
         cmocka_unit_test(what_the_first_request_does_is_not_the_place_of_a_hot_function),
         cmocka_unit_test(what_the_only_request_imports_is_no_hot_function),

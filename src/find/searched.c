@@ -1,0 +1,145 @@
+/* searched.c -- see searched.h. */
+#include "find/searched.h"
+
+#include "find/pytext.h"
+
+#define MOST_STATEMENTS 256u
+#define MANY_ITEMS      16u /* a display of fewer is as fast as a set */
+
+/* ---- what is assigned ---- */
+
+/* Of a display whose bracket was just read: nothing in it, many items, or a comprehension. */
+static bool is_long(struct hp__py *py)
+{
+    uint32_t depth = py->depth, commas = 0;
+    bool empty = true;
+    for (struct hp__py_token token = hp__py_next(py); token.kind != HP__PY_END && py->depth >= depth;
+         token = hp__py_next(py)) {
+        empty = false;
+        commas += py->depth == depth && hp__py_is(token, ",");
+        if (py->depth == depth && token.keyword && hp__py_is(token, "for")) {
+            return true;
+        }
+    }
+    return empty || commas + 1 >= MANY_ITEMS;
+}
+
+/* Whether what is assigned next is a list. */
+static bool is_list(struct hp__py *py)
+{
+    struct hp__py_token token = hp__py_next(py);
+    if (hp__py_is(token, "[")) {
+        return is_long(py);
+    }
+    bool makes = hp__py_is(token, "list") || hp__py_is(token, "sorted") || hp__py_is(token, "tuple");
+    return token.kind == HP__PY_NAME && makes && hp__py_peek(py) == '(';
+}
+
+/* Over an annotation, to the "=" of this statement. False: nothing is assigned. */
+static bool reach_equals(struct hp__py *py)
+{
+    struct hp__py_token token = hp__py_next(py);
+    bool noted = hp__py_is(token, ":");
+    while (noted && token.kind != HP__PY_LINE && token.kind != HP__PY_END && !hp__py_is(token, "=")) {
+        token = hp__py_next(py);
+    }
+    return token.kind == HP__PY_MARK && hp__py_is(token, "=");
+}
+
+/* Whether the file assigns lists to this name, and nothing else. */
+static bool always_list(struct hp_str source, struct hp_str name)
+{
+    struct hp__py py;
+    bool begins = true, known = false;
+    hp__py_init(&py, source, 1);
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        struct hp__py ahead = py;
+        if (begins && token.kind == HP__PY_NAME && hp_str_eq(token.text, name) && reach_equals(&ahead)) {
+            if (!is_list(&ahead)) {
+                return false;
+            }
+            known = true;
+        }
+        begins = token.kind == HP__PY_LINE;
+    }
+    return known;
+}
+
+/* ---- where it is looked through ---- */
+
+static bool has_comprehension(struct hp_str text)
+{
+    struct hp__py py;
+    hp__py_init(&py, text, 1);
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        if (token.kind == HP__PY_NAME && py.depth != 0 && hp__py_is(token, "for")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A parameter's name, which hides one outside. */
+static bool is_parameter(struct hp_str header, struct hp_str name)
+{
+    struct hp__py py;
+    hp__py_init(&py, header, 1);
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        if (token.kind == HP__PY_NAME && py.depth == 1 && hp_str_eq(token.text, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next name that something is looked for in; kind END: there is none. The "in" of a "for" is no such. */
+static struct hp__py_token next_searched(struct hp__py *py, uint32_t *loops)
+{
+    for (;;) {
+        struct hp__py_token token = hp__py_next(py);
+        *loops += token.keyword && hp__py_is(token, "for");
+        if (token.kind == HP__PY_END) {
+            return token;
+        }
+        if (!token.keyword || !hp__py_is(token, "in")) {
+            continue;
+        }
+        if (*loops != 0) {
+            --*loops;
+            continue;
+        }
+        struct hp__py ahead = *py;
+        token = hp__py_next(&ahead);
+        char next = hp__py_peek(&ahead);
+        if (token.kind == HP__PY_NAME && !token.keyword && next != '(' && next != '[' && next != '.') {
+            return token;
+        }
+    }
+}
+
+hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_arena *arena,
+                         struct hp__searched *searched)
+{
+    *searched = (struct hp__searched){.line = 0};
+    struct hp__py_statement *list =
+        hp_arena_alloc(arena, MOST_STATEMENTS * sizeof *list, _Alignof(struct hp__py_statement));
+    if (list == NULL) {
+        return HP_ENOMEM;
+    }
+    uint32_t n = hp__py_split(source, first_line, list, MOST_STATEMENTS);
+    for (uint32_t k = 1; k < n; k++) {
+        struct hp__py py;
+        uint32_t loops = 0;
+        hp__py_init(&py, list[k].text, list[k].first);
+        for (struct hp__py_token token = next_searched(&py, &loops); token.kind != HP__PY_END;
+             token = next_searched(&py, &loops)) {
+            bool many =
+                has_comprehension(list[k].text) || hp__py_loop(source, first_line, list[k].first) != 0;
+            if (many && !is_parameter(list[0].text, token.text) && always_list(source, token.text)) {
+                *searched = (struct hp__searched){token.text, token.line};
+                return HP_OK;
+            }
+        }
+    }
+    return HP_OK;
+}

@@ -1,0 +1,92 @@
+/* test_searched.c -- lists that a function looks through for each of many things, from source alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "find/searched.h"
+#include "sweep_oom.h"
+
+#define LONG "WORDS = [start + end for start in 'abc' for end in 'def']\n\n\n"
+
+/* The line of the function at `first_line` that looks through a list; 0: none. */
+static uint32_t line_of(const char *source, uint32_t first_line, const char *name)
+{
+    struct hp_arena arena;
+    struct hp__searched searched;
+    hp_arena_init(&arena, (size_t)1 << 20);
+    assert_int_equal(hp__searched_read(hp_str_from0(source), first_line, &arena, &searched), HP_OK);
+    assert_true(searched.line == 0 || hp_str_eq(searched.name, hp_str_from0(name)));
+    hp_arena_fini(&arena);
+    return searched.line;
+}
+
+static void a_list_in_a_loop_or_a_comprehension_is_searched(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        line_of(LONG "def f(got):\n    return sum(1 for one in got if one in WORDS)\n", 4, "WORDS"), 5);
+    assert_int_equal(line_of(LONG "def f(got):\n    return [one not in WORDS for one in got]\n", 4, "WORDS"),
+                     5);
+    assert_int_equal(
+        line_of(LONG "def f(got):\n    for one in got:\n        if one in WORDS:\n            stop()\n", 4,
+                "WORDS"),
+        6);
+    assert_int_equal(
+        line_of("def f(got):\n    seen: list[str] = []\n    for one in got:\n        if one not in seen:\n"
+                "            seen.append(one)\n",
+                1, "seen"),
+        4);
+    assert_int_equal(line_of("class A:\n    def __init__(self):\n        self.known = list(load())\n"
+                             "    def f(self, got):\n        return [g for g in got if g in self.known]\n",
+                             4, "self.known"),
+                     5);
+}
+
+static void what_may_be_a_set_or_is_looked_at_once_is_not(void **state)
+{
+    (void)state;
+    assert_int_equal(line_of(LONG "def f(one):\n    return one in WORDS\n", 4, ""), 0);
+    assert_int_equal(line_of(LONG "def f(got):\n    return [one for one in WORDS]\n", 4, ""), 0);
+    assert_int_equal(line_of(LONG "def f(got, WORDS):\n    return [g for g in got if g in WORDS]\n", 4, ""),
+                     0);
+    assert_int_equal(
+        line_of("WORDS = {1, 2}\n\ndef f(got):\n    return [g for g in got if g in WORDS]\n", 3, ""), 0);
+    assert_int_equal(
+        line_of(LONG "WORDS = set(WORDS)\ndef f(got):\n    return [g for g in got if g in WORDS]\n", 5, ""),
+        0);
+    assert_int_equal(
+        line_of("FEW = ['a', 'b']\n\ndef f(got):\n    return [g for g in got if g in FEW]\n", 3, ""), 0);
+    assert_int_equal(line_of("def f(got):\n    return [g for g in got if g in names()]\n", 1, ""), 0);
+    assert_int_equal(line_of("", 1, ""), 0);
+}
+
+static void read_one(void *arg)
+{
+    (void)arg;
+    struct hp_arena arena;
+    struct hp__searched searched;
+    hp_arena_init(&arena, (size_t)1 << 20);
+    hp_err err = hp__searched_read(HP_STR(LONG "def f(g):\n    return [x in WORDS for x in g]\n"), 4, &arena,
+                                   &searched);
+    assert_true(err == HP_ENOMEM || searched.line != 0);
+    hp_arena_fini(&arena);
+}
+
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    hp_sweep_oom(read_one, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_in_a_loop_or_a_comprehension_is_searched),
+        cmocka_unit_test(what_may_be_a_set_or_is_looked_at_once_is_not),
+        cmocka_unit_test(memory_may_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

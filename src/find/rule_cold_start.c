@@ -3,7 +3,8 @@
  * Principle: what the first request loads, imports or builds for all that follow belongs into the start of the process, where nobody waits.
  *
  * Evidence: a call tree; the earliest sampled request (of several processes one each: the same number in its process) takes five times the others' median and
- * 150 ms more (30 ms where three processes or more show it), and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
+ * 150 ms more (30 ms where three processes or more show it, 10 ms where then also three fifths
+ * of that are lines of the application or a module that a line of it imports), and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
  * function itself).
  *
  * Silent: several slow requests of one process (a cache that fills by key); a first request that was answered otherwise than all others (another status, or a body twice or half
@@ -19,13 +20,15 @@
 
 #define MIN_FACTOR    5u
 #define MIN_MORE_NS   150000000u
-#define SEVERAL_NS    30000000u /* … where several processes show it */
+#define SEVERAL_NS    30000000u /* … where several processes show it … */
+#define OWN_NS        10000000u /* … all of it work of the application's own lines: no library warms up */
 #define MIN_PROCESSES 3u
 #define MIN_SAMPLES   6u
 #define SHARE         0.6
 #define ALIKE_BYTES   256u /* bodies of one page may differ so much, or twofold */
 
 struct cold {
+    uint64_t least_ns; /* OWN_NS or SEVERAL_NS */
     uint64_t *more_ns; /* [request] what a first one takes beyond the usual; 0: it is none */
     uint32_t count;    /* of first ones */
     uint64_t usual_ns;
@@ -57,12 +60,13 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
     cold->count = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t ns = f->c->samples[i].duration_ns;
-        bool is_cold = ns >= MIN_FACTOR * median && ns >= median + SEVERAL_NS;
+        bool is_cold = ns >= MIN_FACTOR * median && ns >= median + cold->least_ns;
         cold->more_ns[i] = is_cold ? ns - median : 0;
         cold->count += is_cold;
     }
     cold->usual_ns = median;
-    bool much = cold->count >= MIN_PROCESSES || room[n - 1] >= median + MIN_MORE_NS;
+    bool much =
+        cold->count >= MIN_PROCESSES || (cold->least_ns == SEVERAL_NS && room[n - 1] >= median + MIN_MORE_NS);
     return cold->count != 0 && much && n - cold->count >= MIN_SAMPLES && cold->count * 4 <= n &&
            are_first(f, cold);
 }
@@ -119,6 +123,17 @@ static uint64_t own_ns(const struct hp__view *view, uint32_t node)
     return ns;
 }
 
+/* Of the application's own lines below a node, those of functions that it calls included. Right after outside_ns. */
+static uint64_t lines_ns(const struct hp__view *view)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < tree->count; i++) {
+        ns += view->inside[i] && view->app[i] ? tree->nodes[i].self : 0;
+    }
+    return ns;
+}
+
 struct part {
     uint32_t node; /* HP_NODE_NONE: nothing that the application could do earlier */
     uint64_t ns;
@@ -132,7 +147,9 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
     const struct hp_tree *tree = view->sample->tree;
     double more = (double)cold->more_ns[request];
     *part = (struct part){.node = HP_NODE_NONE};
-    hp_err err = hp__bound_total(view, f->c->dict, &hp__bound_imports, f->arena, &part->import_ns);
+    struct hp__bound_rule rule = hp__bound_imports;
+    rule.direct = cold->least_ns == OWN_NS;
+    hp_err err = hp__bound_total(view, f->c->dict, &rule, f->arena, &part->import_ns);
     bool imports = (double)part->import_ns >= SHARE * more;
     for (uint32_t i = 1; err == HP_OK && tree != NULL && i < tree->count; i++) {
         if (!view->app[i] || (double)tree->nodes[i].total < SHARE * more) {
@@ -140,9 +157,10 @@ static hp_err find_part(struct hp__find *f, const struct cold *cold, uint32_t re
         }
         uint64_t outside = outside_ns(view, f->c->dict, i);
         uint64_t ns = tree->nodes[i].total > outside ? tree->nodes[i].total - outside : 0;
+        bool own = cold->least_ns != OWN_NS || imports || (double)lines_ns(view) >= SHARE * more;
         bool alone = (double)own_ns(view, i) >= SHARE * more || !hp__place_runs(f, cold->more_ns, view, i);
         bool module = hp_str_eq(hp_dict_symbol(f->c->dict, tree->nodes[i].sym).name, HP_STR("<module>"));
-        if ((double)ns >= SHARE * more && (alone || imports) && !(module && imports)) {
+        if ((double)ns >= SHARE * more && own && (alone || imports) && !(module && imports)) {
             part->node = i;
             part->ns = ns;
         }
@@ -190,12 +208,11 @@ static void set_figures(struct hp__find *f, struct hp_finding *finding, const st
     finding->fixed_figures = finding->tail = true;
 }
 
-hp_err hp__rule_cold_start(struct hp__find *f)
+static hp_err look_for(struct hp__find *f, uint64_t least_ns, bool *kept)
 {
-    struct cold cold;
+    struct cold cold = {.least_ns = least_ns};
     struct hp_finding finding;
     struct part part, last = {.node = HP_NODE_NONE};
-    bool kept = false;
     uint64_t *room = hp__zeroed(f->arena, f->c->sample_count, sizeof *room);
     cold.more_ns = hp__zeroed(f->arena, f->c->sample_count, sizeof *cold.more_ns);
     if (room == NULL || cold.more_ns == NULL) {
@@ -229,5 +246,12 @@ hp_err hp__rule_cold_start(struct hp__find *f)
     }
     set_figures(f, &finding, &cold, room);
     describe(f, &finding, &cold, &last);
-    return hp__find_offer(f, &finding, true, &kept);
+    return hp__find_offer(f, &finding, true, kept);
+}
+
+hp_err hp__rule_cold_start(struct hp__find *f)
+{
+    bool kept = false;
+    hp_err err = look_for(f, SEVERAL_NS, &kept);
+    return err == HP_OK && !kept ? look_for(f, OWN_NS, &kept) : err;
 }

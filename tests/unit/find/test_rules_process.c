@@ -161,6 +161,44 @@ static void first_requests_of_several_processes_may_take_less(void **state)
     }
 }
 
+/* Three processes, whose first requests do in `ms` what later ones do not; `entry`: below a call of the library. */
+static void make_little(struct rec_set *set, double ms, bool entry, const char *file, const char *name,
+                        unsigned flags)
+{
+    rec_set_init(set, "GET", "/cold");
+    for (unsigned i = 0; i < 63; i++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t always = rec_work_app(set, rec, rec_work_page(set, rec), "always", 12, 1, 0.1);
+        if (i % 21 == 0) {
+            uint32_t made = rec_work_app(set, rec, always, "made", 13, 1, 0.1);
+            made = entry ? rec_work_lib(set, rec, made, "shapes/make.py", "make", 14, 1, 0.1) : made;
+            rec_node(rec, made, rec_sym(set, file, name, 20, flags), 15, 1, ms);
+        }
+        rec->record.req.process = i / 21;
+        rec->record.req.seq = 3 + i % 21;
+        rec_work_end(set, rec, i % 21 == 0 ? ms + (entry ? 0.3 : 0.2) : 0.1);
+    }
+}
+
+static void little_that_each_process_does_at_first_is_told_of_own_lines_alone(void **state)
+{
+    (void)state;
+    static const char frozen[] = "<frozen importlib._bootstrap>";
+    struct rec_set set;
+    make_little(&set, 20, false, "app/index.py", "build", REC_APP);
+    assert_near(rec_ms(rec_only(&set, HP_FIND_cold_start)->median_ns), 20, 0.05);
+    rec_set_fini(&set);
+    make_little(&set, 15, false, frozen, "_find_and_load", REC_LIB); /* by a line of the application */
+    assert_near(rec_ms(rec_only(&set, HP_FIND_cold_start)->median_ns), 15, 0.05);
+    rec_set_fini(&set);
+    make_little(&set, 20, false, "shapes/mapper.py", "configure", REC_LIB);
+    rec_silent(&set);
+    make_little(&set, 15, true, frozen, "_find_and_load", REC_LIB); /* by the library */
+    rec_silent(&set);
+    make_little(&set, 7, false, "app/index.py", "build", REC_APP);
+    rec_silent(&set);
+}
+
 /* The first request builds an index in 400 ms, of which a statement of that engine takes 250. */
 static void make_index(struct rec_set *set, enum hp_engine engine)
 {
@@ -239,6 +277,7 @@ int main(void)
         cmocka_unit_test(what_only_first_requests_run_is_told_at_the_line_that_leads_to_it),
         cmocka_unit_test(first_requests_of_several_processes_may_take_less),
         cmocka_unit_test(reading_an_embedded_database_is_work_of_the_first_request),
+        cmocka_unit_test(little_that_each_process_does_at_first_is_told_of_own_lines_alone),
         cmocka_unit_test(first_request_that_asked_for_something_else_is_no_cold_start),
         cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

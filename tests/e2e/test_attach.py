@@ -87,7 +87,11 @@ def other_python() -> str | None:
     return found if 11 <= int(version.stdout or b"0") <= 15 else None
 
 
-PYTHONS = [sys.executable, *filter(None, [other_python()])]
+# The reader is the same executable in all environments, so the system's interpreter is read from one of them only.
+PYTHONS = [
+    sys.executable,
+    *(pytest.param(each, marks=pytest.mark.one_python) for each in filter(None, [other_python()])),
+]
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def test_demo_ends_by_itself_within_two_minutes_and_says_what_to_type(demo: Demo
     svg = (demo.folder / "out" / "before.svg").read_text()
     assert svg.lstrip().startswith(("<?xml", "<svg"))
     assert "fetch_all_peaks" in svg
-    deadline = time.monotonic() + 5  # those beside the application see that it is gone
+    deadline = time.monotonic() + 20  # those beside the application see that it is gone
     while left := subprocess.run(
         ["pgrep", "-af", str(demo.folder)], capture_output=True, text=True, check=False
     ).stdout:

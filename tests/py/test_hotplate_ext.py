@@ -318,6 +318,7 @@ def one_line(store: Path) -> str:
     return done.stderr
 
 
+@pytest.mark.one_python
 def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
     store = tmp_path / "shop.db"
     with sqlite3.connect(store) as connection:
@@ -328,6 +329,7 @@ def test_foreign_file_is_left_alone(tmp_path: Path) -> None:
     assert one_line(store)
 
 
+@pytest.mark.one_python
 def test_corrupt_store_is_told_in_one_line(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     run_isolated(serve, str(store), {}, [("/sql", {})] * 5)
@@ -340,6 +342,7 @@ def test_corrupt_store_is_told_in_one_line(tmp_path: Path) -> None:
     assert one_line(store)
 
 
+@pytest.mark.one_python
 def test_text_file_is_no_store(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     store.write_text("not a database at all\n" * 100)
@@ -348,11 +351,13 @@ def test_text_file_is_no_store(tmp_path: Path) -> None:
     assert one_line(store)
 
 
+@pytest.mark.one_python
 def test_missing_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     check_goes_on(run_isolated(serve, str(tmp_path / "file" / "s.db"), {}, [("/sql", {})] * 5), 5)
 
 
+@pytest.mark.one_python
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
 def test_folder_that_may_not_be_written(tmp_path: Path) -> None:
     folder = tmp_path / "closed"
@@ -434,6 +439,7 @@ def test_full_disk_is_survived_and_counted(tmp_path: Path) -> None:
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
+@pytest.mark.one_python
 def test_run_names_the_trouble_once_at_the_end(tmp_path: Path) -> None:
     store = tmp_path / "s.db"
     store.write_text("not a database at all\n" * 100)

@@ -451,7 +451,7 @@ def is_open(url: str) -> bool:
 
 
 def ends_soon(url: str) -> bool:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while is_open(url) and time.monotonic() < until:
         time.sleep(0.05)
     return not is_open(url)

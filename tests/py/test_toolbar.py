@@ -95,6 +95,7 @@ def test_a_part_that_a_script_asks_for_stays_as_it_is(tmp_path: Path) -> None:
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("options", "environ", "expected"),
     [
@@ -152,6 +153,7 @@ def auth_that_works(store: str, level: str) -> Any:
     return [ELEMENT.search(body) is not None, captured.last_record()]
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("level", ["monitor", "trace"])
 def test_what_the_authoriser_does_is_not_recorded_as_the_requests(tmp_path: Path, level: str) -> None:
     shown, record = run_isolated(auth_that_works, str(tmp_path / "s.db"), level)
@@ -206,17 +208,20 @@ def see_with_a_login(store: str) -> list[Any]:
     return [seen, opened[:3], as_own[:3]]
 
 
+@pytest.mark.one_python
 def test_who_has_logged_in_with_the_token_sees_it(tmp_path: Path) -> None:
     env = {"HOTPLATE_TOKEN": "sesame"}
     seen = run_isolated(see_with_a_login, str(tmp_path / "s.db"), env=env)
     assert seen == [[False, True, False, False], "401", "401"]
 
 
+@pytest.mark.one_python
 def test_the_applications_own_tokens_are_no_attempts_to_log_in(tmp_path: Path) -> None:
     env = {"HOTPLATE_TOKEN": "sesame"}
     assert run_isolated(count_wrong_tokens, str(tmp_path / "s.db"), env=env) == [200]
 
 
+@pytest.mark.one_python
 def test_the_script_is_found_below_a_script_name_and_a_path_of_ones_own(tmp_path: Path) -> None:
     asked: list[Asked] = [("/page", {"SCRIPT_NAME": '/a b/\xe9"'})]
     [(_, _, body)] = ask(tmp_path, asked, {"dashboard": "/internal/hp"})
@@ -258,6 +263,7 @@ def end_while_asked(store: str) -> list[Any]:
     return [ended, wsgi.call(pages.app, "/page")[0], _hotplate.counts()["errors"]]
 
 
+@pytest.mark.one_python
 def test_a_process_that_is_told_to_end_meanwhile_ends(tmp_path: Path) -> None:
     ended, status, errors = run_isolated(end_while_asked, str(tmp_path / "s.db"))
     assert ended == ["KeyboardInterrupt", "SystemExit"]

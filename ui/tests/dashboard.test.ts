@@ -121,7 +121,7 @@ function hash(page: Page): Promise<string> {
 }
 
 async function shows(page: Page, text: RegExp): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 20_000;
   for (;;) {
     const content = (await page.locator("#content").innerText()).replace(/\s+/g, " ");
     if (text.test(content)) return;

@@ -312,6 +312,20 @@ static uint32_t overflow(struct hp_tree *tree, uint32_t parent, enum hp_node_kin
     return id;
 }
 
+/* hp_tree_guess among nodes of epochs before: a request's first calls are those of the request before. */
+static uint32_t guess_before(const struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32_t site,
+                             enum hp_node_kind kind)
+{
+    uint32_t first = tree->nodes[parent].last_child, guesses[] = {first, tree->nodes[first].successor};
+    for (int i = 0; i < 2; i++) {
+        const struct hp_node *node = &tree->nodes[guesses[i]];
+        if (node->parent == parent && node->sym == sym && node->site == site && node->kind == kind) {
+            return guesses[i];
+        }
+    }
+    return HP_NODE_NONE;
+}
+
 uint32_t hp__tree_child_slow(struct hp_tree *tree, uint32_t parent, uint32_t sym, uint32_t site,
                              enum hp_node_kind kind, bool *fresh)
 {
@@ -321,7 +335,8 @@ uint32_t hp__tree_child_slow(struct hp_tree *tree, uint32_t parent, uint32_t sym
         tree->overflow_count++;
         return parent;
     }
-    uint32_t id = find(tree, parent, sym, site, kind);
+    uint32_t id = guess_before(tree, parent, sym, site, kind);
+    id = id == HP_NODE_NONE ? find(tree, parent, sym, site, kind) : id;
     if (id == HP_NODE_NONE) {
         id = make(tree, parent, sym, site, kind, held_back(tree) + (kind == HP_NODE_LANE ? 2 : 1));
         if (id == HP_NODE_NONE) {

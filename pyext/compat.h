@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hotplate/ext/sampler.h"
+
 #if PY_VERSION_HEX < 0x030B0000
 #error "Hotplate needs CPython 3.11 or later"
 #endif
@@ -198,6 +200,16 @@ static inline uint32_t hp_code_extra_offset(void)
 #endif
 }
 
+/* Where a code object has the number that is its own among all that were ever made; 0: not known. */
+static inline uint32_t hp_code_version_offset(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030F0000
+    return (uint32_t)offsetof(PyCodeObject, co_version);
+#else
+    return 0;
+#endif
+}
+
 static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintptr_t value)
 {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -205,6 +217,28 @@ static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintpt
 #else
     return _PyCode_SetExtra((PyObject *)code, index, (void *)value);
 #endif
+}
+
+/* Have each code object of this interpreter that is about to be freed told to the sampler; false: it cannot be. Once an interpreter. */
+#if PY_VERSION_HEX >= 0x030C0000
+static inline int hp_code_event(PyCodeEvent event, PyCodeObject *code)
+{
+    if (event == PY_CODE_EVENT_DESTROY) {
+        hp_cap_code_gone(code);
+    }
+    return 0;
+}
+#endif
+
+static inline bool hp_code_watch(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (PyCode_AddWatcher(hp_code_event) >= 0) {
+        return true;
+    }
+    PyErr_Clear(); /* others have taken all places */
+#endif
+    return false;
 }
 
 /* 1 and a new reference, 0 if there is no such attribute, -1 with an exception. */

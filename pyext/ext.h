@@ -96,15 +96,16 @@ struct hp_ext {
     PyInterpreterState *interp; /* the interpreter that we serve */
     Py_ssize_t code_index;      /* of the per-code extra slot; -1 none */
     bool started;
-    bool tracing;      /* tracer is installed */
-    bool recording;    /* the flight recorder is installed */
-    bool tracing_c;    /* with C functions */
-    int level;         /* default of new requests */
-    int trace_reason;  /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
-    bool sampling;     /* level sample has trees */
-    int sample_reason; /* HP_X_REASON_*: why it has not, 0 if it has or nobody asked */
-    bool greenlets;    /* the greenlet module is loaded: lanes are per greenlet */
-    PyObject *places;  /* owned dict: co_filename -> (file, flags) */
+    bool tracing;       /* tracer is installed */
+    bool recording;     /* the flight recorder is installed */
+    bool tracing_c;     /* with C functions */
+    int level;          /* default of new requests */
+    int trace_reason;   /* HP_X_REASON_*: why trace cannot be had, 0 if it can */
+    bool sampling;      /* level sample has trees */
+    bool codes_watched; /* the sampler is told of code objects that are freed */
+    int sample_reason;  /* HP_X_REASON_*: why it has not, 0 if it has or nobody asked */
+    bool greenlets;     /* the greenlet module is loaded: lanes are per greenlet */
+    PyObject *places;   /* owned dict: co_filename -> (file, flags) */
 };
 extern struct hp_ext hp_ext;
 

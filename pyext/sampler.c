@@ -23,10 +23,13 @@ static uint32_t own_codes(uint64_t *codes)
 int hp_sampling_start(unsigned rate_hz, int mode)
 {
     uint64_t codes[CHECKED_FRAMES];
+    hp_ext.codes_watched = hp_ext.codes_watched || hp_code_watch();
     struct hp_sampling_config config = {
         .runtime = (uint64_t)(uintptr_t)hp_runtime_address(),
         .code_type = (uint64_t)(uintptr_t)&PyCode_Type,
         .version = (uint32_t)Py_Version,
+        .code_version = hp_code_version_offset(),
+        .watched = hp_ext.codes_watched,
         .extra_offset = hp_code_extra_offset(),
         .extra_index = (uint32_t)hp_ext.code_index,
         .rate_hz = rate_hz,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <ucontext.h>
@@ -14,10 +15,13 @@
 #if defined(__x86_64__) && defined(__LP64__)
 #define HAVE_ROUTINE 1
 
-/* Copies `n` bytes and returns how many are left: none, or those from the byte that cannot be read on. `hp__guard_load` is the one instruction that
- * may fault; it counts down rcx, so the way on is to the instruction behind it. */
-size_t hp__guard_copy(void *to, const void *from, size_t n);
-extern const char hp__guard_load[], hp__guard_out[];
+/* Copies spans and returns how many of them were whole. A load that faults goes on at hp__guard_out. Single words, nearly all, take one load. */
+uint32_t hp__guard_copy(const struct hp_peek_span *spans, uint32_t count);
+extern const char hp__guard_word[], hp__guard_bytes[], hp__guard_out[];
+
+_Static_assert(offsetof(struct hp_peek_span, address) == 0 && offsetof(struct hp_peek_span, to) == 8 &&
+                   offsetof(struct hp_peek_span, n) == 16 && sizeof(struct hp_peek_span) == 24,
+               "the routine reads spans");
 
 __asm__(".pushsection .text\n"
         ".p2align 4\n"
@@ -25,15 +29,34 @@ __asm__(".pushsection .text\n"
         ".hidden hp__guard_copy\n"
         ".type hp__guard_copy, @function\n"
         "hp__guard_copy:\n"
-        "    movq %rdx, %rcx\n"
-        ".globl hp__guard_load\n"
-        ".hidden hp__guard_load\n"
-        "hp__guard_load:\n"
+        "    movq %rdi, %r8\n"
+        "    movl %esi, %r9d\n"
+        "    xorl %eax, %eax\n"
+        "    jmp 3f\n"
+        "1:  movq (%r8), %rsi\n"
+        "    movq 8(%r8), %rdi\n"
+        "    movq 16(%r8), %rcx\n"
+        "    cmpq $8, %rcx\n"
+        "    jne 4f\n"
+        ".globl hp__guard_word\n"
+        ".hidden hp__guard_word\n"
+        "hp__guard_word:\n"
+        "    movq (%rsi), %rdx\n"
+        "    movq %rdx, (%rdi)\n"
+        "2:  addq $24, %r8\n"
+        "    incl %eax\n"
+        "3:  cmpl %r9d, %eax\n"
+        "    jb 1b\n"
+        "    ret\n"
+        ".globl hp__guard_bytes\n"
+        ".hidden hp__guard_bytes\n"
+        "4:\n"
+        "hp__guard_bytes:\n"
         "    rep movsb\n"
+        "    jmp 2b\n"
         ".globl hp__guard_out\n"
         ".hidden hp__guard_out\n"
         "hp__guard_out:\n"
-        "    movq %rcx, %rax\n"
         "    ret\n"
         ".size hp__guard_copy, . - hp__guard_copy\n"
         ".popsection\n");
@@ -70,7 +93,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
     ucontext_t *state = context;
     int saved = errno;
-    if ((uintptr_t)state->uc_mcontext.gregs[REG_RIP] == (uintptr_t)hp__guard_load && info->si_code > 0) {
+    uintptr_t at = (uintptr_t)state->uc_mcontext.gregs[REG_RIP];
+    if ((at == (uintptr_t)hp__guard_word || at == (uintptr_t)hp__guard_bytes) && info->si_code > 0) {
         state->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)hp__guard_out;
         atomic_fetch_add_explicit(&faults, 1, memory_order_relaxed);
     } else {
@@ -113,18 +137,6 @@ enum hp_guard_way hp_guard_way(void)
     return HP_GUARD_DIRECT;
 }
 
-static hp_err read_direct(const struct hp_peek_span *spans, uint32_t count, uint32_t *done)
-{
-    for (*done = 0; *done < count; (*done)++) {
-        const struct hp_peek_span *span = &spans[*done];
-        const void *from = (const void *)(uintptr_t)span->address; /* NOLINT(performance-no-int-to-ptr) */
-        if (hp__guard_copy(span->to, from, span->n) != 0) {
-            return HP_ERANGE;
-        }
-    }
-    return HP_OK;
-}
-
 #else
 
 void hp_guard_place(void)
@@ -164,7 +176,8 @@ hp_err hp_guard_read(void *ctx, const struct hp_peek_span *spans, uint32_t count
 {
 #if HAVE_ROUTINE
     if (*(const enum hp_guard_way *)ctx == HP_GUARD_DIRECT) {
-        return read_direct(spans, count, done);
+        *done = hp__guard_copy(spans, count);
+        return *done == count ? HP_OK : HP_ERANGE;
     }
 #else
     (void)ctx;

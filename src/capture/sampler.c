@@ -19,18 +19,19 @@
 #include "base/rng.h"
 #include "capture/capture_int.h"
 #include "capture/guard.h"
+#include "capture/namer.h"
 #include "capture/sampler.h"
 #include "frames/codes.h"
+#include "frames/stack.h"
 #include "frames/walk.h"
-#include "hotplate/ext/place.h"
 
-#define FRAMES_MOST  2048u
+#define FRAMES_MOST  HP_STACK_MOST
+#define KEPT_FRAMES  65536u /* of all threads: 3.5 MB */
 #define THREADS_MOST 4096u
 #define FEW_THREADS  8u    /* with more, only those that run a request are looked at */
 #define TASKS        1024u /* power of two */
 #define PROBES       8u
 #define TRIES        3
-#define NAME_BYTES   4096u
 #define SECOND_NS    1000000000u
 #define LOCK_WAIT_NS 2000000u
 #define FORK_WAIT_NS 50000000u
@@ -54,6 +55,11 @@ struct task {
     uint32_t node, line;        /* line: that of the innermost frame */
     uint32_t turn, sweep;
     bool known; /* cpu_ns and node are set */
+    uint32_t base,
+        placed; /* of `stack`: frames outside of the request; from there up to here `node` is set, in the tree of `id` */
+    struct hp_stack stack;      /* owned; where there is no room for it the spare one serves */
+    const struct hp_tree *tree; /* of `node`, and its nodes: may be gone, for the processor only */
+    const struct hp_node *nodes;
 };
 
 struct hp_sampling {
@@ -78,15 +84,16 @@ struct hp_sampling {
     struct hp_sweep sweep;
     struct hp_codes codes;
     struct hp_rng rng;
-    struct hp_map sources; /* files whose text was asked for */
-    char shown[NAME_BYTES], full[2 * NAME_BYTES];
+    struct hp_namer namer;
     struct task tasks[TASKS];
     uint64_t last_ns;
     uint32_t sweep_number;
-    struct hp_walk walk;
+    struct hp_stack_work work;
+    struct hp_stack spare_stack;
+    struct hp_stack *stack; /* that was read last: a task's, or the spare one */
+    struct hp_walk walk;    /* for reads that are system calls */
     struct hp_walk_frame frames[FRAMES_MOST];
     struct hp_codes_frame resolved[FRAMES_MOST];
-    uint32_t depth; /* of the stack that was read last */
 
     pthread_mutex_t tree_lock;
     struct hp_tree *outside; /* owned; of what belongs to no request, since the last take */
@@ -101,6 +108,14 @@ struct hp_sampling {
 
     _Atomic uint64_t sweeps, samples, reused, outside_count, torn, cut, late, lost, cpu_ns, run_ns;
 };
+
+static struct hp_codes_gone codes_gone;
+
+void hp_cap_code_gone(const void *code)
+{
+    atomic_fetch_add_explicit(&codes_gone.counts[hp_codes_gone_slot((uint64_t)(uintptr_t)code)], 1,
+                              memory_order_release);
+}
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -146,31 +161,70 @@ static bool lock_tree(struct hp_cap *cap)
 
 /* ---- a stack ---- */
 
-/* Frames of the thread up to the request's own outermost one, as symbols and lines. */
-static hp_err read_stack(struct hp_sampling *s, struct hp_thread *thread, uint64_t root)
+/* By system calls: some for all frames. */
+static hp_err read_by_calls(struct hp_sampling *s, const struct hp_thread *thread, struct hp_stack *stack,
+                            uint64_t root, bool *cut)
 {
-    uint32_t found;
-    bool cut;
-    hp_err err =
-        hp_peek_at(&s->peek, thread->address + s->layout.thread_frame, &thread->frame, sizeof thread->frame);
-    if (err == HP_OK) {
-        err = hp_walk_frames(&s->walk, &s->layout, &s->peek, thread, s->frames, FRAMES_MOST, &found, &cut);
-    }
-    if (err != HP_OK) {
-        return err == HP_ERANGE ? HP_ECORRUPT : err;
-    }
-    for (uint32_t i = 0; root != 0 && i < found; i++) {
+    uint32_t found, depth;
+    hp_err err = hp_walk_frames(&s->walk, &s->layout, &s->peek, thread, s->frames, FRAMES_MOST, &found, cut);
+    for (uint32_t i = 0; err == HP_OK && root != 0 && i < found; i++) {
         if (s->frames[i].address == root) {
             found = i;
+            *cut = false;
         }
     }
-    count(&s->cut, cut && found == FRAMES_MOST);
     hp_codes_round(&s->codes);
-    return hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &s->depth);
+    err = err == HP_OK
+              ? hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &depth)
+              : err;
+    return err == HP_OK ? hp_stack_set(stack, &s->work, s->resolved, depth) : err;
+}
+
+/* Frames from the request's own outermost one on: how many are further out. */
+static uint32_t find_base(const struct hp_stack *stack, uint64_t root)
+{
+    for (uint32_t i = stack->count; root != 0 && i > 0; i--) {
+        if (stack->frames[i - 1].address == root) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static hp_err read_into(struct hp_sampling *s, struct task *task, struct hp_thread *thread,
+                        const struct hp_slot_view *view, struct hp_stack *stack)
+{
+    bool cut = false, direct = s->way == HP_GUARD_DIRECT && s->layout.frame_tlbc == 0;
+    uint64_t root = view->samples != NULL ? view->root : 0;
+    hp_err err = direct ? hp_stack_read(stack, &s->work, &s->layout, &s->peek, &s->codes, thread, &cut)
+                        : read_by_calls(s, thread, stack, root, &cut);
+    task->placed = task->placed < stack->kept ? task->placed : stack->kept;
+    if (err == HP_OK && (task->placed <= task->base || task->turn != view->turn)) {
+        task->base = find_base(stack, root);
+        task->placed = 0;
+    }
+    count(&s->cut, err == HP_OK && cut && task->base == 0);
+    s->stack = stack;
+    return err;
+}
+
+/* Frames of the thread, as symbols and lines. */
+static hp_err read_stack(struct hp_sampling *s, struct task *task, struct hp_thread *thread,
+                         const struct hp_slot_view *view)
+{
+    hp_err err =
+        hp_peek_at(&s->peek, thread->address + s->layout.thread_frame, &thread->frame, sizeof thread->frame);
+    err = err == HP_OK ? read_into(s, task, thread, view, &task->stack) : err;
+    if (err == HP_EFULL || err == HP_ENOMEM) {
+        s->spare_stack.count = task->placed = 0;
+        err = read_into(s, task, thread, view, &s->spare_stack);
+    }
+    return err == HP_ERANGE ? HP_ECORRUPT : err;
 }
 
 /* The same, with what the thread runs, until both are of one moment; three times at most. */
-static hp_err read_thread(struct hp_sampling *s, struct hp_thread *thread, struct hp_slot_view *view)
+static hp_err read_thread(struct hp_sampling *s, struct task *task, struct hp_thread *thread,
+                          struct hp_slot_view *view)
 {
     struct hp_slot_view after;
     hp_err err = HP_ECORRUPT;
@@ -178,7 +232,7 @@ static hp_err read_thread(struct hp_sampling *s, struct hp_thread *thread, struc
         if (!hp__slot_look(thread->address, view)) {
             continue;
         }
-        err = read_stack(s, thread, view->samples != NULL ? view->root : 0);
+        err = read_stack(s, task, thread, view);
         if (err == HP_OK && (!hp__slot_look(thread->address, &after) || after.turn != view->turn)) {
             err = HP_ECORRUPT;
         }
@@ -186,21 +240,44 @@ static hp_err read_thread(struct hp_sampling *s, struct hp_thread *thread, struc
     return err;
 }
 
-/* The node of the stack read last. A call stands at the line its caller is at. */
-static uint32_t node_of(const struct hp_sampling *s, struct hp_tree *tree, const struct hp_slot_view *view)
+/* The node of the stack read last, and the line within it. A call stands at the line its caller is at. What stood there in the sample
+ * before is not looked up again. */
+static uint32_t place_stack(struct hp_sampling *s, struct task *task, struct hp_tree *tree,
+                            const struct hp_slot_view *view, uint32_t *line)
 {
-    uint32_t node = HP_NODE_ROOT, line = 0;
-    if (view->samples != NULL && view->lane_kind != HP_LANE_MAIN && view->lane_kind < HP_LANE_KINDS) {
+    struct hp_stack *stack = s->stack;
+    uint32_t node = HP_NODE_ROOT, i = task->base;
+    *line = 0;
+    if (task->placed > i) {
+        i = task->placed;
+        node = stack->frames[i - 1].node;
+        *line = stack->frames[i - 1].line;
+    } else if (view->samples != NULL && view->lane_kind != HP_LANE_MAIN && view->lane_kind < HP_LANE_KINDS) {
         node = hp_tree_child_at_line(tree, node, s->lane_syms[view->lane_kind], 0, HP_NODE_LANE);
     }
-    for (uint32_t i = s->depth; i-- > 0;) {
-        node = hp_tree_child_at_line(tree, node, s->resolved[i].sym, line, HP_NODE_CALL);
-        line = s->resolved[i].line;
+    for (; i < stack->count; i++) {
+        struct hp_stack_frame *frame = &stack->frames[i];
+        if (frame->shown) {
+            node = hp_tree_child_at_line(tree, node, frame->sym, *line, HP_NODE_CALL);
+            *line = frame->line;
+        } else {
+            frame->line = *line;
+        }
+        frame->node = node;
     }
+    task->placed = stack->count;
     return node;
 }
 
 /* ---- a thread ---- */
+
+/* A task of no thread, with the memory of this one. */
+static struct task empty_task(const struct task *task)
+{
+    struct task empty = {.stack = task->stack};
+    empty.stack.count = empty.stack.kept = 0;
+    return empty;
+}
 
 static struct task *task_of(struct hp_sampling *s, const struct hp_thread *thread)
 {
@@ -215,7 +292,9 @@ static struct task *task_of(struct hp_sampling *s, const struct hp_thread *threa
             oldest = task;
         }
     }
-    *oldest = (struct task){.thread = thread->address, .native_id = thread->native_id};
+    *oldest = empty_task(oldest);
+    oldest->thread = thread->address;
+    oldest->native_id = thread->native_id;
     return oldest;
 }
 
@@ -245,31 +324,45 @@ static uint64_t weight_of(const struct hp_sampling *s, const struct hp_thread *t
     }
 }
 
+/* Whether `task->node`, and what is placed of its stack, is of the tree that the sample goes to; with tree_lock. */
+static bool same_tree(const struct hp_sampling *s, const struct task *task, const struct hp_slot_view *view)
+{
+    return task->samples == view->samples && task->id == (view->samples != NULL ? view->id : s->generation) &&
+           task->turn == view->turn;
+}
+
 /* Add the stack read last, or the task's node again if `still`. */
 static void add_sample(struct hp_sampling *s, struct task *task, const struct hp_slot_view *view, bool still,
                        uint64_t weight_ns, uint64_t busy_ns)
 {
     pthread_mutex_lock(&s->tree_lock);
     struct hp_samples *samples = view->samples;
-    if (samples != NULL && samples->id != view->id) { /* it has just ended */
-        pthread_mutex_unlock(&s->tree_lock);
-        task->known = false;
-        return;
-    }
-    if (still && samples == NULL && task->id != s->generation) { /* its node is of a tree that was taken */
+    bool same = same_tree(s, task, view);
+    if ((samples != NULL && samples->id != view->id) || /* it has just ended */
+        (still && !same)) {                             /* its node is of a tree that was taken */
         pthread_mutex_unlock(&s->tree_lock);
         task->known = false;
         return;
     }
     struct hp_tree *tree = samples != NULL ? samples->tree : s->outside;
-    uint32_t node = still ? task->node : node_of(s, tree, view);
-    uint32_t line = still ? task->line : s->depth != 0 ? s->resolved[0].line : 0;
+    uint32_t node = task->node, line = task->line;
+    if (!still) {
+        task->placed = same ? task->placed : 0;
+        node = place_stack(s, task, tree, view, &line);
+    }
+    if (samples == NULL && node == HP_NODE_ROOT) { /* no code that somebody wrote */
+        pthread_mutex_unlock(&s->tree_lock);
+        task->known = false;
+        return;
+    }
     hp_tree_add_sample(tree, node, line, weight_ns, busy_ns);
     if (samples != NULL) {
         samples->count++;
     }
     task->id = samples != NULL ? view->id : s->generation;
     pthread_mutex_unlock(&s->tree_lock);
+    task->tree = tree;
+    task->nodes = tree->nodes;
     task->node = node;
     task->line = line;
     task->samples = samples;
@@ -286,6 +379,14 @@ static bool is_still(const struct task *task, const struct hp_slot_view *view, u
            view->samples == task->samples && (view->samples == NULL || view->id == task->id);
 }
 
+/* Have what the sample will look at fetched while the kernel is asked for the clock. */
+static void expect(const struct hp_sampling *s, const struct task *task, const struct hp_slot_view *view)
+{
+    __builtin_prefetch(view->samples, 1);
+    __builtin_prefetch(task->tree);
+    hp_stack_expect(&task->stack, &s->layout, task->nodes, sizeof *task->nodes);
+}
+
 static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, bool few, uint64_t elapsed_ns)
 {
     struct hp_slot_view view;
@@ -295,15 +396,18 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     }
     struct task *task = task_of(s, thread);
     bool fresh = task->sweep + 1 != s->sweep_number; /* it was not looked at in the sweep before */
+    expect(s, task, &view);
     uint64_t cpu_ns = clock_of(thread->native_id);
     bool still = !fresh && told && is_still(task, &view, cpu_ns);
-    hp_err err = still ? HP_OK : read_thread(s, thread, &view);
-    bool runs = !still && cpu_ns != HP_ABSENT && clock_of(thread->native_id) > cpu_ns; /* while it was read */
+    hp_err err = still ? HP_OK : read_thread(s, task, thread, &view);
     task->sweep = s->sweep_number;
     elapsed_ns += task->owed_ns;
-    /* Or our wake-up took its CPU away: it ran for most of the time since the sweep before. */
-    runs = runs || (!still && !fresh && cpu_ns != HP_ABSENT && cpu_ns > task->cpu_ns &&
-                    (cpu_ns - task->cpu_ns) * 2 >= elapsed_ns);
+    /* It ran for most of the time since the sweep before (maybe our wake-up took its CPU away), or while it was read. Who has the stack of
+     * before and had little time only looked whether it may go on, as those do who wait for the GIL. */
+    bool waits = !fresh && err == HP_OK && s->stack->kept == s->stack->count && !thread->has_gil;
+    bool runs = !still && cpu_ns != HP_ABSENT &&
+                ((!fresh && cpu_ns > task->cpu_ns && (cpu_ns - task->cpu_ns) * 2 >= elapsed_ns) ||
+                 (!waits && clock_of(thread->native_id) > cpu_ns));
     task->owed_ns = 0;
     task->known = err == HP_OK;
     if (err == HP_ECORRUPT) {
@@ -317,7 +421,7 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     task->cpu_ns = cpu_ns != HP_ABSENT ? cpu_ns : 0;
     uint64_t busy_ns = runs ? elapsed_ns : 0;
     uint64_t weight_ns = weight_of(s, thread, elapsed_ns, busy_ns);
-    if (weight_ns != 0 && (still || s->depth != 0 || view.samples != NULL)) {
+    if (weight_ns != 0 && (still || s->stack->count != 0 || view.samples != NULL)) {
         add_sample(s, task, &view, still, weight_ns, busy_ns);
     } else {
         task->known = false;
@@ -327,12 +431,25 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
 
 /* ---- a sweep ---- */
 
+/* Who tells of freed code objects tells of one interpreter's. */
+static void watch_codes(struct hp_sampling *s)
+{
+    const struct hp_codes_gone *gone =
+        s->config.watched && s->sweep.interpreter_count == 1 ? &codes_gone : NULL;
+    if (gone != s->codes.gone) {
+        hp_codes_watch(&s->codes, gone);
+        for (uint32_t i = 0; i < TASKS; i++) {
+            s->tasks[i].stack.count = 0;
+        }
+    }
+}
+
 /* Fails: HP_EPERM (memory cannot be read), HP_ENOMEM. */
 static hp_err step(struct hp_sampling *s, uint64_t now_ns)
 {
     hp_err err = HP_ECORRUPT;
     s->way = hp_guard_way();
-    s->walk.exact = s->way == HP_GUARD_DIRECT;
+    s->sweep.words = s->way == HP_GUARD_DIRECT;
     for (int i = 0; i < TRIES && err == HP_ECORRUPT; i++) {
         err = hp_sweep_take(&s->sweep, &s->layout, &s->peek, s->config.runtime);
         err = err == HP_ERANGE ? HP_ECORRUPT : err;
@@ -341,6 +458,7 @@ static hp_err step(struct hp_sampling *s, uint64_t now_ns)
         count(&s->torn, 1);
         return HP_OK; /* its time goes to the next one */
     }
+    watch_codes(s);
     uint64_t elapsed_ns = s->last_ns != 0 ? now_ns - s->last_ns : 0;
     elapsed_ns =
         elapsed_ns < SECOND_NS ? elapsed_ns : s->period_ns; /* we were stopped, and so was everybody */
@@ -454,53 +572,6 @@ bool hp__sampling_stop(struct hp_sampling *s, uint32_t timeout_ms)
 void hp_cap_sampling_stop(struct hp_cap *cap)
 {
     (void)hp__sampling_stop(cap->sampling, STOP_MS); /* if not, it goes on reading, which nobody notices */
-}
-
-/* ---- names ---- */
-
-static bool place(void *ctx, struct hp_symbol *symbol)
-{
-    struct hp_sampling *s = ctx;
-    struct hp_str name = symbol->path;
-    if (name.n != 0 && name.p[0] != '/' && name.p[0] != '<' && name.n < NAME_BYTES &&
-        getcwd(s->full, NAME_BYTES) != NULL) { /* a script given by a relative name */
-        size_t n = strlen(s->full);
-        s->full[n] = '/';
-        memcpy(s->full + n + 1, name.p, name.n);
-        name = hp_str_make(s->full, n + 1 + name.n);
-    }
-    int flags = s->config.classify(name.p, name.n, s->shown, sizeof s->shown);
-    if (flags < 0) {
-        return false;
-    }
-    symbol->file = hp_str_from0(s->shown);
-    symbol->flags = (uint8_t)((flags & HP_PLACE_IS_APP ? HP_SYM_APP : 0) |
-                              (flags & HP_PLACE_IS_FRAMEWORK ? HP_SYM_FRAMEWORK : 0));
-    symbol->kind = flags & HP_PLACE_IS_TEMPLATE ? HP_SYM_TEMPLATE : HP_SYM_PYTHON;
-    uint64_t key = hp_hash64(symbol->file.p, symbol->file.n, 1);
-    uint32_t seen;
-    if ((flags & HP_PLACE_IS_APP) && name.n != 0 && name.p[0] == '/' &&
-        !hp_map_get(&s->sources, key, &seen) && hp_map_put(&s->sources, key, 1) == HP_OK) {
-        hp_cap_source(s->cap, (struct hp_span8){symbol->file.p, symbol->file.n},
-                      (struct hp_span8){name.p, name.n});
-    }
-    return true;
-}
-
-/* The extension's own symbol of a code object, if it has seen it: struct {Py_ssize_t size; void *extras[];} behind co_extra. */
-static bool known(void *ctx, uint64_t code, uint32_t *sym)
-{
-    struct hp_sampling *s = ctx;
-    uint64_t list = 0, size = 0, value = 0;
-    if (s->config.extra_offset == 0 ||
-        hp_peek_at(&s->peek, code + s->config.extra_offset, &list, sizeof list) != HP_OK || list == 0 ||
-        hp_peek_at(&s->peek, list, &size, sizeof size) != HP_OK || size <= s->config.extra_index ||
-        hp_peek_at(&s->peek, list + 8 + 8 * (uint64_t)s->config.extra_index, &value, sizeof value) != HP_OK ||
-        (value >> 8) == 0 || (value >> 8) > hp_dict_symbol_count(s->cap->dict)) {
-        return false;
-    }
-    *sym = (uint32_t)(value >> 8) - 1;
-    return true;
 }
 
 /* ---- requests; with the GIL ---- */
@@ -696,7 +767,9 @@ void hp__sampling_fork_child(struct hp_sampling *s)
     s->tried = !s->fork_locked; /* a step was under way: what it left is not to be trusted, so none here */
     atomic_store(&s->state, THREAD_NONE);
     atomic_store(&s->stop, false);
-    memset(s->tasks, 0, sizeof s->tasks);
+    for (uint32_t i = 0; i < TASKS; i++) {
+        s->tasks[i] = empty_task(&s->tasks[i]);
+    }
     s->last_ns = 0;
     s->generation++;
     s->told = (struct hp_sampled_row){0};
@@ -726,13 +799,14 @@ static hp_err find_layout(struct hp_sampling *s)
                   : err;
     }
     s->layout.code_type = s->config.code_type;
+    s->layout.code_version = s->config.code_version;
     return err == HP_OK || err == HP_EPERM ? err : HP_EUNSUPPORTED;
 }
 
 /* Whether the calling thread is among the threads that we see, with the frames that it has. */
 static hp_err check_reading(struct hp_sampling *s)
 {
-    uint32_t found = 0;
+    uint32_t found = 0, depth;
     bool cut;
     hp_err err = hp_sweep_take(&s->sweep, &s->layout, &s->peek, s->config.runtime);
     const struct hp_thread *self = NULL;
@@ -746,7 +820,7 @@ static hp_err check_reading(struct hp_sampling *s)
               ? hp_walk_frames(&s->walk, &s->layout, &s->peek, self, s->frames, FRAMES_MOST, &found, &cut)
               : err;
     err = err == HP_OK
-              ? hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &s->depth)
+              ? hp_codes_resolve(&s->codes, &s->layout, &s->peek, s->frames, found, s->resolved, &depth)
               : err;
     for (uint32_t i = 0, at = 0; err == HP_OK && i < s->config.code_count; i++, at++) {
         while (at < found && s->frames[at].code != s->config.codes[i]) {
@@ -766,8 +840,9 @@ static hp_err init(struct hp_sampling *s, struct hp_cap *cap, const struct hp_sa
     s->period_ns = SECOND_NS / s->config.rate_hz;
     s->peek = (struct hp_peek){hp_guard_read, &s->way};
     hp_sweep_init(&s->sweep, THREADS_MOST);
-    hp_codes_init(&s->codes, cap->dict, (struct hp_codes_place){place, known, s});
-    hp_map_init(&s->sources, HP_CODES_MAX);
+    s->work.room = KEPT_FRAMES + FRAMES_MOST;
+    hp__namer_init(&s->namer, cap, &s->config, &s->peek);
+    hp_codes_init(&s->codes, cap->dict, (struct hp_codes_place){hp__namer_place, hp__namer_known, &s->namer});
     hp_rng_seed(&s->rng, hp_clock_mono_ns());
     pthread_mutex_init(&s->step_lock, NULL);
     pthread_mutex_init(&s->tree_lock, NULL);
@@ -777,7 +852,10 @@ static hp_err init(struct hp_sampling *s, struct hp_cap *cap, const struct hp_sa
     hp_buf_init(&s->values, SHAPE_BYTES);
     s->outside = hp_tree_new(cap->dict, OUTSIDE_CAP);
     s->spare = hp_tree_new(cap->dict, OUTSIDE_CAP);
-    return s->outside != NULL && s->spare != NULL ? HP_OK : HP_ENOMEM;
+    return hp_stack_reserve(&s->spare_stack, &s->work, FRAMES_MOST) == HP_OK && s->outside != NULL &&
+                   s->spare != NULL
+               ? HP_OK
+               : HP_ENOMEM;
 }
 
 hp_err hp_cap_sampling(struct hp_cap *cap, const struct hp_sampling_config *config)
@@ -816,9 +894,13 @@ void hp__sampling_free(struct hp_sampling *s)
         hp_tree_free(samples->tree);
         hp_free(samples);
     }
+    for (uint32_t i = 0; i < TASKS; i++) {
+        hp_stack_fini(&s->tasks[i].stack, &s->work);
+    }
+    hp_stack_fini(&s->spare_stack, &s->work);
     hp_sweep_fini(&s->sweep);
     hp_codes_fini(&s->codes);
-    hp_map_fini(&s->sources);
+    hp__namer_fini(&s->namer);
     hp_tree_free(s->outside);
     hp_tree_free(s->spare);
     hp_buf_fini(&s->shape);

@@ -13,7 +13,6 @@
 #define PROBES 16u
 
 struct slot {
-    _Atomic uint64_t owner; /* thread state; 0: free */
     _Atomic uint32_t turn;
     _Atomic uint32_t lane_kind;
     _Atomic(struct hp_samples *) samples;
@@ -22,6 +21,8 @@ struct slot {
 };
 
 static struct slot slots[HP_SLOTS];
+static _Atomic uint64_t owners
+    [HP_SLOTS]; /* thread states; 0: free. Apart, so that who has no slot is told from two cache lines */
 static _Atomic bool slots_open;
 static __thread struct slot *own_slot __attribute__((tls_model("initial-exec")));
 static pthread_key_t end_key;
@@ -45,7 +46,7 @@ static void give_back(struct slot *slot)
 {
     struct hp_slot_view none = {0};
     write_slot(slot, &none, NULL);
-    atomic_store(&slot->owner, 0);
+    atomic_store(&owners[slot - slots], 0);
 }
 
 static void thread_ends(void *value)
@@ -69,9 +70,10 @@ static struct slot *claim(uint64_t thread)
 {
     pthread_once(&end_once, make_key);
     for (uint32_t i = 0; has_key && i < PROBES; i++) {
-        struct slot *slot = &slots[(first_probe(thread) + i) % HP_SLOTS];
+        uint32_t at = (first_probe(thread) + i) % HP_SLOTS;
+        struct slot *slot = &slots[at];
         uint64_t nobody = 0;
-        if (atomic_load(&slot->owner) == 0 && atomic_compare_exchange_strong(&slot->owner, &nobody, thread)) {
+        if (atomic_load(&owners[at]) == 0 && atomic_compare_exchange_strong(&owners[at], &nobody, thread)) {
             if (pthread_setspecific(end_key, slot) == 0) {
                 return slot;
             }
@@ -90,8 +92,9 @@ void hp__slots_open(bool open)
 bool hp__slot_look(uint64_t thread, struct hp_slot_view *view)
 {
     for (uint32_t i = 0; i < PROBES; i++) {
-        struct slot *slot = &slots[(first_probe(thread) + i) % HP_SLOTS];
-        if (atomic_load_explicit(&slot->owner, memory_order_acquire) != thread) {
+        uint32_t at = (first_probe(thread) + i) % HP_SLOTS;
+        const struct slot *slot = &slots[at];
+        if (atomic_load_explicit(&owners[at], memory_order_acquire) != thread) {
             continue;
         }
         view->turn = atomic_load_explicit(&slot->turn, memory_order_acquire);
@@ -128,7 +131,7 @@ void hp_cap_sampling_thread(struct hp_cap_lane *lane, void *state)
         return;
     }
     uint64_t thread = (uint64_t)(uintptr_t)state;
-    if (own_slot != NULL && atomic_load_explicit(&own_slot->owner, memory_order_relaxed) != thread) {
+    if (own_slot != NULL && atomic_load_explicit(&owners[own_slot - slots], memory_order_relaxed) != thread) {
         give_back(own_slot); /* another state runs on this thread now */
         own_slot = NULL;
     }
@@ -154,11 +157,11 @@ void hp__slots_forget(void)
         (void)pthread_setspecific(end_key, NULL);
     }
     for (uint32_t i = 0; i < HP_SLOTS; i++) {
-        if (atomic_load_explicit(&slots[i].owner, memory_order_relaxed) == 0) {
+        if (atomic_load_explicit(&owners[i], memory_order_relaxed) == 0) {
             continue;
         }
         atomic_store_explicit(&slots[i].samples, NULL, memory_order_relaxed);
         atomic_store_explicit(&slots[i].turn, 0, memory_order_relaxed);
-        atomic_store_explicit(&slots[i].owner, 0, memory_order_relaxed);
+        atomic_store_explicit(&owners[i], 0, memory_order_relaxed);
     }
 }

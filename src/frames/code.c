@@ -1,6 +1,7 @@
 /* code.c -- see code.h. */
 #include "frames/code.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define UNITS_MOST          (1u << 26)
@@ -31,6 +32,26 @@ bool hp_code_same(const struct hp_code *a, const struct hp_code *b)
     return a->type == b->type && a->filename == b->filename && a->name == b->name &&
            a->qualname == b->qualname && a->linetable == b->linetable && a->firstline == b->firstline &&
            a->unit_count == b->unit_count;
+}
+
+uint32_t hp_code_stamp_spans(const struct hp_layout *layout, uint64_t address, uint64_t *words,
+                             struct hp_peek_span *spans)
+{
+    if (layout->code_version != 0) {
+        spans[0] = (struct hp_peek_span){address + (layout->code_version & ~7u), &words[0], sizeof *words};
+        return 1;
+    }
+    spans[0] = (struct hp_peek_span){address + layout->code_qualname, &words[0], sizeof *words};
+    spans[1] = (struct hp_peek_span){address + layout->code_linetable, &words[1], sizeof *words};
+    spans[2] = (struct hp_peek_span){address + (layout->code_firstline & ~7u), &words[2], sizeof *words};
+    return 3;
+}
+
+uint64_t hp_code_stamp(const struct hp_layout *layout, const uint64_t *words)
+{
+    uint64_t stamp =
+        layout->code_version != 0 ? words[0] : hp_hash_mix(hp_hash_mix(words[0], words[1]), words[2]);
+    return stamp != 0 ? stamp : 1;
 }
 
 bool hp_code_is_internal(const struct hp_code *code)
@@ -91,8 +112,21 @@ static void put_char(struct hp_buf *out, uint32_t c)
     hp_buf_put(out, bytes, n);
 }
 
+static bool is_ascii(const uint8_t *bytes, uint64_t count)
+{
+    uint8_t all = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        all |= bytes[i];
+    }
+    return all < 0x80;
+}
+
 static void put_chars(struct hp_buf *out, const uint8_t *bytes, uint64_t count, unsigned kind)
 {
+    if (kind == 1 && is_ascii(bytes, count)) { /* nearly all are */
+        hp_buf_put(out, bytes, (size_t)count);
+        return;
+    }
     for (uint64_t i = 0; i < count; i++) {
         const uint8_t *at = bytes + i * kind;
         put_char(out, kind == 1 ? at[0] : kind == 2 ? (uint32_t)(at[0] | at[1] << 8) : hp_peek_u32(at));

@@ -24,6 +24,15 @@ HP_CHECK hp_err hp_code_parse(const struct hp_layout *layout, const uint8_t *byt
 
 bool hp_code_same(const struct hp_code *a, const struct hp_code *b);
 
+#define HP_CODE_STAMP_WORDS 3
+
+/* A few words that tell whether another code object took the place of the one at `address`: spans that read them (returns how many), and
+ * one number from what was read, never 0. With a version (3.12 and later) it is that, else names, line table and first line, which is as
+ * good as the head for all that is told of a code. */
+uint32_t hp_code_stamp_spans(const struct hp_layout *layout, uint64_t address, uint64_t *words,
+                             struct hp_peek_span *spans);
+uint64_t hp_code_stamp(const struct hp_layout *layout, const uint64_t *words);
+
 /* Whether it is the interpreter's own code, which it runs between a call and an inlined __init__ (3.13 and later): nobody wrote it, so all its names are one
  * object. Frames of it do not count. */
 bool hp_code_is_internal(const struct hp_code *code);

@@ -1,6 +1,7 @@
 /* codes.c -- see codes.h. */
 #include "frames/codes.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define ARENA_MAX_BYTES ((size_t)128 << 20)
@@ -8,6 +9,7 @@
 #define PATH_CHARS      4096u
 #define TABLE_BYTES     (1u << 20)
 #define SPANS_A_READ    512u
+#define SITES           8192u /* power of two; 256 KiB */
 
 #include "frames/linetable.h"
 
@@ -26,10 +28,22 @@ void hp_codes_fini(struct hp_codes *codes)
     hp_free(codes->heads);
     hp_free(codes->spans);
     hp_free(codes->wanted);
+    hp_free(codes->sites);
     codes->entries = NULL;
     codes->heads = NULL;
     codes->spans = NULL;
     codes->wanted = NULL;
+    codes->sites = NULL;
+}
+
+void hp_codes_watch(struct hp_codes *codes, const struct hp_codes_gone *gone)
+{
+    codes->gone = gone;
+    for (uint32_t i = 0; i < codes->count; i++) {
+        codes->entries[i].stamp = 0;
+    }
+    hp_free(codes->sites);
+    codes->sites = NULL;
 }
 
 void hp_codes_round(struct hp_codes *codes)
@@ -84,9 +98,7 @@ static hp_err read_code(struct hp_codes *codes, const struct hp_layout *layout, 
     hp_buf_init(&name, 4 * NAME_CHARS);
     hp_buf_init(&path, 4 * PATH_CHARS);
     hp_buf_init(&table, TABLE_BYTES);
-    hp_err err = hp_code_text(layout, peek, entry->code.qualname, NAME_CHARS, &name);
-    err = err == HP_OK ? hp_code_text(layout, peek, entry->code.filename, PATH_CHARS, &path) : err;
-    err = err == HP_OK ? hp_code_bytes(layout, peek, entry->code.linetable, TABLE_BYTES, &table) : err;
+    hp_err err = hp_code_bytes(layout, peek, entry->code.linetable, TABLE_BYTES, &table);
     if (err == HP_EFULL) { /* a line table of more than a megabyte: lines of that code are not told */
         hp_buf_reset(&table);
         err = HP_OK;
@@ -94,10 +106,14 @@ static hp_err read_code(struct hp_codes *codes, const struct hp_layout *layout, 
     if (err == HP_OK) {
         char *copy = hp_arena_dup(&codes->arena, table.data, table.len);
         entry->linetable = hp_str_make(copy, copy != NULL ? table.len : 0);
-        err = check_again(layout, peek, address, &entry->code);
     }
     bool known = codes->place.known != NULL && err == HP_OK &&
                  codes->place.known(codes->place.ctx, address, &entry->sym);
+    if (err == HP_OK && !known) {
+        err = hp_code_text(layout, peek, entry->code.qualname, NAME_CHARS, &name);
+        err = err == HP_OK ? hp_code_text(layout, peek, entry->code.filename, PATH_CHARS, &path) : err;
+    }
+    err = err == HP_OK ? check_again(layout, peek, address, &entry->code) : err;
     if (err == HP_OK && !known) {
         err = add_symbol(codes, hp_buf_str(&name), hp_buf_str(&path), entry->code.firstline, &entry->sym);
     }
@@ -228,16 +244,24 @@ static uint32_t line_of(struct hp_codes_entry *entry, int64_t unit)
     return entry->last_line;
 }
 
-hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
-                        const struct hp_walk_frame *frames, uint32_t count, struct hp_codes_frame *out,
-                        uint32_t *out_count)
+/* refresh, after forgetting all if there is no more room. */
+static hp_err refresh_all(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
+                          const struct hp_walk_frame *frames, uint32_t count)
 {
-    uint32_t found = 0;
     hp_err err = refresh(codes, layout, peek, frames, count);
     if (err == HP_EFULL) {
         forget(codes);
         err = refresh(codes, layout, peek, frames, count);
     }
+    return err;
+}
+
+hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
+                        const struct hp_walk_frame *frames, uint32_t count, struct hp_codes_frame *out,
+                        uint32_t *out_count)
+{
+    uint32_t found = 0;
+    hp_err err = refresh_all(codes, layout, peek, frames, count);
     for (uint32_t i = 0; err == HP_OK && i < count; i++) {
         uint32_t index;
         int64_t unit;
@@ -253,6 +277,80 @@ hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout, 
     }
     if (err == HP_OK) {
         *out_count = found;
+    }
+    return err;
+}
+
+/* ---- a place met before ---- */
+
+static hp_err read_stamp(const struct hp_codes *codes, const struct hp_layout *layout,
+                         const struct hp_peek *peek, uint64_t code, uint64_t *stamp)
+{
+    uint64_t words[HP_CODE_STAMP_WORDS] = {0};
+    struct hp_peek_span spans[HP_CODE_STAMP_WORDS];
+    uint32_t count = hp_codes_stamp_spans(codes, layout, code, words, spans), done;
+    hp_err err = count != 0 ? peek->read(peek->ctx, spans, count, &done) : HP_OK;
+    *stamp = hp_codes_stamp(codes, layout, code, words);
+    return err == HP_ERANGE ? HP_ECORRUPT : err;
+}
+
+/* The code object that had this stamp, read if need be. */
+static hp_err entry_of(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
+                       const struct hp_codes_site *site, struct hp_codes_entry **entry)
+{
+    uint32_t index;
+    uint64_t after;
+    if (hp_map_get(&codes->by_address, site->code, &index) && codes->entries[index].stamp == site->stamp) {
+        *entry = &codes->entries[index];
+        return HP_OK;
+    }
+    struct hp_walk_frame frame = {.code = site->code};
+    hp_codes_round(codes);
+    hp_err err = refresh_all(codes, layout, peek, &frame, 1);
+    err = err == HP_OK ? read_stamp(codes, layout, peek, site->code, &after) : err;
+    if (err != HP_OK || after != site->stamp || !hp_map_get(&codes->by_address, site->code, &index)) {
+        return err != HP_OK ? err : HP_ECORRUPT;
+    }
+    *entry = &codes->entries[index];
+    (*entry)->stamp = after;
+    return HP_OK;
+}
+
+static struct hp_codes_site *site_of(const struct hp_codes *codes, uint64_t code, uint64_t instr)
+{
+    return &codes->sites[hp_hash_mix(code, instr) % SITES];
+}
+
+void hp_codes_expect(const struct hp_codes *codes, uint64_t code, uint64_t instr)
+{
+    if (codes->sites != NULL) {
+        __builtin_prefetch(site_of(codes, code, instr));
+    }
+}
+
+hp_err hp_codes_at(struct hp_codes *codes, const struct hp_layout *layout, const struct hp_peek *peek,
+                   struct hp_codes_site *site)
+{
+    struct hp_codes_entry *entry;
+    int64_t unit;
+    if (codes->sites == NULL) {
+        codes->sites = hp_calloc(SITES, sizeof *codes->sites);
+        if (codes->sites == NULL) {
+            return HP_ENOMEM;
+        }
+    }
+    struct hp_codes_site *known = site_of(codes, site->code, site->instr);
+    if (known->code == site->code && known->instr == site->instr && known->stamp == site->stamp) {
+        *site = *known;
+        return HP_OK;
+    }
+    hp_err err = entry_of(codes, layout, peek, site, &entry);
+    err = err == HP_OK ? hp_code_unit(layout, peek, &entry->code, site->code, site->instr, 0, &unit) : err;
+    if (err == HP_OK) {
+        site->sym = entry->sym;
+        site->line = line_of(entry, unit) & INT32_MAX;
+        site->internal = hp_code_is_internal(&entry->code);
+        *known = *site;
     }
     return err;
 }

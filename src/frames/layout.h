@@ -57,6 +57,7 @@ struct hp_layout {
     uint32_t code_filename, code_name, code_qualname, code_linetable, code_firstline;
     uint32_t code_start; /* of the instructions, where also what is read of a code object ends */
     uint32_t code_tlbc;
+    uint32_t code_version;             /* an int that no two code objects share; 0: not known */
     uint32_t object_type, object_size; /* ob_type, ob_size */
     uint32_t bytes_start;
     uint32_t text_length, text_state, text_ascii, text_compact; /* the last two: where characters start */

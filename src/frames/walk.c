@@ -10,15 +10,8 @@
 #include "base/mem.h"
 
 #define PAGE         4096u
-#define LOWEST       4096u /* nothing lies in the first page */
-#define HIGHEST      ((uint64_t)1 << 47)
 #define FRAMES_MOST  (1u << 20) /* links followed, also of frames that are left out */
 #define SPANS_A_READ 512u
-
-static bool plausible(uint64_t address)
-{
-    return address >= LOWEST && address < HIGHEST && (address & 7) == 0;
-}
 
 /* ---- threads ---- */
 
@@ -83,15 +76,32 @@ static hp_err read_interpreter(const struct hp_layout *layout, const struct hp_p
     interp->holder = 0;
     const struct hp_peek_span held[] = {{gil + layout->gil_locked, &locked, sizeof locked},
                                         {gil + layout->gil_holder, &holder, sizeof holder}};
-    if (plausible(gil) && peek->read(peek->ctx, held, 2, &done) == HP_OK && locked == 1) {
+    if (hp_walk_plausible(gil) && peek->read(peek->ctx, held, 2, &done) == HP_OK && locked == 1) {
         interp->holder = holder;
     }
     return HP_OK;
 }
 
+static hp_err copy_words(struct hp_sweep *sweep, const struct hp_layout *layout, const struct hp_peek *peek)
+{
+    hp_err err = HP_OK;
+    for (uint32_t i = 0, done; err == HP_OK && i < sweep->count; i++) {
+        struct hp_thread *thread = &sweep->threads[i];
+        const struct hp_peek_span spans[] = {
+            {thread->address + layout->thread_next, &thread->next, sizeof thread->next},
+            {thread->address + layout->thread_frame, &thread->frame, sizeof thread->frame},
+            {thread->address + layout->thread_native_id, &thread->native_id, sizeof thread->native_id}};
+        err = peek->read(peek->ctx, spans, 3, &done);
+    }
+    return err == HP_ERANGE ? HP_ECORRUPT : err;
+}
+
 /* Copy the states of threads whose addresses are known. HP_ECORRUPT when one of them is gone. */
 static hp_err copy_threads(struct hp_sweep *sweep, const struct hp_layout *layout, const struct hp_peek *peek)
 {
+    if (sweep->words) {
+        return copy_words(sweep, layout, peek);
+    }
     for (uint32_t i = 0; i < sweep->count; i++) {
         sweep->spans[i] =
             (struct hp_peek_span){sweep->threads[i].address,
@@ -137,7 +147,7 @@ static hp_err follow_threads(struct hp_sweep *sweep, const struct hp_layout *lay
     uint8_t bytes[HP_LAYOUT_THREAD_BYTES];
     uint64_t address = sweep->interpreters[interpreter].threads;
     while (address != 0) {
-        if (!plausible(address)) {
+        if (!hp_walk_plausible(address)) {
             return HP_ECORRUPT;
         }
         if (sweep->count == sweep->max) {
@@ -163,7 +173,7 @@ static hp_err follow_all(struct hp_sweep *sweep, const struct hp_layout *layout,
     hp_err err = HP_OK;
     sweep->count = sweep->interpreter_count = 0;
     for (uint64_t address = head; err == HP_OK && address != 0;) {
-        if (!plausible(address)) {
+        if (!hp_walk_plausible(address)) {
             return HP_ECORRUPT;
         }
         if (sweep->interpreter_count == HP_WALK_INTERPRETERS) {
@@ -230,7 +240,7 @@ static hp_err move_window(struct hp_walk *walk, const struct hp_peek *peek, uint
     uint64_t page = address & ~(uint64_t)(PAGE - 1);
     const uint64_t starts[] = {page >= 2 * PAGE ? page - PAGE : page, page, address};
     hp_err err = HP_ERANGE;
-    for (int i = walk->exact ? 2 : 0; i < 3 && err == HP_ERANGE; i++) {
+    for (int i = 0; i < 3 && err == HP_ERANGE; i++) {
         size_t size = (size_t)(address - starts[i]) + n;
         walk->window_count = 0;
         err = hp_peek_at(peek, starts[i], walk->window, size);
@@ -258,14 +268,14 @@ static hp_err look(struct hp_walk *walk, const struct hp_peek *peek, uint64_t ad
     return HP_OK;
 }
 
-static hp_err first_frame(const struct hp_layout *layout, const struct hp_peek *peek,
-                          const struct hp_thread *thread, uint64_t *address)
+hp_err hp_walk_first(const struct hp_layout *layout, const struct hp_peek *peek,
+                     const struct hp_thread *thread, uint64_t *address)
 {
     *address = thread->frame;
     if (!layout->by_cframe || thread->frame == 0) {
         return HP_OK;
     }
-    if (!plausible(thread->frame)) {
+    if (!hp_walk_plausible(thread->frame)) {
         return HP_ECORRUPT;
     }
     hp_err err = hp_peek_at(peek, thread->frame + layout->cframe_frame, address, sizeof *address);
@@ -282,9 +292,9 @@ hp_err hp_walk_frames(struct hp_walk *walk, const struct hp_layout *layout, cons
     const uint8_t *bytes;
     walk->window_count = 0;
     *cut = false;
-    hp_err err = first_frame(layout, peek, thread, &address);
+    hp_err err = hp_walk_first(layout, peek, thread, &address);
     while (err == HP_OK && address != 0) {
-        if (!plausible(address) || address == mark || steps == FRAMES_MOST) {
+        if (!hp_walk_plausible(address) || address == mark || steps == FRAMES_MOST) {
             return HP_ECORRUPT;
         }
         if (++steps == stride) {
@@ -307,7 +317,7 @@ hp_err hp_walk_frames(struct hp_walk *walk, const struct hp_layout *layout, cons
                 *cut = true;
                 break;
             }
-            if (!plausible(frame.code)) {
+            if (!hp_walk_plausible(frame.code)) {
                 return HP_ECORRUPT;
             }
             frames[found++] = frame;

@@ -32,6 +32,7 @@ struct hp_interpreter {
 
 /* All threads. Zeroed before the first sweep; finish with hp_sweep_fini. */
 struct hp_sweep {
+    bool words; /* a read of a word costs next to nothing: no more is read of a thread */
     struct hp_thread *threads;
     uint32_t count, capacity, max;
     struct hp_interpreter interpreters[HP_WALK_INTERPRETERS];
@@ -57,10 +58,18 @@ struct hp_walk_frame {
     int32_t tlbc;   /* free-threaded 3.14: number of the copy that `instr` lies in; else 0 */
 };
 
+/* Whether something can lie there. */
+static inline bool hp_walk_plausible(uint64_t address)
+{
+    return address >= 4096 && address < (uint64_t)1 << 47 && (address & 7) == 0;
+}
+
+/* Address of the innermost frame, 0: none. Fails: HP_ECORRUPT (torn), and as hp_peek.read but for HP_ERANGE. */
+HP_CHECK hp_err hp_walk_first(const struct hp_layout *layout, const struct hp_peek *peek,
+                              const struct hp_thread *thread, uint64_t *address);
+
 /* A walker: a window of the target's memory. Zeroed is fine; holds nothing beside itself. */
 struct hp_walk {
-    bool
-        exact; /* reads cost next to nothing: no more is read than one frame, and nothing that may not be there */
     uint64_t window_address;
     size_t window_count;
     uint8_t window[HP_WALK_WINDOW_BYTES];

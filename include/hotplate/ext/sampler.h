@@ -18,9 +18,12 @@ enum hp_sampling_mode { /* what a sample weighs: the time since the one before â
 #define HP_SAMPLING_MAX_HZ 10000u
 
 struct hp_sampling_config {
-    uint64_t runtime;      /* address of _PyRuntime */
-    uint64_t code_type;    /* of PyCode_Type */
-    uint32_t version;      /* PY_VERSION_HEX of the running interpreter */
+    uint64_t runtime;   /* address of _PyRuntime */
+    uint64_t code_type; /* of PyCode_Type */
+    uint32_t version;   /* PY_VERSION_HEX of the running interpreter */
+    uint32_t
+        code_version; /* offset of a code object's version, an int that no other has; 0: this interpreter has none */
+    bool watched;          /* hp_cap_code_gone is told of each code object of the first interpreter */
     uint32_t extra_offset; /* of co_extra in a code object; 0: not known */
     uint32_t extra_index;  /* whose value is (symbol + 1) << 8, 0: not known yet */
     uint32_t rate_hz;      /* 0: HP_SAMPLING_HZ; at most HP_SAMPLING_MAX_HZ */
@@ -32,6 +35,9 @@ struct hp_sampling_config {
     const uint64_t *codes;
     uint32_t code_count;
 };
+
+/* A code object is about to be freed. Threads: any. Hot: yes. */
+void hp_cap_code_gone(const void *code);
 
 /* Get ready to sample requests at level `sample`; the thread starts with the first one. Call with the GIL, once.
  * Fails: HP_EUNSUPPORTED (an interpreter whose memory we do not read right), HP_EPERM (memory cannot be read here), HP_ENOMEM, HP_EBUSY (done already). */

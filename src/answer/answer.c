@@ -421,6 +421,10 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
     }
     if (err == HP_OK) {
         err =
+            hp_unseen_load(&answer.unseen, store, options->scope.from_ns, options->scope.to_ns, arena, info);
+    }
+    if (err == HP_OK) {
+        err =
             hp_store_sampled(store, options->scope.from_ns, options->scope.to_ns, add_sampler, &answer, info);
     }
     if (err == HP_OK) {

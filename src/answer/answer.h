@@ -8,6 +8,7 @@
 #ifndef HP_ANSWER_H
 #define HP_ANSWER_H
 
+#include "answer/unseen.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -64,6 +65,7 @@ struct hp_answer {
     struct hp_sampled_row
         sampler; /* all samplers in range added up, from and to as far as they ran together; sweeps 0: none */
     uint64_t sampler_ns; /* that they ran, added up */
+    struct hp_unseen unseen;
 };
 
 /* Make the answer. Everything in it comes from `arena` or is borrowed from the store handle. A store without requests gives an empty answer.
@@ -75,7 +77,8 @@ HP_CHECK hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_op
 HP_CHECK hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, struct hp_buf *out);
 
 /* Parts of it, as members of an object that the caller has begun: "completeness" alone and with "own_cost"; those of one finding; "not_checked". */
-void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *complete);
+void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *complete,
+                             const struct hp_unseen *unseen);
 void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer);
 void hp_answer_json_finding(struct hp_json *json, const struct hp_answer *answer,
                             const struct hp_answer_finding *finding);

@@ -53,7 +53,8 @@ static void put_sampler(struct hp_json *json, const struct hp_answer *answer)
     hp_json_object_end(json);
 }
 
-void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *c)
+void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *c,
+                             const struct hp_unseen *unseen)
 {
     hp_json_key(json, "completeness");
     hp_json_object_begin(json);
@@ -79,12 +80,13 @@ void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *c)
         hp_json_kv_u64(json, "evicted_requests", c->evicted_requests);
         hp_json_kv_u64(json, "evicted_detail", c->evicted_detail);
     }
+    hp_unseen_json(unseen, json);
     hp_json_object_end(json);
 }
 
 void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer)
 {
-    hp_answer_json_complete(json, &answer->complete);
+    hp_answer_json_complete(json, &answer->complete, &answer->unseen);
     if (answer->requests != 0) {
         uint64_t wall_ns = answer->total_ns + answer->own_ns;
         hp_json_key(json, "own_cost");

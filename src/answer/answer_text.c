@@ -241,6 +241,7 @@ void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_bu
     put_left(answer, width, out);
     put_routes(answer, out);
     put_completeness(answer, out);
+    hp_unseen_text(&answer->unseen, out);
     put_sampler(answer, out);
     put_lowered(answer, out);
 }

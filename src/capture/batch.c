@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "capture/gauges.h"
+#include "capture/got.h"
 #include "capture/plain.h"
 #include "model/levels.h"
 #include "model/redact.h"
@@ -298,6 +299,8 @@ static hp_err put_process(struct hp_writer *writer, uint64_t stored, uint64_t *t
         .waits = get(writer, HP_RING_WAITS),
         .wait_ns = get(writer, HP_RING_WAIT_NS),
     };
+    (void)hp_got_unseen(writer->unseen, sizeof writer->unseen); /* if not, it is told the next time */
+    process.unseen = hp_str_from0(writer->unseen);
     memcpy(process.boot_id, owner->boot_id, sizeof process.boot_id);
     *told = process.sampled_out + process.dropped_ring + process.dropped_store + process.dropped_memory;
     return writer->ops->put_process(writer->store, &process, info);

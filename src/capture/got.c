@@ -609,18 +609,20 @@ struct hp_got_counts hp_got_counts(void)
     return got.counts;
 }
 
-void hp_got_describe(char *out, size_t n)
+bool hp_got_unseen(char *out, size_t n)
 {
-    if (n == 0) {
-        return;
+    if (n == 0 || pthread_mutex_trylock(&got.lock) != 0) {
+        return false;
     }
-    int used = snprintf(out, n, "%s%s", got.note_bytes != 0 ? "not hooked: " : "", got.notes);
-    if (got.counts.locked != 0 && used >= 0 && (size_t)used < n) {
+    int used = snprintf(out, n, "%s", got.notes);
+    if (got.counts.locked != 0 && (size_t)used < n) {
         used += snprintf(out + used, n - (size_t)used, "%s%u slots in memory that stays read-only",
-                         got.note_bytes != 0 ? "; " : "not hooked: ", got.counts.locked);
+                         used != 0 ? "; " : "", got.counts.locked);
     }
-    if (got.overflow && used >= 0 && (size_t)used < n) {
-        snprintf(out + used, n - (size_t)used, "%smore than %u OpenSSL libraries",
-                 used != 0 ? "; " : "not hooked: ", HP_GOT_INSTANCES);
+    if (got.overflow && (size_t)used < n) {
+        snprintf(out + used, n - (size_t)used, "%smore than %u OpenSSL libraries", used != 0 ? "; " : "",
+                 HP_GOT_INSTANCES);
     }
+    pthread_mutex_unlock(&got.lock);
+    return true;
 }

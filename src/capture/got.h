@@ -10,7 +10,7 @@
  * A library that may be there several times (OpenSSL: Python's own, and one in a driver's wheel) is a family: each instance has hooks
  * of its own, so that a hook calls the library that the caller meant.
  *
- * Limits: calls inside one object (a statically linked OpenSSL), libc's own, and system calls made directly have no slot; hp_got_describe says what
+ * Limits: calls inside one object (a statically linked OpenSSL), libc's own, and system calls made directly have no slot; hp_got_unseen says what
  * is known of them. A slot that somebody else has redirected is left alone.
  */
 #ifndef HP_GOT_H
@@ -57,7 +57,8 @@ bool hp_got_rescan(void);
 /* Point every slot back. Calls that are inside a hook finish there. */
 HP_CHECK hp_err hp_got_unhook_all(void);
 struct hp_got_counts hp_got_counts(void);
-/* What is not hooked, as text ("not hooked: …"), empty if nothing is known. Copies at most n bytes with NUL. */
-void hp_got_describe(char *out, size_t n);
+/* What is not hooked, as text ("OBJECT: why; …"), empty if nothing is known. Copies at most n bytes with NUL.
+ * False: another thread looks for it right now, `out` is untouched. Threads: any. */
+bool hp_got_unseen(char *out, size_t n);
 
 #endif

@@ -48,8 +48,8 @@ void hp_waits_rescan_at(uint64_t now)
 void hp_waits_describe(char *out, size_t n)
 {
     struct hp_got_counts counts = hp_got_counts();
-    char left_out[1024];
-    hp_got_describe(left_out, sizeof left_out);
+    char left_out[1024] = "";
+    (void)hp_got_unseen(left_out, sizeof left_out); /* else another thread hooks right now */
     snprintf(out, n, "%u calls in %u objects%s%s", counts.slots, counts.objects,
-             left_out[0] != '\0' ? "; " : "", left_out);
+             left_out[0] != '\0' ? "; not hooked: " : "", left_out);
 }

@@ -49,6 +49,7 @@ struct hp_writer {
     uint64_t next_try_ns, busy_since_ns, last_tidy_ns, last_adopt_ns, last_gauge_ns, last_step_ns,
         last_work_ns, last_settings_ns;
     uint64_t setting_hashes[HP_WATCHED]; /* of each setting's text when it was last handed on; 0: empty */
+    char unseen[HP_UNSEEN_BYTES];        /* waits that cannot be seen, as last told */
     uint64_t put_sum;                    /* of the counters when the process row was last written */
     uint64_t told;                       /* requests that it names as sampled out or dropped */
     uint32_t failures;                   /* in a row */

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "answer/unseen.h"
 #include "answer/workers.h"
 #include "base/mem.h"
 #include "base/show.h"
@@ -15,15 +16,17 @@
 static const char help[] = "hotplate workers\n"
                            "\n"
                            "The processes that recorded: memory, processor time, threads and open files\n"
-                           "when they were looked at last, and restarts. --json has a point a minute.\n";
+                           "when they were looked at last, restarts, and which waits cannot be seen in\n"
+                           "them. --json has a point a minute.\n";
 
-static int put_json(const struct hp_workers *gauges, struct hp_buf *out)
+static int put_json(const struct hp_workers *gauges, const struct hp_unseen *unseen, struct hp_buf *out)
 {
     struct hp_json json;
     hp_json_init(&json, out, true);
     hp_json_object_begin(&json);
     hp_json_kv_u64(&json, "schema", 1);
     hp_workers_json(gauges, POINTS_MOST, &json);
+    hp_unseen_json(unseen, &json);
     hp_json_object_end(&json);
     return hp_output_json_end(&json, out);
 }
@@ -51,7 +54,7 @@ static void put_worker(struct hp_table *table, const struct hp_worker *worker)
     hp_table_count(table, last->fds);
 }
 
-static int put_text(const struct hp_workers *gauges, struct hp_buf *out)
+static int put_text(const struct hp_workers *gauges, const struct hp_unseen *unseen, struct hp_buf *out)
 {
     static const struct hp_table_column columns[] = {
         {"pid", false}, {"started", true}, {"last seen", true}, {"memory", false},    {"peak", false},
@@ -60,6 +63,7 @@ static int put_text(const struct hp_workers *gauges, struct hp_buf *out)
     uint32_t restarts = hp_workers_restarts(gauges);
     if (gauges->worker_count == 0) {
         hp_buf_put_text(out, HP_STR("no process was looked at in this range\n"));
+        hp_unseen_text(unseen, out);
         return HP_EXIT_OK;
     }
     hp_buf_printf(out, "%" PRIu32 " process%s, %" PRIu32 " restart%s\n", gauges->worker_count,
@@ -70,6 +74,7 @@ static int put_text(const struct hp_workers *gauges, struct hp_buf *out)
     }
     hp_err err = hp_table_put(&table, out);
     hp_table_fini(&table);
+    hp_unseen_text(unseen, out);
     return err == HP_OK ? HP_EXIT_OK : hp_output_error(err, NULL);
 }
 
@@ -85,13 +90,17 @@ int hp_cmd_workers(int argc, char **argv, struct hp_buf *out)
         return status;
     }
     hp_arena_init(&arena, ARENA_BYTES);
+    struct hp_unseen unseen = {0};
     struct hp_workers *gauges = hp_calloc(1, sizeof *gauges);
     hp_err err = gauges == NULL ? HP_ENOMEM
                                 : hp_workers_load(gauges, reading.store, reading.scope.from_ns,
                                                   reading.scope.to_ns, &arena, &info);
+    err = err == HP_OK ? hp_unseen_load(&unseen, reading.store, reading.scope.from_ns, reading.scope.to_ns,
+                                        &arena, &info)
+                       : err;
     status = err != HP_OK   ? hp_output_error(err, &info)
-             : reading.json ? put_json(gauges, out)
-                            : put_text(gauges, out);
+             : reading.json ? put_json(gauges, &unseen, out)
+                            : put_text(gauges, &unseen, out);
     hp_free(gauges);
     hp_arena_fini(&arena);
     hp_reading_end(&reading);

@@ -14,12 +14,17 @@ hp_err hp__answer_process(struct hp_question *question)
     hp_err err = hp_workers_load(gauges, question->store, question->scope.from_ns, question->scope.to_ns,
                                  question->arena, question->info);
     struct hp_complete complete;
+    struct hp_unseen unseen;
     if (err == HP_OK) {
         err = hp_store_complete(question->store, &question->scope, &complete, question->info);
     }
     if (err == HP_OK) {
+        err = hp_unseen_load(&unseen, question->store, question->scope.from_ns, question->scope.to_ns,
+                             question->arena, question->info);
+    }
+    if (err == HP_OK) {
         hp_question_put_range(question, 0, 0);
-        hp_answer_json_complete(question->json, &complete);
+        hp_answer_json_complete(question->json, &complete, &unseen);
         hp_workers_json(gauges, POINTS_MOST, question->json);
     }
     return err;

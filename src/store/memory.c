@@ -30,8 +30,10 @@ struct source {
     size_t file_n, text_n;
 };
 
-struct process { /* identity and counters; texts but the revision are not kept */
+struct process { /* identity and counters; of the texts only two are kept */
     struct hp_process p;
+    char unseen[HP_UNSEEN_BYTES];
+    size_t unseen_n;
     uint32_t revision; /* of the dictionary */
     uint64_t last_ns;
 };
@@ -206,7 +208,12 @@ static hp_err put_process(struct hp_store *store, const struct hp_process *proce
     uint64_t lost = row->p.lost;
     row->last_ns = hp_clock_wall_ns();
     row->p = *process;
-    row->p.interpreter = row->p.command = row->p.revision = row->p.host = hp_str_make(NULL, 0);
+    row->p.interpreter = row->p.command = row->p.revision = row->p.host = row->p.unseen =
+        hp_str_make(NULL, 0);
+    row->unseen_n = hp_utf8_cut(process->unseen, sizeof row->unseen).n;
+    if (row->unseen_n != 0) {
+        memcpy(row->unseen, process->unseen.p, row->unseen_n);
+    }
     row->p.lost = lost;
     m->process = number;
     err = add_loss(m, number, row->last_ns, &more, info);
@@ -630,6 +637,22 @@ static hp_err gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, h
     return HP_OK;
 }
 
+static hp_err unseen(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn, void *ctx,
+                     struct hp_errinfo *info)
+{
+    struct memory *m = memory_of(store);
+    (void)info;
+    for (size_t i = 0; i < m->processes.count; i++) {
+        const struct process *row = HP__AT(m->processes, struct process, i);
+        const struct hp_process_unseen process = {row->p.pid, row->p.start_ns,
+                                                  hp_str_make(row->unseen, row->unseen_n)};
+        if (row->unseen_n != 0 && row->last_ns >= from_ns && row->p.start_ns < to_ns && !fn(ctx, &process)) {
+            break;
+        }
+    }
+    return HP_OK;
+}
+
 static hp_err losses(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp_str revision,
                      struct hp__losses *out, struct hp_errinfo *info)
 {
@@ -698,6 +721,7 @@ static const struct hp_store_ops ops = {
     .put_sampled = put_sampled,
     .sampled = sampled,
     .gauges = gauges,
+    .unseen = unseen,
     .commit = commit,
     .rollback = rollback,
     .tidy = tidy,

@@ -287,6 +287,7 @@ static const struct hp_store_ops ops = {
     .put_sampled = hp__sqlite_put_sampled,
     .sampled = hp__sqlite_sampled,
     .gauges = hp__sqlite_gauges,
+    .unseen = hp__sqlite_unseen,
     .commit = hp__sqlite_commit,
     .rollback = hp__sqlite_rollback,
     .tidy = hp__sqlite_tidy,

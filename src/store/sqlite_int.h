@@ -176,6 +176,8 @@ hp_err hp__sqlite_sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_
 hp_err hp__sqlite_put_gauge(struct hp_store *store, const struct hp_gauge *gauge, struct hp_errinfo *info);
 hp_err hp__sqlite_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
                          struct hp_errinfo *info);
+hp_err hp__sqlite_unseen(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn, void *ctx,
+                         struct hp_errinfo *info);
 hp_err hp__sqlite_put_source(struct hp_store *store, struct hp_str file, struct hp_str text,
                              struct hp_errinfo *info);
 hp_err hp__sqlite_source(struct hp_store *store, struct hp_str file,

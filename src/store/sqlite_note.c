@@ -341,6 +341,33 @@ hp_err hp__sqlite_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_n
     return err;
 }
 
+hp_err hp__sqlite_unseen(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn, void *ctx,
+                         struct hp_errinfo *info)
+{
+    struct hp_sqlite *s = hp__sqlite_of(store);
+    sqlite3_stmt *stmt = NULL;
+    bool more = true;
+    hp_err err = hp__sqlite_prepare(s, HP_SQL_UNSEEN, &stmt, info);
+    if (err != HP_OK) {
+        return err;
+    }
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)from_ns);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)to_ns);
+    while (err == HP_OK && more) {
+        err = hp__sqlite_next(s, stmt, &more, info);
+        if (err == HP_OK && more) {
+            struct hp_process_unseen process = {.pid = (uint32_t)sqlite3_column_int64(stmt, 0),
+                                                .start_ns = (uint64_t)sqlite3_column_int64(stmt, 1),
+                                                .text =
+                                                    hp_str_make((const char *)sqlite3_column_text(stmt, 2),
+                                                                (size_t)sqlite3_column_bytes(stmt, 2))};
+            more = fn(ctx, &process);
+        }
+    }
+    sqlite3_reset(stmt);
+    return err;
+}
+
 /* ---- sources ---- */
 
 static hp_err add_packed(struct hp_sqlite *s, uint64_t hash, struct hp_str text, uint64_t *row,

@@ -199,6 +199,7 @@ static hp_err set_process(struct hp_sqlite *s, uint64_t row, uint64_t now_ns, co
     for (int i = 0; i < (int)(sizeof numbers / sizeof *numbers); i++) {
         sqlite3_bind_int64(stmt, 7 + i, (sqlite3_int64)numbers[i]);
     }
+    hp__sqlite_bind_text(stmt, 20, hp_utf8_cut(p->unseen, HP_UNSEEN_BYTES));
     return hp__sqlite_run(s, stmt, info);
 }
 

@@ -137,6 +137,17 @@ hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns,
     return err;
 }
 
+hp_err hp_store_unseen(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn, void *ctx,
+                       struct hp_errinfo *info)
+{
+    hp_err err = hp__store_ask(store, info);
+    if (err == HP_OK) {
+        err = store->ops->unseen(store, from_ns, to_ns != 0 ? to_ns : INT64_MAX, fn, ctx, info);
+        hp__store_answered(store);
+    }
+    return err;
+}
+
 hp_err hp_store_commit(struct hp_store *store, struct hp_errinfo *info)
 {
     hp_err err = need(store, true, info);

@@ -59,7 +59,10 @@ struct hp_process { /* who records; one row, updated */
         lost; /* lost: known only after the process is gone */
     uint64_t own_ns, errors;
     uint64_t waits, wait_ns; /* of the application's threads for the store */
+    struct hp_str
+        unseen; /* waits that cannot be seen, as text; empty: all can. At most HP_UNSEEN_BYTES are kept */
 };
+#define HP_UNSEEN_BYTES 512u
 
 HP_CHECK hp_err hp_store_begin(struct hp_store *store, struct hp_errinfo *info);
 /* Register the writing process (once, then again to update its counters). */
@@ -289,6 +292,17 @@ HP_CHECK hp_err hp_store_source(struct hp_store *store, const struct hp_scope *s
 /* Gauges of all processes taken in [from, to) (to 0: open), oldest first. */
 typedef bool (*hp_gauge_fn)(void *ctx, const struct hp_gauge *gauge);
 HP_CHECK hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn,
+                                void *ctx, struct hp_errinfo *info);
+
+/* What the processes that recorded in [from, to) (to 0: open) could not see, in no order; those that saw all are left out.
+ * Texts are borrowed for the call. */
+struct hp_process_unseen {
+    uint32_t pid;
+    uint64_t start_ns;
+    struct hp_str text;
+};
+typedef bool (*hp_unseen_fn)(void *ctx, const struct hp_process_unseen *process);
+HP_CHECK hp_err hp_store_unseen(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn,
                                 void *ctx, struct hp_errinfo *info);
 
 /* Stretches of all samplers that begin in [from, to) (to 0: open), oldest first; trees are relative to hp_store_dict. Texts are borrowed for the

@@ -123,6 +123,8 @@ struct hp_store_ops {
                       struct hp_errinfo *info);
     hp_err (*gauges)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn, void *ctx,
                      struct hp_errinfo *info);
+    hp_err (*unseen)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn, void *ctx,
+                     struct hp_errinfo *info);
     /* Minutes in [from, to), in units of one minute; `parts`: with sketch and statements. Optional: without it everything comes from rows. */
     hp_err (*rollups)(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, bool parts,
                       hp__rollup_fn fn, void *ctx, struct hp_errinfo *info);

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from support_py import captured, peers
+from support_py.cli import hotplate, hotplate_json
 from support_py.isolated import run_isolated
 
 pytestmark = pytest.mark.interpreter
@@ -406,11 +407,11 @@ int talk(int fd)
 """
 
 
-def openssl_inside(library: str, pem: str) -> Any:
+def openssl_inside(library: str, pem: str, store: str) -> Any:
     from hotplate import _hotplate
 
     port = peers.tls_server(Path(pem), 0.03, 0.03)
-    captured.start("", "monitor")
+    captured.start(store, "monitor")
     client = ctypes.CDLL(library)  # this way without anybody telling us: seen when a request begins
 
     def view() -> str:
@@ -420,7 +421,9 @@ def openssl_inside(library: str, pem: str) -> Any:
     record = captured.last(captured.flask_app(view))
     line = captured.line_of(__file__, "inside")
     kinds = {KINDS[w["kind"]] for w in record["waits"] if w["line"] == line}
-    return [_hotplate.waits(), sorted(kinds), total_ms(record, "recv", line)]
+    said = _hotplate.waits()
+    _hotplate.stop(5000)
+    return [said, sorted(kinds), total_ms(record, "recv", line)]
 
 
 def test_an_openssl_inside_a_library_is_said_and_shows_as_send_and_recv(tmp_path: Path) -> None:
@@ -432,8 +435,22 @@ def test_an_openssl_inside_a_library_is_said_and_shows_as_send_and_recv(tmp_path
         or subprocess.run(command, capture_output=True, check=False).returncode != 0
     ):
         pytest.skip("no libssl.a to link with here")
-    said, kinds, received_ms = run_isolated(openssl_inside, str(library), str(peers.certificate(tmp_path)))
-    assert "client.so: OpenSSL is linked into it, so TLS shows as send and recv" in said
+    store, inside = (
+        str(tmp_path / "a.db"),
+        "client.so: OpenSSL is linked into it, so TLS shows as send and recv",
+    )
+    said, kinds, received_ms = run_isolated(
+        openssl_inside, str(library), str(peers.certificate(tmp_path)), store
+    )
+    assert inside in said
+    for command in ("report", "workers"):  # and still when the process is gone
+        told = hotplate(command, "--store", store).stdout
+        assert "waits that cannot be seen in 1 process" in told
+        assert inside in told
+        answer = hotplate_json(command, "--store", store)
+        (unseen,) = answer.get("completeness", answer)["unseen"]
+        assert unseen["processes"] == 1
+        assert inside in unseen["text"]
     assert {"recv", "send"} <= set(kinds)
     assert "tls" not in kinds
     assert (

@@ -64,6 +64,7 @@ export interface Completeness {
   evicted_requests?: number;
   evicted_detail?: number;
   estimated_from_one_in?: number; // absent: the figures are exact
+  unseen?: { text: string; processes: number }[]; // waits that cannot be seen
 }
 
 export interface OwnCost {

@@ -84,6 +84,12 @@ function Recording({ completeness: c }: { completeness: Completeness }) {
   return (
     <Section title="Recording">
       <Named rows={rows} kind="counted" />
+      {c.unseen?.map(({ text, processes }) => (
+        <p class="note" key={text}>
+          Waits that cannot be seen in {processes === 1 ? "one process" : `${showCount(processes)} processes`}:{" "}
+          {text}
+        </p>
+      ))}
     </Section>
   );
 }

@@ -60,7 +60,7 @@ const PAGES: [string, string, RegExp][] = [
   [
     "process",
     "#/process",
-    /2 processes used 337 MB at \d+ \w+ [\d:]+; process 4702 grew by 118 MB\..*dropped 3 .*waited for the store 0/,
+    /2 processes used 337 MB at \d+ \w+ [\d:]+; process 4702 grew by 118 MB\..*dropped 3 .*waited for the store 0.*Waits that cannot be seen in 2 processes: <b>_ssl\.so: OpenSSL/,
   ],
   [
     "settings",

@@ -46,6 +46,74 @@ static void a_process_has_one_gauge_a_minute(void **state)
     assert_int_equal(seen.count, 0);
 }
 
+struct seen_unseen {
+    char text[4][32];
+    uint32_t pid[4];
+    int count, most;
+};
+
+static bool see_unseen(void *ctx, const struct hp_process_unseen *unseen)
+{
+    struct seen_unseen *seen = ctx;
+    snprintf(seen->text[seen->count], sizeof seen->text[0], "%.*s", (int)unseen->text.n, unseen->text.p);
+    seen->pid[seen->count++] = unseen->pid;
+    return seen->count < seen->most;
+}
+
+static void put_unseen(struct world *world, uint32_t pid, uint64_t start_ns, const char *text)
+{
+    struct hp_process p = process;
+    p.pid = pid, p.start_ns = start_ns, p.unseen = hp_str_from0(text);
+    ok(world, hp_store_put_process(world->w, &p, &world->info));
+}
+
+static void what_a_process_cannot_see_is_kept_as_it_was_told_last(void **state)
+{
+    struct world *world = *state;
+    struct seen_unseen seen = {.most = 4};
+    begin(world);
+    put_unseen(world, process.pid, process.start_ns, "");
+    put_unseen(world, 43, T0 + 2, "a: first");
+    put_unseen(world, 43, T0 + 2, "a: why");
+    put_unseen(world, 44, T0 + 1, "b: why");
+    put_unseen(world, 45, T0 + 3, "c: no more");
+    put_unseen(world, 45, T0 + 3, "");
+    commit(world);
+    begin(world);
+    put_unseen(world, 46, T0 + 4, "d: taken back");
+    hp_store_rollback(world->w);
+    ok(world, hp_store_unseen(world->r, 0, 0, see_unseen, &seen, &world->info));
+    assert_int_equal(seen.count, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(seen.text[i], seen.pid[i] == 43 ? "a: why" : "b: why");
+        assert_true(seen.pid[i] == 43 || seen.pid[i] == 44);
+    }
+    seen = (struct seen_unseen){.most = 1};
+    ok(world, hp_store_unseen(world->r, 0, 0, see_unseen, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
+    seen = (struct seen_unseen){.most = 4};
+    ok(world, hp_store_unseen(world->r, 0, T0 + 2, see_unseen, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
+    seen = (struct seen_unseen){.most = 4};
+    ok(world, hp_store_unseen(world->r, UINT64_C(1) << 62, 0, see_unseen, &seen, &world->info));
+    assert_int_equal(seen.count, 0);
+}
+
+static void long_texts_of_a_process_are_cut_between_characters(void **state)
+{
+    struct world *world = *state;
+    struct seen_unseen seen = {.most = 4};
+    char text[HP_UNSEEN_BYTES + 2];
+    memset(text, 'x', sizeof text);
+    memcpy(text + HP_UNSEEN_BYTES - 1, "\xc3\xa4", 3);
+    begin(world);
+    put_unseen(world, 43, T0, text);
+    commit(world);
+    ok(world, hp_store_unseen(world->r, 0, 0, see_unseen, &seen, &world->info));
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(strlen(seen.text[0]), sizeof seen.text[0] - 1);
+}
+
 struct seen_sampled {
     struct hp_tree *tree;
     const struct hp_dict *dict;
@@ -202,8 +270,12 @@ static void a_setting_lowers_the_caps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(a_process_has_one_gauge_a_minute), BOTH(stretches_of_samples_come_back_with_their_trees),
-        BOTH(what_is_missing_is_counted),       BOTH(old_rows_go),
+        BOTH(a_process_has_one_gauge_a_minute),
+        BOTH(what_a_process_cannot_see_is_kept_as_it_was_told_last),
+        BOTH(long_texts_of_a_process_are_cut_between_characters),
+        BOTH(stretches_of_samples_come_back_with_their_trees),
+        BOTH(what_is_missing_is_counted),
+        BOTH(old_rows_go),
         BOTH(a_setting_lowers_the_caps),
     };
     hp_clock_init();

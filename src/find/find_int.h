@@ -60,8 +60,9 @@ struct
 struct hp__call { /* an outgoing call: joined waits (span.group), and for databases what logs in */
     uint64_t t0_ns, t1_ns;
     uint64_t setup0_ns,
-        setup1_ns;     /* from look-up or connect to the last handshake; equal: a kept connection */
-    uint64_t setup_ns; /* that stretch, or with a tree the library call around it if that is longer */
+        setup1_ns;      /* from look-up or connect to the last handshake; equal: a kept connection */
+    uint64_t setup_ns;  /* that stretch, or with a tree the library call around it if that is longer */
+    uint64_t client_ns; /* with a tree: making and closing the client that opened it (client.c) */
     uint64_t dns_ns, connect_ns, tls_ns, login_ns, sent_bytes, received_bytes, reads;
     uint64_t read1_ns, more_ns;      /* the end of its first read, 0: none; waits of the reads after it */
     uint32_t lane, node, peer, name; /* name: what was looked up; strings, 0 unknown */
@@ -315,6 +316,10 @@ uint64_t hp__connecting_until(const struct hp_record *record, uint32_t lane, uin
 void hp__connecting_place(struct hp__view *view);
 /* Whether the node makes a pool of connections. */
 bool hp__connecting_makes_pool(const struct hp__view *view, uint32_t node);
+
+/* ---- client.c ---- */
+/* Set client_ns of the calls that open a connection. After hp__waits_widen, with a tree. */
+void hp__client_find(struct hp__view *view);
 
 /* ---- io.c: the walk that the rules of waits share: function by function, request by request ---- */
 enum hp__cut_bound { HP__CUT, HP__CUT_LOW, HP__CUT_BOUNDS };

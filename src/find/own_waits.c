@@ -28,7 +28,7 @@ static hp_err tell_calls(const struct hp__view *view, enum hp_finding_kind kind,
         struct hp_span span = {.site_sym = kind == HP_FIND_sequential_io ? call->loop_sym : call->site_sym,
                                .lane = call->lane};
         if (setup_only) {
-            err = tell(to, &span, call->setup0_ns, call->failed ? 0 : call->setup_ns);
+            err = tell(to, &span, call->setup0_ns, call->failed ? 0 : call->setup_ns + call->client_ns);
         } else if (!call->db && hp__waits_free_call(view, i)) {
             err = tell(to, &span, call->t0_ns, call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0);
         }

@@ -11,7 +11,7 @@
  * Silent: a connection that only the first requests make; connections of a kept session; where the calls themselves cost more
  * than their setup and another rule explains the calls (hp__rule_connection_rest looks at what is left).
  *
- * Saving: none is left, as the advice keeps connections for all requests. low: one to each peer stays, where they cannot live longer than the request.
+ * Saving: none is left, of making and closing a client for each connection neither (client.c), as the advice keeps connections for all requests. low: one to each peer stays, where they cannot live longer than the request.
  */
 #include <string.h>
 #include "base/show.h"
@@ -33,6 +33,12 @@ static uint64_t call_ns(const struct hp__call *call)
 {
     uint64_t ns = call->t1_ns > call->t0_ns ? call->t1_ns - call->t0_ns : 0;
     return ns > setup_ns(call) ? ns : setup_ns(call);
+}
+
+/* What goes when the connection is kept. */
+static uint64_t gone_ns(const struct hp__call *call)
+{
+    return setup_ns(call) + (setup_ns(call) != 0 ? call->client_ns : 0);
 }
 
 enum part { CONNECT, TLS, DNS, PARTS };
@@ -142,7 +148,7 @@ static uint32_t pick_setups(struct hp__io *io, const struct hp__view *view, bool
             io->kind->kind == HP_FIND_dns_repeat && view->calls[io->calls[k]].dns_ns < LEAST_LOOK_UP_NS;
         if (!cheap && (!cold || count_alike(io, view, calls, k) > 1)) {
             io->count++;
-            io->ns += setup_ns(&view->calls[io->calls[k]]);
+            io->ns += gone_ns(&view->calls[io->calls[k]]);
             bool chatty = view->calls[io->calls[k]].reads >= CHATTY_READS;
             n += hp__waits_of_call(view, io->calls[k], setup_only || chatty, io->at + n);
         }
@@ -193,7 +199,7 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
             picked = view->items[io->at[i]].call == io->calls[k] + 1;
         }
         if (picked) {
-            err = cut_setup(io, call->lane, call->setup0_ns, setup_ns(call), count_alike(io, view, calls, k),
+            err = cut_setup(io, call->lane, call->setup0_ns, gone_ns(call), count_alike(io, view, calls, k),
                             cuts);
         }
     }

@@ -378,6 +378,7 @@ hp_err hp__view_init(struct hp__view *view, const struct hp_sample *sample, cons
         return err;
     }
     hp__connecting_place(view);
+    hp__client_find(view);
     return find_entries(view, arena);
 }
 

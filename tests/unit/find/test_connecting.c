@@ -22,6 +22,7 @@ struct desk {
     struct rec *rec;
     double t;
     uint32_t helper, line, node, group;
+    uint8_t protocol;
 };
 
 static void wait_for(struct desk *desk, enum hp_wait_kind kind, double length)
@@ -29,7 +30,7 @@ static void wait_for(struct desk *desk, enum hp_wait_kind kind, double length)
     rec_add_span(desk->set, desk->rec,
                  (struct rec_span){.kind = kind,
                                    .group = kind == HP_WAIT_DB ? 0 : desk->group,
-                                   .protocol = HP_PROTOCOL_MYSQL,
+                                   .protocol = desk->protocol,
                                    .peer = SERVER,
                                    .node = desk->node,
                                    .site_sym = desk->helper,
@@ -89,7 +90,7 @@ static void add_request(struct rec_set *set, const struct office *office, unsign
     uint32_t maker = rec_sym(set, "sqlalchemy/engine/create.py", "create_engine", 100, REC_LIB);
     uint32_t page = rec_node(rec, HP_NODE_ROOT, set->view, 5, 1, 1);
     uint32_t nodes[2] = {rec_node(rec, page, pay, 11, 3, 0.1), rec_node(rec, page, team, 12, 1, 0.1)};
-    struct desk desk = {.set = set, .rec = rec, .t = 1};
+    struct desk desk = {.set = set, .rec = rec, .t = 1, .protocol = HP_PROTOCOL_MYSQL};
     rec->record.steps = rec_zeroed(set, 8 * sizeof *rec->record.steps);
     if (office->pools != 0) {
         uint32_t node = rec_node(rec, page, database, 13, office->pools, 0.01);
@@ -200,6 +201,53 @@ static void one_pool_is_not_why_there_are_four_connections(void **state)
     rec_set_fini(&set);
 }
 
+/* page ── ask ─┬─ Session.__init__, Session.close       1.5 ms for `made` of three connections
+ *              ├─ Session.send ── Session.connect       3 × 1 ms
+ *              └─ Answer.close                          on no way to a connection */
+static void add_clients(struct rec_set *set, uint32_t made, unsigned number)
+{
+    static const char file[] = "client/session.py";
+    struct rec *rec = rec_begin(set);
+    struct desk desk = {.set = set, .rec = rec, .t = 2, .line = 21, .protocol = HP_PROTOCOL_HTTP};
+    desk.helper = rec_sym(set, "app/net.py", "ask", 20, REC_APP);
+    uint32_t view = rec_node(rec, HP_NODE_ROOT, set->view, 0, 1, 1);
+    uint32_t asks = rec_node(rec, view, desk.helper, 11, 3, 0.1);
+    (void)rec_node(rec, asks, rec_sym(set, file, "Session.__init__", 5, REC_LIB), 20, made, 1);
+    uint32_t send = rec_node(rec, asks, rec_sym(set, file, "Session.send", 30, REC_LIB), 21, 3, 6.5);
+    uint32_t connect =
+        rec_node(rec, rec_node(rec, send, rec_sym(set, "http/client.py", "send", 9, REC_FRAMEWORK), 30, 3, 0),
+                 rec_sym(set, file, "Session.connect", 40, REC_LIB), 31, 3, 3);
+    (void)rec_node(rec, asks, rec_sym(set, file, "Answer.close", 50, REC_LIB), 22, 3, 0.7);
+    (void)rec_node(rec, asks, rec_sym(set, file, "Session.close", 60, REC_LIB), 23, made, 0.5);
+    for (int i = 0; i < 3; i++) {
+        desk.group++;
+        desk.node = connect;
+        wait_for(&desk, HP_WAIT_CONNECT, 1);
+        desk.node = send;
+        wait_for(&desk, HP_WAIT_SEND, 0.1);
+        wait_for(&desk, HP_WAIT_RECV, 0.4);
+        desk.t += 1;
+    }
+    rec_end(set, rec, desk.t + 3 + 0.01 * number, 2);
+}
+
+static void clients_that_are_made_for_each_connection_go_with_it(void **state)
+{
+    (void)state;
+    for (uint32_t made = 1; made <= 3; made += 2) {
+        struct rec_set set;
+        const struct hp_finding *finding = NULL;
+        rec_set_init(&set, "GET", "/net");
+        for (unsigned r = 0; r < REQUESTS; r++) {
+            add_clients(&set, made, r);
+        }
+        struct hp_find_result result = rec_find(&set);
+        assert_int_equal(count_kind(&result, HP_FIND_connection_churn, &finding), 1);
+        assert_saves(finding, made == 3 ? 4.4 : 2.9, made == 3 ? 4.6 : 3.1);
+        rec_set_fini(&set);
+    }
+}
+
 static void no_memory_is_an_error_only(void **state)
 {
     (void)state;
@@ -217,6 +265,7 @@ int main(void)
         cmocka_unit_test(the_same_questions_after_connecting_are_repeats),
         cmocka_unit_test(a_pool_for_each_connection_is_mended_where_it_is_made),
         cmocka_unit_test(one_pool_is_not_why_there_are_four_connections),
+        cmocka_unit_test(clients_that_are_made_for_each_connection_go_with_it),
         cmocka_unit_test(no_memory_is_an_error_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

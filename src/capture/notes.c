@@ -438,6 +438,7 @@ void hp_cap_alloc_end(struct hp_cap_lane *lane)
 }
 
 #define PEAK_EVERY_NS 1000000u
+#define MUCH_BYTES    131072u /* asked for by a request that is measured though it is short */
 
 /* Without our ring, whose pages become resident as it is written for the first time. 0: not known. The kernel counts in batches of its own, so a reading may
  * be below one before it; the peak is the highest. */
@@ -451,7 +452,7 @@ static uint64_t peak_rss_bytes(const struct hp_cap *cap)
 }
 
 /* The kernel walks all threads for it (0.3 to 0.5 us), so the peak before a request is read again only when the last reading is a
- * millisecond old, and requests shorter than that are not measured. */
+ * millisecond old, and requests shorter than that are measured only where they ask for much memory. */
 void hp__cap_memory_begin(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;
@@ -466,7 +467,8 @@ void hp__cap_memory_begin(struct hp_cap_request *request)
 void hp__cap_memory_end(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;
-    if (cap->peak_rss_bytes == 0 || request->facts.wall_ns < PEAK_EVERY_NS) {
+    uint64_t asked = request->facts.alloc_bytes != HP_ABSENT ? request->facts.alloc_bytes : 0;
+    if (cap->peak_rss_bytes == 0 || (request->facts.wall_ns < PEAK_EVERY_NS && asked < MUCH_BYTES)) {
         return;
     }
     uint64_t now = peak_rss_bytes(cap), before = cap->peak_rss_bytes;

@@ -9,6 +9,10 @@
  * own, whose locals go when it ends while the allocator still makes arenas for the next ones), nearly all of them
  * must keep as much, and the source must have the line that does (`unsure`).
  *
+ * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes on rising with nearly each of these requests alike, by half or
+ * more of all that they ask for (what rises because others keep is little beside what a request asks for that reaches the peak, and the kernel counts it here and there), nearly
+ * each leaves a block, and the source must have the line.
+ *
  * Silent: the first requests (modules, caches); routes that start four threads and more; that are found to import, compile templates, collect or start threads again and again, unless the process grows also those that serialise or compile expressions (encoders are rings); what is collected some requests later (the mean tells); a growth that ends.
  *
  * Saving: no time, but bytes a request: the smaller of mean and median.
@@ -22,12 +26,15 @@
 #define MIN_BLOCKS   64
 #define MANY_THREADS 4u
 #define MAX_SAMPLES  256u
+#define LARGE_MEAN   256.0 /* bytes a block: most requests have 100 */
 
 struct kept {
     uint64_t start_ns;
     double bytes;
     uint64_t rss_bytes; /* by which the process's peak rose, as far as somebody looked */
+    uint64_t asked_bytes, asked_blocks;
     uint32_t request;
+    bool leaves; /* a block or more */
 };
 
 static bool bytes_of(const struct hp_record *record, double *bytes)
@@ -47,7 +54,12 @@ static uint32_t collect(const struct hp__find *f, struct kept *list)
     for (uint32_t i = 0; i < f->c->sample_count && n < MAX_SAMPLES; i++) {
         const struct hp_request *req = &f->c->samples[i].record->req;
         uint64_t rss_bytes = req->rss_growth_bytes != HP_ABSENT ? req->rss_growth_bytes : 0;
-        struct kept own = {.start_ns = req->start_wall_ns, .rss_bytes = rss_bytes, .request = i};
+        struct kept own = {.start_ns = req->start_wall_ns,
+                           .rss_bytes = rss_bytes,
+                           .asked_bytes = req->alloc_bytes != HP_ABSENT ? req->alloc_bytes : 0,
+                           .asked_blocks = req->alloc_blocks != HP_ABSENT ? req->alloc_blocks : 0,
+                           .request = i,
+                           .leaves = req->kept_blocks > 0};
         if (!bytes_of(f->c->samples[i].record, &own.bytes)) {
             continue;
         }
@@ -96,6 +108,29 @@ static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *
     *grows = *grows && mean_rss(list, first, n) >= RSS_SHARE * least;
     bool steady = *grows ? growing * 5 >= (n - first) * 4 : alike * 10 >= (n - first) * 9;
     return least >= MIN_BYTES && steady && goes_on ? least : 0;
+}
+
+/* Steady growth of the peak a request, by most of what is asked for; 0: none. `rises`: room for them. */
+static double large_growth_of(const struct kept *list, uint32_t n, struct hp__spread *rises)
+{
+    uint32_t first = n / 3, alike = 0, leave = 0;
+    double asked = 0, blocks = 0, mean = mean_rss(list, first, n);
+    for (uint32_t i = first; i < n; i++) {
+        hp__spread_add(rises, list[i].rss_bytes);
+        leave += list[i].leaves;
+        asked += (double)list[i].asked_bytes;
+        blocks += (double)list[i].asked_blocks;
+    }
+    uint64_t median = hp__spread_median(rises);
+    for (uint32_t i = first; i < n; i++) {
+        alike += list[i].rss_bytes * 2 >= median;
+    }
+    uint32_t nearly_all = (n - first) * 9 / 10;
+    double least = mean < (double)median ? mean : (double)median;
+    bool steady = leave >= nearly_all && alike >= nearly_all;
+    bool most = mean * (n - first) * 2 >= asked && asked >= LARGE_MEAN * blocks;
+    bool goes_on = mean_rss(list, n - n / 3, n) * 2 >= mean_rss(list, first, n - n / 3);
+    return least >= MIN_BYTES && steady && most && goes_on ? least : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, double bytes, double rss_bytes)
@@ -174,13 +209,19 @@ static bool own_threads(const struct hp__find *f)
 hp_err hp__rule_memory_growth(struct hp__find *f)
 {
     struct hp_finding finding;
-    struct hp__spread spread;
+    struct hp__spread spread, rises;
     bool kept = false, grows = !runs_tasks(f) && !own_threads(f);
     struct kept *list = hp__zeroed(f->arena, MAX_SAMPLES, sizeof *list);
     hp_err err = list != NULL ? hp__finding_init(f, &finding, HP_FIND_memory_growth) : HP_ENOMEM;
     err = err == HP_OK ? hp__spread_init(f, &spread) : err;
+    err = err == HP_OK ? hp__spread_init(f, &rises) : err;
     uint32_t n = err == HP_OK ? collect(f, list) : 0;
+    bool telling = grows;
     double bytes = n >= MIN_SAMPLES ? growth_of(list, n, &spread, &grows) : 0;
+    if (n >= MIN_SAMPLES && bytes <= 0 && telling) {
+        bytes = large_growth_of(list, n, &rises);
+        grows = false;
+    }
     if (err != HP_OK || bytes <= 0 || makes_garbage(f, grows) || starts_threads(f)) {
         return err;
     }

@@ -89,7 +89,7 @@ struct hp_request {
     uint64_t bytes_in, bytes_out, alloc_bytes, alloc_blocks;              /* likewise */
     int64_t kept_blocks; /* blocks requested and not freed by its end; known if alloc_blocks is */
     uint64_t
-        rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded (under 1 ms) */
+        rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded (under 1 ms, little memory asked for) */
     uint64_t phase_ns[HP_PHASE_COUNT];        /* phase_ns[0] == HP_ABSENT: none recorded */
     uint64_t exception_group;                 /* hash of type and raising place; 0 none */
     uint64_t trace_id[2], parent_span;        /* W3C traceparent; 0 none */

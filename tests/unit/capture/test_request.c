@@ -578,11 +578,26 @@ static void the_ring_that_is_written_for_the_first_time_is_no_growth(void **stat
     }
 }
 
+static void a_short_request_is_measured_where_it_asks_for_much_memory(void **state)
+{
+    (void)state;
+    for (uint64_t asked = 1000; asked <= 200000; asked += 199000) {
+        struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+        request->facts.alloc_bytes = asked;
+        hp__cap_request_freeze(request);
+        bool known = request->facts.rss_growth_bytes != HP_ABSENT;
+        assert_true(known == (asked == 200000 || request->facts.wall_ns >= 1000000));
+        hp_cap_request_finish(request);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         /* first: later the process's peak lies above what it is about */
         cmocka_unit_test_setup_teardown(the_ring_that_is_written_for_the_first_time_is_no_growth, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_short_request_is_measured_where_it_asks_for_much_memory, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(facts_arrive, setup, teardown),
         cmocka_unit_test_setup_teardown(count_level_has_wall_and_nothing_dear, setup, teardown),

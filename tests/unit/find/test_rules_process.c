@@ -64,6 +64,41 @@ static void memory_that_each_request_keeps_is_told_in_bytes(void **state)
     rec_silent(&set);
 }
 
+/* 34 blocks are left by each request: too few to tell. */
+static void make_large(struct rec_set *set, uint64_t asked_bytes, uint64_t rss_bytes, unsigned until,
+                       unsigned each, unsigned block_bytes)
+{
+    rec_set_init(set, "GET", "/frames");
+    for (unsigned i = 0; i < 30; i++) {
+        struct rec *rec = rec_begin(set);
+        rec_work_page(set, rec);
+        rec->record.req.alloc_bytes = asked_bytes;
+        rec->record.req.alloc_blocks = asked_bytes / block_bytes;
+        rec->record.req.kept_blocks = 34;
+        rec->record.req.rss_growth_bytes = i < until && i % each == 0 ? each * rss_bytes : 0;
+        rec_work_end(set, rec, 0);
+    }
+}
+
+static void few_large_blocks_are_told_by_the_peak_that_rises_with_what_is_asked_for(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    make_large(&set, 205000, 170000, 30, 1, 600);
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_memory_growth);
+    assert_near((double)finding->saving_bytes, 170000, 0.01);
+    assert_true(finding->unsure); /* the source must have the line */
+    rec_set_fini(&set);
+    make_large(&set, 5000000, 170000, 30, 1, 600); /* it reaches the peak because others keep */
+    rec_silent(&set);
+    make_large(&set, 205000, 170000, 14, 1, 600); /* a cache that is full */
+    rec_silent(&set);
+    make_large(&set, 205000, 170000, 30, 3, 600); /* others' pages that are counted now and then */
+    rec_silent(&set);
+    make_large(&set, 205000, 170000, 30, 1, 100); /* of small blocks more would be left */
+    rec_silent(&set);
+}
+
 static void add_started(struct rec_set *set, double load_ms, double always_ms, uint32_t process, uint64_t seq)
 {
     struct rec *rec = rec_begin(set);
@@ -277,6 +312,7 @@ int main(void)
         cmocka_unit_test(what_only_first_requests_run_is_told_at_the_line_that_leads_to_it),
         cmocka_unit_test(first_requests_of_several_processes_may_take_less),
         cmocka_unit_test(reading_an_embedded_database_is_work_of_the_first_request),
+        cmocka_unit_test(few_large_blocks_are_told_by_the_peak_that_rises_with_what_is_asked_for),
         cmocka_unit_test(little_that_each_process_does_at_first_is_told_of_own_lines_alone),
         cmocka_unit_test(first_request_that_asked_for_something_else_is_no_cold_start),
         cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),

@@ -23,6 +23,8 @@ struct names { /* of each symbol, asked when a tree has it */
     const struct hp_dict *dict;
     const struct hp__bound_rule *rule;
     uint8_t *known; /* [symbol_count] enum known */
+    struct hp_str
+        told; /* the package of which orm_overhead tells: reading its objects goes with making them */
 };
 
 enum known { NOT_ASKED = 0, OTHER, BOUNDARY, AROUND };
@@ -87,7 +89,8 @@ hp_err hp__bound_price(struct hp__find *f, struct hp_finding *finding, uint32_t 
 static hp_err names_init(struct names *names, const struct hp_dict *dict, const struct hp__bound_rule *rule,
                          struct hp_arena *arena)
 {
-    *names = (struct names){dict, rule, hp__zeroed(arena, hp_dict_symbol_count(dict), 1)};
+    *names =
+        (struct names){.dict = dict, .rule = rule, .known = hp__zeroed(arena, hp_dict_symbol_count(dict), 1)};
     return names->known != NULL ? HP_OK : HP_ENOMEM;
 }
 
@@ -96,7 +99,9 @@ static enum known known_of(const struct names *names, uint32_t id)
     if (names->known[id] == NOT_ASKED) {
         struct hp_symbol sym = hp_dict_symbol(names->dict, id);
         bool around = names->rule->is_around != NULL && names->rule->is_around(&sym);
-        names->known[id] = names->rule->is_boundary(&sym) ? BOUNDARY : around ? AROUND : OTHER;
+        bool told = names->told.n != 0 && hp_str_eq(hp__build_package(sym.file), names->told);
+        bool begins = names->rule->is_boundary(&sym) && !(told && names->rule->callers_too);
+        names->known[id] = begins ? BOUNDARY : around ? AROUND : OTHER;
     }
     return (enum known)names->known[id];
 }
@@ -377,6 +382,12 @@ static hp_err make(struct hp__find *f, const struct hp__bound_rule *rule, struct
         return HP_ENOMEM;
     }
     hp_err err = names_init(&bound->names, f->c->dict, rule, bound->arena);
+    for (uint32_t i = 0; i < f->out->count; i++) {
+        const struct hp_finding *other = &f->out->list[i];
+        if (other->kind == HP_FIND_orm_overhead && other->via_sym != 0) {
+            bound->names.told = hp__build_package(hp_dict_symbol(f->c->dict, other->via_sym).file);
+        }
+    }
     for (uint32_t i = 0; i < n && err == HP_OK; i++) {
         if (f->c->samples[i].tree != NULL) {
             err = look_at(&f->views[i], &bound->names, bound->arena, &bound->requests[i]);

@@ -8,7 +8,7 @@
  * around such a call (the plain look-up that fails, the frame) is in the function's own time: 90 ns of it for each call, by hp__speed_slowness, are the look-up's.
  *
  * Silent: few calls, cheap ones, functions whose own work is larger (hot_function tells of those), and what is called once for each execution of a statement that another
- * finding does away with (a proxy that says which connection).
+ * finding does away with (a proxy that says which connection); the attributes of an ORM's objects where orm_overhead tells of making them.
  *
  * Saving: the look-ups: read once and kept in a local name, or replaced by plain attributes, they cost next to nothing. low = half.
  */

@@ -32,8 +32,8 @@ def work(threads: int, rate: int, seconds: float) -> dict[str, Any]:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "apps"))
     from bench_orm import app
 
-    store = tempfile.mkdtemp(prefix="bench-store-") + "/hotplate.db"
-    _capture.start(Settings(store=store, level="sample", rate=rate))
+    folder = tempfile.TemporaryDirectory(prefix="bench-store-")
+    _capture.start(Settings(store=f"{folder.name}/hotplate.db", level="sample", rate=rate))
     until = time.monotonic() + seconds
 
     def ask() -> None:
@@ -48,6 +48,7 @@ def work(threads: int, rate: int, seconds: float) -> dict[str, Any]:
     for each in workers:
         each.join()
     _hotplate.stop(5000)
+    folder.cleanup()
     return dict(_hotplate.sampler())
 
 

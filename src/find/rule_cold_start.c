@@ -60,6 +60,8 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
     cold->count = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t ns = f->c->samples[i].duration_ns;
+        uint64_t quiet_ns = hp__speed_quiet_ns(&f->c->samples[i]);
+        ns = cold->least_ns == OWN_NS && quiet_ns < ns ? quiet_ns : ns; /* what held it up is no work */
         bool is_cold = ns >= MIN_FACTOR * median && ns >= median + cold->least_ns;
         cold->more_ns[i] = is_cold ? ns - median : 0;
         cold->count += is_cold;

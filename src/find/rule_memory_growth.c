@@ -9,7 +9,7 @@
  * own, whose locals go when it ends while the allocator still makes arenas for the next ones), nearly all of them
  * must keep as much, and the source must have the line that does (`unsure`).
  *
- * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes on rising with nearly each of these requests alike, by half or
+ * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes on rising with four fifths of these requests alike, by half or
  * more of all that they ask for (what rises because others keep is little beside what a request asks for that reaches the peak, and the kernel counts it here and there), nearly
  * each leaves a block, and the source must have the line.
  *
@@ -127,7 +127,7 @@ static double large_growth_of(const struct kept *list, uint32_t n, struct hp__sp
     }
     uint32_t nearly_all = (n - first) * 9 / 10;
     double least = mean < (double)median ? mean : (double)median;
-    bool steady = leave >= nearly_all && alike >= nearly_all;
+    bool steady = leave >= nearly_all && alike * 5 >= (n - first) * 4;
     bool most = mean * (n - first) * 2 >= asked && asked >= LARGE_MEAN * blocks;
     bool goes_on = mean_rss(list, n - n / 3, n) * 2 >= mean_rss(list, first, n - n / 3);
     return least >= MIN_BYTES && steady && most && goes_on ? least : 0;

@@ -209,9 +209,11 @@ static void make_little(struct rec_set *set, double ms, bool entry, const char *
             made = entry ? rec_work_lib(set, rec, made, "shapes/make.py", "make", 14, 1, 0.1) : made;
             rec_node(rec, made, rec_sym(set, file, name, 20, flags), 15, 1, ms);
         }
+        bool held_up = i == 30; /* by other programs */
         rec->record.req.process = i / 21;
         rec->record.req.seq = 3 + i % 21;
-        rec_work_end(set, rec, i % 21 == 0 ? ms + (entry ? 0.3 : 0.2) : 0.1);
+        rec->record.lanes[0].runqueue_ns = held_up ? rec_ns(25) : 0;
+        rec_work_end(set, rec, i % 21 == 0 ? ms + (entry ? 0.3 : 0.2) : held_up ? 25.1 : 0.1);
     }
 }
 

@@ -9,7 +9,7 @@
  * own, whose locals go when it ends while the allocator still makes arenas for the next ones), nearly all of them
  * must keep as much, and the source must have the line that does (`unsure`).
  *
- * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes on rising with four fifths of these requests alike, by half or
+ * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes on rising with four fifths of these requests alike, by a third or
  * more of all that they ask for (what rises because others keep is little beside what a request asks for that reaches the peak, and the kernel counts it here and there), nearly
  * each leaves a block, and the source must have the line.
  *
@@ -110,7 +110,7 @@ static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *
     return least >= MIN_BYTES && steady && goes_on ? least : 0;
 }
 
-/* Steady growth of the peak a request, by most of what is asked for; 0: none. `rises`: room for them. */
+/* Steady growth of the peak a request, by much of what is asked for; 0: none. `rises`: room for them. */
 static double large_growth_of(const struct kept *list, uint32_t n, struct hp__spread *rises)
 {
     uint32_t first = n / 3, alike = 0, leave = 0;
@@ -128,9 +128,9 @@ static double large_growth_of(const struct kept *list, uint32_t n, struct hp__sp
     uint32_t nearly_all = (n - first) * 9 / 10;
     double least = mean < (double)median ? mean : (double)median;
     bool steady = leave >= nearly_all && alike * 5 >= (n - first) * 4;
-    bool most = mean * (n - first) * 2 >= asked && asked >= LARGE_MEAN * blocks;
+    bool much = mean * (n - first) * 3 >= asked && asked >= LARGE_MEAN * blocks;
     bool goes_on = mean_rss(list, n - n / 3, n) * 2 >= mean_rss(list, first, n - n / 3);
-    return least >= MIN_BYTES && steady && most && goes_on ? least : 0;
+    return least >= MIN_BYTES && steady && much && goes_on ? least : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, double bytes, double rss_bytes)

@@ -839,6 +839,7 @@ WHOLE = {
     "labels": "a row a label",
     "losses": "a row a process and minute",
     "oldest_block": "ends at the first row",
+    "unseen": "a row a process",
 }
 
 

@@ -1,9 +1,11 @@
-/* model.c -- what the model costs: a traced call's look-up, encoding and decoding of trees and records, a replay.
+/* model.c -- what the model costs: a traced call's look-up, encoding and decoding of trees and records, a
+ * replay.
  *
  * Build it against an optimised tree without assertions:
  *     cc -std=c11 -O2 -D_GNU_SOURCE -Isrc -Iinclude bench/model.c src/model/{dict,tree,record,functions,whatif}.c \
  *        src/base/{mem,buf,reader,str,hash,intern,arena,map}.c -lpthread -o bench_model
- * `bench_model` prints nanoseconds; `bench_model calls N` does N look-ups only, for callgrind (the difference of two N).
+ * `bench_model` prints nanoseconds; `bench_model calls N` does N look-ups only, for callgrind (the difference
+ * of two N).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  *
  *     store_bench DIRECTORY [rows]      leaves bare.db and full.db there; 100,000 full rows take 0.6 GB
  *
- * CPU is the writing thread's, records are made beforehand in batches outside of the measured part. Bytes are the
- * growth of file and journal after a checkpoint (close), an empty store apart.
+ * CPU is the writing thread's, records are made beforehand in batches outside of the measured part. Bytes are
+ * the growth of file and journal after a checkpoint (close), an empty store apart.
  */
 #include <stdio.h>
 #include <stdlib.h>

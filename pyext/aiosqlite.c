@@ -1,9 +1,11 @@
 /* aiosqlite.c -- statements of aiosqlite's connections, measured in the task that awaits them.
  *
- *   Connection._execute(function, …)   every call to sqlite3 goes through this coroutine, which hands it to the connection's thread (threads.c keeps that out)
+ *   Connection._execute(function, …)   every call to sqlite3 goes through this coroutine, which hands it to
+ * the connection's thread (threads.c keeps that out)
  *
- * Measured from the coroutine's first resume to its end: the waiting for the connection's thread is the statement's, as the awaiting task sees it. Which call it
- * is, the function's name tells: a bound method of sqlite3's or of aiosqlite's own. What SQLAlchemy executes through it is SQLAlchemy's (sql.c knows by the
+ * Measured from the coroutine's first resume to its end: the waiting for the connection's thread is the
+ * statement's, as the awaiting task sees it. Which call it is, the function's name tells: a bound method of
+ * sqlite3's or of aiosqlite's own. What SQLAlchemy executes through it is SQLAlchemy's (sql.c knows by the
  * connection). Connecting, commit and rollback are in connections.c.
  */
 #include "awaited.h"
@@ -37,7 +39,8 @@ static int method_named(PyObject *name)
     return -1;
 }
 
-/* The object itself stands for the cursor, which there is only in the end: two statements of one connection may be open at once. */
+/* The object itself stands for the cursor, which there is only in the end: two statements of one connection
+ * may be open at once. */
 static bool begin_statement(struct hp_awaited *self)
 {
     bool plain = self->tag == ALL_ROWS || self->tag == LAST_INSERT;

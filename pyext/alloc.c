@@ -1,10 +1,11 @@
 /* alloc.c -- counting what is asked of the interpreter's allocator: wrappers on the MEM and OBJ domains.
  *
- * Counted by thread: bytes and blocks that are requested (a realloc counts its new size, and no block), and blocks given back. What the
- * interpreter keeps in free lists of its own never comes here. The RAW domain is left alone, since it is called without the GIL.
+ * Counted by thread: bytes and blocks that are requested (a realloc counts its new size, and no block), and
+ * blocks given back. What the interpreter keeps in free lists of its own never comes here. The RAW domain is
+ * left alone, since it is called without the GIL.
  *
- * Put in once, under the GIL, and left in: whoever chained to us (tracemalloc) would otherwise call into the void. The wrapped
- * allocators' blocks are untouched, so blocks from before and after mix freely.
+ * Put in once, under the GIL, and left in: whoever chained to us (tracemalloc) would otherwise call into the
+ * void. The wrapped allocators' blocks are untouched, so blocks from before and after mix freely.
  */
 #include "notes.h"
 

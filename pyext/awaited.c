@@ -1,4 +1,5 @@
-/* awaited.c -- see awaited.h. The object that stands in the coroutine's place passes every resume on and looks like it otherwise. */
+/* awaited.c -- see awaited.h. The object that stands in the coroutine's place passes every resume on and
+ * looks like it otherwise. */
 #include "awaited.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* awaited.h -- a coroutine of a driver's that is measured from its first resume to its end: its own kind of hook, because calling it does nothing yet.
+/* awaited.h -- a coroutine of a driver's that is measured from its first resume to its end: its own kind of
+ * hook, because calling it does nothing yet.
  */
 #ifndef HP_PYEXT_AWAITED_H
 #define HP_PYEXT_AWAITED_H
@@ -12,7 +13,8 @@ struct hp_awaited;
 struct hp_awaited_kind {
     /* At the first resume; false: nothing is recorded, and `end` not called. */
     bool (*begin)(struct hp_awaited *self);
-    /* At the end, or when it is dropped before. `fine`: it returned; `result`, borrowed: what, NULL where that is not known. */
+    /* At the end, or when it is dropped before. `fine`: it returned; `result`, borrowed: what, NULL where
+     * that is not known. */
     void (*end)(struct hp_awaited *self, bool fine, PyObject *result);
 };
 
@@ -33,8 +35,8 @@ struct hp_awaited {
     };
 };
 
-/* What to return in the place of `coroutine`, which is taken: an object that measures it, or itself where it is no coroutine or there is no memory.
- * `held` is borrowed. Never raises. */
+/* What to return in the place of `coroutine`, which is taken: an object that measures it, or itself where it
+ * is no coroutine or there is no memory. `held` is borrowed. Never raises. */
 PyObject *hp_awaited_take(PyObject *coroutine, struct hp_cap_lane *lane, const struct hp_awaited_kind *kind,
                           int tag, PyObject *const held[HP_AWAITED_HELD]);
 

@@ -1,9 +1,10 @@
 /* calibrate.c -- what one traced call costs, measured in this process, so that readers can take it out.
  *
- * A loop of calls to an empty function runs before the tracer is installed and after: the difference per call is the cost. Part of it
- * lies between our two clock reads and is charged to the called function (inner), the rest to its caller (outer). The split cannot be seen from
- * outside; INNER_SHARE was measured by callgrind. Only the sum matters for the request's total.
- * Minimum over rounds: an interrupted round only makes it longer.
+ * A loop of calls to an empty function runs before the tracer is installed and after: the difference per call
+ * is the cost. Part of it lies between our two clock reads and is charged to the called function (inner), the
+ * rest to its caller (outer). The split cannot be seen from outside; INNER_SHARE was measured by callgrind.
+ * Only the sum matters for the request's total. Minimum over rounds: an interrupted round only makes it
+ * longer.
  */
 #include "ext.h"
 

@@ -1,4 +1,5 @@
-/* call.h -- one request of a WSGI application: wsgi.c's wrapper of the call and its body share it, and the application is given it as start_response. */
+/* call.h -- one request of a WSGI application: wsgi.c's wrapper of the call and its body share it, and the
+ * application is given it as start_response. */
 #ifndef HP_PYEXT_CALL_H
 #define HP_PYEXT_CALL_H
 
@@ -18,7 +19,8 @@ typedef struct {
     bool want_c, timing, routed, deep;
 } Call;
 
-/* start_response.c: a Call, called as the application's start_response: notes the status, adds our headers and calls the server's. */
+/* start_response.c: a Call, called as the application's start_response: notes the status, adds our headers
+ * and calls the server's. */
 PyObject *hp_start_response_call(PyObject *call, PyObject *const *args, size_t nargsf, PyObject *names);
 /* 0, or -1 with an exception. */
 int hp_start_response_init(void);

@@ -1,9 +1,9 @@
 /* codes.c -- from code objects and C callables to symbols, and from the stack to a place.
  *
- * The symbol id of a code object lives in its extra slot (co_extra), as id + 1 with its flags in the low byte, so code objects need no reference
- * from us and may come and go (render_template_string, exec): the same (file, name, line) gives the same symbol again.
- *   extra = (id + 1) << 8 | flags          0 = not seen yet
- * C callables are keyed by their PyMethodDef, which is static data of their module.
+ * The symbol id of a code object lives in its extra slot (co_extra), as id + 1 with its flags in the low
+ * byte, so code objects need no reference from us and may come and go (render_template_string, exec): the
+ * same (file, name, line) gives the same symbol again. extra = (id + 1) << 8 | flags          0 = not seen
+ * yet C callables are keyed by their PyMethodDef, which is static data of their module.
  */
 #include "ext.h"
 #include "hotplate/ext/place.h"
@@ -145,7 +145,8 @@ static PyObject *absolute(PyObject *name)
     return joined != NULL ? joined : Py_NewRef(name);
 }
 
-/* (file as written, flags) of a co_filename, from the cache. Borrowed from the cache; NULL without exception when memory is out. */
+/* (file as written, flags) of a co_filename, from the cache. Borrowed from the cache; NULL without exception
+ * when memory is out. */
 static PyObject *verdict_of(PyObject *filename)
 {
     if (hp_ext.places == NULL || places == NULL) {
@@ -271,8 +272,8 @@ bool hp_code_mark(PyCodeObject *code)
 
 /* ---- templates: lines of the code that Jinja generates, as lines of the template ---- */
 
-/* Jinja leaves "7=12&8=15" (template line = code line, ascending) in the module of the code: the template's line is that of the last pair at or
- * before the code's. */
+/* Jinja leaves "7=12&8=15" (template line = code line, ascending) in the module of the code: the template's
+ * line is that of the last pair at or before the code's. */
 static uint32_t template_line(struct hp_span8 pairs, uint32_t line)
 {
     uint32_t shown = 1, number = 0, left = 0;
@@ -439,7 +440,8 @@ static PyObject *name_of_function(PyCFunctionObject *function)
     return result;
 }
 
-/* The repr of what the type has under that name, as for "<method 'append' of 'list' objects>"; new reference or NULL. */
+/* The repr of what the type has under that name, as for "<method 'append' of 'list' objects>"; new reference
+ * or NULL. */
 static PyObject *name_of_method(PyTypeObject *type, const char *method, PyObject *module)
 {
     PyObject *key = PyUnicode_FromString(method);

@@ -1,10 +1,12 @@
-/* compat.h -- everything that differs between CPythons, in one place. The only file that looks at PY_VERSION_HEX.
+/* compat.h -- everything that differs between CPythons, in one place. The only file that looks at
+ * PY_VERSION_HEX.
  *
- * Interpreter frames are read through internal headers (compiled per minor version, hence per-version wheels):
- *   3.11  Include/internal/pycore_frame.h  f_code,       prev_instr;  tstate->cframe->current_frame
+ * Interpreter frames are read through internal headers (compiled per minor version, hence per-version
+ * wheels): 3.11  Include/internal/pycore_frame.h  f_code,       prev_instr;  tstate->cframe->current_frame
  *   3.12  the same file                    f_code,       prev_instr;  shim frames owned by the C stack
- *   3.13  the same file                    f_executable, instr_ptr;   tstate->current_frame; trampolines around __init__
- *   3.14+ pycore_interpframe.h             f_executable is a tagged reference; shims owned by the interpreter
+ *   3.13  the same file                    f_executable, instr_ptr;   tstate->current_frame; trampolines
+ * around __init__ 3.14+ pycore_interpframe.h             f_executable is a tagged reference; shims owned by
+ * the interpreter
  */
 #ifndef HP_PYEXT_COMPAT_H
 #define HP_PYEXT_COMPAT_H
@@ -50,9 +52,9 @@
 
 typedef struct _PyInterpreterFrame hp_frame;
 
-/* Whether the frame is one of the interpreter's own, which no Python code runs in: a shim at the entry from C, or the
- * trampoline under an inlined __init__. The latter's code object is constant data and must not be written to; what tells it is that
- * its function is None. */
+/* Whether the frame is one of the interpreter's own, which no Python code runs in: a shim at the entry from
+ * C, or the trampoline under an inlined __init__. The latter's code object is constant data and must not be
+ * written to; what tells it is that its function is None. */
 static inline bool hp_frame_is_shim(const hp_frame *frame)
 {
 #if PY_VERSION_HEX >= 0x030E0000
@@ -131,7 +133,8 @@ static inline bool hp_frame_of_generator(const hp_frame *frame)
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-/* The first piece of the stack that this thread's frames lie on: greenlets have one each. May be read by the thread itself without the GIL. */
+/* The first piece of the stack that this thread's frames lie on: greenlets have one each. May be read by the
+ * thread itself without the GIL. */
 static inline const void *hp_stack_root(const PyThreadState *tstate)
 {
     const _PyStackChunk *chunk = tstate->datastack_chunk;
@@ -170,7 +173,8 @@ static inline Py_ssize_t hp_code_extra_index(void)
 }
 
 #if PY_VERSION_HEX < 0x030F0000
-/* As Objects/codeobject.c has it (_PyCodeObjectExtra): read in place, this is asked for at every traced call. */
+/* As Objects/codeobject.c has it (_PyCodeObjectExtra): read in place, this is asked for at every traced
+ * call. */
 struct hp_code_extra {
     Py_ssize_t size;
     void *extras[1];
@@ -219,7 +223,8 @@ static inline int hp_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintpt
 #endif
 }
 
-/* Have each code object of this interpreter that is about to be freed told to the sampler; false: it cannot be. Once an interpreter. */
+/* Have each code object of this interpreter that is about to be freed told to the sampler; false: it cannot
+ * be. Once an interpreter. */
 #if PY_VERSION_HEX >= 0x030C0000
 static inline int hp_code_event(PyCodeEvent event, PyCodeObject *code)
 {
@@ -341,7 +346,8 @@ PyObject *hp_own_ask(PyObject *object, PyObject *name);
 #include "internal/pycore_dict.h"
 #include "internal/pycore_object.h"
 
-/* Where entry `i` of the hash table points to; -1: to nothing, -2: a deleted one. The table has fewer than 65,536 entries. */
+/* Where entry `i` of the hash table points to; -1: to nothing, -2: a deleted one. The table has fewer than
+ * 65,536 entries. */
 static inline Py_ssize_t hp_keys_at(const PyDictKeysObject *keys, size_t i)
 {
     return keys->dk_log2_size < 8 ? ((const int8_t *)keys->dk_indices)[i]
@@ -366,7 +372,8 @@ static __attribute__((noinline)) Py_ssize_t hp_keys_compare(PyDictKeysObject *ke
     }
 }
 
-/* Position of an interned name in keys that are all str; -1: not there. As do_lookup of Objects/dictobject.c does it. */
+/* Position of an interned name in keys that are all str; -1: not there. As do_lookup of Objects/dictobject.c
+ * does it. */
 static inline Py_ssize_t hp_keys_find(PyDictKeysObject *keys, PyObject *name)
 {
     const PyDictUnicodeEntry *entries = DK_UNICODE_ENTRIES(keys);

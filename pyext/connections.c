@@ -1,17 +1,20 @@
-/* connections.c -- what database connections take beside statements: waiting for the pool, connecting, the ping before use, commit, rollback.
+/* connections.c -- what database connections take beside statements: waiting for the pool, connecting, the
+ * ping before use, commit, rollback.
  *
- *   SQLAlchemy   QueuePool._do_get (without the connecting inside of it), _ConnectionRecord.__connect (with the listeners that set a connection up);
+ *   SQLAlchemy   QueuePool._do_get (without the connecting inside of it), _ConnectionRecord.__connect (with
+ * the listeners that set a connection up);
  *                do_ping, do_commit, do_rollback of every dialect
- *   psycopg_pool ConnectionPool.getconn, asynchronous ones, too; the pool's own threads connect, outside of requests
- *   PyMySQL      Connection's initialisation (which reads certificates) and connect, ping, commit, rollback, where there is no SQLAlchemy above it
- *   MySQLdb      Connection's initialisation, and what it inherits from a type in C: ping, commit, rollback
- *   psycopg      Connection.connect (also under the name that the package gives it), commit, rollback, and AsyncConnection's
- *   aiosqlite    Connection._connect, commit, rollback
- *   psycopg2     connect of the package; commit and rollback of the type in C (drivers.c)
- *   sqlite3      Connection's initialisation, which opens the file (not of a class with an __init__ of its own: that calls the type's descriptor)
+ *   psycopg_pool ConnectionPool.getconn, asynchronous ones, too; the pool's own threads connect, outside of
+ * requests PyMySQL      Connection's initialisation (which reads certificates) and connect, ping, commit,
+ * rollback, where there is no SQLAlchemy above it MySQLdb      Connection's initialisation, and what it
+ * inherits from a type in C: ping, commit, rollback psycopg      Connection.connect (also under the name that
+ * the package gives it), commit, rollback, and AsyncConnection's aiosqlite    Connection._connect, commit,
+ * rollback psycopg2     connect of the package; commit and rollback of the type in C (drivers.c) sqlite3
+ * Connection's initialisation, which opens the file (not of a class with an __init__ of its own: that calls
+ * the type's descriptor)
  *
- * A step inside of one of its own kind is that one (sql.c of the core), so a driver's below a dialect's does not count twice. Executions and fetches have the same
- * connection number.
+ * A step inside of one of its own kind is that one (sql.c of the core), so a driver's below a dialect's does
+ * not count twice. Executions and fetches have the same connection number.
  */
 #include "awaited.h"
 
@@ -27,8 +30,9 @@ enum {
     OF = 0xf0
 };
 
-/* The connection that a call was about: itself, its first argument (or what that stands for), that of a pool's entry, which is itself or its result, or
- * its result, that was there before or is new. One that has just connected has a number of its own. */
+/* The connection that a call was about: itself, its first argument (or what that stands for), that of a
+ * pool's entry, which is itself or its result, or its result, that was there before or is new. One that has
+ * just connected has a number of its own. */
 static uint32_t number_of(int tag, PyObject *self, PyObject *first, PyObject *result)
 {
     int engine = HP_X_ENGINE_UNKNOWN;
@@ -168,8 +172,9 @@ static int hook_pymysql(PyObject *module)
                : -1;
 }
 
-/* PyMySQL's and psycopg's connections say how their database is reached, MySQLdb's do not. While plans are asked for (_plans.py) they get it as an attribute, with which
- * it goes; only what another connection to the same place needs. */
+/* PyMySQL's and psycopg's connections say how their database is reached, MySQLdb's do not. While plans are
+ * asked for (_plans.py) they get it as an attribute, with which it goes; only what another connection to the
+ * same place needs. */
 static void keep_address(PyObject *connection, PyObject *const *args, size_t nargsf, PyObject *names)
 {
     static const char *const wanted[] = {"host",        "user", "password", "database",         "port",
@@ -245,7 +250,8 @@ static int hook_aiosqlite(PyObject *module)
     return hook_class(module, "Connection", on_step_async, methods, sizeof methods / sizeof methods[0]);
 }
 
-/* The package's own name for Connection.connect, which it took before we came if it was imported before; psycopg2's function. */
+/* The package's own name for Connection.connect, which it took before we came if it was imported before;
+ * psycopg2's function. */
 static int hook_connect(PyObject *module)
 {
     return hp_wrap_function(module, "connect", on_step, HP_X_DB_CONNECT | OF_MADE, HP_WRAP_ALWAYS);

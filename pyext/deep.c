@@ -1,8 +1,9 @@
-/* deep.c -- single requests at level trace while all others stay at theirs, because they come with a ticket (hotplate/ext/ticket.h).
+/* deep.c -- single requests at level trace while all others stay at theirs, because they come with a ticket
+ * (hotplate/ext/ticket.h).
  *
- * The tracer is interpreter-wide, and switching it is dear (and on some releases not to be done without end): it goes on with the
- * first such request and off with the first ordinary one that begins REST_NS after the last of them has ended. While it is on, other requests pay the
- * look that each event begins with.
+ * The tracer is interpreter-wide, and switching it is dear (and on some releases not to be done without end):
+ * it goes on with the first such request and off with the first ordinary one that begins REST_NS after the
+ * last of them has ended. While it is on, other requests pay the look that each event begins with.
  */
 #include "wrap.h"
 

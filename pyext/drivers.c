@@ -1,10 +1,11 @@
 /* drivers.c -- where SQL passes: SQLAlchemy's dialects, and the database drivers that are used without it.
  *
- *   SQLAlchemy   do_execute, do_executemany, do_execute_no_params of DefaultDialect and of every dialect class that overrides them;
+ *   SQLAlchemy   do_execute, do_executemany, do_execute_no_params of DefaultDialect and of every dialect
+ * class that overrides them;
  *                the fetch strategies for rows and fetch time             (docs/decisions/0003-sql-hook.md)
- *   PyMySQL, MySQLdb, psycopg    methods of their Python cursor classes; coroutines are measured from first resume to end
- *   aiosqlite                    in a file of its own
- *   sqlite3, psycopg2            C types: a method descriptor of the same name in the type's own dictionary, so that types, factories and
+ *   PyMySQL, MySQLdb, psycopg    methods of their Python cursor classes; coroutines are measured from first
+ * resume to end aiosqlite                    in a file of its own sqlite3, psycopg2            C types: a
+ * method descriptor of the same name in the type's own dictionary, so that types, factories and
  *                                `type(connection) is sqlite3.Connection` stay what they were
  *
  * We never open, query or import anything here.
@@ -201,7 +202,8 @@ static const fast_with_names trampolines[C_METHODS] = {
     trampoline_6,  trampoline_7,  trampoline_8,  trampoline_9, trampoline_10, trampoline_11,
     trampoline_12, trampoline_13, trampoline_14, trampoline_15};
 
-/* Put a method descriptor of ours in the place of a C type's. The type may be immutable for Python; its dictionary is not for C. */
+/* Put a method descriptor of ours in the place of a C type's. The type may be immutable for Python; its
+ * dictionary is not for C. */
 static int patch_c_method(PyTypeObject *type, const char *name, int tag, enum c_of of)
 {
     PyObject *original = type->tp_dict == NULL ? NULL : PyDict_GetItemString(type->tp_dict, name);
@@ -292,7 +294,8 @@ static int patch_c_cursor(PyObject *cls, int engine, int slot)
     return 0;
 }
 
-/* Connection.execute() and its siblings do not go through Cursor.execute's name: they make a cursor and return it. */
+/* Connection.execute() and its siblings do not go through Cursor.execute's name: they make a cursor and
+ * return it. */
 static int hook_sqlite(PyObject *module)
 {
     static const struct {
@@ -431,7 +434,8 @@ static bool is_true(PyObject *object, PyObject *name)
     return value == Py_True;
 }
 
-/* What a dialect talks to. MySQL's learns on its first connection whether it is MariaDB, so that is asked every time. */
+/* What a dialect talks to. MySQL's learns on its first connection whether it is MariaDB, so that is asked
+ * every time. */
 static const struct dialect *dialect_of(PyObject *dialect)
 {
     for (size_t i = 0; i < sizeof dialects / sizeof dialects[0]; i++) {
@@ -516,7 +520,8 @@ static PyObject *on_dialect_init(struct hp_wrap *wrap, struct hp_cap_lane *lane,
     return hp_wrap_call(wrap, args, nargsf, names);
 }
 
-/* `cls` and all classes below it that exist already; one beyond the cap is wrapped when a dialect is made of it. */
+/* `cls` and all classes below it that exist already; one beyond the cap is wrapped when a dialect is made of
+ * it. */
 static int wrap_dialects(PyObject *cls)
 {
     PyObject *found = PyList_New(0);

@@ -1,14 +1,17 @@
-/* evalhook.c -- the exact tracer of CPython 3.11: the frame-evaluation hook (PEP 523), and the profile function where C functions are wanted.
+/* evalhook.c -- the exact tracer of CPython 3.11: the frame-evaluation hook (PEP 523), and the profile
+ * function where C functions are wanted.
  *
- * With a hook set, 3.11 evaluates every Python call through it (calls are no longer inlined into one loop), so each Python frame takes C stack.
- * The stack guard raises RecursionError before that runs out: an application with a raised recursion limit gets the error that it would get
- * for the limit, not a crash (capture-limits.md, hazard 3).
- * Creating a generator is an evaluation, too (it runs to RETURN_GENERATOR): not a call of its body, so it is skipped; the first
- * next() is the call, later ones are re-entries. The hook keeps nothing on the C stack but ids: greenlet moves C stacks (trap 17).
- * A hook that somebody else had set (PEP 523 has one slot) is kept and called.
+ * With a hook set, 3.11 evaluates every Python call through it (calls are no longer inlined into one loop),
+ * so each Python frame takes C stack. The stack guard raises RecursionError before that runs out: an
+ * application with a raised recursion limit gets the error that it would get for the limit, not a crash
+ * (capture-limits.md, hazard 3). Creating a generator is an evaluation, too (it runs to RETURN_GENERATOR):
+ * not a call of its body, so it is skipped; the first next() is the call, later ones are re-entries. The hook
+ * keeps nothing on the C stack but ids: greenlet moves C stacks (trap 17). A hook that somebody else had set
+ * (PEP 523 has one slot) is kept and called.
  *
- * C functions: PyEval_SetProfile on each thread that runs a lane which wants them. It sees Python functions as well, so the hook then stays
- * quiet on that thread. A profile function that is already set (cProfile) is left alone: Python functions only.
+ * C functions: PyEval_SetProfile on each thread that runs a lane which wants them. It sees Python functions
+ * as well, so the hook then stays quiet on that thread. A profile function that is already set (cProfile) is
+ * left alone: Python functions only.
  */
 #include "ext.h"
 

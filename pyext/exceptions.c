@@ -1,7 +1,8 @@
 /* exceptions.c -- exceptions of a request: type, folded text and frames, grouped by type and raising place.
  *
- * The text is the first str among the exception's args: str(exception) would run the application's code, and a traceback's locals hold
- * everything. What may be a value in it is folded away (model/fold.h). Frames come from the traceback, outermost first.
+ * The text is the first str among the exception's args: str(exception) would run the application's code, and
+ * a traceback's locals hold everything. What may be a value in it is folded away (model/fold.h). Frames come
+ * from the traceback, outermost first.
  */
 #include "notes.h"
 
@@ -19,7 +20,8 @@ static uint64_t fold_text(uint64_t hash, struct hp_span8 text)
     return (hash ^ 0xff) * 0x100000001b3ULL;
 }
 
-/* Code that raised: the innermost application frame of the traceback, else the innermost of all. Borrowed from the traceback. */
+/* Code that raised: the innermost application frame of the traceback, else the innermost of all. Borrowed
+ * from the traceback. */
 static PyCodeObject *raising_code(PyObject *traceback)
 {
     PyCodeObject *found = NULL;

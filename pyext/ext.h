@@ -1,7 +1,8 @@
 /* ext.h -- what the files of the extension share.
  *
- * One hp_ext a process. Everything here runs with the GIL; the core below the door (hotplate/ext/capture.h) never sees an object.
- * Every hook keeps the pending exception, never raises one of ours into the application, and counts what it could not do.
+ * One hp_ext a process. Everything here runs with the GIL; the core below the door (hotplate/ext/capture.h)
+ * never sees an object. Every hook keeps the pending exception, never raises one of ours into the
+ * application, and counts what it could not do.
  */
 #ifndef HP_PYEXT_EXT_H
 #define HP_PYEXT_EXT_H
@@ -129,7 +130,8 @@ extern __thread struct hp_tls hp_tls __attribute__((tls_model("initial-exec")));
 /* The current lane; asks greenlet when that is loaded. Borrowed. NULL outside a request. */
 struct hp_cap_lane *hp_lane_current(void);
 
-/* Make `lane` current on this thread/greenlet (NULL: none) and keep what was before; restore in reverse order. */
+/* Make `lane` current on this thread/greenlet (NULL: none) and keep what was before; restore in reverse
+ * order. */
 struct hp_lane_scope {
     struct hp_cap_lane *previous, *lane;
     unsigned previous_flags;
@@ -140,13 +142,16 @@ void hp_lane_push(struct hp_lane_scope *scope, struct hp_cap_lane *lane, bool wa
 void hp_lane_pop(const struct hp_lane_scope *scope);
 /* The same for a lane that is to go on later: its clocks stop. */
 void hp_lane_pop_out(const struct hp_lane_scope *scope);
-/* A request's main lane that was popped, and goes on when the server wants more of the body: what this thread waits for until then is
- * its waits, too. Not where greenlets switch: there its clocks stand still (hp_lane_push). The second ends it. */
+/* A request's main lane that was popped, and goes on when the server wants more of the body: what this thread
+ * waits for until then is its waits, too. Not where greenlets switch: there its clocks stand still
+ * (hp_lane_push). The second ends it. */
 void hp_lane_between(struct hp_cap_lane *lane);
 void hp_lane_between_end(void);
-/* Ask greenlet again which lane is right (the tracer saw an unexpected frame); true when the current lane changed. */
+/* Ask greenlet again which lane is right (the tracer saw an unexpected frame); true when the current lane
+ * changed. */
 bool hp_lane_resync(void);
-/* Greenlet `target` runs now on this thread instead of `origin` (NULL: not known); true when the current lane changed. */
+/* Greenlet `target` runs now on this thread instead of `origin` (NULL: not known); true when the current lane
+ * changed. */
 bool hp_lane_switched(PyObject *origin, PyObject *target);
 /* Look for a loaded greenlet module; cheap, called at each request's begin. */
 void hp_lane_find_greenlets(void);
@@ -154,7 +159,8 @@ void hp_lane_find_greenlets(void);
 /* Have this thread's switches told, if they are not yet. Cheap when they are. */
 void hp_greenlet_watch(void);
 bool hp_greenlet_is_hub(PyObject *greenlet);
-/* A lane of its own for a greenlet that a lane has made and that did not run so far, begun now; one reference. NULL: it has none. */
+/* A lane of its own for a greenlet that a lane has made and that did not run so far, begun now; one
+ * reference. NULL: it has none. */
 struct hp_cap_lane *hp_greenlet_adopt(PyObject *greenlet, bool *want_c);
 /* A lane runs again: tell what it waited for. */
 void hp_greenlet_resume(struct hp_cap_lane *lane, const struct hp_cap_clock *clock);
@@ -165,16 +171,19 @@ const void *hp_frame_id_now(void);
 
 /* ---- codes.c: code object -> symbol ---- */
 
-/* Symbol id of a code object (0 when it cannot be had), interned at first sight. Never raises. Hot after the first call. */
+/* Symbol id of a code object (0 when it cannot be had), interned at first sight. Never raises. Hot after the
+ * first call. */
 uint32_t hp_code_symbol(PyCodeObject *code);
-/* The same for the tracer; `*watch`, once for each code object: its calls are to be watched, for it is application code that names a C function whose
- * calls are told (hp_is_watched). */
+/* The same for the tracer; `*watch`, once for each code object: its calls are to be watched, for it is
+ * application code that names a C function whose calls are told (hp_is_watched). */
 uint32_t hp_code_traced(PyCodeObject *code, bool *watch);
-/* Whether calls of a C function of this name are told: it turns objects into bytes or back ("dumps", "loads", "writerow"), or opens a file. */
+/* Whether calls of a C function of this name are told: it turns objects into bytes or back ("dumps", "loads",
+ * "writerow"), or opens a file. */
 bool hp_is_watched(const char *name);
 /* Whether it is code that Jinja compiled a template to. */
 bool hp_code_is_template(PyCodeObject *code);
-/* Line that the frame is at, and `line` of a frame's code, as they are shown: of the template where the code was generated from one. Never raise. */
+/* Line that the frame is at, and `line` of a frame's code, as they are shown: of the template where the code
+ * was generated from one. Never raise. */
 uint32_t hp_frame_line(hp_frame *frame);
 uint32_t hp_code_shown_line(PyCodeObject *code, PyFrameObject *frame, uint32_t line);
 /* Intern the code of a compiled template's function and what is defined within, with the template's lines. */
@@ -186,18 +195,20 @@ int hp_code_flags(PyCodeObject *code);
 int hp_file_flags(PyObject *filename);
 /* Mark a code object; true the first time. Never raises. */
 bool hp_code_mark(PyCodeObject *code);
-/* Symbol of a C callable (PyCFunction or method descriptor), named as cProfile names it; 0 if it is neither. */
+/* Symbol of a C callable (PyCFunction or method descriptor), named as cProfile names it; 0 if it is
+ * neither. */
 uint32_t hp_cfunction_symbol(PyObject *callable, PyObject *self_or_null);
-/* The application place that runs now: nearest application frame from the current one outwards, with its current line; via = the
- * outermost library package between it and the caller, as a symbol. With none on the stack a library's template stands for it (the
- * application may replace it); without one all zero but via. */
+/* The application place that runs now: nearest application frame from the current one outwards, with its
+ * current line; via = the outermost library package between it and the caller, as a symbol. With none on the
+ * stack a library's template stands for it (the application may replace it); without one all zero but via. */
 struct hp_cap_place hp_place_now(void);
 /* hp_places_classify without the GIL, for probes: -1 while the places change. */
 int hp_classify_unlocked(const char *name, size_t n, char *out, size_t capacity);
-/* In a child of fork: whoever was reading in another thread is not here. hp_sites_after_fork: the same of the sites' tables. */
+/* In a child of fork: whoever was reading in another thread is not here. hp_sites_after_fork: the same of the
+ * sites' tables. */
 void hp_places_after_fork(void);
-/* Where that walk ends: the code of Flask.__call__ and Flask.wsgi_app. What is further out (a script that calls app.run(), a middleware around
- * the application) passes the request on. Owned, or NULL. */
+/* Where that walk ends: the code of Flask.__call__ and Flask.wsgi_app. What is further out (a script that
+ * calls app.run(), a middleware around the application) passes the request on. Owned, or NULL. */
 extern PyCodeObject *hp_place_stops[2];
 static inline bool hp_place_ends(const PyCodeObject *code)
 {
@@ -209,13 +220,15 @@ extern const char hp_codes_configure_doc[];
 PyObject *hp_codes_configure(PyObject *self, PyObject *args,
                              PyObject *kwargs); /* Python: configure_places(…) */
 
-/* ---- tracers: each installs or removes itself; start returns 0, or a reason (HP_X_REASON_*) why it cannot be had ---- */
+/* ---- tracers: each installs or removes itself; start returns 0, or a reason (HP_X_REASON_*) why it cannot
+ * be had ---- */
 int hp_tracer_start(bool c_functions);
 void hp_tracer_stop(void);
-/* Start the tracer, measuring what a traced call costs when it was off. Call outside requests. Same result as hp_tracer_start. */
+/* Start the tracer, measuring what a traced call costs when it was off. Call outside requests. Same result as
+ * hp_tracer_start. */
 int hp_tracer_enable(bool c_functions);
-/* The flight recorder (3.12 and later): application code and its direct callees, at levels below trace. Install once; same result as
- * hp_tracer_start. recorder.c */
+/* The flight recorder (3.12 and later): application code and its direct callees, at levels below trace.
+ * Install once; same result as hp_tracer_start. recorder.c */
 int hp_recorder_start(void);
 /* Events of one code object, with its calls or without; false (counted) when that failed. */
 bool hp_monitor_watch(PyCodeObject *code, bool calls);
@@ -223,18 +236,22 @@ bool hp_monitor_watch(PyCodeObject *code, bool calls);
 bool hp_monitor_only_global(void);
 /* sys.monitoring.DISABLE; new reference, or NULL with an exception. */
 PyObject *hp_monitor_disable(void);
-/* Look through modules imported since the last time for application code; cheap when there are none. Call when a request begins. */
+/* Look through modules imported since the last time for application code; cheap when there are none. Call
+ * when a request begins. */
 void hp_recorder_refresh(void);
 /* An event of a lane that records; `code` is the frame's. */
 void hp_recorder_enter(PyCodeObject *code, hp_frame *frame, bool resume);
 void hp_recorder_leave(PyCodeObject *code, hp_frame *frame, bool raised);
 /* A call site of recorded code: take note of the callee. Returns what the callback returns. */
 PyObject *hp_recorder_call(PyObject *callable);
-/* The tracer off again, as it was before hp_tracer_enable at a lower level: the flight recorder, if there is one, goes on. recorder.c */
+/* The tracer off again, as it was before hp_tracer_enable at a lower level: the flight recorder, if there is
+ * one, goes on. recorder.c */
 void hp_tracer_rest(void);
 
-/* ---- deep.c: single requests at level trace, because they come with a ticket (hotplate/ext/ticket.h) ---- */
-/* Whether this request is to be traced; then the tracer is on, and stays on at least until hp_deep_end. Call before a request begins. Never raises. */
+/* ---- deep.c: single requests at level trace, because they come with a ticket (hotplate/ext/ticket.h)
+ * ---- */
+/* Whether this request is to be traced; then the tracer is on, and stays on at least until hp_deep_end. Call
+ * before a request begins. Never raises. */
 bool hp_deep_begin(PyObject *app, PyObject *wsgi_environ);
 void hp_deep_end(void);
 int hp_deep_init(PyObject *module);
@@ -243,7 +260,8 @@ int hp_deep_init(PyObject *module);
 void hp_tracer_thread_begin(void);
 void hp_tracer_thread_end(void);
 
-/* ---- wsgi.c, flask.c, threads.c, sql.c: hooks; each adds its functions to the module and returns -1 with an exception on failure ---- */
+/* ---- wsgi.c, flask.c, threads.c, sql.c: hooks; each adds its functions to the module and returns -1 with an
+ * exception on failure ---- */
 int hp_wsgi_init(PyObject *module);
 /* app.debug. Never raises. */
 bool hp_app_debug(PyObject *app);
@@ -251,13 +269,15 @@ bool hp_app_debug(PyObject *app);
 bool hp_raises_on_purpose(void);
 /* Tell a request its route and view after the application was called. 0, or -1 with an exception. */
 int hp_flask_route(PyObject *wsgi_environ, PyObject *app, struct hp_cap_request *request);
-/* Note an exception that ends the request: its type, and the group of type and raising place. Keeps the pending exception. */
+/* Note an exception that ends the request: its type, and the group of type and raising place. Keeps the
+ * pending exception. */
 void hp_note_exception(struct hp_cap_request *request, PyObject *exception);
 int hp_flask_init(PyObject *module);
 int hp_threads_init(PyObject *module);
 int hp_sql_init(PyObject *module);
 
-/* ---- waits.c: probes of blocking calls (hotplate/ext/waits.h); sites.c: the application place of a thread, without the GIL ---- */
+/* ---- waits.c: probes of blocking calls (hotplate/ext/waits.h); sites.c: the application place of a thread,
+ * without the GIL ---- */
 int hp_waits_init(PyObject *module);
 /* Switch the probes on, once; what cannot be hooked is said by hp_waits_describe. */
 void hp_waits_enable(void);
@@ -267,7 +287,8 @@ void hp_waits_thread_ends(PyObject *thread);
 /* gil.c: tell the probes which lock is the interpreter's. */
 void hp_gil_watch(void);
 const void *hp_runtime_address(void);
-/* sampler.c: get ready to sample; rate 0: the default. 0, or a reason (HP_X_REASON_*) why it cannot be had. */
+/* sampler.c: get ready to sample; rate 0: the default. 0, or a reason (HP_X_REASON_*) why it cannot be
+ * had. */
 int hp_sampling_start(unsigned rate_hz, int mode);
 int hp_sampling_init(PyObject *module);
 uint32_t hp_site_now(void *tstate);

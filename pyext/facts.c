@@ -1,9 +1,10 @@
-/* facts.c -- what a request brings along: how long it queued in front of us, and the headers and configuration values asked for by name; and whose
- * names let a value through (inputs.c has the rest of what a request brings).
+/* facts.c -- what a request brings along: how long it queued in front of us, and the headers and
+ * configuration values asked for by name; and whose names let a value through (inputs.c has the rest of what
+ * a request brings).
  *
- * No header and no configuration value is kept unless it is named (note_options); of those that carry secrets by their nature
- * only that they were there. X-Request-Start is what proxies set to the time at which they took the request:
- * seconds, milliseconds or microseconds since 1970, with or without "t=".
+ * No header and no configuration value is kept unless it is named (note_options); of those that carry secrets
+ * by their nature only that they were there. X-Request-Start is what proxies set to the time at which they
+ * took the request: seconds, milliseconds or microseconds since 1970, with or without "t=".
  */
 #include "notes.h"
 

@@ -1,13 +1,16 @@
-/* flask.c -- what Flask knows about a request: its phases, its route and view, its exception, and who registered what.
+/* flask.c -- what Flask knows about a request: its phases, its route and view, its exception, and who
+ * registered what.
  *
- * Phases are class-level wrappers around the methods that Flask calls in turn; each switches the main lane's phase and puts back
- * the one before, so they nest (a template inside the view) and their sum is the request's wall time:
+ * Phases are class-level wrappers around the methods that Flask calls in turn; each switches the main lane's
+ * phase and puts back the one before, so they nest (a template inside the view) and their sum is the
+ * request's wall time:
  *
  *   __call__ OUTER ─ preprocess_request BEFORE ─ dispatch_request VIEW ─ templating._render TEMPLATE
  *                  ─ process_response AFTER ─ do_teardown_* TEARDOWN
  *
- * Setup methods (before_request, add_url_rule …) are wrapped to remember which application line registered a library's function: that
- * is the place to edit when such a function runs with no application code on the stack.
+ * Setup methods (before_request, add_url_rule …) are wrapped to remember which application line registered a
+ * library's function: that is the place to edit when such a function runs with no application code on the
+ * stack.
  */
 #include "call.h"
 #include "notes.h"
@@ -57,7 +60,8 @@ static struct place_entry *registered_slot(const PyCodeObject *code)
     return &registered[at];
 }
 
-/* What belongs to the application is known once it is there, and blueprints come before it: nothing is said of the code yet. */
+/* What belongs to the application is known once it is there, and blueprints come before it: nothing is said
+ * of the code yet. */
 static void note_registered(PyObject *function, struct hp_cap_place place)
 {
     PyCodeObject *code = hp_code_of(function);
@@ -83,7 +87,8 @@ static struct hp_cap_place place_of_registered(const struct place_entry *entry)
     return place;
 }
 
-/* before_request(f), teardown_appcontext(f), add_url_rule(rule, endpoint, view_func, …): every function among the arguments. */
+/* before_request(f), teardown_appcontext(f), add_url_rule(rule, endpoint, view_func, …): every function among
+ * the arguments. */
 static PyObject *on_setup(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                           size_t nargsf, PyObject *names)
 {
@@ -132,7 +137,8 @@ static struct hp_span8 span_of(const char *text)
     return (struct hp_span8){text, strlen(text)};
 }
 
-/* The function that answers `method`: a MethodView's own method, else below decorators and partials. New reference or NULL. */
+/* The function that answers `method`: a MethodView's own method, else below decorators and partials. New
+ * reference or NULL. */
 static PyObject *view_function(PyObject *view, uint32_t method)
 {
     PyObject *cls = hp_attribute(view, str_view_class);
@@ -284,7 +290,8 @@ static struct hp_cap_place running_registered(void)
     return found;
 }
 
-/* SQLAlchemy's asyncio bridge runs in a greenlet of its own, whose frames end there: go on in the greenlet that waits for it. */
+/* SQLAlchemy's asyncio bridge runs in a greenlet of its own, whose frames end there: go on in the greenlet
+ * that waits for it. */
 static struct hp_cap_place place_in_parents(uint32_t via)
 {
     struct hp_cap_place place = {0, 0, via};
@@ -369,8 +376,8 @@ static PyObject *on_phase(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
     return result;
 }
 
-/* The framework's object of a request, when it is first seen: held until it is noted. (Others come and go meanwhile: the application may enter contexts of
- * its own.) New reference, or NULL without exception. */
+/* The framework's object of a request, when it is first seen: held until it is noted. (Others come and go
+ * meanwhile: the application may enter contexts of its own.) New reference, or NULL without exception. */
 static PyObject *meet_request(Call *call)
 {
     PyObject *context = current_context();
@@ -460,7 +467,8 @@ static PyObject *on_exception(struct hp_wrap *wrap, struct hp_cap_lane *lane, Py
     return hp_wrap_call(wrap, args, nargsf, names);
 }
 
-/* Flask.handle_user_exception: an error handler answers, or it raises again. HTTP exceptions are answers, not failures, unless their code says so. */
+/* Flask.handle_user_exception: an error handler answers, or it raises again. HTTP exceptions are answers, not
+ * failures, unless their code says so. */
 static PyObject *on_user_exception(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                                    size_t nargsf, PyObject *names)
 {

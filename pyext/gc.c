@@ -1,7 +1,8 @@
 /* gc.c -- pauses of the garbage collector, by one callable in gc.callbacks.
  *
- * A collection runs on the thread whose allocation set it off, with the GIL, so the pause is that lane's CPU time; whoever waits
- * meanwhile waits for the GIL. We stand first in the list: what others' callbacks do at the start is in the pause, what they do at the end is not.
+ * A collection runs on the thread whose allocation set it off, with the GIL, so the pause is that lane's CPU
+ * time; whoever waits meanwhile waits for the GIL. We stand first in the list: what others' callbacks do at
+ * the start is in the pause, what they do at the end is not.
  */
 #include "notes.h"
 

@@ -1,4 +1,5 @@
-/* gil.c -- where the interpreter's lock and its runtime are. Apart from the rest, because only this looks into whole interpreter structures. */
+/* gil.c -- where the interpreter's lock and its runtime are. Apart from the rest, because only this looks
+ * into whole interpreter structures. */
 #define HP_WANT_INTERPRETER
 #include "ext.h"
 

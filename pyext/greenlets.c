@@ -4,13 +4,15 @@
  *     greenlet.settrace          one callable a thread: switched(origin, target) ─▶ lanes.c changes the clocks over
  *     first switch to it         its parents belong to no lane (gevent's is the hub): a GREENLET lane begins
  *
- * So nothing depends on the order in which gevent, the application and we patch anything. An application's own trace function is called by ours:
- * settrace and gettrace are wrapped, and speak of its function only. Where they were imported before we came and replace
- * ours, we put ourselves in front again at the next request of that thread.
+ * So nothing depends on the order in which gevent, the application and we patch anything. An application's
+ * own trace function is called by ours: settrace and gettrace are wrapped, and speak of its function only.
+ * Where they were imported before we came and replace ours, we put ourselves in front again at the next
+ * request of that thread.
  *
- * What a greenlet waited for is read where it comes back: its frames are those that it left at. gevent.sleep says how long it wanted
- * to sleep, so what came on top was the hub being busy (`loop`). One that another lane of the request woke was ready at the latest when that lane gave way.
- * For sockets nobody knows when the kernel had the answer: all of it is the wait.
+ * What a greenlet waited for is read where it comes back: its frames are those that it left at. gevent.sleep
+ * says how long it wanted to sleep, so what came on top was the hub being busy (`loop`). One that another
+ * lane of the request woke was ready at the latest when that lane gave way. For sockets nobody knows when the
+ * kernel had the answer: all of it is the wait.
  */
 #include "hotplate/ext/share.h"
 #include "wrap.h"
@@ -250,8 +252,8 @@ static PyObject *traced(PyObject *object, PyObject *const *args, size_t nargsf, 
     PyObject *result = PyObject_Vectorcall(next, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     self->inside = false;
     Py_DECREF(next);
-    if (result ==
-        NULL) { /* greenlet removes a trace function that raises: theirs goes, and us with it until the next request */
+    if (result == NULL) { /* greenlet removes a trace function that raises: theirs goes, and us with it until
+                             the next request */
         Py_CLEAR(self->next);
         hp_tls.hooked = false;
     }
@@ -356,7 +358,8 @@ static PyObject *on_gettrace(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyO
 
 /* ---- hooks ---- */
 
-/* Replace tp_new in the type and in those of its subclasses that inherited it: object.__new__'s safety check compares them. */
+/* Replace tp_new in the type and in those of its subclasses that inherited it: object.__new__'s safety check
+ * compares them. */
 /* NOLINTNEXTLINE(misc-no-recursion): it ends at SUBCLASS_DEPTH */
 static void take_new(PyTypeObject *type, int depth)
 {

@@ -1,15 +1,18 @@
-/* inputs.c -- what a request was asked with: arguments of its view, and the keys of its query, form and JSON body.
+/* inputs.c -- what a request was asked with: arguments of its view, and the keys of its query, form and JSON
+ * body.
  *
  *   werkzeug.Request.__dict__ ── view_args      told by the URL map
  *                             ├─ query_string   as it came, split here
  *                             ├─ form, files    there, both, only if the application had the body parsed
  *                             └─ _cached_json   likewise: (as get_json(), as get_json(silent=True))
  *
- * The body is never read and nothing is parsed that the application has not: what it left alone is not there. Of values stays what they
- * are, "<int>", "<str 12>"; those of keys that were named (note_options) as they are; those that carry secrets by their name not even as that.
- * No code of the application runs: dictionaries are walked as they lie in memory, and only exact numbers are written out.
+ * The body is never read and nothing is parsed that the application has not: what it left alone is not there.
+ * Of values stays what they are, "<int>", "<str 12>"; those of keys that were named (note_options) as they
+ * are; those that carry secrets by their name not even as that. No code of the application runs: dictionaries
+ * are walked as they lie in memory, and only exact numbers are written out.
  *
- * Whoever asks chooses keys: at most MOST_KEYS of a part are looked at, and texts have room of their own (HP_TEXT_GIVEN).
+ * Whoever asks chooses keys: at most MOST_KEYS of a part are looked at, and texts have room of their own
+ * (HP_TEXT_GIVEN).
  */
 #include "notes.h"
 
@@ -24,8 +27,8 @@ static PyObject *str_query, *str_view_args, *str_form, *str_files, *str_json; /*
 
 /* ---- values ---- */
 
-/* "<str 12>": by hand, as printf would be half of what this file costs. From 100 on a length is told to two digits, so that lengths cannot take up the room for
- * texts either. */
+/* "<str 12>": by hand, as printf would be half of what this file costs. From 100 on a length is told to two
+ * digits, so that lengths cannot take up the room for texts either. */
 static struct hp_span8 wrapped(char out[TEXT_BYTES], const char *type, Py_ssize_t n)
 {
     char digits[24];

@@ -1,12 +1,13 @@
 /* jinja.c -- which template renders, below which, from which line: by what Jinja compiles templates to.
  *
- * A compiled template is a generator function `root` and one for each block; including, extending and calling blocks is calling them.
- * Template._from_namespace makes every template there is (from files, strings, compiled modules), so there we put a Part in place of each of
- * these functions. Calling a Part gives a Run around the generator, which books the time of each value that it is asked for. Macros are called
- * through Macro._invoke, which is wrapped.
+ * A compiled template is a generator function `root` and one for each block; including, extending and calling
+ * blocks is calling them. Template._from_namespace makes every template there is (from files, strings,
+ * compiled modules), so there we put a Part in place of each of these functions. Calling a Part gives a Run
+ * around the generator, which books the time of each value that it is asked for. Macros are called through
+ * Macro._invoke, which is wrapped.
  *
- * A Part equals the function that it stands for and hashes like it: Context.super looks for the function in a list of them.
- * Async environments compile to async generators; those are left as they are.
+ * A Part equals the function that it stands for and hashes like it: Context.super looks for the function in a
+ * list of them. Async environments compile to async generators; those are left as they are.
  */
 #include "notes.h"
 
@@ -196,7 +197,8 @@ static void part_dealloc(Part *self)
     Py_DECREF(type);
 }
 
-/* A Part for a generator function; any other callable comes back as it is. New reference, or NULL with an exception. */
+/* A Part for a generator function; any other callable comes back as it is. New reference, or NULL with an
+ * exception. */
 static PyObject *part_of(PyObject *function, int kind, PyObject *name)
 {
     PyCodeObject *code = PyFunction_Check(function) ? (PyCodeObject *)PyFunction_GET_CODE(function) : NULL;

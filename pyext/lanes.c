@@ -1,12 +1,14 @@
 /* lanes.c -- which lane runs on this thread now, and on this greenlet.
  *
- * Without greenlets a thread-local pointer is the answer. With them a table maps greenlet to lane (only greenlets that run a lane
- * are in it), and the thread-local keeps the last answer with the greenlet it was for. A greenlet that is not in the table belongs to the lane of
- * its nearest parent that is: SQLAlchemy's asyncio bridge runs the request's own work in such a child.
- * One that has no such parent, as gevent's have the hub, but was made by a lane, is a lane of its own (greenlets.c).
- * Switches are told by greenlet's trace function; where one was missed, the next look finds out, and the request's processor time is absent.
- * Who is made current over another lane borrows the thread from it: the clocks change over, there and back.
- * The greenlet module is found when it is already imported, never imported by us; its C API is the capsule "greenlet._C_API".
+ * Without greenlets a thread-local pointer is the answer. With them a table maps greenlet to lane (only
+ * greenlets that run a lane are in it), and the thread-local keeps the last answer with the greenlet it was
+ * for. A greenlet that is not in the table belongs to the lane of its nearest parent that is: SQLAlchemy's
+ * asyncio bridge runs the request's own work in such a child. One that has no such parent, as gevent's have
+ * the hub, but was made by a lane, is a lane of its own (greenlets.c). Switches are told by greenlet's trace
+ * function; where one was missed, the next look finds out, and the request's processor time is absent. Who is
+ * made current over another lane borrows the thread from it: the clocks change over, there and back. The
+ * greenlet module is found when it is already imported, never imported by us; its C API is the capsule
+ * "greenlet._C_API".
  */
 #include "ext.h"
 

@@ -1,7 +1,9 @@
-/* logs.c -- log records of a request: level, logger and folded message, by a wrapper of logging.Logger.handle.
+/* logs.c -- log records of a request: level, logger and folded message, by a wrapper of
+ * logging.Logger.handle.
  *
- * The message is the record's format string as it stands; nothing is formatted that the application would not format. With arguments it is
- * a literal of the source; without, it may be an f-string full of values, and is folded. The time of the handlers is measured, since writing logs is a wait.
+ * The message is the record's format string as it stands; nothing is formatted that the application would not
+ * format. With arguments it is a literal of the source; without, it may be an f-string full of values, and is
+ * folded. The time of the handlers is measured, since writing logs is a wait.
  */
 #include "notes.h"
 

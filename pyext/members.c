@@ -1,5 +1,6 @@
-/* members.c -- see members.h; how dictionaries are laid out is in compat.h. Not inlined, however often a request asks: its code is fetched once then, after
- * the application has had the caches, and that counts for more than calls. */
+/* members.c -- see members.h; how dictionaries are laid out is in compat.h. Not inlined, however often a
+ * request asks: its code is fetched once then, after the application has had the caches, and that counts for
+ * more than calls. */
 #define HP_WANT_INTERPRETER
 #include "members.h"
 

@@ -1,7 +1,9 @@
-/* module.c -- the extension `_hotplate`: the process's capture, switched on and off, and the door for its hooks.
+/* module.c -- the extension `_hotplate`: the process's capture, switched on and off, and the door for its
+ * hooks.
  *
- * One interpreter a process is served (capture is per process); another one that imports the module gets an ImportError, which the Python
- * face turns into one line. Functions here parse arguments, call the core and convert; errors of the core become exceptions in raise_err.
+ * One interpreter a process is served (capture is per process); another one that imports the module gets an
+ * ImportError, which the Python face turns into one line. Functions here parse arguments, call the core and
+ * convert; errors of the core become exceptions in raise_err.
  */
 #include "hotplate/ext/sampler.h"
 #include "notes.h"

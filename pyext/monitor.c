@@ -2,13 +2,15 @@
  *
  *   PY_START, PY_RESUME, PY_THROW   enter (the last two are re-entries)
  *   PY_RETURN, PY_YIELD, PY_UNWIND  leave
- *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for; else those that application code names and that are told (encoders, decoders, open), by local events of that code
+ *   CALL, C_RETURN, C_RAISE         C functions, where they are asked for; else those that application code
+ * names and that are told (encoders, decoders, open), by local events of that code
  *                                   (a pickle.dumps has no Python frame, and what it takes is not its caller's computing)
  *
- * The callbacks are interpreter-wide, so each starts with one thread-local look: no traced lane, nothing to do. They never return DISABLE
- * (traps 7, 8), never raise, and assume no symmetry of events: every enter and leave names its activation by its frame, and an
- * unexpected caller sends us to the slow path (another greenlet, or missed events).
- * Tool id 3, then 4; never 0, 1, 2 (debuggers, coverage, profilers), 5 (optimizers): with none free there is no tracer, and that is said.
+ * The callbacks are interpreter-wide, so each starts with one thread-local look: no traced lane, nothing to
+ * do. They never return DISABLE (traps 7, 8), never raise, and assume no symmetry of events: every enter and
+ * leave names its activation by its frame, and an unexpected caller sends us to the slow path (another
+ * greenlet, or missed events). Tool id 3, then 4; never 0, 1, 2 (debuggers, coverage, profilers), 5
+ * (optimizers): with none free there is no tracer, and that is said.
  */
 #include "ext.h"
 
@@ -121,7 +123,8 @@ static bool is_watched(PyObject *callable, bool function)
     return hp_is_watched(def->ml_name);
 }
 
-/* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c, get_cfunc_from_callable). */
+/* CALL(code, offset, callable, arg0 or MISSING): only what cProfile counts as a C function (_lsprof.c,
+ * get_cfunc_from_callable). */
 static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
 {
     (void)self;
@@ -179,7 +182,8 @@ static PyObject *on_c_raise(PyObject *self, PyObject *const *args, size_t n, PyO
     return leave_c(args, n, true);
 }
 
-/* A callable that is nothing but its vectorcall: a PyCFunction would add a recursion check and an argument check to every event. */
+/* A callable that is nothing but its vectorcall: a PyCFunction would add a recursion check and an argument
+ * check to every event. */
 typedef struct {
     PyObject_HEAD vectorcallfunc vectorcall;
 } Callback;

@@ -1,4 +1,5 @@
-/* notes.h -- what gc.c, alloc.c, jinja.c, logs.c, exceptions.c, facts.c and inputs.c offer to the rest of the extension. */
+/* notes.h -- what gc.c, alloc.c, jinja.c, logs.c, exceptions.c, facts.c and inputs.c offer to the rest of the
+ * extension. */
 #ifndef HP_PYEXT_NOTES_H
 #define HP_PYEXT_NOTES_H
 
@@ -23,13 +24,15 @@ int hp_logs_init(PyObject *module);
 int hp_exceptions_init(PyObject *module);
 int hp_facts_init(PyObject *module);
 
-/* gc.c: watch collections from now on, and see to it that we still do (someone may have cleared gc.callbacks). Never raises. Hot: yes. */
+/* gc.c: watch collections from now on, and see to it that we still do (someone may have cleared
+ * gc.callbacks). Never raises. Hot: yes. */
 void hp_gc_watch(void);
 
 /* alloc.c: count allocations from now on; stays for the life of the process. how as HP_X_ALLOC_*. */
 void hp_alloc_start(int how);
 
-/* exceptions.c: note an exception in the list of the request that runs on `lane`; end as HP_X_EXCEPTION_*. Keeps the pending exception, never raises. */
+/* exceptions.c: note an exception in the list of the request that runs on `lane`; end as HP_X_EXCEPTION_*.
+ * Keeps the pending exception, never raises. */
 void hp_exception_note(struct hp_cap_lane *lane, PyObject *exception, int end);
 
 /* facts.c: queue time, and the headers and configuration values that were asked for. Never raises. */
@@ -43,7 +46,8 @@ bool hp_facts_allowed(struct hp_span8 name);
 /* A plain value as it is written in Python; of others the type. New reference, or NULL with an exception. */
 PyObject *hp_facts_text(PyObject *value);
 
-/* inputs.c: what the application's request object was asked with, as far as the application has looked at it; while that object lives and before its end. Never raises. */
+/* inputs.c: what the application's request object was asked with, as far as the application has looked at it;
+ * while that object lives and before its end. Never raises. */
 void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request);
 int hp_inputs_init(void);
 

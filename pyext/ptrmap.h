@@ -1,7 +1,7 @@
 /* ptrmap.h -- a table from an object's identity to what we know of it: greenlet to lane, task to lane.
  *
- * Nothing is owned. An identity must be taken out before its object dies. Grows as it fills; a deleted slot is used again, so an object that comes and goes
- * for ever leaves no trail. Threads: with the GIL.
+ * Nothing is owned. An identity must be taken out before its object dies. Grows as it fills; a deleted slot
+ * is used again, so an object that comes and goes for ever leaves no trail. Threads: with the GIL.
  */
 #ifndef HP_PYEXT_PTRMAP_H
 #define HP_PYEXT_PTRMAP_H

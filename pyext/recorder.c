@@ -1,14 +1,18 @@
-/* recorder.c -- the flight recorder's hooks: application code and the Python functions it calls directly, for every request.
+/* recorder.c -- the flight recorder's hooks: application code and the Python functions it calls directly, for
+ * every request.
  *
- * Why not the tracer: its events are interpreter-wide. Here only chosen code objects have events (PEP 669, local events), all other code
- * runs as if nobody watched. Chosen are the functions of application modules, found by walking these modules when new ones have been imported, and
- * what such a function calls, found at the call (CALL), once a call site.
+ * Why not the tracer: its events are interpreter-wide. Here only chosen code objects have events (PEP 669,
+ * local events), all other code runs as if nobody watched. Chosen are the functions of application modules,
+ * found by walking these modules when new ones have been imported, and what such a function calls, found at
+ * the call (CALL), once a call site.
  *
- *   view (app) ─ events ─▶ Query.all (library, called from app code: events) ─▶ … (no events: self time of Query.all) ─▶ app hook (events)
+ *   view (app) ─ events ─▶ Query.all (library, called from app code: events) ─▶ … (no events: self time of
+ * Query.all) ─▶ app hook (events)
  *
- * Between two recorded frames there may be others, so the caller is looked for along the stack. What is missed (code that was running when its events came
- * on) has no entry on the shadow stack and is ignored.
- * Generator expressions and comprehensions are left to the function that they stand in: an event an item would be dear.
+ * Between two recorded frames there may be others, so the caller is looked for along the stack. What is
+ * missed (code that was running when its events came on) has no entry on the shadow stack and is ignored.
+ * Generator expressions and comprehensions are left to the function that they stand in: an event an item
+ * would be dear.
  */
 #include "ext.h"
 
@@ -165,7 +169,8 @@ void hp_tracer_rest(void)
     hp_pending_restore(pending);
 }
 
-/* The nearest frame at or above `frame` that is on top of the shadow stack, after closing entries that were missed; NULL: none is on it. */
+/* The nearest frame at or above `frame` that is on top of the shadow stack, after closing entries that were
+ * missed; NULL: none is on it. */
 static hp_frame *recorded_caller(hp_frame *frame)
 {
     const void *top = hp_cap_top(hp_tls.lane);

@@ -1,7 +1,9 @@
-/* sampler.c -- the sampler inside the process (hotplate/ext/sampler.h): what it must know of this interpreter, and its counts.
+/* sampler.c -- the sampler inside the process (hotplate/ext/sampler.h): what it must know of this
+ * interpreter, and its counts.
  *
- * The core reads the interpreter's memory by offsets. Before it may, the frames of the thread that asks are compared with what the interpreter
- * itself says they are: a layout that is not right is refused, not believed.
+ * The core reads the interpreter's memory by offsets. Before it may, the frames of the thread that asks are
+ * compared with what the interpreter itself says they are: a layout that is not right is refused, not
+ * believed.
  */
 #include "ext.h"
 

@@ -1,7 +1,9 @@
-/* serve.c -- the dashboard within the application: where it is mounted, and its answers, made without the GIL.
+/* serve.c -- the dashboard within the application: where it is mounted, and its answers, made without the
+ * GIL.
  *
- * A mounted path is looked for before anything else is done with a request, so that requests for the dashboard are neither recorded nor counted,
- * and nothing of the application runs for them but the authoriser (python/hotplate/_dashboard.py).
+ * A mounted path is looked for before anything else is done with a request, so that requests for the
+ * dashboard are neither recorded nor counted, and nothing of the application runs for them but the authoriser
+ * (python/hotplate/_dashboard.py).
  */
 #include "serve.h"
 

@@ -1,15 +1,18 @@
 /* sites.c -- the application place of a thread that is inside a blocking call, found without the GIL.
  *
- * A probe (hotplate/ext/waits.h) asks where its own thread is. The thread's frames and their code objects stay while it is in the call, and what is
- * read of them never changes: so the walk needs no lock and no reference. Nothing can be interned there; instead
+ * A probe (hotplate/ext/waits.h) asks where its own thread is. The thread's frames and their code objects
+ * stay while it is in the call, and what is read of them never changes: so the walk needs no lock and no
+ * reference. Nothing can be interned there; instead
  *
  *     files[]   co_filename ─▶ application, library, ours, how it is written          (at first sight, by hp_classify_unlocked)
  *     sites[]   (code, instruction) ─▶ file, name, first line, line                     numbers that waits keep
  *
- * and hp_site_place makes a symbol of a number later, with the GIL. Both are tables of fixed size in which entries are only added, under a
- * word that is tried and never waited for. Beyond their caps a wait has no place.
+ * and hp_site_place makes a symbol of a number later, with the GIL. Both are tables of fixed size in which
+ * entries are only added, under a word that is tried and never waited for. Beyond their caps a wait has no
+ * place.
  *
- * Keys are addresses: a string's with its hash, a code object's with its file and first line, so an address that is used again is seen.
+ * Keys are addresses: a string's with its hash, a code object's with its file and first line, so an address
+ * that is used again is seen.
  */
 #include "wrap.h"
 
@@ -52,7 +55,8 @@ static uint32_t file_count, site_count, text_used = 1; /* text 0 is empty */
 static atomic_flag adding = ATOMIC_FLAG_INIT;
 static _Atomic uint32_t generation;
 
-/* The places that this thread was at last: most calls come again and again from one, or sends and receives by turns. */
+/* The places that this thread was at last: most calls come again and again from one, or sends and receives by
+ * turns. */
 struct recent {
     const hp_frame *top, *app;
     const PyCodeObject *top_code, *app_code;

@@ -1,14 +1,16 @@
-/* sql.c -- executions of SQL: which statement, from which line, with which parameters, on which connection, how many rows.
+/* sql.c -- executions of SQL: which statement, from which line, with which parameters, on which connection,
+ * how many rows.
  *
- * Warm cost is what matters: the folded statement is found by the identity of the str object (SQLAlchemy hands out the same one again and
- * again), the place by walking frames with cached verdicts, the rest is attribute reads. Tables are bounded and hold on to
- * nothing but statement texts:
+ * Warm cost is what matters: the folded statement is found by the identity of the str object (SQLAlchemy
+ * hands out the same one again and again), the place by walking frames with cached verdicts, the rest is
+ * attribute reads. Tables are bounded and hold on to nothing but statement texts:
  *
- *   statements  2,048 slots by text      -> statement id, IN count          (text ≤ 32 kB, 8 MB in all, then forgotten)
- *   cursors     1,024 slots by address   -> request, number of its execution, layer
- *   connections 4,096 slots by address   -> small number, engine
+ *   statements  2,048 slots by text      -> statement id, IN count          (text ≤ 32 kB, 8 MB in all, then
+ * forgotten) cursors     1,024 slots by address   -> request, number of its execution, layer connections
+ * 4,096 slots by address   -> small number, engine
  *
- * Parameters are never kept: a keyed hash over values of exact builtin types; anything else makes it 0, "not comparable".
+ * Parameters are never kept: a keyed hash over values of exact builtin types; anything else makes it 0, "not
+ * comparable".
  */
 #include "sql.h"
 
@@ -60,9 +62,9 @@ static uint64_t log_threshold_ns = UINT64_MAX;
 static uint64_t plan_threshold_ns = UINT64_MAX;
 static PyObject *plan_callback; /* owned or NULL */
 enum { PLAN_DUE = 3, PLAN_ASKED = 255 };
-static uint8_t plan_asked
-    [65536]; /* by statement id: how slow its executions were, as PLAN_DUE says; PLAN_ASKED: asked for */
-static PyObject *log_callback; /* owned or NULL */
+static uint8_t plan_asked[65536]; /* by statement id: how slow its executions were, as PLAN_DUE says;
+                                     PLAN_ASKED: asked for */
+static PyObject *log_callback;    /* owned or NULL */
 static PyObject *str_rowcount, *str_connection, *str_inner_connection, *str_inner, *str_server_version,
     *str_int;                                  /* owned */
 static PyTypeObject *decimal_type, *uuid_type; /* owned */
@@ -342,7 +344,8 @@ uint32_t hp_sql_opened(PyObject *connection)
     return slot->number;
 }
 
-/* The connection of a cursor, or of the driver's cursor below it (SQLAlchemy's adapter of psycopg in 2.0); new reference or NULL. */
+/* The connection of a cursor, or of the driver's cursor below it (SQLAlchemy's adapter of psycopg in 2.0);
+ * new reference or NULL. */
 static PyObject *connection_of_cursor(PyObject *cursor)
 {
     PyObject *connection = hp_attribute(cursor, str_connection);
@@ -385,7 +388,8 @@ static void mark_cursor(const void *address, const struct hp_sql *sql, enum hp_s
     }
 }
 
-/* Whether this cursor executes already, as the outer call of this one (executemany over execute, SQLAlchemy over its driver). */
+/* Whether this cursor executes already, as the outer call of this one (executemany over execute, SQLAlchemy
+ * over its driver). */
 static bool is_nested(PyObject *cursor, uint64_t request_id, struct hp_cap_lane *lane, bool is_async)
 {
     const struct cursor *slot = cursor_slot(cursor);
@@ -505,14 +509,15 @@ bool hp_sql_asks_plans(void)
     return plan_callback != NULL;
 }
 
-/* One slow execution is enough, or three of two fifths of that: the first of a process often waits for something else. */
+/* One slow execution is enough, or three of two fifths of that: the first of a process often waits for
+ * something else. */
 static uint8_t plan_due(uint64_t ns)
 {
     return ns >= plan_threshold_ns ? PLAN_DUE : ns / 2 >= plan_threshold_ns / 5 ? 1 : 0;
 }
 
-/* Hand a slow statement over, once: callback(text, params, engine, cursor) puts it into a datagram; False: nobody was there to take it, the
- * next slow execution tries again. */
+/* Hand a slow statement over, once: callback(text, params, engine, cursor) puts it into a datagram; False:
+ * nobody was there to take it, the next slow execution tries again. */
 static void ask_plan(const struct hp_sql *sql, PyObject *cursor, uint64_t ns)
 {
     uint8_t *asked = &plan_asked[(uint16_t)sql->statement];

@@ -1,4 +1,5 @@
-/* start_response.c -- the application's start_response: the status is noted, X-Hotplate-Id and, where allowed, Server-Timing go out with a copy of its headers.
+/* start_response.c -- the application's start_response: the status is noted, X-Hotplate-Id and, where
+ * allowed, Server-Timing go out with a copy of its headers.
  *
  * The application's list stays as it is; whatever fails of ours, its headers go out untouched.
  */
@@ -20,7 +21,8 @@ static int status_of(PyObject *line)
     return (text.p[0] - '0') * 100 + (text.p[1] - '0') * 10 + (text.p[2] - '0');
 }
 
-/* The eight hex digits of a word: all at once, each nibble in a byte of its own, the first one in the lowest. */
+/* The eight hex digits of a word: all at once, each nibble in a byte of its own, the first one in the
+ * lowest. */
 static char *put_hex(char *at, uint64_t word)
 {
     uint64_t x = word >> 16 | (word & 0xffff) << 32;
@@ -66,9 +68,10 @@ static char *put_duration(char *at, const char *name, uint64_t ns)
     return put_number(at, ns / 1000 % 1000, 3);
 }
 
-/* `total;dur, app;dur, db;dur;desc="41 queries", request;desc="ID"` as it stands when the headers go out. The id is there for pages, whose scripts cannot read
- * the headers of an image or of themselves. Not by printf: it would cost more than
- * all the rest of a bare request, and the process's locale must not turn the point into a comma. New reference or NULL. */
+/* `total;dur, app;dur, db;dur;desc="41 queries", request;desc="ID"` as it stands when the headers go out. The
+ * id is there for pages, whose scripts cannot read the headers of an image or of themselves. Not by printf:
+ * it would cost more than all the rest of a bare request, and the process's locale must not turn the point
+ * into a comma. New reference or NULL. */
 static PyObject *timing_text(const struct hp_cap_request *request)
 {
     uint64_t wall_ns = 0, sql_ns = 0;
@@ -103,7 +106,8 @@ static PyObject *header(PyObject *name, PyObject *value)
     return pair;
 }
 
-/* The header with the id. The pair of an earlier request is filled anew once nobody has it any more. New reference or NULL. */
+/* The header with the id. The pair of an earlier request is filled anew once nobody has it any more. New
+ * reference or NULL. */
 static PyObject *id_header(const struct hp_cap_request *request)
 {
     static PyObject *kept; /* owned */

@@ -1,14 +1,17 @@
-/* tasks.c -- asyncio: each task that a request starts is a lane; when it ran, when it waited, and when it was ready but its loop was busy.
+/* tasks.c -- asyncio: each task that a request starts is a lane; when it ran, when it waited, and when it was
+ * ready but its loop was busy.
  *
  *     loop.create_task      a TASK lane of whoever runs now; else of whoever scheduled the running callback from another thread (a context variable)
  *     loop._call_soon(step) the task is ready, and the lane that runs now has woken it
  *     Handle._run(step)     its lane is current on this thread until the step ends; in between it awaits
  *
- * All of it is asyncio's Python code, which its C tasks call, too: the step and wakeup callables of both kinds of task name their task (`__self__`).
- * A loop of other make (uvloop) calls none of it: its tasks then belong to the lane that runs the loop.
+ * All of it is asyncio's Python code, which its C tasks call, too: the step and wakeup callables of both
+ * kinds of task name their task (`__self__`). A loop of other make (uvloop) calls none of it: its tasks then
+ * belong to the lane that runs the loop.
  *
- * Who woke whom goes through callbacks that are no task's (gather's, an executor's future): a handle remembers the lane that scheduled it, in a small
- * table of numbers, where a later one may push an earlier one out. A timer's callback knows when it was due: the task was ready then.
+ * Who woke whom goes through callbacks that are no task's (gather's, an executor's future): a handle
+ * remembers the lane that scheduled it, in a small table of numbers, where a later one may push an earlier
+ * one out. A timer's callback knows when it was due: the task was ready then.
  */
 #include "wrap.h"
 
@@ -21,7 +24,8 @@
 #define CAUSES      1024u /* power of two */
 #define AWAIT_DEPTH 32
 
-/* What is known of a task, from its creation to its end; called by the weak reference when the task goes without ending. */
+/* What is known of a task, from its creation to its end; called by the weak reference when the task goes
+ * without ending. */
 typedef struct {
     PyObject_HEAD struct hp_cap_lane *lane; /* one reference */
     PyObject *weak;   /* owned; it owns this box: a circle that leaving the table cuts */
@@ -241,7 +245,8 @@ static PyObject *carrying_context(struct hp_cap_lane *lane)
     return context;
 }
 
-/* call_soon_threadsafe from a lane: what it starts over there is the lane's. The handle would have copied the context anyway. */
+/* call_soon_threadsafe from a lane: what it starts over there is the lane's. The handle would have copied the
+ * context anyway. */
 static PyObject *call_with_context(struct hp_wrap *wrap, PyObject *context, PyObject *const *args,
                                    size_t nargsf)
 {
@@ -270,7 +275,8 @@ static PyObject *on_threadsafe(struct hp_wrap *wrap, struct hp_cap_lane *lane, P
     return handle;
 }
 
-/* loop._call_soon, below call_soon and call_soon_threadsafe. The latter then wakes the loop, which may run the handle at once: so not there. */
+/* loop._call_soon, below call_soon and call_soon_threadsafe. The latter then wakes the loop, which may run
+ * the handle at once: so not there. */
 static PyObject *on_call_soon(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObject *const *args,
                               size_t nargsf, PyObject *names)
 {

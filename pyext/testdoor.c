@@ -1,5 +1,5 @@
-/* testdoor.c -- for tests and benchmarks: the last finished request, decoded from its record; probes out and in; look-ups as
- * members.h makes them. Not promised to anybody. */
+/* testdoor.c -- for tests and benchmarks: the last finished request, decoded from its record; probes out and
+ * in; look-ups as members.h makes them. Not promised to anybody. */
 #include "hotplate/ext/inspect.h"
 #include "hotplate/ext/waits.h"
 #include "wrap.h"

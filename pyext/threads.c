@@ -1,12 +1,14 @@
 /* threads.c -- threads and executor work that a request starts belong to it.
  *
- *   Thread.start      spawn ── THREAD lane ── Thread._bootstrap_inner begins and ends it ── Thread.join: JOIN edge
- *   Executor.submit   spawn ── POOL lane ── the worker runs the item in it ── Future.result, wait, as_completed, shutdown: RESULT edge
- *   Condition.notify  remembers its lane ── Condition.wait (Event.wait, Queue.get …): WAKE edge
+ *   Thread.start      spawn ── THREAD lane ── Thread._bootstrap_inner begins and ends it ── Thread.join: JOIN
+ * edge Executor.submit   spawn ── POOL lane ── the worker runs the item in it ── Future.result, wait,
+ * as_completed, shutdown: RESULT edge Condition.notify  remembers its lane ── Condition.wait (Event.wait,
+ * Queue.get …): WAKE edge
  *
- * A pool's own worker threads outlive the request: they get no lane, only the items do. The lane of a thread, future or item hangs on it as a
- * LaneBox in the private attribute `_hotplate_lane`, so it goes when they go. Waits that the library does inside start(), join() and
- * result() are not told apart as WAKE: their own edges say it.
+ * A pool's own worker threads outlive the request: they get no lane, only the items do. The lane of a thread,
+ * future or item hangs on it as a LaneBox in the private attribute `_hotplate_lane`, so it goes when they go.
+ * Waits that the library does inside start(), join() and result() are not told apart as WAKE: their own edges
+ * say it.
  */
 #include "wrap.h"
 
@@ -82,7 +84,8 @@ static LaneBox *box_of(PyObject *object)
     return (LaneBox *)box;
 }
 
-/* asgiref runs async views in a thread of its own: such a lane has no place to edit, only the library (trap 18). */
+/* asgiref runs async views in a thread of its own: such a lane has no place to edit, only the library (trap
+ * 18). */
 static struct hp_cap_place spawn_place(void)
 {
     hp_frame *frame = hp_frame_current(PyThreadState_Get());
@@ -611,7 +614,8 @@ static int hook_pool(PyObject *module)
     return failed ? -1 : 0;
 }
 
-/* aiosqlite runs a connection's statements on a thread that lives as long as the connection, which was that thread itself before 0.22. */
+/* aiosqlite runs a connection's statements on a thread that lives as long as the connection, which was that
+ * thread itself before 0.22. */
 static int hook_aiosqlite(PyObject *module)
 {
     PyObject *connection = hp_attribute(module, str_connection);

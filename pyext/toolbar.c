@@ -1,8 +1,10 @@
 /* toolbar.c -- the toolbar's element in an HTML page: which responses get it, and how they keep their form.
  *
- * A finished response of Flask's is looked at, the cheap things first: one bytes object that is a whole document (hotplate/ext/toolbar.h), text/html, and
- * nothing about it that says its bytes matter to somebody else (an encoding, a tag or digest made of them, a range, a cache that is shared). Only
- * then it is asked whether who wants it may see a toolbar. Streams, files, fragments and everything of other types never change.
+ * A finished response of Flask's is looked at, the cheap things first: one bytes object that is a whole
+ * document (hotplate/ext/toolbar.h), text/html, and nothing about it that says its bytes matter to somebody
+ * else (an encoding, a tag or digest made of them, a range, a cache that is shared). Only then it is asked
+ * whether who wants it may see a toolbar. Streams, files, fragments and everything of other types never
+ * change.
  */
 #include "hotplate/ext/toolbar.h"
 #include "serve.h"
@@ -23,7 +25,8 @@ static struct hp_span8 spanned(PyObject *bytes)
 
 /* ---- the response ---- */
 
-/* The one bytes object that the whole body is, and where the element goes in it. New reference; NULL (no exception): it is no such body. */
+/* The one bytes object that the whole body is, and where the element goes in it. New reference; NULL (no
+ * exception): it is no such body. */
 static PyObject *document_of(PyObject *response, size_t *at)
 {
     PyObject *list = hp_attribute(response, str_response);
@@ -172,7 +175,8 @@ static bool may_see(const struct hp_mount *mount, PyObject *wsgi_environ)
 
 /* ---- putting it in ---- */
 
-/* The element for this application and request, as long as `room`; 0, perhaps with an exception: there is none. */
+/* The element for this application and request, as long as `room`; 0, perhaps with an exception: there is
+ * none. */
 static size_t element_of(const struct hp_mount *mount, PyObject *wsgi_environ, const char *nonce, uint64_t id,
                          char *out, size_t room)
 {
@@ -207,7 +211,8 @@ static PyObject *joined(PyObject *body, size_t at, const char *element, size_t n
     return list;
 }
 
-/* Give the response the new body and, if it tells one, its length; both or neither. False with an exception. */
+/* Give the response the new body and, if it tells one, its length; both or neither. False with an
+ * exception. */
 static bool replace(PyObject *response, PyObject *headers, PyObject *list, bool counted)
 {
     PyObject *old = PyObject_GetAttr(response, str_response);

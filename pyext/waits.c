@@ -1,7 +1,9 @@
-/* waits.c -- the probes of blocking calls, as Python needs them: switched on with the capture, told of the GIL, of greenlets and of new modules.
+/* waits.c -- the probes of blocking calls, as Python needs them: switched on with the capture, told of the
+ * GIL, of greenlets and of new modules.
  *
- * Extension modules are loaded by _imp.create_dynamic: a wrapper there hooks what came with them before any of it runs. Libraries that come by
- * other ways (ctypes) are seen when a request begins, a millisecond after the last look at the earliest. dlopen itself is not hooked: it looks at who calls it.
+ * Extension modules are loaded by _imp.create_dynamic: a wrapper there hooks what came with them before any
+ * of it runs. Libraries that come by other ways (ctypes) are seen when a request begins, a millisecond after
+ * the last look at the earliest. dlopen itself is not hooked: it looks at who calls it.
  */
 #include "hotplate/ext/waits.h"
 #include "wrap.h"
@@ -21,7 +23,8 @@ static void *thread_here(void)
     return PyGILState_GetThisThreadState();
 }
 
-/* The name of a threading.Thread; 0: none. Runs no code of the application: a class of its own may do anything. */
+/* The name of a threading.Thread; 0: none. Runs no code of the application: a class of its own may do
+ * anything. */
 static uint32_t name_of(PyObject *thread)
 {
     PyObject *field = PyUnicode_InternFromString("_name");
@@ -61,7 +64,8 @@ void hp_waits_thread_ends(PyObject *thread)
     }
 }
 
-/* A probe of another thread may have been at its tables when this process was forked: nobody must wait for it here. */
+/* A probe of another thread may have been at its tables when this process was forked: nobody must wait for it
+ * here. */
 static void after_fork_in_child(void)
 {
     hp_places_after_fork();

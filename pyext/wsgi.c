@@ -4,10 +4,11 @@
  *      │             │ start_response is the Call itself: it adds X-Hotplate-Id and, where allowed, Server-Timing
  *      └── iterates Body ── the application's iterable
  *
- * The wrappers sit on the class (Flask.__call__ and Flask.wsgi_app), so applications made before and after are caught, middleware
- * around wsgi_app is inside, and the outermost call wins. Bodies that servers look into go through unwrapped (trap 28): lists, tuples and
- * whatever has a length, wsgi.file_wrapper's, and file-like objects; such a request ends when the call returns, and says so.
- * On any failure of ours the application is called as if we were not there.
+ * The wrappers sit on the class (Flask.__call__ and Flask.wsgi_app), so applications made before and after
+ * are caught, middleware around wsgi_app is inside, and the outermost call wins. Bodies that servers look
+ * into go through unwrapped (trap 28): lists, tuples and whatever has a length, wsgi.file_wrapper's, and
+ * file-like objects; such a request ends when the call returns, and says so. On any failure of ours the
+ * application is called as if we were not there.
  */
 #include "hotplate/ext/waits.h"
 #include "call.h"
@@ -250,7 +251,8 @@ static PyObject *body_next(Body *self)
     return NULL;
 }
 
-/* Whether it is certain that this attribute is a method of the object's class, or of the object itself: then it can be called without being bound before. */
+/* Whether it is certain that this attribute is a method of the object's class, or of the object itself: then
+ * it can be called without being bound before. */
 static bool is_plain_method(PyObject *object, PyObject *name)
 {
     PyObject *found = Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr
@@ -296,7 +298,8 @@ static PyObject *body_close(Body *self)
     return result;
 }
 
-/* The body's close, bound to it: every server asks for it, and a bound method of the interpreter's would cost several times as much. */
+/* The body's close, bound to it: every server asks for it, and a bound method of the interpreter's would cost
+ * several times as much. */
 typedef struct {
     PyObject_HEAD Body *body; /* owned */
     vectorcallfunc vectorcall;
@@ -328,7 +331,8 @@ static void close_dealloc(Close *self)
     object_free((PyObject *)self, &idle_close);
 }
 
-/* Whatever else a server asks of the body is answered by the application's object. Every server asks for close. */
+/* Whatever else a server asks of the body is answered by the application's object. Every server asks for
+ * close. */
 static PyObject *body_getattro(PyObject *object, PyObject *name)
 {
     if (name == str_close) {
@@ -342,7 +346,8 @@ static PyObject *body_getattro(PyObject *object, PyObject *name)
     return PyObject_GetAttr(((Body *)object)->iterable, name);
 }
 
-/* Whether it is file-like by its class, or may be by its own way to find attributes. 1, 0, or -1 with an exception. */
+/* Whether it is file-like by its class, or may be by its own way to find attributes. 1, 0, or -1 with an
+ * exception. */
 static int has_read(PyObject *body)
 {
     if (_PyType_Lookup(Py_TYPE(body), str_read) != NULL) {
@@ -355,7 +360,8 @@ static int has_read(PyObject *body)
     return found;
 }
 
-/* Whether the server may look into this object, so that it must get it as it is. 1, 0, or -1 with an exception. */
+/* Whether the server may look into this object, so that it must get it as it is. 1, 0, or -1 with an
+ * exception. */
 static int goes_unwrapped(PyObject *body, PyObject *env)
 {
     if (PyList_Check(body) || PyTuple_Check(body) || PyBytes_Check(body) ||
@@ -476,7 +482,8 @@ static int64_t content_length(PyObject *env)
     return text.n != 0 ? length : -1;
 }
 
-/* Everything that a request needs (stretch_begin tells its lane the frame), or NULL without exception (the application then runs unwatched). */
+/* Everything that a request needs (stretch_begin tells its lane the frame), or NULL without exception (the
+ * application then runs unwatched). */
 static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level, bool want_c)
 {
     uint64_t started = hp_cap_ticks();

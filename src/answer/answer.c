@@ -147,8 +147,8 @@ static uint64_t newest_ns(const struct hp_case *c, const struct hp_finding *find
     return newest;
 }
 
-/* The state to show, and to keep, of a finding that a request of `seen_ns` shows. `*muted`: leave it out. A report about the time before
- * a repair does not call it back. */
+/* The state to show, and to keep, of a finding that a request of `seen_ns` shows. `*muted`: leave it out. A
+ * report about the time before a repair does not call it back. */
 static hp_err keep_state(struct hp_store *store, const struct hp_answer *answer,
                          struct hp_answer_finding *finding, uint64_t seen_ns, bool *muted,
                          struct hp_errinfo *info)
@@ -257,7 +257,8 @@ static hp_err load_before(struct hp_store *store, const struct hp_answer *answer
     return err;
 }
 
-/* The route as it was before, if it was faster then: else there is nothing to explain, and no detail to load. */
+/* The route as it was before, if it was faster then: else there is nothing to explain, and no detail to
+ * load. */
 static const struct hp_route_row *faster_before(const struct sides *sides, const struct hp_route_row *now)
 {
     for (uint32_t i = 0; i < sides->rows.count; i++) {
@@ -268,7 +269,8 @@ static const struct hp_route_row *faster_before(const struct sides *sides, const
     return NULL;
 }
 
-/* Whether some requests take so much longer than the usual one that those alone are worth a look: few would show too few of them. */
+/* Whether some requests take so much longer than the usual one that those alone are worth a look: few would
+ * show too few of them. */
 static bool has_tail(const struct hp_route_row *row)
 {
     return row->p95_ns > 2 * row->p50_ns && row->p95_ns - row->p50_ns > TAIL_NS;

@@ -1,9 +1,11 @@
-/* answer.h -- the report: load → find → rank → keep states → JSON and text. What the command line, the dashboard and alerts all say.
+/* answer.h -- the report: load → find → rank → keep states → JSON and text. What the command line, the
+ * dashboard and alerts all say.
  *
  *     routes in scope, by total time ──▶ the first 30: up to 60 sampled requests each ──▶ rules ──▶ one ranking over all routes
  *
- * The ranking is by saving × the route's requests: what a fix gives back in all. States (new, open, fixed, returned) live in the store; a report
- * moves new to open the next time, and fixed to returned when the finding is there again. Only a comparison calls one fixed (change.h).
+ * The ranking is by saving × the route's requests: what a fix gives back in all. States (new, open, fixed,
+ * returned) live in the store; a report moves new to open the next time, and fixed to returned when the
+ * finding is there again. Only a comparison calls one fixed (change.h).
  */
 #ifndef HP_ANSWER_H
 #define HP_ANSWER_H
@@ -18,9 +20,9 @@
 struct hp_answer_options {
     struct hp_scope scope; /* newest_revision as the caller decides */
     struct hp_str label;   /* name of the label that gave the range; empty if none */
-    bool
-        keep_states; /* write states to the store; a store that cannot be written is fine, they are then not kept */
-    uint64_t now_ns;        /* wall clock, for states */
+    bool keep_states; /* write states to the store; a store that cannot be written is fine, they are then not
+                         kept */
+    uint64_t now_ns;  /* wall clock, for states */
     uint32_t most_routes;   /* routes to look into; 0: 30 */
     uint32_t most_requests; /* requests sampled a route; 0: 60 */
 };
@@ -30,8 +32,8 @@ struct hp_answer_finding {
     uint32_t rank;             /* from 1 */
     uint32_t route;            /* index in routes */
     uint8_t state;             /* enum hp_state */
-    uint32_t
-        same; /* rank of the first finding that the same edit mends: of its kind, at its line, on another route; 0: none */
+    uint32_t same; /* rank of the first finding that the same edit mends: of its kind, at its line, on another
+                      route; 0: none */
     uint64_t requests; /* of the route's requests, how many show it (estimated from the sample) */
     uint64_t examples[5];
     uint32_t example_count, line;
@@ -68,15 +70,17 @@ struct hp_answer {
     struct hp_unseen unseen;
 };
 
-/* Make the answer. Everything in it comes from `arena` or is borrowed from the store handle. A store without requests gives an empty answer.
- * Fails: as the store says (one line in `info`), HP_ENOMEM. Threads: owner of the handle. */
+/* Make the answer. Everything in it comes from `arena` or is borrowed from the store handle. A store without
+ * requests gives an empty answer. Fails: as the store says (one line in `info`), HP_ENOMEM. Threads: owner of
+ * the handle. */
 HP_CHECK hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *options,
                                struct hp_arena *arena, struct hp_answer *answer, struct hp_errinfo *info);
 
 /* `report --json` (CONTRACTS, JSON) at the end of `out`. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_answer_json(const struct hp_answer *answer, bool pretty, struct hp_buf *out);
 
-/* Parts of it, as members of an object that the caller has begun: "completeness" alone and with "own_cost"; those of one finding; "not_checked". */
+/* Parts of it, as members of an object that the caller has begun: "completeness" alone and with "own_cost";
+ * those of one finding; "not_checked". */
 void hp_answer_json_complete(struct hp_json *json, const struct hp_complete *complete,
                              const struct hp_unseen *unseen);
 void hp_answer_json_completeness(struct hp_json *json, const struct hp_answer *answer);
@@ -86,7 +90,8 @@ void hp_answer_json_not_checked(struct hp_json *json, const struct hp_answer *an
 /* One finding of `ledger --json`, likewise. */
 void hp_answer_json_kept(struct hp_json *json, const struct hp_finding_state *finding);
 
-/* The report for people, without colour, lines of at most `width` columns where text is ours to break (0: 100). Errors stick in `out`. */
+/* The report for people, without colour, lines of at most `width` columns where text is ours to break (0:
+ * 100). Errors stick in `out`. */
 void hp_answer_text(const struct hp_answer *answer, uint32_t width, struct hp_buf *out);
 
 /* "count", "monitor", "sample", "trace" */

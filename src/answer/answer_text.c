@@ -1,4 +1,5 @@
-/* answer_text.c -- the report for people: a sentence per slow route, findings in order of rank, what is left, routes. */
+/* answer_text.c -- the report for people: a sentence per slow route, findings in order of rank, what is left,
+ * routes. */
 #include "answer/answer.h"
 #include "answer/sentence.h"
 #include "base/show.h"

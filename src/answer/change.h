@@ -42,8 +42,8 @@ struct hp_change_route {
     double before_ns, after_ns;    /* medians; meaningful if there are requests on that side */
     struct hp_interval difference; /* after − before, 95 % */
     bool enough, changed;          /* changed: beyond noise, and not the machine's */
-    bool
-        machine; /* the median changed, and most of that is time without a processor or a machine of another speed */
+    bool machine; /* the median changed, and most of that is time without a processor or a machine of another
+                     speed */
     struct hp_gate_route gate;
     struct hp_change_moved *moved; /* functions, statements and waits that changed, the largest first */
     uint32_t moved_count;
@@ -84,7 +84,8 @@ struct hp_change {
     uint32_t route_count, finding_count, new_count; /* new or returned */
 };
 
-/* Compare. Everything comes from `arena` or is borrowed from the store handle. Fails: as the store says, HP_ENOMEM. Threads: owner of the handle. */
+/* Compare. Everything comes from `arena` or is borrowed from the store handle. Fails: as the store says,
+ * HP_ENOMEM. Threads: owner of the handle. */
 HP_CHECK hp_err hp_change_load(struct hp_store *store, const struct hp_change_options *options,
                                struct hp_arena *arena, struct hp_change *change, struct hp_errinfo *info);
 

@@ -5,8 +5,8 @@
  *              sql: growth of statements a request; errors: growth of the share of failed requests, in % points
  *     word     new-finding (new or returned)
  *
- * A duration counts only if its growth is a change: enough requests on both sides and an interval without 0. Pure functions; the numbers come
- * from change.h. Threads: any.
+ * A duration counts only if its growth is a change: enough requests on both sides and an interval without 0.
+ * Pure functions; the numbers come from change.h. Threads: any.
  */
 #ifndef HP_GATE_H
 #define HP_GATE_H

@@ -7,8 +7,8 @@
  *     def note(what, seen=[])      … or a default, which lives as long as the function
  *     page_of = cache(page)        a cache put around the function elsewhere in its file
  *
- * Lines are read one by one: a statement that is written over several is known by its first. Strings that look like code deceive it; then a line of
- * the function is told that is not the one, as the def would be.
+ * Lines are read one by one: a statement that is written over several is known by its first. Strings that
+ * look like code deceive it; then a line of the function is told that is not the one, as the def would be.
  */
 #include "answer/keeps.h"
 
@@ -129,7 +129,8 @@ static bool ends_with_request(struct hp_str name, bool first)
     return hp_str_eq(name, HP_STR("session")) || (first && hp_str_eq(name, HP_STR("g")));
 }
 
-/* What the statement does after "return " and its kin, or after "name = " if that puts something in as well. */
+/* What the statement does after "return " and its kin, or after "name = " if that puts something in as
+ * well. */
 static struct hp_str expression_of(struct hp_str text)
 {
     static const char *const words[] = {"return ", "yield ", "await "};
@@ -143,7 +144,8 @@ static struct hp_str expression_of(struct hp_str text)
     return find_word(value, 0, HP_STR("setdefault")) < value.n ? value : text;
 }
 
-/* The first name of "name.attribute[key] = …", "name += …" or "name.attribute.append(…"; empty: the statement is of another shape. */
+/* The first name of "name.attribute[key] = …", "name += …" or "name.attribute.append(…"; empty: the statement
+ * is of another shape. */
 static struct hp_str container_of(struct hp_str text)
 {
     const struct hp_str none = {NULL, 0};

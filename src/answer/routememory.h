@@ -9,14 +9,15 @@ struct hp_route_memory {
     uint32_t kept_requests, rss_requests; /* that these are means of; 0: not recorded */
 };
 
-/* From requests of the route with detail, spread over its durations, without the earliest third (modules and caches). `scratch` is reset.
- * Fails: HP_ENOMEM, or as the store. */
+/* From requests of the route with detail, spread over its durations, without the earliest third (modules and
+ * caches). `scratch` is reset. Fails: HP_ENOMEM, or as the store. */
 HP_CHECK hp_err hp_route_memory_load(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
                                      struct hp_arena *scratch, struct hp_route_memory *out,
                                      struct hp_errinfo *info);
 
-/* What the requests of all other routes give back beyond what they take and what those leave that leave little, added up: of what this route's leave so much may be free
- * lists of the interpreter, which a collection empties, or rings of garbage. Fails: as above. */
+/* What the requests of all other routes give back beyond what they take and what those leave that leave
+ * little, added up: of what this route's leave so much may be free lists of the interpreter, which a
+ * collection empties, or rings of garbage. Fails: as above. */
 HP_CHECK hp_err hp_route_memory_given_back(struct hp_store *store, const struct hp_scope *scope,
                                            uint32_t route, double *bytes, struct hp_errinfo *info);
 

@@ -14,7 +14,8 @@ struct loading {
     hp_err err;
 };
 
-/* Decode the tree of `record` and take the tracer's cost out. NULL with HP_OK: it has none, or it cannot be read. */
+/* Decode the tree of `record` and take the tracer's cost out. NULL with HP_OK: it has none, or it cannot be
+ * read. */
 static hp_err decode_tree(struct hp_sampled *sampled, const struct hp_record *record, struct hp_tree **out)
 {
     struct hp_reader shape, values;
@@ -83,7 +84,8 @@ static hp_err estimate_one(struct hp_sampled *sampled, uint32_t i, double factor
     return err;
 }
 
-/* One request has a few samples only: what all requests of the route say together is told of each, by its duration. */
+/* One request has a few samples only: what all requests of the route say together is told of each, by its
+ * duration. */
 static hp_err estimate(struct hp_sampled *sampled, struct hp_store *store, const struct hp_scope *scope,
                        struct hp_errinfo *info)
 {

@@ -27,16 +27,18 @@ struct hp_sampled {
     uint8_t lowest_level;                  /* enum hp_level of the sampled requests */
 };
 
-/* Load up to `most` (≤ HP_SAMPLED_MOST) requests of `row`'s route into a zeroed or used `sampled`; what was loaded before is gone. `recorded_ns`: of all
- * routes in scope. Arrays from `arena`, trees on the heap until _fini, also after a failure.
- * Fails: as hp_store_sample, HP_ENOMEM. A tree that cannot be read counts as none. Threads: owner of the handle. */
+/* Load up to `most` (≤ HP_SAMPLED_MOST) requests of `row`'s route into a zeroed or used `sampled`; what was
+ * loaded before is gone. `recorded_ns`: of all routes in scope. Arrays from `arena`, trees on the heap until
+ * _fini, also after a failure. Fails: as hp_store_sample, HP_ENOMEM. A tree that cannot be read counts as
+ * none. Threads: owner of the handle. */
 HP_CHECK hp_err hp_sampled_load(struct hp_sampled *sampled, struct hp_store *store,
                                 const struct hp_scope *scope, const struct hp_route_row *row,
                                 uint64_t recorded_ns, uint32_t most, struct hp_arena *arena,
                                 struct hp_errinfo *info);
 
-/* Learn from a few requests of a route which lines run statements; for all routes before the first is looked into. `scratch` is reset, the list grows in
- * `arena`. Fails: as hp_store_sample, HP_ENOMEM. Threads: owner of the handle. */
+/* Learn from a few requests of a route which lines run statements; for all routes before the first is looked
+ * into. `scratch` is reset, the list grows in `arena`. Fails: as hp_store_sample, HP_ENOMEM. Threads: owner
+ * of the handle. */
 HP_CHECK hp_err hp_sampled_sites(struct hp_sites *sites, struct hp_store *store, const struct hp_scope *scope,
                                  uint32_t route, struct hp_arena *arena, struct hp_arena *scratch,
                                  struct hp_errinfo *info);

@@ -34,8 +34,8 @@ struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_
     for (uint32_t i = 0; i < route->count; i++) {
         const struct hp_answer_finding *finding = &answer->findings[answer->by_route[route->first + i]];
         hp_buf_put_text(&buf, i == 0 ? HP_STR("") : HP_STR("; "));
-        if (!finding->finding
-                 .fixed_figures) { /* shares are of the median or the p95, not of a first request or of memory */
+        if (!finding->finding.fixed_figures) { /* shares are of the median or the p95, not of a first request
+                                                  or of memory */
             hp_buf_printf(&buf, "%s%s ", hp_show_percent(figure, finding->share),
                           finding->finding.tail ? " of its p95" : "");
         }

@@ -4,8 +4,8 @@
 
 #include "answer/answer.h"
 
-/* "GET /settings 2.21 s: 57 % 40 threads, one per item, app/history.py:25; 35 % the same SELECT on settings 40 times, app/profiles.py:15;
- * fixing both: about 95.2 ms". Empty without findings or memory. */
+/* "GET /settings 2.21 s: 57 % 40 threads, one per item, app/history.py:25; 35 % the same SELECT on settings
+ * 40 times, app/profiles.py:15; fixing both: about 95.2 ms". Empty without findings or memory. */
 struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_answer_route *route,
                                 struct hp_arena *arena);
 
@@ -13,7 +13,8 @@ struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_
 void hp_sentence_left(const struct hp_answer *answer, const struct hp_answer_route *route,
                       struct hp_buf *out);
 
-/* Text broken into lines of at most `width` columns, each after `indent` spaces; the first line's indent is written too. */
+/* Text broken into lines of at most `width` columns, each after `indent` spaces; the first line's indent is
+ * written too. */
 void hp_sentence_wrap(struct hp_str text, uint32_t indent, uint32_t width, struct hp_buf *out);
 
 /* "app/history.py:25", with " (via flask_login)" where so; appended. */

@@ -1,4 +1,5 @@
-/* unseen.h -- which waits of the recording processes could not be seen: for the report, `hotplate workers` and the Process page. */
+/* unseen.h -- which waits of the recording processes could not be seen: for the report, `hotplate workers`
+ * and the Process page. */
 #ifndef HP_UNSEEN_H
 #define HP_UNSEEN_H
 

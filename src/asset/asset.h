@@ -1,7 +1,7 @@
 /* asset.h -- what the browser gets, as it was built from ui/: bytes in the executable.
  *
- * Why: a page must work without network and without files beside the executable. tools/embed_asset.cmake turns ui/dist/ into C; how that comes about is in
- * docs/internals/ui.md. Threads: any. Fails: never.
+ * Why: a page must work without network and without files beside the executable. tools/embed_asset.cmake
+ * turns ui/dist/ into C; how that comes about is in docs/internals/ui.md. Threads: any. Fails: never.
  */
 #ifndef HP_ASSET_H
 #define HP_ASSET_H

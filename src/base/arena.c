@@ -8,7 +8,8 @@
 #define FIRST_CHUNK_BYTES ((size_t)4096)
 #define LAST_CHUNK_BYTES  ((size_t)256 * 1024)
 
-/* Header of a chunk; the payload follows. 32 bytes on 64-bit machines, so the payload is aligned as malloc's is. */
+/* Header of a chunk; the payload follows. 32 bytes on 64-bit machines, so the payload is aligned as malloc's
+ * is. */
 struct hp_arena_chunk {
     struct hp_arena_chunk *next;
     size_t payload_bytes;

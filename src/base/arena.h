@@ -1,8 +1,8 @@
 /* arena.h -- memory that dies together: bump allocation from chunks, one reset or fini frees all.
  *
- * Why: a request or a parse makes many small pieces of the same life time; freeing them one by one costs more than
- * making them. Chunks start at 4 KiB and double up to 256 KiB; a larger piece gets a chunk of its own. Chunks never
- * move, so pointers stay valid until reset or fini.
+ * Why: a request or a parse makes many small pieces of the same life time; freeing them one by one costs more
+ * than making them. Chunks start at 4 KiB and double up to 256 KiB; a larger piece gets a chunk of its own.
+ * Chunks never move, so pointers stay valid until reset or fini.
  *
  *     first ──▶ chunk ──▶ chunk (current: next … end is free) ──▶ NULL
  *
@@ -30,7 +30,8 @@ struct hp_arena {
     uint64_t refused_count; /* allocations that returned NULL since init */
 };
 
-/* Start an empty arena. Never allocates, never fails. Owns: finish with hp_arena_fini. Threads: owner only. */
+/* Start an empty arena. Never allocates, never fails. Owns: finish with hp_arena_fini. Threads: owner
+ * only. */
 void hp_arena_init(struct hp_arena *arena, size_t cap_bytes);
 
 /* Free all chunks; the arena may be initialised again. A zeroed arena is fine. */

@@ -1,8 +1,9 @@
 /* assert.h -- hp_assert: checks of our own preconditions and invariants.
  *
- * Why: a broken precondition is a mistake of ours and must stop a test at the place where it happened, but a release
- * build inside the user's process never aborts. So the check is on in dev, sanitizer and fuzz builds (HP_ASSERT=1) and
- * elsewhere costs nothing; the condition is then still type-checked, never evaluated. Never for input, I/O or memory.
+ * Why: a broken precondition is a mistake of ours and must stop a test at the place where it happened, but a
+ * release build inside the user's process never aborts. So the check is on in dev, sanitizer and fuzz builds
+ * (HP_ASSERT=1) and elsewhere costs nothing; the condition is then still type-checked, never evaluated. Never
+ * for input, I/O or memory.
  */
 #ifndef HP_ASSERT_H
 #define HP_ASSERT_H

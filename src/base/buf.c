@@ -134,7 +134,8 @@ void hp_buf_vprintf(struct hp_buf *buf, const char *format, va_list args)
     } else if ((size_t)length < sizeof small) {
         hp_buf_put(buf, small, (size_t)length);
     } else {
-        /* vsnprintf writes a NUL: it needs a byte that does not stay, so it goes through a block of its own. */
+        /* vsnprintf writes a NUL: it needs a byte that does not stay, so it goes through a block of its
+         * own. */
         char *large = hp_malloc((size_t)length + 1);
         if (large == NULL) {
             buf->err = HP_ENOMEM;

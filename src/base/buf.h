@@ -1,11 +1,12 @@
 /* buf.h -- growing byte buffer with a cap and a sticky error: what encoders write into.
  *
- * Why: an encoder is a long row of puts; checking each one hides the format. Here the first failure (cap: HP_EFULL,
- * memory: HP_ENOMEM) sticks in `err`, later puts do nothing, and the caller looks once at the end. What was written
- * before the failure stays readable; one put is written wholly or not at all.
+ * Why: an encoder is a long row of puts; checking each one hides the format. Here the first failure (cap:
+ * HP_EFULL, memory: HP_ENOMEM) sticks in `err`, later puts do nothing, and the caller looks once at the end.
+ * What was written before the failure stays readable; one put is written wholly or not at all.
  *
- * All numbers are little-endian whatever the machine. Varints are LEB128: seven bits a byte, least significant first,
- * the high bit says "more"; signed ones are zigzag-mapped first (0, -1, 1, -2 → 0, 1, 2, 3). Read with reader.h.
+ * All numbers are little-endian whatever the machine. Varints are LEB128: seven bits a byte, least
+ * significant first, the high bit says "more"; signed ones are zigzag-mapped first (0, -1, 1, -2 → 0, 1, 2,
+ * 3). Read with reader.h.
  */
 #ifndef HP_BUF_H
 #define HP_BUF_H
@@ -28,8 +29,8 @@ struct hp_buf {
     hp_err err;
 };
 
-/* Start an empty buffer of at most `max_bytes`. Never allocates, never fails. Owns: finish with hp_buf_fini or
- * hp_buf_detach. Threads: owner only, like all of this file. */
+/* Start an empty buffer of at most `max_bytes`. Never allocates, never fails. Owns: finish with hp_buf_fini
+ * or hp_buf_detach. Threads: owner only, like all of this file. */
 void hp_buf_init(struct hp_buf *buf, size_t max_bytes);
 
 /* Free the bytes; the buffer is then empty, without error and with the same cap. A zeroed buffer is fine. */
@@ -41,8 +42,8 @@ void hp_buf_reset(struct hp_buf *buf);
 /* The path of hp_buf_reserve that grows; call hp_buf_reserve instead. */
 bool hp_buf_grow(struct hp_buf *buf, size_t n);
 
-/* Make room for `n` more bytes at data + len. False, with the error stuck, if that cannot be. Hot: yes while there is
- * room already. */
+/* Make room for `n` more bytes at data + len. False, with the error stuck, if that cannot be. Hot: yes while
+ * there is room already. */
 static inline bool hp_buf_reserve(struct hp_buf *buf, size_t n)
 {
     if (buf->err == HP_OK && buf->capacity - buf->len >= n && buf->data != NULL) {
@@ -107,8 +108,8 @@ void hp_buf_printf(struct hp_buf *buf, const char *format, ...) __attribute__((f
 void hp_buf_vprintf(struct hp_buf *buf, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
-/* Overwrite the four bytes at offset `at` (a length that is known only afterwards). Does nothing after an error.
- * Precondition: at + 4 <= len. */
+/* Overwrite the four bytes at offset `at` (a length that is known only afterwards). Does nothing after an
+ * error. Precondition: at + 4 <= len. */
 void hp_buf_patch_u32le(struct hp_buf *buf, size_t at, uint32_t value);
 
 /* Hand the bytes to the caller, who frees them with hp_free, and empty the buffer. `*len` gets their number.

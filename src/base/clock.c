@@ -6,11 +6,12 @@
  *      │  . · ´  piece 1      converted a later moment by piece 1 when the new piece is published
  *      └────────────────────── ticks
  *
- * Pieces live in a ring of 32. A piece is written before `piece_count` is published (release); a reader that was so slow
- * that its slot may have been written again sees that in the count and starts over. Refinement takes a flag, not a
- * lock: who finds it taken leaves it to the other.
+ * Pieces live in a ring of 32. A piece is written before `piece_count` is published (release); a reader that
+ * was so slow that its slot may have been written again sees that in the count and starts over. Refinement
+ * takes a flag, not a lock: who finds it taken leaves it to the other.
  *
- * Limits: a machine whose TSC runs on while CLOCK_MONOTONIC stands still (suspend) is steered back by at most 1/1024.
+ * Limits: a machine whose TSC runs on while CLOCK_MONOTONIC stands still (suspend) is steered back by at most
+ * 1/1024.
  */
 #include "base/clock.h"
 
@@ -129,8 +130,9 @@ static void publish(uint64_t start_ticks, uint64_t start_ns, uint64_t mult)
     atomic_store_explicit(&piece_count, count + 1, memory_order_release);
 }
 
-/* Append a piece that starts a moment after `now` and meets the true time after `interval_ns`, or as near to that as
- * the limit on steering allows. False: this thread was held up and the start is in the past already. */
+/* Append a piece that starts a moment after `now` and meets the true time after `interval_ns`, or as near to
+ * that as the limit on steering allows. False: this thread was held up and the start is in the past
+ * already. */
 static bool steer(struct sample now, uint64_t rate, uint64_t interval_ns)
 {
     uint64_t start = now.ticks + ticks_of_ns(LEAD_NS, rate);
@@ -213,8 +215,8 @@ uint64_t hp_clock_thread_cpu_ns(void)
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* Whether the kernel took a slow clock because it found the TSC unreliable (sockets out of step, say). A clock of a
- * hypervisor (kvm-clock, hyperv) is made from the TSC. */
+/* Whether the kernel took a slow clock because it found the TSC unreliable (sockets out of step, say). A
+ * clock of a hypervisor (kvm-clock, hyperv) is made from the TSC. */
 static bool kernel_distrusts_tsc(void)
 {
     char name[32] = "";

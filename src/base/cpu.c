@@ -1,9 +1,10 @@
 /* cpu.c -- see cpu.h.
  *
- * Each thread has an area for restartable sequences (rseq), which glibc registers. When a thread runs on after it was switched out or migrated, or gets
- * a signal, the kernel looks at the area's pointer to a critical section, and clears it if the thread is not inside of that section. Ours points to one that no
- * instruction is in: as long as the pointer is there, the thread has kept its processor. A library with critical sections of its own puts its own
- * pointer there, which reads like a switch.
+ * Each thread has an area for restartable sequences (rseq), which glibc registers. When a thread runs on
+ * after it was switched out or migrated, or gets a signal, the kernel looks at the area's pointer to a
+ * critical section, and clears it if the thread is not inside of that section. Ours points to one that no
+ * instruction is in: as long as the pointer is there, the thread has kept its processor. A library with
+ * critical sections of its own puts its own pointer there, which reads like a switch.
  *
  *     arm, read the clock, read the TSC … pointer still ours: clock + TSC since … cleared: read the clock again
  */
@@ -69,7 +70,8 @@ static __attribute__((noinline)) uint64_t read_and_arm(struct area *area)
     return tell(mark.cpu_ns);
 }
 
-/* Whether the clock need not be read: then what it would say at `now`, which was read before the pointer is looked at, so that this speaks for that moment. */
+/* Whether the clock need not be read: then what it would say at `now`, which was read before the pointer is
+ * looked at, so that this speaks for that moment. */
 static inline bool is_known(const struct area *area, uint64_t now, uint64_t *cpu_ns)
 {
     uint64_t ns = hp_clock_ns_of_ticks(now - mark.ticks);
@@ -119,7 +121,8 @@ static void after_fork_in_child(void)
     mark.ticks = mark.cpu_ns = mark.told_ns = 0;
 }
 
-/* Whether the kernel clears the pointer of a thread that sleeps: what is only due for interrupted code would do for critical sections. */
+/* Whether the kernel clears the pointer of a thread that sleeps: what is only due for interrupted code would
+ * do for critical sections. */
 static bool is_cleared(void)
 {
     struct area *area = area_here();

@@ -1,8 +1,8 @@
 /* hash.c -- XXH64 and SipHash-2-4; see hash.h for the sources.
  *
- * XXH64 reads 32 bytes a round into four accumulators that do not depend on each other, merges them, then takes in the
- * rest by 8, 4 and 1 bytes and scrambles ("avalanche"). SipHash keeps four words, runs two rounds for every 8 bytes and
- * four at the end. Words are read little-endian whatever the machine.
+ * XXH64 reads 32 bytes a round into four accumulators that do not depend on each other, merges them, then
+ * takes in the rest by 8, 4 and 1 bytes and scrambles ("avalanche"). SipHash keeps four words, runs two
+ * rounds for every 8 bytes and four at the end. Words are read little-endian whatever the machine.
  */
 #include "base/hash.h"
 

@@ -1,8 +1,9 @@
-/* hash.h -- hashing: XXH64 for content, SipHash-2-4 where somebody could aim for collisions or guess the input.
+/* hash.h -- hashing: XXH64 for content, SipHash-2-4 where somebody could aim for collisions or guess the
+ * input.
  *
- * Both give the same value on every machine, so they may go into files. XXH64 follows "xxHash fast digest algorithm",
- * XXH64 Algorithm Description (Collet, version 0.1.1); SipHash follows Aumasson and Bernstein, "SipHash: a fast
- * short-input PRF" (INDOCRYPT 2012). Threads: any. Fails: never.
+ * Both give the same value on every machine, so they may go into files. XXH64 follows "xxHash fast digest
+ * algorithm", XXH64 Algorithm Description (Collet, version 0.1.1); SipHash follows Aumasson and Bernstein,
+ * "SipHash: a fast short-input PRF" (INDOCRYPT 2012). Threads: any. Fails: never.
  */
 #ifndef HP_HASH_H
 #define HP_HASH_H

@@ -1,7 +1,7 @@
 /* intern.c -- strings to ids; see intern.h for the layout that readers see.
  *
- * Writers also keep an index (open addressing, XXH64 of the text with a seed of this table, 3/4 full at most) that only
- * they touch, under the mutex. A slot is the upper half of the hash and id + 1; 0 is free.
+ * Writers also keep an index (open addressing, XXH64 of the text with a seed of this table, 3/4 full at most)
+ * that only they touch, under the mutex. A slot is the upper half of the hash and id + 1; 0 is free.
  */
 #include "base/intern.h"
 

@@ -256,8 +256,8 @@ void hp_json_i64(struct hp_json *json, int64_t value)
     put_scalar(json, hp_str_make(text, (size_t)n));
 }
 
-/* printf writes the locale's decimal point, of one byte or more, and the locale is the user's process's: whatever is
- * no digit, sign or exponent becomes one '.'. Returns the new length. */
+/* printf writes the locale's decimal point, of one byte or more, and the locale is the user's process's:
+ * whatever is no digit, sign or exponent becomes one '.'. Returns the new length. */
 static size_t with_decimal_point(char *text)
 {
     size_t to = 0;

@@ -1,8 +1,9 @@
 /* json.h -- JSON writer (RFC 8259) into a hp_buf.
  *
- * Why: reports, the API and exports all write JSON, none builds a document first. The writer puts commas, indentation
- * and escapes; text that is not UTF-8 comes out with U+FFFD for each bad byte. Misuse (a value without a key in an object,
- * an end without a begin) and nesting above 64 stick as an error and stop all output: look once, at hp_json_finish.
+ * Why: reports, the API and exports all write JSON, none builds a document first. The writer puts commas,
+ * indentation and escapes; text that is not UTF-8 comes out with U+FFFD for each bad byte. Misuse (a value
+ * without a key in an object, an end without a begin) and nesting above 64 stick as an error and stop all
+ * output: look once, at hp_json_finish.
  */
 #ifndef HP_JSON_H
 #define HP_JSON_H
@@ -27,12 +28,12 @@ struct hp_json {
     hp_err err;
 };
 
-/* Write one value into `buf`, at its end; pretty: two spaces a level and line ends. Borrows `buf`. Never allocates.
- * Threads: owner only. */
+/* Write one value into `buf`, at its end; pretty: two spaces a level and line ends. Borrows `buf`. Never
+ * allocates. Threads: owner only. */
 void hp_json_init(struct hp_json *json, struct hp_buf *buf, bool pretty);
 
-/* HP_OK if one complete value was written, else the first error: HP_EFULL (nesting or the buffer's cap), HP_ENOMEM,
- * HP_ESTATE (misuse, or something is still open). */
+/* HP_OK if one complete value was written, else the first error: HP_EFULL (nesting or the buffer's cap),
+ * HP_ENOMEM, HP_ESTATE (misuse, or something is still open). */
 hp_err hp_json_finish(const struct hp_json *json) HP_CHECK;
 
 void hp_json_object_begin(struct hp_json *json);

@@ -87,7 +87,8 @@ static void put_char(struct hp_buf *out, uint32_t c)
     }
 }
 
-/* One escape; `p` is behind the backslash. Bytes it took, 0: malformed. A half of a surrogate pair becomes U+FFFD. */
+/* One escape; `p` is behind the backslash. Bytes it took, 0: malformed. A half of a surrogate pair becomes
+ * U+FFFD. */
 static size_t put_escape(struct hp_buf *out, const char *p, size_t left)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";

@@ -1,8 +1,9 @@
 /* jsonread.h -- JSON read token by token (RFC 8259), without building a document.
  *
- * Why: profiles in JSON are large, and what is wanted of them is little. A reader is a place in the text and the kinds of the containers
- * around it, so a copy of it is a bookmark: go back to it to read a part again. The first error sticks: every token after
- * it is HP_JSON_END. Nesting above HP_JSONREAD_DEPTH is an error; there is no recursion.
+ * Why: profiles in JSON are large, and what is wanted of them is little. A reader is a place in the text and
+ * the kinds of the containers around it, so a copy of it is a bookmark: go back to it to read a part again.
+ * The first error sticks: every token after it is HP_JSON_END. Nesting above HP_JSONREAD_DEPTH is an error;
+ * there is no recursion.
  *
  *     hp_jsonread_init(&json, text, &scratch);
  *     if (hp_jsonread_next(&json) == HP_JSON_OBJECT)
@@ -53,7 +54,8 @@ void hp_jsonread_init(struct hp_jsonread *json, struct hp_str text, struct hp_bu
 /* The next value or end of a container. In an object use hp_jsonread_member for the keys. */
 enum hp_json_token hp_jsonread_next(struct hp_jsonread *json);
 
-/* In an object: the next key; false at its end (which is then passed) or on an error. `key` is borrowed until the next token. */
+/* In an object: the next key; false at its end (which is then passed) or on an error. `key` is borrowed until
+ * the next token. */
 bool hp_jsonread_member(struct hp_jsonread *json, struct hp_str *key);
 
 /* In an array: read the next element's first token; false at its end (then passed) or on an error. */

@@ -1,4 +1,5 @@
-/* map.c -- growth of the open-addressing map; see map.h. The table doubles before it is more than 3/4 full. */
+/* map.c -- growth of the open-addressing map; see map.h. The table doubles before it is more than 3/4
+ * full. */
 #include "base/map.h"
 
 #include <string.h>

@@ -1,8 +1,9 @@
 /* map.h -- map from a 64-bit key to a 32-bit value: open addressing, linear probing, power-of-two table.
  *
- * Why: the inner indexes (code address → symbol, hash → node) need one probe in the common case and no pointer chasing.
- * A slot is 16 bytes: key, value, used. Every key works, 0 too. Load stays at or below 3/4. There is no removal.
- * Cap: at most `cap_count` keys; a further key is refused with HP_EFULL, known keys can still be changed.
+ * Why: the inner indexes (code address → symbol, hash → node) need one probe in the common case and no
+ * pointer chasing. A slot is 16 bytes: key, value, used. Every key works, 0 too. Load stays at or below 3/4.
+ * There is no removal. Cap: at most `cap_count` keys; a further key is refused with HP_EFULL, known keys can
+ * still be changed.
  */
 #ifndef HP_MAP_H
 #define HP_MAP_H

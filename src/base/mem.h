@@ -1,7 +1,8 @@
 /* mem.h -- the one door to the heap.
  *
- * Why: out-of-memory sweeps, leak checks and the promise "Hot: yes (no allocation)" all need one place to hook. The
- * hooks are in every build, so that tests exercise the code that ships; off, they cost one thread-local load.
+ * Why: out-of-memory sweeps, leak checks and the promise "Hot: yes (no allocation)" all need one place to
+ * hook. The hooks are in every build, so that tests exercise the code that ships; off, they cost one
+ * thread-local load.
  *
  * A size of 0 allocates a block of 1 byte: NULL always means "no memory".
  */
@@ -32,15 +33,15 @@ char *hp_str0_dup(const char *p, size_t n) __attribute__((warn_unused_result));
 
 /* --- test hooks --- */
 
-/* Let the n-th allocation of this thread from now fail (1: the next one), once; n <= 0, by custom -1, switches off.
- * A realloc counts as an allocation. Threads: acts on the calling thread only. */
+/* Let the n-th allocation of this thread from now fail (1: the next one), once; n <= 0, by custom -1,
+ * switches off. A realloc counts as an allocation. Threads: acts on the calling thread only. */
 void hp_mem_fail_after(int64_t n);
 
 /* Whether the failure asked for by the last hp_mem_fail_after of this thread has happened. */
 bool hp_mem_fail_fired(void);
 
-/* Forbid (or allow again) allocation on this thread. While forbidden an allocation aborts in HP_ASSERT builds; else it
- * goes through and is counted. Freeing is not forbidden. */
+/* Forbid (or allow again) allocation on this thread. While forbidden an allocation aborts in HP_ASSERT
+ * builds; else it goes through and is counted. Freeing is not forbidden. */
 void hp_mem_forbid(bool forbid);
 
 /* How many allocations happened while forbidden, over all threads. */

@@ -1,8 +1,9 @@
 /* reader.h -- bounded reading of bytes written with buf.h.
  *
- * Why: input is never trusted. A read beyond the end, an overlong varint or a length larger than what is left sets
- * `bad`; from then on every read gives 0 or the empty text, so a decoder checks once at the end (and must bound its
- * loops by `bad`, not by a count it has read). Nothing is copied: texts are borrowed from the input.
+ * Why: input is never trusted. A read beyond the end, an overlong varint or a length larger than what is left
+ * sets `bad`; from then on every read gives 0 or the empty text, so a decoder checks once at the end (and
+ * must bound its loops by `bad`, not by a count it has read). Nothing is copied: texts are borrowed from the
+ * input.
  */
 #ifndef HP_READER_H
 #define HP_READER_H
@@ -18,7 +19,8 @@ struct hp_reader {
     bool bad;
 };
 
-/* Read `n` bytes at `data` (may be NULL if n is 0). Borrows `data` for the reader's life. Threads: owner only. */
+/* Read `n` bytes at `data` (may be NULL if n is 0). Borrows `data` for the reader's life. Threads: owner
+ * only. */
 void hp_reader_init(struct hp_reader *reader, const void *data, size_t n);
 
 /* Bytes not read yet; 0 once bad. */
@@ -57,8 +59,8 @@ bool hp_reader_str(struct hp_reader *reader, struct hp_str *text);
 /* Skip `n` bytes. */
 void hp_reader_skip(struct hp_reader *reader, size_t n);
 
-/* Take the next `n` bytes as a reader of their own and step over them: a record inside a file. If there are fewer,
- * both become bad. */
+/* Take the next `n` bytes as a reader of their own and step over them: a record inside a file. If there are
+ * fewer, both become bad. */
 void hp_reader_sub(struct hp_reader *reader, size_t n, struct hp_reader *out);
 
 #endif

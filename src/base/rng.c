@@ -42,8 +42,8 @@ uint64_t hp_rng_below(struct hp_rng *rng, uint64_t n)
     if (n == 0) {
         return 0;
     }
-    /* Lemire, "Fast random integer generation in an interval" (2019): the high half of the product is the number; the
-     * few low halves that would favour some numbers are drawn again. */
+    /* Lemire, "Fast random integer generation in an interval" (2019): the high half of the product is the
+     * number; the few low halves that would favour some numbers are drawn again. */
     hp_u128 product = (hp_u128)hp_rng_u64(rng) * n;
     if ((uint64_t)product < n) {
         uint64_t threshold = (0 - n) % n;

@@ -1,8 +1,8 @@
-/* rng.h -- seeded random numbers: xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators",
- * ACM TOMS 2021), its state filled by splitmix64 (Steele, Lea and Flood, OOPSLA 2014).
+/* rng.h -- seeded random numbers: xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number
+ * generators", ACM TOMS 2021), its state filled by splitmix64 (Steele, Lea and Flood, OOPSLA 2014).
  *
- * Why: sampling, bootstrap intervals and twin tests need the same numbers from the same seed on every machine. Not for
- * secrets.
+ * Why: sampling, bootstrap intervals and twin tests need the same numbers from the same seed on every
+ * machine. Not for secrets.
  */
 #ifndef HP_RNG_H
 #define HP_RNG_H

@@ -60,8 +60,8 @@ static void put_decimal(char *out, uint64_t value, const struct unit *unit, unsi
     put_text(put_text(to, " "), unit->name);
 }
 
-/* Three significant digits in the unit that leaves 1–999 before the point; the base unit, of size 1, has no decimals.
- * The limits are where rounding would reach the next digit: 9.995, 99.95 and 999.5 of the unit. */
+/* Three significant digits in the unit that leaves 1–999 before the point; the base unit, of size 1, has no
+ * decimals. The limits are where rounding would reach the next digit: 9.995, 99.95 and 999.5 of the unit. */
 static void put_three_digits(char *out, uint64_t value, const struct unit *units, size_t count)
 {
     const struct unit *unit = units;

@@ -1,7 +1,7 @@
 /* str.h -- borrowed text with a length, and UTF-8.
  *
- * Why: captured text is not NUL-terminated by faith and often a slice of something larger. A struct hp_str never owns;
- * it is passed by value. Bytes may be anything; functions named utf8 look at characters.
+ * Why: captured text is not NUL-terminated by faith and often a slice of something larger. A struct hp_str
+ * never owns; it is passed by value. Bytes may be anything; functions named utf8 look at characters.
  */
 #ifndef HP_STR_H
 #define HP_STR_H
@@ -45,15 +45,15 @@ bool hp_str_ends(struct hp_str text, struct hp_str suffix);
 /* Index of the first byte `c` in `text`; text.n if there is none. */
 size_t hp_str_find_char(struct hp_str text, char c);
 
-/* Length in bytes (1–4) of the well-formed UTF-8 sequence at the start of `text`; 0 if there is none (empty, overlong,
- * surrogate, above U+10FFFF, cut short or a stray byte). Threads: any, like all of this file. */
+/* Length in bytes (1–4) of the well-formed UTF-8 sequence at the start of `text`; 0 if there is none (empty,
+ * overlong, surrogate, above U+10FFFF, cut short or a stray byte). Threads: any, like all of this file. */
 size_t hp_utf8_len(struct hp_str text);
 
 /* Whether all of `text` is well-formed UTF-8. */
 bool hp_utf8_valid(struct hp_str text);
 
-/* The longest beginning of `text` of at most `max_bytes` that does not end inside a character of well-formed UTF-8.
- * Bytes that are not UTF-8 are cut anywhere. Owns: borrows from `text`. */
+/* The longest beginning of `text` of at most `max_bytes` that does not end inside a character of well-formed
+ * UTF-8. Bytes that are not UTF-8 are cut anywhere. Owns: borrows from `text`. */
 struct hp_str hp_utf8_cut(struct hp_str text, size_t max_bytes);
 
 #endif

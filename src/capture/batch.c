@@ -6,8 +6,9 @@
  *     one record (format, cap)           that record is counted in dropped_store and skipped, the batch is done again
  *     anything else                      close, a line of trouble, try again after 250 ms, 1 s, 5 s, 5 s …
  *
- * The page says what is being committed (hp_ring_committing) before it is, so that a process killed inside the commit is accounted for exactly: its
- * successor asks the store whether the last request of the batch arrived.
+ * The page says what is being committed (hp_ring_committing) before it is, so that a process killed inside
+ * the commit is accounted for exactly: its successor asks the store whether the last request of the batch
+ * arrived.
  */
 #include "capture/writer_int.h"
 
@@ -89,7 +90,8 @@ static uint64_t jitter_ns(struct hp_writer *writer, uint64_t most_ns)
     return (writer->seed >> 33) % most_ns;
 }
 
-/* Whether another attempt within a process's last seconds is in vain: somebody has to mend the file or its folder first. */
+/* Whether another attempt within a process's last seconds is in vain: somebody has to mend the file or its
+ * folder first. */
 static bool is_lasting(hp_err err)
 {
     return err == HP_EFOREIGN || err == HP_EVERSION || err == HP_ECORRUPT || err == HP_EREADONLY ||
@@ -330,7 +332,8 @@ static hp_err put_record(struct hp_writer *writer, struct hp_str bytes, struct h
     return writer->ops->put(writer->store, bytes, writer->dict, info);
 }
 
-/* Hand the ring's records to the store. One that the store refuses is marked dead and HP_ERANGE returned: do the batch again. */
+/* Hand the ring's records to the store. One that the store refuses is marked dead and HP_ERANGE returned: do
+ * the batch again. */
 static hp_err put_records(struct hp_writer *writer, struct batch *batch, struct hp_errinfo *info)
 {
     struct hp_ring_record record;
@@ -490,7 +493,8 @@ static void drop_all(struct hp_writer *writer)
     atomic_fetch_add_explicit(&writer->count[HP_RING_DROPPED_STORE], dropped, memory_order_relaxed);
 }
 
-/* Whether a batch would get something out of the ring; not so if all that waits is a record that is still being copied in. */
+/* Whether a batch would get something out of the ring; not so if all that waits is a record that is still
+ * being copied in. */
 static bool is_readable(const struct hp_writer *writer)
 {
     struct hp_ring_record record;

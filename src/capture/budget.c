@@ -50,7 +50,8 @@ int hp_budget_level(struct hp_budget *budget, uint32_t route, int asked, uint64_
     return asked < entry->level ? asked : entry->level;
 }
 
-/* Whether the level above, as dear as it last was, fits into the budget at the size that requests have now. */
+/* Whether the level above, as dear as it last was, fits into the budget at the size that requests have
+ * now. */
 static bool next_fits(const struct hp_budget *budget, const struct hp_budget_route *entry, double base_ns)
 {
     double cost = entry->level < HP_BUDGET_ANY ? entry->mean_ns[entry->level + 1] : 0;

@@ -1,14 +1,15 @@
 /* budget.h -- how deep each route may be captured so that our own cost stays under a share of its CPU time.
  *
- * Why a route and not the process: a page of 2 s can bear a tree where one of 200 µs cannot. The share is own cost ÷ the processor time
- * of the application's own work (wall where no CPU time is known): it bounds the slowdown of a request, and our part of a core at any load.
+ * Why a route and not the process: a page of 2 s can bear a tree where one of 200 µs cannot. The share is own
+ * cost ÷ the processor time of the application's own work (wall where no CPU time is known): it bounds the
+ * slowdown of a request, and our part of a core at any load.
  *
  *     over the budget in a window ──▶ one level down, at once          trace ▶ sample ▶ monitor ▶ count
  *     the level above would fit   ──▶ one level up after STAY_NS, else a trial after a back-off that doubles
  *
- * Windows are of WINDOW_NS and at least one request, so a route leaves trace for count within 5 s when it has a request a second.
- * Times are monotonic nanoseconds. Threads: the caller serialises (the GIL). Fails: never; beyond the table's cap a route goes by the process's
- * own entry (route 0).
+ * Windows are of WINDOW_NS and at least one request, so a route leaves trace for count within 5 s when it has
+ * a request a second. Times are monotonic nanoseconds. Threads: the caller serialises (the GIL). Fails:
+ * never; beyond the table's cap a route goes by the process's own entry (route 0).
  */
 #ifndef HP_BUDGET_H
 #define HP_BUDGET_H
@@ -35,10 +36,12 @@ struct hp_budget {
     struct hp_budget_route all, routes[HP_BUDGET_ROUTES];
 };
 
-/* The level at which to capture a request of `route` when `asked` is wanted; may start a trial of the next level up. Hot: a probe of the table. */
+/* The level at which to capture a request of `route` when `asked` is wanted; may start a trial of the next
+ * level up. Hot: a probe of the table. */
 int hp_budget_level(struct hp_budget *budget, uint32_t route, int asked, uint64_t now_ns);
 
-/* A request of `route` ended: captured at `level`, our cost `own_ns`, the application's own time `base_ns` (both of one request). */
+/* A request of `route` ended: captured at `level`, our cost `own_ns`, the application's own time `base_ns`
+ * (both of one request). */
 void hp_budget_note(struct hp_budget *budget, uint32_t route, int level, uint64_t own_ns, uint64_t base_ns,
                     uint64_t now_ns);
 

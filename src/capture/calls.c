@@ -1,9 +1,12 @@
-/* calls.c -- joins the waits of one outgoing call: look-up, connect, TLS, send, wait for the first byte, receive.
+/* calls.c -- joins the waits of one outgoing call: look-up, connect, TLS, send, wait for the first byte,
+ * receive.
  *
- * A probe tells the connection of each wait by a serial number. On one connection a call is a turn: what is sent and what comes back for it; sending again
- * after receiving begins the next, and a look for more that finds nothing is of none. The first turn takes the connect and handshake along, and a name look-up right before the connect on the same
- * lane; so does a connect that follows a failed one (the next address of a host). What a task has looked up on another thread is its own look-up, also of the tasks that
- * it starts to connect.
+ * A probe tells the connection of each wait by a serial number. On one connection a call is a turn: what is
+ * sent and what comes back for it; sending again after receiving begins the next, and a look for more that
+ * finds nothing is of none. The first turn takes the connect and handshake along, and a name look-up right
+ * before the connect on the same lane; so does a connect that follows a failed one (the next address of a
+ * host). What a task has looked up on another thread is its own look-up, also of the tasks that it starts to
+ * connect.
  *
  *     lane 0:  dns ─ connect#7 ─ tls#7 ─ send#7 ─ recv#7 ─ recv#7 │ send#7 ─ recv#7 …
  *              └────────────────── group 1 ───────────────────────┘ └── group 2

@@ -1,9 +1,12 @@
-/* capture.c -- the process's capture: open, close, counts, fork, exit, faults on purpose. Contracts: hotplate/ext/capture.h.
+/* capture.c -- the process's capture: open, close, counts, fork, exit, faults on purpose. Contracts:
+ * hotplate/ext/capture.h.
  *
- * Opening touches no file: the ring's page is made by the first request, the writer's thread by the first push, the store by the writer. So
- * a process that serves nothing (a reloader's parent, a command) leaves nothing behind, and a child of fork starts afresh in the same way.
+ * Opening touches no file: the ring's page is made by the first request, the writer's thread by the first
+ * push, the store by the writer. So a process that serves nothing (a reloader's parent, a command) leaves
+ * nothing behind, and a child of fork starts afresh in the same way.
  *
- * All open captures are in one list for the three handlers that have no argument: pthread_atfork's and atexit's.
+ * All open captures are in one list for the three handlers that have no argument: pthread_atfork's and
+ * atexit's.
  */
 #include <pthread.h>
 #include <stdlib.h>

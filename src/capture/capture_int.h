@@ -1,12 +1,13 @@
-/* capture_int.h -- what capture's files share: the process's capture, requests and lanes. Contracts: hotplate/ext/capture.h.
+/* capture_int.h -- what capture's files share: the process's capture, requests and lanes. Contracts:
+ * hotplate/ext/capture.h.
  *
  *     hp_cap ──▶ live requests (list)         pools: idle requests, idle lanes
  *                  └─ facts, arrays of the record (in ticks until the end), tree
  *                       └─ objects[i]: lane i while somebody refers to it
  *
- * The interpreter's lock (GIL) serialises all of this; only counters, the dictionary, the ring and the writer are used beyond it.
- * A lane knows whether its request is alive by `request`: finish sets it to NULL in every lane, so the context can go back to the
- * pool at once, whatever threads still hold.
+ * The interpreter's lock (GIL) serialises all of this; only counters, the dictionary, the ring and the writer
+ * are used beyond it. A lane knows whether its request is alive by `request`: finish sets it to NULL in every
+ * lane, so the context can go back to the pool at once, whatever threads still hold.
  */
 #ifndef HP_CAPTURE_INT_H
 #define HP_CAPTURE_INT_H
@@ -224,7 +225,8 @@ void hp__cap_want_ring(struct hp_cap *cap);
 void hp__cap_release(struct hp_cap *cap);
 
 /* ---- request.c ---- */
-/* `array` with room for `count` + 1 elements of `size`, at most `cap`; NULL (the old one stays): no memory or at the cap. */
+/* `array` with room for `count` + 1 elements of `size`, at most `cap`; NULL (the old one stays): no memory or
+ * at the cap. */
 void *hp__cap_room(struct hp_cap *capture, void *array, uint32_t count, uint32_t *capacity, uint32_t cap,
                    size_t size);
 /* Give a request back to the pool (or free it) and let go of its lanes. */
@@ -235,16 +237,19 @@ void hp__cap_request_disown(struct hp_cap_request *request);
 /* Measure request_cost_ns and sql_cost_ns. */
 void hp__cap_calibrate(struct hp_cap *cap);
 
-/* A setting has come (hp_writer_config.take_setting). Of levels, what is no rule is none. Called by the writer. */
+/* A setting has come (hp_writer_config.take_setting). Of levels, what is no rule is none. Called by the
+ * writer. */
 void hp__cap_setting_take(void *cap, struct hp_str key, struct hp_str text);
 
 /* A request ended: what the budget learns from it. */
 void hp__cap_budget_note(struct hp_cap_request *request);
 
 /* ---- finish.c ---- */
-/* End the request: time stops, lanes are closed and die, ticks become nanoseconds, costs are known. Only once, then nothing. */
+/* End the request: time stops, lanes are closed and die, ticks become nanoseconds, costs are known. Only
+ * once, then nothing. */
 void hp__cap_request_freeze(struct hp_cap_request *request);
-/* For the drop-in's pstats: freeze, and the tree in nanoseconds with totals; NULL below level trace. Borrowed until finish. */
+/* For the drop-in's pstats: freeze, and the tree in nanoseconds with totals; NULL below level trace. Borrowed
+ * until finish. */
 const struct hp_tree *hp__cap_request_tree(struct hp_cap_request *request);
 
 /* ---- notes.c ---- */
@@ -263,7 +268,8 @@ void hp__cap_memory_end(struct hp_cap_request *request);
 /* ---- share.c ---- */
 /* Processor time of a lane until `now`, ticks that were just read; call on its thread, unless it is out. */
 uint64_t hp__share_cpu_ns(const struct hp_cap_lane *lane, uint64_t now);
-/* A lane has ended at this tick: the clocks are read one after the other, so no more run queue than there is time for. */
+/* A lane has ended at this tick: the clocks are read one after the other, so no more run queue than there is
+ * time for. */
 void hp__share_settle(struct hp_cap_lane *lane, uint64_t end);
 /* The request ends: a lane that is out waited until now. */
 void hp__share_close(struct hp_cap_lane *lane, uint64_t end);

@@ -1,9 +1,11 @@
 /* finish.c -- the end of a request: time stops, ticks become nanoseconds, the record is encoded and pushed.
  *
- * Sums are exact: the main lane's selfs add up to the request's ticks (lane.c), and what rounding to nanoseconds takes off goes to the root's
- * self and to the longest phase, so that the tree's total and the sum of the phases are the wall time to the nanosecond.
+ * Sums are exact: the main lane's selfs add up to the request's ticks (lane.c), and what rounding to
+ * nanoseconds takes off goes to the root's self and to the longest phase, so that the tree's total and the
+ * sum of the phases are the wall time to the nanosecond.
  *
- * When the ring is full the record is tried again without its tree (dropped_tree), then it is dropped (dropped_ring).
+ * When the ring is full the record is tried again without its tree (dropped_tree), then it is dropped
+ * (dropped_ring).
  */
 #include <string.h>
 
@@ -86,7 +88,8 @@ static void close_lane(struct hp_cap_request *request, uint32_t i)
     }
 }
 
-/* Whether there is anything but waits for convert_events to do: a request of nothing but its own code has none of it. */
+/* Whether there is anything but waits for convert_events to do: a request of nothing but its own code has
+ * none of it. */
 static bool has_events(const struct hp_cap_request *request)
 {
     return (request->edge_count | request->stmt_count | request->step_count | request->group_count |

@@ -1,8 +1,10 @@
 /* gauges.c -- see gauges.h.
  *
- *   /proc/self/status  VmRSS, VmHWM, Threads      /proc/self/fd  one entry a descriptor      CPU time: CLOCK_PROCESS_CPUTIME_ID
+ *   /proc/self/status  VmRSS, VmHWM, Threads      /proc/self/fd  one entry a descriptor      CPU time:
+ * CLOCK_PROCESS_CPUTIME_ID
  *
- * status is read in one read; the list of descriptors is counted up to a cap, since a server may hold very many.
+ * status is read in one read; the list of descriptors is counted up to a cap, since a server may hold very
+ * many.
  */
 #include "capture/gauges.h"
 

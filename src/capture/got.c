@@ -1,10 +1,12 @@
-/* got.c -- see got.h. Everything is done inside dl_iterate_phdr's callback, while no object can go away, and nothing there calls the dynamic linker.
+/* got.c -- see got.h. Everything is done inside dl_iterate_phdr's callback, while no object can go away, and
+ * nothing there calls the dynamic linker.
  *
  *     scan 1   instances of the family: base, soname, addresses of its functions (their own symbol tables)
  *     scan 2   every object: PT_DYNAMIC ─▶ JMPREL, RELA, SYMTAB, STRTAB ─▶ slots of our names ─▶ write
  *
- * Pages below PT_GNU_RELRO are made writable for the moment of writing and read-only again. A slot is one aligned word: other threads see the old
- * or the new function. Unhooking is the same scan the other way round; slots that were still unbound are then bound.
+ * Pages below PT_GNU_RELRO are made writable for the moment of writing and read-only again. A slot is one
+ * aligned word: other threads see the old or the new function. Unhooking is the same scan the other way
+ * round; slots that were still unbound are then bound.
  */
 #include "capture/got.h"
 
@@ -112,8 +114,9 @@ static const struct name_slot *find_name(const char *name)
     return NULL;
 }
 
-/* The function that a call would reach without us. In an executable at a fixed address an entry of its PLT may be the address of a libc function for
- * everybody; it jumps through the slot that is to be hooked, so libc's own is taken. Elsewhere an interposed function (a sanitizer's, a preloaded one) is right. */
+/* The function that a call would reach without us. In an executable at a fixed address an entry of its PLT
+ * may be the address of a libc function for everybody; it jumps through the slot that is to be hooked, so
+ * libc's own is taken. Elsewhere an interposed function (a sanitizer's, a preloaded one) is right. */
 static uintptr_t real_of(void *libc, const char *name)
 {
     void *usual = dlsym(RTLD_DEFAULT, name);
@@ -344,7 +347,8 @@ static bool needs(const struct object *object, const char *soname)
     return false;
 }
 
-/* Which instance a slot with this value calls: the bound one, else the one that the object names. SIZE_MAX: unknown. */
+/* Which instance a slot with this value calls: the bound one, else the one that the object names. SIZE_MAX:
+ * unknown. */
 static size_t instance_of(const struct object *object, size_t name, uintptr_t value)
 {
     const struct hp_got_family *family = got.table->family;
@@ -485,8 +489,8 @@ static bool carries(const struct dl_phdr_info *info, const char *text)
     return false;
 }
 
-/* Code of libssl within an object that opens connections itself: calls of it go through no slot. libssl (and BoringSSL) tells of errors by the names of
- * its source files; nothing that calls it has them. */
+/* Code of libssl within an object that opens connections itself: calls of it go through no slot. libssl (and
+ * BoringSSL) tells of errors by the names of its source files; nothing that calls it has them. */
 static void look_for_static_tls(const struct dl_phdr_info *info, const struct object *object)
 {
     if (object->connects && carries(info, "ssl/ssl_lib.c")) {

@@ -15,7 +15,8 @@
 #if defined(__x86_64__) && defined(__LP64__)
 #define HAVE_ROUTINE 1
 
-/* Copies spans and returns how many of them were whole. A load that faults goes on at hp__guard_out. Single words, nearly all, take one load. */
+/* Copies spans and returns how many of them were whole. A load that faults goes on at hp__guard_out. Single
+ * words, nearly all, take one load. */
 uint32_t hp__guard_copy(const struct hp_peek_span *spans, uint32_t count);
 extern const char hp__guard_word[], hp__guard_bytes[], hp__guard_out[];
 

@@ -13,7 +13,9 @@
 #define POSTS    256u /* power of two */
 #define LEFT     64u  /* power of two */
 #define TRIES    100
-#define GAP_NS   20000000u /* between giving the GIL up and wanting it again: the processor may be lost there */
+#define GAP_NS                                                                                               \
+    20000000u /* between giving the GIL up and wanting it again: the processor may be lost there             \
+               */
 
 struct release {
     uint64_t ticks;

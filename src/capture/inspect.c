@@ -1,6 +1,7 @@
 /* inspect.c -- words, and the last record as JSON. Contracts: hotplate/ext/inspect.h.
  *
- * The record is decoded from its bytes, as a reader would, so that a test of the extension sees what is stored.
+ * The record is decoded from its bytes, as a reader would, so that a test of the extension sees what is
+ * stored.
  */
 #include "hotplate/ext/inspect.h"
 
@@ -350,9 +351,8 @@ static void put_notes(struct hp_json *json, struct hp_cap *cap, const struct hp_
 
 static void put_tree(struct hp_json *json, struct hp_cap *cap, const struct hp_tree *tree)
 {
-    hp_json_key(
-        json,
-        "tree"); /* [[parent, kind, file, name, line of the call, calls, resumes, self, total, bytes, blocks], …] by number */
+    hp_json_key(json, "tree"); /* [[parent, kind, file, name, line of the call, calls, resumes, self, total,
+                                  bytes, blocks], …] by number */
     hp_json_array_begin(json);
     for (uint32_t i = 0; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];

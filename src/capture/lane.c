@@ -1,13 +1,14 @@
 /* lane.c -- lanes and the exact tracer: a shadow stack per lane over the request's one tree.
  *
- * A lane keeps one tick, `last`: until there all of its time is booked. Entering books the time since then on the caller, leaving on
- * the callee:
+ * A lane keeps one tick, `last`: until there all of its time is booked. Entering books the time since then on
+ * the caller, leaving on the callee:
  *
  *     enter:  look up the node … read the clock, self[caller] += now - last, last = now       (our work: the caller's)
  *     leave:  read the clock, self[callee] += now - last, last = now … pop                    (our work: the caller's)
  *
- * So each event reads the clock once, and the selfs of a lane add up to its time exactly, whatever events were missed. Beyond
- * HP_DEPTH_CAP entries calls are counted and ignored, and their time stays with the deepest entry.
+ * So each event reads the clock once, and the selfs of a lane add up to its time exactly, whatever events
+ * were missed. Beyond HP_DEPTH_CAP entries calls are counted and ignored, and their time stays with the
+ * deepest entry.
  */
 #include <string.h>
 

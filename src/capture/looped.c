@@ -3,16 +3,19 @@
  *     task   connect#7 ── TLS ─ send#7 ─┐ await ···················┌ SSL_read
  *     loop                              └─ poll ──── recv#7 ─ recv#7 ┘
  *
- * A loop's callbacks read sockets on the lane that runs the loop, at no place of the application; TLS over memory (asyncio's, anyio's) knows no socket. So where a
- * request has tasks its spans are looked at in order of time:
+ * A loop's callbacks read sockets on the lane that runs the loop, at no place of the application; TLS over
+ * memory (asyncio's, anyio's) knows no socket. So where a request has tasks its spans are looked at in order
+ * of time:
  *
- *   adopt   TLS without a socket is of the connection that its lane sends on next, reading of the one that it used last; until the first bytes of the
+ *   adopt   TLS without a socket is of the connection that its lane sends on next, reading of the one that it
+ * used last; until the first bytes of the
  *           application are sent, what goes to and fro on such a connection is the handshake. Bytes are counted there, as with a socket, and not where they are encrypted
  *   move    what the loop does on a task's connection goes to the task that used it last, to that one's place
  *   join    calls.c, across lanes
  *   await   a task's waits in the middle of a call are the call's
  *
- * A call's await is one wait of its task's lane beside the brief ones that it stands for; hp_record_call_kind (model/record.h) says which of them.
+ * A call's await is one wait of its task's lane beside the brief ones that it stands for; hp_record_call_kind
+ * (model/record.h) says which of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -337,7 +340,8 @@ static void measure(const struct hp_cap_request *request, struct extent *calls)
     }
 }
 
-/* Of two on one lane. The loop of another thread receives what nobody sees: the wait after the last bytes sent is for the answer. */
+/* Of two on one lane. The loop of another thread receives what nobody sees: the wait after the last bytes
+ * sent is for the answer. */
 static bool is_of(const struct hp_span *span, const struct extent *call)
 {
     uint64_t middle = span->t0_ns + (span->t1_ns - span->t0_ns) / 2;

@@ -1,5 +1,6 @@
-/* namer.h -- what the code objects that the sampler reads are called: the extension's own symbol where it has one, else by the rules of
- * the application's places. Also has the text of application files kept once. For hp_codes_place; ctx is the namer. */
+/* namer.h -- what the code objects that the sampler reads are called: the extension's own symbol where it has
+ * one, else by the rules of the application's places. Also has the text of application files kept once. For
+ * hp_codes_place; ctx is the namer. */
 #ifndef HP_NAMER_H
 #define HP_NAMER_H
 

@@ -1,4 +1,5 @@
-/* native.c -- see native.h. A thread is known by the address of its hp_wait_thread, which is its own while it lives. */
+/* native.c -- see native.h. A thread is known by the address of its hp_wait_thread, which is its own while it
+ * lives. */
 #include "capture/native.h"
 
 #include <errno.h>

@@ -1,14 +1,16 @@
-/* notes.c -- what hooks note about a request beside calls and SQL: GC pauses, templates, log messages, exceptions, headers.
+/* notes.c -- what hooks note about a request beside calls and SQL: GC pauses, templates, log messages,
+ * exceptions, headers.
  *
- * Lists are short and searched from their end; they hold ticks until the request freezes (hp__cap_notes_freeze). What a cap or the memory
- * refuses is counted in dropped_notes.
+ * Lists are short and searched from their end; they hold ticks until the request freezes
+ * (hp__cap_notes_freeze). What a cap or the memory refuses is counted in dropped_notes.
  *
- * Templates are a tree of (parent, code, line of the parent), as the call tree is, so that a part that is included a thousand times is one
- * row. A lane knows the row that runs and the tick until which its time is booked; template generators are entered at each
- * value that they are asked for, so the sums need no order among them.
+ * Templates are a tree of (parent, code, line of the parent), as the call tree is, so that a part that is
+ * included a thousand times is one row. A lane knows the row that runs and the tick until which its time is
+ * booked; template generators are entered at each value that they are asked for, so the sums need no order
+ * among them.
  *
- * A collection becomes a node of the call tree only if it took GC_NODE_NS: where the small ones fall differs from request to request,
- * and each other place would be another shape of tree to store.
+ * A collection becomes a node of the call tree only if it took GC_NODE_NS: where the small ones fall differs
+ * from request to request, and each other place would be another shape of tree to store.
  */
 #include <string.h>
 #include <sys/resource.h>
@@ -81,7 +83,8 @@ void hp_cap_gc_begin(struct hp_cap_lane *lane)
     }
 }
 
-/* Move the time of a long collection from the node that it fell on to a GC node below. What its finalizers called has nodes of its own. */
+/* Move the time of a long collection from the node that it fell on to a GC node below. What its finalizers
+ * called has nodes of its own. */
 static uint32_t gc_node(struct hp_cap_lane *lane, uint64_t now, uint32_t (*line_now)(void))
 {
     struct hp_tree *tree = lane->tree;
@@ -103,7 +106,8 @@ static uint32_t gc_node(struct hp_cap_lane *lane, uint64_t now, uint32_t (*line_
     return node;
 }
 
-/* The place of a new pause: at the end, or that of the shortest one. NULL: this one is the shortest, or no memory. */
+/* The place of a new pause: at the end, or that of the shortest one. NULL: this one is the shortest, or no
+ * memory. */
 static struct hp_gc *gc_place(struct hp_cap_request *request, uint64_t ticks)
 {
     struct hp_notes *notes = &request->notes;
@@ -440,8 +444,8 @@ void hp_cap_alloc_end(struct hp_cap_lane *lane)
 #define PEAK_EVERY_NS 1000000u
 #define MUCH_BYTES    131072u /* asked for by a request that is measured though it is short */
 
-/* Without our ring, whose pages become resident as it is written for the first time. 0: not known. The kernel counts in batches of its own, so a reading may
- * be below one before it; the peak is the highest. */
+/* Without our ring, whose pages become resident as it is written for the first time. 0: not known. The kernel
+ * counts in batches of its own, so a reading may be below one before it; the peak is the highest. */
 static uint64_t peak_rss_bytes(const struct hp_cap *cap)
 {
     struct rusage usage;
@@ -451,8 +455,9 @@ static uint64_t peak_rss_bytes(const struct hp_cap *cap)
     return peak > ours ? peak - ours : 0;
 }
 
-/* The kernel walks all threads for it (0.3 to 0.5 us), so the peak before a request is read again only when the last reading is a
- * millisecond old, and requests shorter than that are measured only where they ask for much memory. */
+/* The kernel walks all threads for it (0.3 to 0.5 us), so the peak before a request is read again only when
+ * the last reading is a millisecond old, and requests shorter than that are measured only where they ask for
+ * much memory. */
 void hp__cap_memory_begin(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;

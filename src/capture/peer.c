@@ -274,7 +274,8 @@ void hp__peer_forget(int fd)
     }
 }
 
-/* The first message of a client: a request line, a RESP array, a start-up packet; MySQL's server speaks first, in a packet of its own. */
+/* The first message of a client: a request line, a RESP array, a start-up packet; MySQL's server speaks
+ * first, in a packet of its own. */
 uint8_t hp__peer_protocol(const void *data, size_t n)
 {
     const unsigned char *p = data;

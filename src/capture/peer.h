@@ -3,8 +3,9 @@
  *     descriptors[fd]   one word: socket or not, state, number of the peer, serial number of the connection
  *     peers[id]         "10.0.0.7:5432", "unix:/run/x.sock", "example.org" (a name looked up), "/var/lib/x.db" (a file synced)
  *
- * Everything here is called from probes: no allocation, no lock that waits, errno is kept by the caller. A word is reset when its descriptor
- * is closed or made anew through a slot. Names are never taken back: beyond the cap the peer is 0, unknown.
+ * Everything here is called from probes: no allocation, no lock that waits, errno is kept by the caller. A
+ * word is reset when its descriptor is closed or made anew through a slot. Names are never taken back: beyond
+ * the cap the peer is 0, unknown.
  */
 #ifndef HP_PEER_H
 #define HP_PEER_H
@@ -43,7 +44,8 @@ void hp__peer_handshake(int fd, bool going_on);
 void hp__peer_forget(int fd);
 /* The protocol of a client that sends this first. */
 uint8_t hp__peer_protocol(const void *data, size_t n);
-/* The first or second message sent on a connection tells its protocol; or it is known otherwise. What is known stays. */
+/* The first or second message sent on a connection tells its protocol; or it is known otherwise. What is
+ * known stays. */
 void hp__peer_sent(int fd, const void *data, size_t n);
 void hp__peer_speaks(int fd, uint8_t protocol);
 /* Number of a name; 0: none, or no room. */

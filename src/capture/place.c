@@ -20,7 +20,8 @@ struct hp_places {
     struct list lists[LIST_COUNT];
 };
 
-/* Packages that dispatch to the application rather than work for it: a hot spot there is the application's own callee. */
+/* Packages that dispatch to the application rather than work for it: a hot spot there is the application's
+ * own callee. */
 static const char *const frameworks[] = {
     "flask",   "werkzeug", "jinja2",  "click",     "gunicorn",   "gevent",       "greenlet", "waitress",
     "asgiref", "wsgiref",  "asyncio", "threading", "concurrent", "socketserver", "http",     "blinker"};

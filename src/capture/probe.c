@@ -1,7 +1,7 @@
 /* probe.c -- around a blocking call: the time, the CPU inside it, and whose it is. Contract: probe.h.
  *
- * CPU and run-queue time inside the calls are in both sums, so they are measured: around the first call of a kind, those after a long one,
- * and one in SAMPLE of the others.
+ * CPU and run-queue time inside the calls are in both sums, so they are measured: around the first call of a
+ * kind, those after a long one, and one in SAMPLE of the others.
  */
 #include "capture/probe.h"
 

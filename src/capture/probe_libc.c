@@ -1,7 +1,8 @@
-/* probe_libc.c -- the probes of libc's blocking calls. Contract: probe.h; of hp_waits_gil: hotplate/ext/waits.h.
+/* probe_libc.c -- the probes of libc's blocking calls. Contract: probe.h; of hp_waits_gil:
+ * hotplate/ext/waits.h.
  *
- * A poll for one socket is the first half of what follows (a timeout of Python's, libpq or OpenSSL): it counts as connect, tls, recv or send; one while a thread
- * of a C library looks a name up, as dns.
+ * A poll for one socket is the first half of what follows (a timeout of Python's, libpq or OpenSSL): it
+ * counts as connect, tls, recv or send; one while a thread of a C library looks a name up, as dns.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -77,7 +78,8 @@ static void end_io(const struct hp_probe_call *call, uint8_t kind, int fd, ssize
     errno = saved;
 }
 
-/* What was sent first on a connection tells its protocol. Only the outermost call sees plain text, or TLS over memory just before. */
+/* What was sent first on a connection tells its protocol. Only the outermost call sees plain text, or TLS
+ * over memory just before. */
 static void note_sent(const struct hp_probe_call *call, int fd, const void *data, ssize_t n)
 {
     struct hp_wait_thread *self = &hp__wait_thread;

@@ -1,4 +1,5 @@
-/* probe_ssl.c -- the probes of OpenSSL's calls: each library of the process has functions of its own here. Contract: probe.h. */
+/* probe_ssl.c -- the probes of OpenSSL's calls: each library of the process has functions of its own here.
+ * Contract: probe.h. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,6 +1,8 @@
-/* profile.c -- the tree of a request that was kept for its caller, as the bytes of a `.prof` file (decision 0002).
+/* profile.c -- the tree of a request that was kept for its caller, as the bytes of a `.prof` file (decision
+ * 0002).
  *
- * The tree is copied through its encoding: cost is taken out of the copy, and the one that lives on stays as measured.
+ * The tree is copied through its encoding: cost is taken out of the copy, and the one that lives on stays as
+ * measured.
  */
 #include "capture/capture_int.h"
 
@@ -8,7 +10,8 @@
 
 #define PROFILE_MAX_BYTES (256u << 20)
 
-/* A copy of the kept tree with totals, its own cost taken out unless `raw`. Symbols are those of the capture. */
+/* A copy of the kept tree with totals, its own cost taken out unless `raw`. Symbols are those of the
+ * capture. */
 static hp_err copy_tree(struct hp_cap_request *request, bool raw, struct hp_tree *copy)
 {
     struct hp_cap *cap = request->cap;

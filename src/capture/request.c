@@ -1,7 +1,8 @@
 /* request.c -- a request from begin to the facts it gathers; finish.c ends it.
  *
- * Contexts are pooled, last in first out, with their arrays, lanes' stacks and tree, so that a warm request allocates nothing.
- * The order of the clocks in begin: CPU first, ticks last, so that neither our own work nor the slow CPU clock is inside the request.
+ * Contexts are pooled, last in first out, with their arrays, lanes' stacks and tree, so that a warm request
+ * allocates nothing. The order of the clocks in begin: CPU first, ticks last, so that neither our own work
+ * nor the slow CPU clock is inside the request.
  */
 #include <string.h>
 
@@ -148,7 +149,8 @@ void hp__cap_request_disown(struct hp_cap_request *request)
 
 /* ---- begin ---- */
 
-/* Another number for each request: a bijection of the count (the finaliser of splitmix64), so never twice in a process; never 0. */
+/* Another number for each request: a bijection of the count (the finaliser of splitmix64), so never twice in
+ * a process; never 0. */
 static uint64_t next_id(struct hp_cap *cap)
 {
     uint64_t z;
@@ -547,7 +549,8 @@ void hp_cap_request_so_far(const struct hp_cap_request *request, uint64_t *wall_
 
 /* ---- what we cost ---- */
 
-/* Time of ours that falls inside one request's measured time, per request and per query: the least of some empty ones. */
+/* Time of ours that falls inside one request's measured time, per request and per query: the least of some
+ * empty ones. */
 void hp__cap_calibrate(struct hp_cap *cap)
 {
     uint64_t request_ns = UINT64_MAX, sql_ticks = UINT64_MAX;

@@ -31,7 +31,8 @@
 
 enum state { FREE = 0, RECORD = 1, PADDING = 2, DEAD = 3 };
 
-/* A live page shared by a process with its successors on the same machine, so in host order, marked by `byte_order`. */
+/* A live page shared by a process with its successors on the same machine, so in host order, marked by
+ * `byte_order`. */
 struct page {
     char magic[8];
     uint32_t version, page_bytes;
@@ -142,8 +143,9 @@ static void make_folder(const char *folder)
     }
 }
 
-/* Map a locked page file in `folder`. The lock belongs to the mapping (flock lives as long as the open file, and a mapping keeps that open), so the
- * descriptor can go: an application that closes all descriptors cannot hurt. It gets its name only once locked. */
+/* Map a locked page file in `folder`. The lock belongs to the mapping (flock lives as long as the open file,
+ * and a mapping keeps that open), so the descriptor can go: an application that closes all descriptors cannot
+ * hurt. It gets its name only once locked. */
 static struct page *map_file(const char *folder, const struct hp_ring_identity *owner, char **path)
 {
     char name[PATH_MAX], temp[PATH_MAX];
@@ -331,7 +333,8 @@ void *hp_ring_reserve(struct hp_ring *ring, uint64_t id, size_t n, struct hp_rin
         uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
         uint64_t left = size - (head & ring->mask);
         padding = left < need ? left : 0;
-        /* Signed: a head read long ago may lie behind the tail, then the exchange below fails and reads it anew. */
+        /* Signed: a head read long ago may lie behind the tail, then the exchange below fails and reads it
+         * anew. */
         if ((int64_t)(head + padding + need - tail) > (int64_t)size) {
             return NULL;
         }
@@ -464,7 +467,8 @@ static bool owner_runs(const struct hp_ring_identity *owner, const uint8_t boot_
            read_start_ticks(owner->pid) == owner->start_ticks;
 }
 
-/* Whether `fd`, on which we have the lock by now, is still what `name` says: another adopter may have been faster. */
+/* Whether `fd`, on which we have the lock by now, is still what `name` says: another adopter may have been
+ * faster. */
 static bool still_named(int folder_fd, const char *name, int fd, struct stat *held)
 {
     struct stat named;

@@ -1,17 +1,21 @@
-/* ring.h -- the way from application threads to the writer: a bounded, lock-free byte ring, and the page that outlives us.
+/* ring.h -- the way from application threads to the writer: a bounded, lock-free byte ring, and the page that
+ * outlives us.
  *
- * Many producers, one consumer. A producer reserves room by one compare-and-swap on `head`, copies, then commits by storing
- * the record's first word; the consumer reads in order, stops at the first uncommitted record, zeroes what it has used up
- * and moves `tail`. A record that does not fit before the end is preceded by padding in the same reservation.
+ * Many producers, one consumer. A producer reserves room by one compare-and-swap on `head`, copies, then
+ * commits by storing the record's first word; the consumer reads in order, stops at the first uncommitted
+ * record, zeroes what it has used up and moves `tail`. A record that does not fit before the end is preceded
+ * by padding in the same reservation.
  *
  *     data    | rec | rec | pad → | rec | (reserved, not yet committed) |  free …
  *               ▲ tail                                                   ▲ head
  *     record    word0 = state << 56 | bytes      word1 = request id      bytes, padded to 8
  *
- * The page is 4 KiB of a file `ring-<pid>-<start ns>.hpr` beside the store, mapped shared: identity of the process and its counters. After a
- * kill, started − stored − what the store was told of drops and sampling is what was lost (docs/formats/ring.md). Only the page is in the file. The records are not:
- * they speak in ids of a dictionary that dies with the process, and a sparse file mapped for writing turns a full disk into SIGBUS in the application.
- * The file is locked (flock) for as long as it is mapped, so whoever gets the lock knows that the owner is gone.
+ * The page is 4 KiB of a file `ring-<pid>-<start ns>.hpr` beside the store, mapped shared: identity of the
+ * process and its counters. After a kill, started − stored − what the store was told of drops and sampling is
+ * what was lost (docs/formats/ring.md). Only the page is in the file. The records are not: they speak in ids
+ * of a dictionary that dies with the process, and a sparse file mapped for writing turns a full disk into
+ * SIGBUS in the application. The file is locked (flock) for as long as it is mapped, so whoever gets the lock
+ * knows that the owner is gone.
  *
  * Caps: the ring's bytes; a record may take half of them.
  */
@@ -57,12 +61,13 @@ struct hp_ring; /* opaque */
 /* Identity of this process, read from /proc. */
 void hp_ring_identify(struct hp_ring_identity *out);
 
-/* Open a ring of about `bytes` (rounded up to a power of two, 64 KiB to 1 GiB). With a folder its page is a file there (the folder is
- * made, 0700 with a .gitignore, if only its last part is missing); where that cannot be had, and with NULL, it is plain memory.
- * Owns: the caller, hp_ring_close. Fails: HP_ENOMEM. */
+/* Open a ring of about `bytes` (rounded up to a power of two, 64 KiB to 1 GiB). With a folder its page is a
+ * file there (the folder is made, 0700 with a .gitignore, if only its last part is missing); where that
+ * cannot be had, and with NULL, it is plain memory. Owns: the caller, hp_ring_close. Fails: HP_ENOMEM. */
 HP_CHECK hp_err hp_ring_open(const char *folder, size_t bytes, struct hp_ring **ring);
 
-/* Unmap and free; the file stays, for whoever adopts it (the child of a fork leaves its parent's alone this way). NULL does nothing. */
+/* Unmap and free; the file stays, for whoever adopts it (the child of a fork leaves its parent's alone this
+ * way). NULL does nothing. */
 void hp_ring_close(struct hp_ring *ring);
 /* Everything is accounted for (clean exit): remove the file. The ring stays usable. */
 void hp_ring_unlink(struct hp_ring *ring);
@@ -74,8 +79,9 @@ const struct hp_ring_identity *hp_ring_owner(const struct hp_ring *ring);
 /* The counters, by enum hp_ring_counter; borrowed for the ring's life. Threads: any. */
 _Atomic uint64_t *hp_ring_counters(const struct hp_ring *ring);
 
-/* The consumer is about to commit: `stored` records in all, the last being `id` (0: none in this commit), and a process row that
- * names `told` requests as sampled out or dropped. Then: it did; both are facts. Read by adopters. */
+/* The consumer is about to commit: `stored` records in all, the last being `id` (0: none in this commit), and
+ * a process row that names `told` requests as sampled out or dropped. Then: it did; both are facts. Read by
+ * adopters. */
 void hp_ring_committing(struct hp_ring *ring, uint64_t stored, uint64_t told, uint64_t id);
 void hp_ring_committed(struct hp_ring *ring, uint64_t stored, uint64_t told);
 
@@ -86,8 +92,8 @@ struct hp_ring_slot {
     uint64_t at, bytes;
 };
 
-/* Room for a record of `n` bytes, aligned to 8, read by nobody before hp_ring_commit, which has to follow: the consumer waits there. It reads as
- * zeroes. NULL: no room (nothing changed). Hot: yes. */
+/* Room for a record of `n` bytes, aligned to 8, read by nobody before hp_ring_commit, which has to follow:
+ * the consumer waits there. It reads as zeroes. NULL: no room (nothing changed). Hot: yes. */
 void *hp_ring_reserve(struct hp_ring *ring, uint64_t id, size_t n, struct hp_ring_slot *slot);
 void hp_ring_commit(struct hp_ring *ring, const struct hp_ring_slot *slot);
 
@@ -107,7 +113,8 @@ uint64_t hp_ring_head(const struct hp_ring *ring);
 uint64_t hp_ring_tail(const struct hp_ring *ring);
 size_t hp_ring_bytes(const struct hp_ring *ring);
 
-/* The record at `*cursor` (start with hp_ring_tail), which then points behind it. False: none committed there yet. */
+/* The record at `*cursor` (start with hp_ring_tail), which then points behind it. False: none committed there
+ * yet. */
 bool hp_ring_peek(const struct hp_ring *ring, uint64_t *cursor, struct hp_ring_record *record);
 /* Let later peeks skip a record that no store takes. */
 void hp_ring_discard(struct hp_ring *ring, const struct hp_ring_record *record);
@@ -127,12 +134,14 @@ struct hp_ring_orphan {
 /* The commit that it died in has happened, since the store has commit_id. */
 void hp_ring_settle(struct hp_ring_orphan *orphan);
 
-/* Requests that the store does not know of: started − stored − told; never below 0. (Drops that it was not told of are among them.) */
+/* Requests that the store does not know of: started − stored − told; never below 0. (Drops that it was not
+ * told of are among them.) */
 uint64_t hp_ring_lost(const struct hp_ring_orphan *orphan);
 
-/* Call `fn` for the page of every process in `folder` that is gone, and unlink it if fn returns HP_OK (else it is left for the next time).
- * Exactly once, whoever else does the same at the same moment (flock). `*adopted` (may be NULL) counts.
- * Threads: any. Fails: HP_EIO if the folder cannot be read, or fn's last failure. A missing folder has none. */
+/* Call `fn` for the page of every process in `folder` that is gone, and unlink it if fn returns HP_OK (else
+ * it is left for the next time). Exactly once, whoever else does the same at the same moment (flock).
+ * `*adopted` (may be NULL) counts. Threads: any. Fails: HP_EIO if the folder cannot be read, or fn's last
+ * failure. A missing folder has none. */
 typedef hp_err (*hp_ring_adopt_fn)(void *ctx, const struct hp_ring_orphan *orphan);
 HP_CHECK hp_err hp_ring_adopt(const char *folder, hp_ring_adopt_fn fn, void *ctx, uint32_t *adopted);
 

@@ -1,10 +1,12 @@
-/* sampler.c -- the thread that reads stacks, and the trees that they go to. See sampler.h, docs/internals/sampler.md.
+/* sampler.c -- the thread that reads stacks, and the trees that they go to. See sampler.h,
+ * docs/internals/sampler.md.
  *
  *     sweep: all threads, their frames' heads, who holds the GIL
  *      └─ each: slot before ─ processor clock ─ frames ─ codes ─ slot after ─ tree_lock: add to the request's tree or the process's
  *
- * A sample weighs the time since the sweep before, so a late sweep does not make what it sees too small. What a torn stack would have weighed, the
- * thread's next one weighs more. A thread whose processor clock stands still has not run, so its stack is what it was.
+ * A sample weighs the time since the sweep before, so a late sweep does not make what it sees too small. What
+ * a torn stack would have weighed, the thread's next one weighs more. A thread whose processor clock stands
+ * still has not run, so its stack is what it was.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -54,10 +56,10 @@ struct task {
     uint64_t id;                /* of the request, or the generation of the process's tree */
     uint32_t node, line;        /* line: that of the innermost frame */
     uint32_t turn, sweep;
-    bool known; /* cpu_ns and node are set */
-    uint32_t base,
-        placed; /* of `stack`: frames outside of the request; from there up to here `node` is set, in the tree of `id` */
-    struct hp_stack stack;      /* owned; where there is no room for it the spare one serves */
+    bool known;            /* cpu_ns and node are set */
+    uint32_t base, placed; /* of `stack`: frames outside of the request; from there up to here `node` is set,
+                              in the tree of `id` */
+    struct hp_stack stack; /* owned; where there is no room for it the spare one serves */
     const struct hp_tree *tree; /* of `node`, and its nodes: may be gone, for the processor only */
     const struct hp_node *nodes;
 };
@@ -240,8 +242,8 @@ static hp_err read_thread(struct hp_sampling *s, struct task *task, struct hp_th
     return err;
 }
 
-/* The node of the stack read last, and the line within it. A call stands at the line its caller is at. What stood there in the sample
- * before is not looked up again. */
+/* The node of the stack read last, and the line within it. A call stands at the line its caller is at. What
+ * stood there in the sample before is not looked up again. */
 static uint32_t place_stack(struct hp_sampling *s, struct task *task, struct hp_tree *tree,
                             const struct hp_slot_view *view, uint32_t *line)
 {
@@ -298,7 +300,8 @@ static struct task *task_of(struct hp_sampling *s, const struct hp_thread *threa
     return oldest;
 }
 
-/* Processor time of a thread of ours so far; HP_ABSENT: not known. The id of the clock is as glibc makes it of the thread's number. */
+/* Processor time of a thread of ours so far; HP_ABSENT: not known. The id of the clock is as glibc makes it
+ * of the thread's number. */
 static uint64_t clock_of(uint64_t native_id)
 {
     struct timespec now;
@@ -324,7 +327,8 @@ static uint64_t weight_of(const struct hp_sampling *s, const struct hp_thread *t
     }
 }
 
-/* Whether `task->node`, and what is placed of its stack, is of the tree that the sample goes to; with tree_lock. */
+/* Whether `task->node`, and what is placed of its stack, is of the tree that the sample goes to; with
+ * tree_lock. */
 static bool same_tree(const struct hp_sampling *s, const struct task *task, const struct hp_slot_view *view)
 {
     return task->samples == view->samples && task->id == (view->samples != NULL ? view->id : s->generation) &&
@@ -402,8 +406,9 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     hp_err err = still ? HP_OK : read_thread(s, task, thread, &view);
     task->sweep = s->sweep_number;
     elapsed_ns += task->owed_ns;
-    /* It ran for most of the time since the sweep before (maybe our wake-up took its CPU away), or while it was read. Who has the stack of
-     * before and had little time only looked whether it may go on, as those do who wait for the GIL. */
+    /* It ran for most of the time since the sweep before (maybe our wake-up took its CPU away), or while it
+     * was read. Who has the stack of before and had little time only looked whether it may go on, as those do
+     * who wait for the GIL. */
     bool waits = !fresh && err == HP_OK && s->stack->kept == s->stack->count && !thread->has_gil;
     bool runs = !still && cpu_ns != HP_ABSENT &&
                 ((!fresh && cpu_ns > task->cpu_ns && (cpu_ns - task->cpu_ns) * 2 >= elapsed_ns) ||

@@ -1,8 +1,9 @@
 /* share.c -- lanes that share a thread. Contracts: hotplate/ext/share.h.
  *
- * A lane's processor time is the sum over its stretches: `cpu_start_ns` is the thread's clock at the last time in, `cpu_sum_ns` what the stretches
- * before had. Where it waited goes to the request's waits and spans at once (there is no signal handler or thread without the GIL
- * here, as with probes): a total per (lane, kind, place), found among the last ones.
+ * A lane's processor time is the sum over its stretches: `cpu_start_ns` is the thread's clock at the last
+ * time in, `cpu_sum_ns` what the stretches before had. Where it waited goes to the request's waits and spans
+ * at once (there is no signal handler or thread without the GIL here, as with probes): a total per (lane,
+ * kind, place), found among the last ones.
  */
 #include <string.h>
 

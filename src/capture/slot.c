@@ -1,7 +1,8 @@
 /* slot.c -- which request each thread works for, to be read by the sampler without a lock. See sampler.h.
  *
- * A table by the address of the thread state; a thread claims its slot when it first runs a lane and gives it back when it ends. Only the thread itself
- * writes its slot (a turn that is odd meanwhile), the sampler reads it before and after a stack: if the turn is another one, so may be the request.
+ * A table by the address of the thread state; a thread claims its slot when it first runs a lane and gives it
+ * back when it ends. Only the thread itself writes its slot (a turn that is odd meanwhile), the sampler reads
+ * it before and after a stack: if the turn is another one, so may be the request.
  */
 #include <pthread.h>
 #include <string.h>
@@ -21,8 +22,8 @@ struct slot {
 };
 
 static struct slot slots[HP_SLOTS];
-static _Atomic uint64_t owners
-    [HP_SLOTS]; /* thread states; 0: free. Apart, so that who has no slot is told from two cache lines */
+static _Atomic uint64_t owners[HP_SLOTS]; /* thread states; 0: free. Apart, so that who has no slot is told
+                                             from two cache lines */
 static _Atomic bool slots_open;
 static __thread struct slot *own_slot __attribute__((tls_model("initial-exec")));
 static pthread_key_t end_key;

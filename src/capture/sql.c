@@ -1,8 +1,10 @@
-/* sql.c -- executions of SQL on a lane: the first HP_STMT_CAP one by one, all of them in groups by (statement, place).
+/* sql.c -- executions of SQL on a lane: the first HP_STMT_CAP one by one, all of them in groups by
+ * (statement, place).
  *
- * One execution is open per lane at most: SQLAlchemy over a wrapped driver reports twice, the inner one is suppressed. Those that
- * begin with HP_SQL_OVERLAP (coroutines, which wait while others run) stand apart: they are open as long as their exec_ns is absent. Beyond the cap of groups the
- * rest shares a group without statement and place, so that counts and times stay complete.
+ * One execution is open per lane at most: SQLAlchemy over a wrapped driver reports twice, the inner one is
+ * suppressed. Those that begin with HP_SQL_OVERLAP (coroutines, which wait while others run) stand apart:
+ * they are open as long as their exec_ns is absent. Beyond the cap of groups the rest shares a group without
+ * statement and place, so that counts and times stay complete.
  */
 #include <string.h>
 

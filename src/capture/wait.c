@@ -428,7 +428,8 @@ void hp__wait_begin(struct hp_cap_lane *lane)
     }
 }
 
-/* False: it was off. A probe that has claimed the lane is given time to finish; if its thread never runs again, nobody waits for it. */
+/* False: it was off. A probe that has claimed the lane is given time to finish; if its thread never runs
+ * again, nobody waits for it. */
 static bool switch_off(struct hp_cap_lane *lane)
 {
     if (atomic_load_explicit(&lane->wait_state, memory_order_relaxed) == HP_WAIT_OFF) {
@@ -610,7 +611,8 @@ static void take_spans(struct hp_cap_request *request, uint32_t lane, const stru
     join_pieces(request->spans + first, request->span_count - first);
 }
 
-/* CPU and run queue inside the calls. Those that were not measured follow a brief one: they count as the brief ones that were. */
+/* CPU and run queue inside the calls. Those that were not measured follow a brief one: they count as the
+ * brief ones that were. */
 static uint64_t busy_of(const struct sum *sum)
 {
     double rest = sum->brief != 0 ? (double)sum->brief_busy_ns / (double)sum->brief : 0.0;
@@ -747,7 +749,8 @@ static __thread struct {
 static pthread_key_t queue_key;
 static pthread_once_t queue_once = PTHREAD_ONCE_INIT;
 
-/* At the thread's end. A program may have closed the descriptor behind our back and have another file there. */
+/* At the thread's end. A program may have closed the descriptor behind our back and have another file
+ * there. */
 static void close_queue(void *unused)
 {
     struct stat there;

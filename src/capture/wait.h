@@ -1,7 +1,7 @@
 /* wait.h -- a lane's waits while it runs: written by probes, read once at its end.
  *
- * Why so: a probe may run without the GIL and in a signal handler, so it takes memory only from a pool of ready blocks and
- * claims the lane by one word instead of a lock:
+ * Why so: a probe may run without the GIL and in a signal handler, so it takes memory only from a pool of
+ * ready blocks and claims the lane by one word instead of a lock:
  *
  *     OFF ──begin──▶ ON ◀──▶ BUSY (a probe writes)      end: ON ──▶ OFF, then the book is nobody's but the owner's
  *
@@ -58,9 +58,11 @@ struct hp_wait_event {
     bool is_long;
 };
 
-/* Add a wait to the lane that this thread runs; between parts of a body without its peer. Threads: any, signal-safe. Hot: yes. */
+/* Add a wait to the lane that this thread runs; between parts of a body without its peer. Threads: any,
+ * signal-safe. Hot: yes. */
 void hp__wait_add(struct hp_wait_event *event);
-/* Whether this thread runs its lane now: it has one, and no greenlet of another is in between. Threads: any, signal-safe. */
+/* Whether this thread runs its lane now: it has one, and no greenlet of another is in between. Threads: any,
+ * signal-safe. */
 bool hp__wait_lane_runs(void);
 /* The application place of this thread, as hp_waits_site_fn; 0: none. Threads: any, signal-safe. */
 uint32_t hp__wait_site(void *thread);
@@ -77,11 +79,13 @@ bool hp__wait_put(struct hp_cap_request *request, const struct hp_wait *wait);
 /* Ticks → nanoseconds in the request's waits; sets the request's gil_ns. Called by freeze. */
 void hp__wait_convert(struct hp_cap_request *request);
 void hp__wait_fork_child(void);
-/* calls.c: from connections (`group` of a span, as probes tell it) to outgoing calls, numbered from 1; returns how many. Spans are in order per lane, or all of them in
- * order of time. Called once, by hp__wait_convert. */
+/* calls.c: from connections (`group` of a span, as probes tell it) to outgoing calls, numbered from 1;
+ * returns how many. Spans are in order per lane, or all of them in order of time. Called once, by
+ * hp__wait_convert. */
 uint32_t hp__calls_join(struct hp_cap_request *request);
 
-/* Ready, but without a CPU: nanoseconds of this thread so far by the kernel's count; HP_ABSENT where it does not tell. About 0.4 µs. */
+/* Ready, but without a CPU: nanoseconds of this thread so far by the kernel's count; HP_ABSENT where it does
+ * not tell. About 0.4 µs. */
 uint64_t hp__runqueue_ns(void);
 
 /* What the extension gives (hotplate/ext/waits.h). */

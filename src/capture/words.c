@@ -1,4 +1,5 @@
-/* words.c -- text of the application into ids of the process's dictionary, and keyed hashes of what must not be kept. */
+/* words.c -- text of the application into ids of the process's dictionary, and keyed hashes of what must not
+ * be kept. */
 #include <string.h>
 
 #include "base/hash.h"

@@ -1,8 +1,9 @@
-/* writer.c -- the writer's life: its thread, working without one, waiting for it, exit and fork. What a batch does is in batch.c.
+/* writer.c -- the writer's life: its thread, working without one, waiting for it, exit and fork. What a batch
+ * does is in batch.c.
  *
- * The lock that matters is store_lock: held for each batch, and across fork. Producers never take it; they move the ring's head and
- * then look whether the writer is asleep. Where a thread of the application has to wait all the same (a fork, a flush, a step without the
- * thread), that is counted.
+ * The lock that matters is store_lock: held for each batch, and across fork. Producers never take it; they
+ * move the ring's head and then look whether the writer is asleep. Where a thread of the application has to
+ * wait all the same (a fork, a flush, a step without the thread), that is counted.
  */
 #include "capture/writer.h"
 
@@ -157,8 +158,8 @@ static bool nearly_full(const struct hp_writer *writer)
     return hp_ring_head(writer->ring) - hp_ring_tail(writer->ring) > hp_ring_bytes(writer->ring) / 4;
 }
 
-/* Between batches. Sleeps for long only when there is nothing; `asleep` is set before head is looked at, and a producer
- * moves head before it looks at `asleep`, so one of the two sees the other. */
+/* Between batches. Sleeps for long only when there is nothing; `asleep` is set before head is looked at, and
+ * a producer moves head before it looks at `asleep`, so one of the two sees the other. */
 static void rest(struct hp_writer *writer)
 {
     if (must_hurry(writer)) {
@@ -456,8 +457,8 @@ void hp_writer_fork_parent(struct hp_writer *writer)
 
 void hp_writer_fork_child(struct hp_writer *writer)
 {
-    if (!writer
-             ->fork_locked) { /* a connection was in use: its copy here must not be touched, nor the file opened anew */
+    if (!writer->fork_locked) { /* a connection was in use: its copy here must not be touched, nor the file
+                                   opened anew */
         writer->off = true;
         writer->store = NULL;
     }

@@ -1,4 +1,5 @@
-/* writer_int.h -- the writer's state, shared by writer.c (thread, exit, fork) and batch.c (what a batch does). */
+/* writer_int.h -- the writer's state, shared by writer.c (thread, exit, fork) and batch.c (what a batch
+ * does). */
 #ifndef HP_WRITER_INT_H
 #define HP_WRITER_INT_H
 
@@ -64,9 +65,9 @@ struct hp_writer {
     bool final_done; /* the final counters are in the store */
     uint64_t seed;   /* of the jitter */
     char host[65];
-    uint8_t *text; /* of one source; owned */
-    struct hp_buf
-        encoded; /* scratch: a record that was not; its memory is there from the start, so that no fork finds it half moved */
+    uint8_t *text;         /* of one source; owned */
+    struct hp_buf encoded; /* scratch: a record that was not; its memory is there from the start, so that no
+                              fork finds it half moved */
 
     /* under list_lock, held for moments only */
     pthread_mutex_t list_lock;
@@ -79,11 +80,12 @@ struct hp_writer {
 /* hp_store_* as operations. */
 extern const struct hp_writer_ops hp__writer_store_ops;
 
-/* Write one batch if there is something to write and it is time. True: more waits, and writing works. store_lock is held. */
+/* Write one batch if there is something to write and it is time. True: more waits, and writing works.
+ * store_lock is held. */
 bool hp__writer_work(struct hp_writer *writer, uint32_t records_max, uint64_t time_ns);
 
-/* Hand on what was set at the dashboard, if there is a store: through a reading handle, as the first batch, which makes one, comes after the first request.
- * store_lock is held. */
+/* Hand on what was set at the dashboard, if there is a store: through a reading handle, as the first batch,
+ * which makes one, comes after the first request. store_lock is held. */
 void hp__writer_look_first(struct hp_writer *writer);
 
 /* Close the store if it is open. store_lock is held. */

@@ -1,6 +1,7 @@
 /* args.h -- options of a command line: a table in, values out.
  *
- * `--name value`, `--name=value`, `-x value`; flags take none. `--` ends the options. Names are not abbreviated. Values stay borrowed from argv.
+ * `--name value`, `--name=value`, `-x value`; flags take none. `--` ends the options. Names are not
+ * abbreviated. Values stay borrowed from argv.
  */
 #ifndef HP_ARGS_H
 #define HP_ARGS_H

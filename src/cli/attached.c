@@ -225,7 +225,8 @@ bool hp_attached_is_over(const struct hp_attached *attached)
     return stopped || hp_clock_mono_ns() - attached->begin_ns >= attached->for_ns;
 }
 
-/* Samples come a period apart on average, each up to a quarter early or late: work that repeats with the same period must not hide from us. */
+/* Samples come a period apart on average, each up to a quarter early or late: work that repeats with the same
+ * period must not hide from us. */
 hp_err hp_attached_sample(struct hp_attached *attached, uint64_t until_ns)
 {
     hp_err err = HP_OK;

@@ -1,7 +1,7 @@
 /* attached.h -- what attach, dump and live have in common: a PID, a sampler on it, and a loop at a rate.
  *
- * Application code is told from library code as everywhere (place.h); what the target's sys.path is we do not read: its working directory, the folder of
- * its script and the folders of its interpreter stand for it.
+ * Application code is told from library code as everywhere (place.h); what the target's sys.path is we do not
+ * read: its working directory, the folder of its script and the folders of its interpreter stand for it.
  */
 #ifndef HP_ATTACHED_H
 #define HP_ATTACHED_H
@@ -29,8 +29,8 @@ struct hp_attached {
     char shown[4096];       /* for the place callback */
 };
 
-/* Parse `argv`: the options in `options` beside the common ones (all=false: only those that dump takes), one PID. Returns -1 to go on, else
- * the exit code to return with. */
+/* Parse `argv`: the options in `options` beside the common ones (all=false: only those that dump takes), one
+ * PID. Returns -1 to go on, else the exit code to return with. */
 int hp_attached_parse(struct hp_attached *attached, const char *command, const char *help,
                       const struct hp_args_option *options, size_t count, bool all, uint64_t default_for_ns,
                       int argc, char **argv, struct hp_buf *out);
@@ -42,7 +42,8 @@ void hp_attached_close(struct hp_attached *attached);
 /* Begin the time of --for; from now on a signal to stop is caught. */
 void hp_attached_begin(struct hp_attached *attached);
 
-/* Sample until `until_ns` (monotonic), the end of --for, or a signal to stop. Fails: HP_ENOTFOUND: the target has ended. */
+/* Sample until `until_ns` (monotonic), the end of --for, or a signal to stop. Fails: HP_ENOTFOUND: the target
+ * has ended. */
 HP_CHECK hp_err hp_attached_sample(struct hp_attached *attached, uint64_t until_ns);
 
 /* Whether to stop: SIGINT, SIGTERM or SIGHUP came, or --for is over. */

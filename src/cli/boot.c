@@ -13,8 +13,9 @@
 #include "cli/outfile.h"
 #include "cli/output.h"
 
-/* Runs in whatever Python the command starts, so it must compile on all of them, 2.7 too, and never raise. First the sitecustomize that ours
- * hides (with its exception, if it has one: the interpreter reports that as ever), then Hotplate. */
+/* Runs in whatever Python the command starts, so it must compile on all of them, 2.7 too, and never raise.
+ * First the sitecustomize that ours hides (with its exception, if it has one: the interpreter reports that as
+ * ever), then Hotplate. */
 static const char text[] =
     "# Written by `hotplate run`: starts Hotplate in this interpreter. Safe to delete.\n"
     "import os\n"

@@ -1,8 +1,10 @@
-/* boot.h -- the folder that `hotplate run` puts in front of PYTHONPATH, with the sitecustomize that starts Hotplate in each Python of the command.
+/* boot.h -- the folder that `hotplate run` puts in front of PYTHONPATH, with the sitecustomize that starts
+ * Hotplate in each Python of the command.
  *
  *     <store folder>/boot/<hash of the text>/sitecustomize.py
  *
- * The name holds a hash of the text, so that versions of Hotplate beside each other do not share it; the file is made atomically.
+ * The name holds a hash of the text, so that versions of Hotplate beside each other do not share it; the file
+ * is made atomically.
  */
 #ifndef HP_BOOT_H
 #define HP_BOOT_H

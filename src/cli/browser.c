@@ -1,8 +1,8 @@
 /* browser.c -- see browser.h.
  *
- * The delivery is a loop over one connection at a time: read a request's head (8 KiB and 5 s at most), answer, close. The address holds 128 random bits,
- * so that other users of the machine cannot fetch the page first, and the Host must be a name of this machine, so that no web site can
- * (DNS rebinding).
+ * The delivery is a loop over one connection at a time: read a request's head (8 KiB and 5 s at most),
+ * answer, close. The address holds 128 random bits, so that other users of the machine cannot fetch the page
+ * first, and the Host must be a name of this machine, so that no web site can (DNS rebinding).
  */
 #include "cli/browser.h"
 

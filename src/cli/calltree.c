@@ -1,7 +1,7 @@
 /* calltree.c -- see calltree.h.
  *
- * One walk decides for each node whether it is shown and under which shown node; the shown ones are then sorted by (parent, time) and
- * written depth first with an explicit stack.
+ * One walk decides for each node whether it is shown and under which shown node; the shown ones are then
+ * sorted by (parent, time) and written depth first with an explicit stack.
  */
 #include "cli/calltree.h"
 

@@ -1,8 +1,8 @@
 /* calltree.h -- a call tree on a terminal.
  *
- * For people library frames are folded: of them only what application code calls directly, and what holds at least 5 % itself, is shown;
- * what is below the threshold is left out. Every line has its time, share and calls. Below a lane the shares are of that lane, because it
- * runs beside its parent.
+ * For people library frames are folded: of them only what application code calls directly, and what holds at
+ * least 5 % itself, is shown; what is below the threshold is left out. Every line has its time, share and
+ * calls. Below a lane the shares are of that lane, because it runs beside its parent.
  */
 #ifndef HP_CALLTREE_H
 #define HP_CALLTREE_H

@@ -1,4 +1,5 @@
-/* cmd_attach.c -- `hotplate attach PID`: samples a process that knows nothing of Hotplate, from outside, and its children. */
+/* cmd_attach.c -- `hotplate attach PID`: samples a process that knows nothing of Hotplate, from outside, and
+ * its children. */
 #include <string.h>
 
 #include "base/clock.h"

@@ -1,4 +1,5 @@
-/* cmd_compare.c -- `hotplate compare A B`: two stretches with statistics, finding by finding (answer/ has all of it). */
+/* cmd_compare.c -- `hotplate compare A B`: two stretches with statistics, finding by finding (answer/ has all
+ * of it). */
 #include <string.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
-/* cmd_convert.c -- `hotplate convert` and `hotplate merge`: one profile, or several added up, as a file of another format. */
+/* cmd_convert.c -- `hotplate convert` and `hotplate merge`: one profile, or several added up, as a file of
+ * another format. */
 #include <inttypes.h>
 #include <string.h>
 

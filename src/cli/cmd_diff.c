@@ -1,4 +1,5 @@
-/* cmd_diff.c -- `hotplate diff A B`: which functions moved between two profiles, and a red and blue flame graph of it. */
+/* cmd_diff.c -- `hotplate diff A B`: which functions moved between two profiles, and a red and blue flame
+ * graph of it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,8 @@ static int compare(const void *a, const void *b)
 
 /* ---- matching ---- */
 
-/* Functions by (file, name); those that share both (two lambdas) are one row. Sort by them, then join neighbours. */
+/* Functions by (file, name); those that share both (two lambdas) are one row. Sort by them, then join
+ * neighbours. */
 static int compare_places(const void *a, const void *b)
 {
     const struct row *p = a, *q = b;

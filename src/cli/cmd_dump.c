@@ -1,4 +1,5 @@
-/* cmd_dump.c -- `hotplate dump PID`: the stack of every thread of a running process, with lines, read from outside. */
+/* cmd_dump.c -- `hotplate dump PID`: the stack of every thread of a running process, with lines, read from
+ * outside. */
 #include "base/json.h"
 #include "cli/attached.h"
 #include "cli/command.h"

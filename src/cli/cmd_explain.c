@@ -1,5 +1,5 @@
-/* cmd_explain.c -- `hotplate explain`: the plan of one statement, what is wrong with it, and the index that helps. Never changes data: see
- * docs/guide/explain.md.
+/* cmd_explain.c -- `hotplate explain`: the plan of one statement, what is wrong with it, and the index that
+ * helps. Never changes data: see docs/guide/explain.md.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* cmd_flame.c -- `hotplate flame`, `icicle`, `sunburst` and `sandwich`: a call tree as a picture for a README or a ticket. */
+/* cmd_flame.c -- `hotplate flame`, `icicle`, `sunburst` and `sandwich`: a call tree as a picture for a README
+ * or a ticket. */
 #include "cli/command.h"
 #include "cli/load.h"
 #include "cli/outfile.h"

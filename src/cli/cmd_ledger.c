@@ -1,4 +1,5 @@
-/* cmd_ledger.c -- `hotplate ledger`: every finding that was ever reported, what became of it, and what its repair saved; mute and unmute. */
+/* cmd_ledger.c -- `hotplate ledger`: every finding that was ever reported, what became of it, and what its
+ * repair saved; mute and unmute. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
-/* cmd_live.c -- `hotplate live PID`: where a running process spends its time, as top shows it, second by second.
- *
- * On a terminal: the alternate screen, keys without Enter; whatever ends us, the terminal is as it was. Elsewhere: a block of plain lines a
+/* cmd_live.c -- `hotplate live PID`: where a running process spends its time, as top shows it, second by
  * second.
+ *
+ * On a terminal: the alternate screen, keys without Enter; whatever ends us, the terminal is as it was.
+ * Elsewhere: a block of plain lines a second.
  */
 #include <poll.h>
 #include <sys/ioctl.h>

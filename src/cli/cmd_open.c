@@ -1,4 +1,5 @@
-/* cmd_open.c -- `hotplate open [INPUT]`: a profile as one page with all views, in the browser where there is one. */
+/* cmd_open.c -- `hotplate open [INPUT]`: a profile as one page with all views, in the browser where there is
+ * one. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

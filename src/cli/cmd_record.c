@@ -1,7 +1,9 @@
-/* cmd_record.c -- `hotplate record --label L -- COMMAND`: a name for what is recorded while a command (a load generator) runs.
+/* cmd_record.c -- `hotplate record --label L -- COMMAND`: a name for what is recorded while a command (a load
+ * generator) runs.
  *
- * The label covers requests that start between COMMAND's start and end, in all processes of the store. Afterwards the writers get up to two
- * seconds, until the number of stored requests has not moved for three of their intervals.
+ * The label covers requests that start between COMMAND's start and end, in all processes of the store.
+ * Afterwards the writers get up to two seconds, until the number of stored requests has not moved for three
+ * of their intervals.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* cmd_report.c -- `hotplate report`: what is slow, why, and what fixing it would save (answer/ has all of it). */
+/* cmd_report.c -- `hotplate report`: what is slow, why, and what fixing it would save (answer/ has all of
+ * it). */
 #include <sys/ioctl.h>
 #include <unistd.h>
 

@@ -1,8 +1,10 @@
-/* cmd_run.c -- `hotplate run [options] -- COMMAND…`: puts Hotplate into every Python that COMMAND starts, then becomes COMMAND.
+/* cmd_run.c -- `hotplate run [options] -- COMMAND…`: puts Hotplate into every Python that COMMAND starts,
+ * then becomes COMMAND.
  *
- * Same pid, signals, terminal, stdin and exit status, because COMMAND is exec'ed. What it needs travels in the environment (docs/formats/cli.md,
- * "Environment"): PYTHONPATH with a folder of ours in front (boot.h) and HOTPLATE_*. Where the store's folder cannot be had, COMMAND runs all the
- * same, unrecorded, after one line.
+ * Same pid, signals, terminal, stdin and exit status, because COMMAND is exec'ed. What it needs travels in
+ * the environment (docs/formats/cli.md, "Environment"): PYTHONPATH with a folder of ours in front (boot.h)
+ * and HOTPLATE_*. Where the store's folder cannot be had, COMMAND runs all the same, unrecorded, after one
+ * line.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -155,7 +157,8 @@ static bool put_sampling(const struct run *run, struct hp_errinfo *info)
     return run->mode == NULL || put("HOTPLATE_MODE", run->mode);
 }
 
-/* Options to variables. What is not given is taken from the environment as it is, but for the level. False: `info` says what is wrong. */
+/* Options to variables. What is not given is taken from the environment as it is, but for the level. False:
+ * `info` says what is wrong. */
 static bool put_options(const struct run *run, struct hp_errinfo *info)
 {
     uint8_t known;

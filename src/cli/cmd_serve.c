@@ -1,4 +1,5 @@
-/* cmd_serve.c -- `hotplate serve`: the dashboard of a store in a browser; and the same beside the command of `hotplate run`. */
+/* cmd_serve.c -- `hotplate serve`: the dashboard of a store in a browser; and the same beside the command of
+ * `hotplate run`. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static void put_link(const char *bind, uint16_t port)
     hp_output_note(six ? "dashboard at http://[%s]:%u/" : "dashboard at http://%s:%u/", host, port);
 }
 
-/* Bring a store of an older version up to date, and count what processes that are gone have lost. A store that cannot be written is shown as it is. */
+/* Bring a store of an older version up to date, and count what processes that are gone have lost. A store
+ * that cannot be written is shown as it is. */
 static void tend(const struct serve *options)
 {
     struct hp_store *store = NULL;

@@ -1,4 +1,5 @@
-/* cmd_top.c -- `hotplate top [INPUT]`: functions with self time, total time and calls, counted as cProfile counts. */
+/* cmd_top.c -- `hotplate top [INPUT]`: functions with self time, total time and calls, counted as cProfile
+ * counts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

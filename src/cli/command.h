@@ -1,7 +1,8 @@
 /* command.h -- what each subcommand is to main.c, and the exit codes of all of them (docs/formats/cli.md).
  *
- * A command gets its own arguments (argv[0] is its name), writes what it has to say into `out` (main.c writes that to stdout, once) and
- * returns an exit code. Errors go to stderr as one line, by hp_output_fail or hp_output_usage.
+ * A command gets its own arguments (argv[0] is its name), writes what it has to say into `out` (main.c writes
+ * that to stdout, once) and returns an exit code. Errors go to stderr as one line, by hp_output_fail or
+ * hp_output_usage.
  */
 #ifndef HP_COMMAND_H
 #define HP_COMMAND_H

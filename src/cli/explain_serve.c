@@ -276,7 +276,8 @@ static void receive(struct serve *serve)
     explicit_bzero(serve->message, (size_t)n);
 }
 
-/* The store's folder, and the address in it; by the folder's descriptor: an address has 108 bytes only, however long the folder's path is. */
+/* The store's folder, and the address in it; by the folder's descriptor: an address has 108 bytes only,
+ * however long the folder's path is. */
 static int open_folder(const char *path, struct sockaddr_un *address)
 {
     char folder[HP_STOREPATH_BYTES];
@@ -329,7 +330,8 @@ static bool is_asked(const struct serve *serve, int wait_ms)
     return poll(&poller, 1, wait_ms) > 0;
 }
 
-/* An application that ends at once has asked for plans that nobody has yet: its findings are read afterwards. */
+/* An application that ends at once has asked for plans that nobody has yet: its findings are read
+ * afterwards. */
 static void answer_last(struct serve *serve)
 {
     uint64_t end_ns = hp_clock_mono_ns() + LAST_NS;

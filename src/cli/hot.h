@@ -15,7 +15,8 @@ struct hp_hot_options {
     uint32_t width; /* columns of the terminal; 0: any */
 };
 
-/* Append a table: own time, share of all ± twice its standard error, total, function. Fails: HP_ENOMEM, HP_EFULL. */
+/* Append a table: own time, share of all ± twice its standard error, total, function. Fails: HP_ENOMEM,
+ * HP_EFULL. */
 HP_CHECK hp_err hp_hot_put(const struct hp_tree *tree, const struct hp_dict *dict,
                            const struct hp_hot_options *options, struct hp_buf *out);
 

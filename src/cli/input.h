@@ -31,13 +31,14 @@ struct hp_input {
     struct hp_str name;    /* borrowed from the word */
 };
 
-/* What `word` means (NULL: everything in scope). A store file replaces the one of `reading`. HP_EINVAL: usage (ambiguous, malformed); HP_ENOTFOUND;
- * else as store.h. */
+/* What `word` means (NULL: everything in scope). A store file replaces the one of `reading`. HP_EINVAL: usage
+ * (ambiguous, malformed); HP_ENOTFOUND; else as store.h. */
 HP_CHECK hp_err hp_input_find(struct hp_reading *reading, const char *word, struct hp_input *input,
                               struct hp_errinfo *info);
 
-/* Its call tree: calibrated unless `raw`, totals computed, relative to hp_store_dict. `*requests`: how many it adds up. `*sampled`: its
- * figures are estimates from samples. Owns: the caller, hp_tree_free. HP_ENOTFOUND: no call tree was recorded. */
+/* Its call tree: calibrated unless `raw`, totals computed, relative to hp_store_dict. `*requests`: how many
+ * it adds up. `*sampled`: its figures are estimates from samples. Owns: the caller, hp_tree_free.
+ * HP_ENOTFOUND: no call tree was recorded. */
 HP_CHECK hp_err hp_input_tree(struct hp_reading *reading, const struct hp_input *input, bool raw,
                               struct hp_tree **tree, uint64_t *requests, bool *sampled,
                               struct hp_errinfo *info);

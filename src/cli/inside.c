@@ -3,7 +3,8 @@
  *     open ─▶ folder with a script in the target's /tmp ─▶ ask ─┬▶ answer ("+…" records, "-…" why not)
  *                                                              └▶ --for is over: take the request back
  *
- * All processes are asked before any answer is waited for. Nothing is left behind: no file, and no request once we have gone.
+ * All processes are asked before any answer is waited for. Nothing is left behind: no file, and no request
+ * once we have gone.
  */
 #include "cli/inside.h"
 
@@ -25,8 +26,9 @@
 #define TITLE_BYTES  96
 #define SCRIPT_BYTES (4 * HP_STOREPATH_BYTES)
 
-/* Hotplate is taken from the target's own environment, else from ours: where this program is installed, for the target's version. Whatever happens is
- * told by the answer, never raised into the program that runs there. */
+/* Hotplate is taken from the target's own environment, else from ours: where this program is installed, for
+ * the target's version. Whatever happens is told by the answer, never raised into the program that runs
+ * there. */
 static const char script[] =
     "def start(folder, library, store, level):\n"
     "    import os\n"
@@ -75,7 +77,8 @@ struct asking {
 
 /* ---- one process ---- */
 
-/* The folder of packages beside this program that is for the target's version: <prefix>/lib/python3.N/site-packages. */
+/* The folder of packages beside this program that is for the target's version:
+ * <prefix>/lib/python3.N/site-packages. */
 static void our_library(const struct hp_target *target, char folder[HP_STOREPATH_BYTES])
 {
     char own[HP_STOREPATH_BYTES];
@@ -117,8 +120,8 @@ static void put_script(const struct asking *asking, const struct process *proces
     hp_buf_put_text(out, HP_STR(")\n"));
 }
 
-/* The process records to a path of its own file system: it must be what we mean. A folder that is not there yet is made when there is something to record,
- * so it is the nearest one above that counts. */
+/* The process records to a path of its own file system: it must be what we mean. A folder that is not there
+ * yet is made when there is something to record, so it is the nearest one above that counts. */
 static hp_err check_store(const struct asking *asking, const struct process *process, struct hp_errinfo *info)
 {
     char folder[HP_STOREPATH_BYTES];

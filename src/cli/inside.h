@@ -1,4 +1,5 @@
-/* inside.h -- `hotplate attach PID --inject`: has a process that runs already start to record itself, and its children.
+/* inside.h -- `hotplate attach PID --inject`: has a process that runs already start to record itself, and its
+ * children.
  */
 #ifndef HP_INSIDE_H
 #define HP_INSIDE_H

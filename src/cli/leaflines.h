@@ -9,7 +9,8 @@
 
 #define HP_LEAFLINES_SHOWN 3u /* in text, at most */
 
-/* "  at 33 (71 %), 35 (20 %)": lines with a tenth of `self` at least; nothing where there is none. `lines`: most time first. */
+/* "  at 33 (71 %), 35 (20 %)": lines with a tenth of `self` at least; nothing where there is none. `lines`:
+ * most time first. */
 void hp_leaflines_put(const struct hp_leaf_line *lines, size_t count, uint64_t self, struct hp_buf *out);
 
 /* The key "lines" with an array of {line, self_s or self, samples}; nothing where there is none. */

@@ -40,7 +40,8 @@ static hp_err read_stream(int fd, struct hp_buf *bytes)
     }
 }
 
-/* What was read of a mapping goes back to the system, a window at a time: otherwise all of a large file counts as our memory. */
+/* What was read of a mapping goes back to the system, a window at a time: otherwise all of a large file
+ * counts as our memory. */
 struct window {
     char *mapped;
     size_t given; /* bytes from its start */
@@ -56,7 +57,8 @@ static void give_back(void *ctx, size_t bytes)
     }
 }
 
-/* A profile's bytes: mapped, or read where that cannot be. `*store`: it is a store instead, and nothing was read. */
+/* A profile's bytes: mapped, or read where that cannot be. `*store`: it is a store instead, and nothing was
+ * read. */
 static hp_err load_bytes(int fd, size_t size, bool regular, bool no_pairs, struct hp_loaded *loaded,
                          bool *store, struct hp_errinfo *info)
 {

@@ -1,6 +1,7 @@
 /* main.c -- the `hotplate` command: finds the subcommand, writes what it says, returns its code.
  *
- * --help and --version open nothing and return before anything is initialised. Names, defaults, JSON and exit codes: docs/formats/cli.md.
+ * --help and --version open nothing and return before anything is initialised. Names, defaults, JSON and exit
+ * codes: docs/formats/cli.md.
  */
 #include <string.h>
 #include <unistd.h>

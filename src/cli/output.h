@@ -1,6 +1,8 @@
-/* output.h -- how the command line speaks: one line on stderr for errors, colour only on a terminal, quiet on a broken pipe.
+/* output.h -- how the command line speaks: one line on stderr for errors, colour only on a terminal, quiet on
+ * a broken pipe.
  *
- * Commands write into a buffer; main.c hands it over once. Colour is used when stdout is a terminal and NO_COLOR is unset or empty.
+ * Commands write into a buffer; main.c hands it over once. Colour is used when stdout is a terminal and
+ * NO_COLOR is unset or empty.
  */
 #ifndef HP_OUTPUT_H
 #define HP_OUTPUT_H
@@ -33,8 +35,9 @@ void hp_output_heading(struct hp_buf *out, const char *heading, const char *rema
 /* Append `text` with control characters as spaces: what was captured must not steer a terminal. */
 void hp_output_text(struct hp_buf *out, struct hp_str text);
 
-/* "hotplate: …" on stderr, one line; returns HP_EXIT_FAILURE. The second is for a usage error: it names the help; HP_EXIT_USAGE. The
- * third says what `info` says, the error's own text if that is empty; HP_EXIT_FAILURE. The fourth is a notice. */
+/* "hotplate: …" on stderr, one line; returns HP_EXIT_FAILURE. The second is for a usage error: it names the
+ * help; HP_EXIT_USAGE. The third says what `info` says, the error's own text if that is empty;
+ * HP_EXIT_FAILURE. The fourth is a notice. */
 int hp_output_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int hp_output_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int hp_output_error(hp_err err, const struct hp_errinfo *info);

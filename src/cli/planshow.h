@@ -12,7 +12,8 @@ struct hp_planshow {
     uint64_t at_ns; /* when a kept plan was made; 0: now */
 };
 
-/* A line about the database, the tree as a table, then what is wrong and the index that helps. Fails: HP_ENOMEM, HP_EFULL. */
+/* A line about the database, the tree as a table, then what is wrong and the index that helps. Fails:
+ * HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_planshow_text(const struct hp_planshow *show, struct hp_buf *out);
 
 /* `explain --json` (docs/formats/cli.md); returns an exit code. */

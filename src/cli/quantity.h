@@ -1,4 +1,5 @@
-/* quantity.h -- reading what people type: durations, sizes, shares and moments. Threads: any (moments: not beside setenv TZ). */
+/* quantity.h -- reading what people type: durations, sizes, shares and moments. Threads: any (moments: not
+ * beside setenv TZ). */
 #ifndef HP_QUANTITY_H
 #define HP_QUANTITY_H
 
@@ -17,8 +18,8 @@ bool hp_quantity_share(const char *text, double *share);
 /* A whole number. */
 bool hp_quantity_count(const char *text, uint64_t most, uint64_t *count);
 
-/* A moment as wall nanoseconds: "10m" (that long before `now_ns`), "14:30", "2026-01-31", "2026-01-31T14:30[:05][Z]", "@1767225600". Local
- * time unless Z. */
+/* A moment as wall nanoseconds: "10m" (that long before `now_ns`), "14:30", "2026-01-31",
+ * "2026-01-31T14:30[:05][Z]", "@1767225600". Local time unless Z. */
 bool hp_quantity_moment(const char *text, uint64_t now_ns, uint64_t *ns);
 
 #endif

@@ -88,7 +88,8 @@ static int compare_by(enum key key, const struct hp_callgraph_function *a,
                              : compare_stdnames(&x, &y);
 }
 
-/* A function and what the first key says of it, 0 where that is no double: most comparisons end there, without a look at the functions. */
+/* A function and what the first key says of it, 0 where that is no double: most comparisons end there,
+ * without a look at the functions. */
 struct ranked {
     double first;
     uint32_t function;

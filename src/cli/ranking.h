@@ -1,8 +1,9 @@
 /* ranking.h -- functions in an order, and some of them: pstats' sort_stats and print_stats.
  *
- * Keys are pstats' names and ours (self, total, calls); several, separated by commas, decide one after the other; equal functions stay in the
- * order of the profile. A restriction is a whole number (so many), a fraction (that share of them) or a regular expression (POSIX
- * extended, searched for in "file:line(name)"), applied one after the other.
+ * Keys are pstats' names and ours (self, total, calls); several, separated by commas, decide one after the
+ * other; equal functions stay in the order of the profile. A restriction is a whole number (so many), a
+ * fraction (that share of them) or a regular expression (POSIX extended, searched for in "file:line(name)"),
+ * applied one after the other.
  */
 #ifndef HP_RANKING_H
 #define HP_RANKING_H
@@ -16,7 +17,8 @@ struct hp_ranking {
     uint32_t count;
 };
 
-/* The first `most` of the listed functions in the order of `keys`. Owns: hp_ranking_fini. Fails: HP_EINVAL with a line (an unknown key), HP_ENOMEM. */
+/* The first `most` of the listed functions in the order of `keys`. Owns: hp_ranking_fini. Fails: HP_EINVAL
+ * with a line (an unknown key), HP_ENOMEM. */
 HP_CHECK hp_err hp_ranking_init(struct hp_ranking *ranking, const struct hp_callgraph *graph,
                                 const struct hp_dict *dict, const char *keys, bool reverse, uint32_t most,
                                 struct hp_errinfo *info);

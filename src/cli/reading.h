@@ -1,4 +1,5 @@
-/* reading.h -- what all commands that read have in common: --store --json --route --label --revision --since --until --all.
+/* reading.h -- what all commands that read have in common: --store --json --route --label --revision --since
+ * --until --all.
  *
  *     struct hp_reading reading = {0};
  *     int status = hp_reading_parse(&reading, …);      the command line; what is wrong with it is reported
@@ -42,8 +43,8 @@ struct hp_reading_command {
 int hp_reading_parse(struct hp_reading *reading, const struct hp_reading_command *command, int argc,
                      char **argv, struct hp_buf *out);
 
-/* Open. Returns -1 to go on, else the exit code; nothing is open then. The scope is that of the options; without --revision, --label and --all
- * it is narrowed to the newest revision. */
+/* Open. Returns -1 to go on, else the exit code; nothing is open then. The scope is that of the options;
+ * without --revision, --label and --all it is narrowed to the newest revision. */
 int hp_reading_begin(struct hp_reading *reading);
 
 /* Close; nothing open is fine. */
@@ -53,7 +54,8 @@ void hp_reading_end(struct hp_reading *reading);
 HP_CHECK hp_err hp_reading_label(struct hp_reading *reading, struct hp_str name, struct hp_scope *scope,
                                  struct hp_errinfo *info);
 
-/* Open the store `path`, to read unless `writable` is asked for and possible, after counting the losses of processes that are gone (where it can be written). */
+/* Open the store `path`, to read unless `writable` is asked for and possible, after counting the losses of
+ * processes that are gone (where it can be written). */
 HP_CHECK hp_err hp_reading_open(const char *path, bool writable, struct hp_store **store,
                                 struct hp_errinfo *info);
 

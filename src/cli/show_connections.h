@@ -1,4 +1,5 @@
-/* show_connections.h -- what one request's database connections took: waiting for the pool, connecting, pings, statements, commits. */
+/* show_connections.h -- what one request's database connections took: waiting for the pool, connecting,
+ * pings, statements, commits. */
 #ifndef HP_SHOW_CONNECTIONS_H
 #define HP_SHOW_CONNECTIONS_H
 

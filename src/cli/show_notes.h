@@ -1,4 +1,5 @@
-/* show_notes.h -- what one request did besides calls and SQL, for `hotplate show`: memory, GC, templates, logs, exceptions, headers. */
+/* show_notes.h -- what one request did besides calls and SQL, for `hotplate show`: memory, GC, templates,
+ * logs, exceptions, headers. */
 #ifndef HP_SHOW_NOTES_H
 #define HP_SHOW_NOTES_H
 

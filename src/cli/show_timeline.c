@@ -5,7 +5,8 @@
  *     thread 1            ██QQQQQQ██
  *                           ────────
  *
- * More lanes than fit are chosen: the main one, those of the critical path with the most of it, then the longest.
+ * More lanes than fit are chosen: the main one, those of the critical path with the most of it, then the
+ * longest.
  */
 #include "cli/show_timeline.h"
 
@@ -229,7 +230,8 @@ static void put_legend(const struct view *view, struct hp_buf *out)
     hp_buf_put_text(out, HP_STR("\n"));
 }
 
-/* "sleep 50.0 ms, loop 3.1 ms": the waits of a lane, the largest kinds first is not needed: their order is fixed. */
+/* "sleep 50.0 ms, loop 3.1 ms": the waits of a lane, the largest kinds first is not needed: their order is
+ * fixed. */
 static void put_waits(const struct view *view, struct hp_buf *out, uint32_t lane)
 {
     char time[HP_SHOW_BYTES];

@@ -48,7 +48,8 @@ static void put_time(struct hp_buf *out, const struct hp_record *record)
     }
 }
 
-/* Where it was; what is at no place is the server's doing, or of threads that run no code of the application. */
+/* Where it was; what is at no place is the server's doing, or of threads that run no code of the
+ * application. */
 static void put_at(struct hp_buf *text, const struct hp_dict *dict, uint32_t sym, uint32_t line, uint32_t via)
 {
     if (sym == 0 && via == 0) {

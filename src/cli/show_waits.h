@@ -1,4 +1,5 @@
-/* show_waits.h -- where one request's time went: CPU, waits by kind, run queue, what is left; waits by place; who had the locks; outgoing calls. */
+/* show_waits.h -- where one request's time went: CPU, waits by kind, run queue, what is left; waits by place;
+ * who had the locks; outgoing calls. */
 #ifndef HP_SHOW_WAITS_H
 #define HP_SHOW_WAITS_H
 

@@ -1,6 +1,7 @@
 /* table.h -- rows of cells, columns as wide as their widest cell, figures to the right.
  *
- * Cells are copied. The last column is not padded and may be cut at the terminal's width by whoever makes its text.
+ * Cells are copied. The last column is not padded and may be cut at the terminal's width by whoever makes its
+ * text.
  */
 #ifndef HP_TABLE_H
 #define HP_TABLE_H

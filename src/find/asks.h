@@ -20,8 +20,9 @@ enum hp__asks {
     HP__ASKS_HEAD = 16   /* HTTP's HEAD: whether there is an answer, not the answer */
 };
 
-/* What is known of the calls of `callee` (last word of its name; empty: any but of an answer's methods) at a line of the function that begins at `first_line`; 0: nothing, there is none, or it
- * is no Python. Scratch memory from `arena`. HP_ENOMEM. Threads: any. */
+/* What is known of the calls of `callee` (last word of its name; empty: any but of an answer's methods) at a
+ * line of the function that begins at `first_line`; 0: nothing, there is none, or it is no Python. Scratch
+ * memory from `arena`. HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp__asks_read(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee,
                               struct hp_arena *arena, unsigned *asks);
 

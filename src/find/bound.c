@@ -1,14 +1,17 @@
-/* bound.c -- time below library calls of one purpose: importing, compiling expressions, serialising, looking attributes up.
+/* bound.c -- time below library calls of one purpose: importing, compiling expressions, serialising, looking
+ * attributes up.
  *
  *     view ── helper ── dumps ── encode ── default (application)      site: helper, at the line that calls dumps
  *                        └──── boundary: all below it counts ────┘
  *
- * The topmost node whose symbol the rule names is the boundary; its time is everything below it in the same lane, application code that the library
- * calls back and collections included, less SQL, waits and what earlier findings explain. It belongs to the nearest application function above, also through
- * a framework (jsonify); with none above, to the view.
+ * The topmost node whose symbol the rule names is the boundary; its time is everything below it in the same
+ * lane, application code that the library calls back and collections included, less SQL, waits and what
+ * earlier findings explain. It belongs to the nearest application function above, also through a framework
+ * (jsonify); with none above, to the view.
  *
- * What the response needs of it (product_ns) is given to the calls nearest to the response first: made by the view or by the framework.
- * Only the spine counts (spine.c): what runs beside it is on the critical path only at times.
+ * What the response needs of it (product_ns) is given to the calls nearest to the response first: made by the
+ * view or by the framework. Only the spine counts (spine.c): what runs beside it is on the critical path only
+ * at times.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -143,7 +146,8 @@ static void subtract_outside(const struct hp__view *view, struct request *reques
     }
 }
 
-/* Nodes that may begin a boundary: those named by the rule, and those around them that are called at most twice as often. */
+/* Nodes that may begin a boundary: those named by the rule, and those around them that are called at most
+ * twice as often. */
 static void mark_starts(const struct hp_tree *tree, const struct names *names, uint8_t *starts)
 {
     for (uint32_t i = tree->count; i-- > 1;) {
@@ -170,7 +174,8 @@ static void count_gone(const struct hp__view *view, uint32_t *below)
     }
 }
 
-/* What is called once for an execution that an earlier finding does away with goes with it: nothing in it begins a boundary. */
+/* What is called once for an execution that an earlier finding does away with goes with it: nothing in it
+ * begins a boundary. */
 static hp_err leave_gone(const struct hp__view *view, struct hp_arena *arena, uint8_t *starts)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -195,7 +200,8 @@ static hp_err leave_gone(const struct hp__view *view, struct hp_arena *arena, ui
     return HP_OK;
 }
 
-/* What the library of a statement does with its rows and parameters (a driver that parses JSON columns) is the statement's. */
+/* What the library of a statement does with its rows and parameters (a driver that parses JSON columns) is
+ * the statement's. */
 static void leave_builds(const struct hp__view *view, const struct hp_dict *dict, uint8_t *starts)
 {
     for (uint32_t i = 0; i < view->sample->record->stmt_count; i++) {
@@ -244,7 +250,8 @@ static void add_calls(const struct hp__view *view, uint64_t call_ns, struct requ
     }
 }
 
-/* One call computes no longer than the thread that served the request had a processor: what is beyond was held up by other programs. */
+/* One call computes no longer than the thread that served the request had a processor: what is beyond was
+ * held up by other programs. */
 static void limit_to_cpu(const struct hp__view *view, struct request *request)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -480,7 +487,8 @@ static void take_needed(struct hp__find *f, const struct bound *bound, uint32_t 
     }
 }
 
-/* What the route takes once the findings so far are fixed; at least a fifth of it, as their savings may overlap. */
+/* What the route takes once the findings so far are fixed; at least a fifth of it, as their savings may
+ * overlap. */
 static double left_ns(const struct hp__find *f)
 {
     double all = (double)f->median_ns, left = all;

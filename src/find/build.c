@@ -3,9 +3,10 @@
  *     load_items ─┬─ scalars ── … ── do_execute (SQL)        both calls belong together: the second has no statement
  *                 └─ ScalarResult.all ── … (objects)         below it, but is of a package that ran one
  *
- * An ORM runs the statement in one call and builds the objects in another, or while the result is iterated. So all calls of the function into the packages
- * between it and its statements are taken together. Code of the application below them is not in it, nor are calls that only write: what a bulk insert does
- * with its rows builds no objects.
+ * An ORM runs the statement in one call and builds the objects in another, or while the result is iterated.
+ * So all calls of the function into the packages between it and its statements are taken together. Code of
+ * the application below them is not in it, nor are calls that only write: what a bulk insert does with its
+ * rows builds no objects.
  */
 #include <string.h>
 #include "find/find_int.h"

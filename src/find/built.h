@@ -1,7 +1,9 @@
-/* built.h -- what a library makes of the rows of one request's statements, beside what the database takes for them.
+/* built.h -- what a library makes of the rows of one request's statements, beside what the database takes for
+ * them.
  *
- * Why: fetching rows and building objects from them happen in the same calls of an ORM, and only the first is the database's. With a call tree the library's own time
- * around the statements of a function is known; without one it cannot be told from what else the function does.
+ * Why: fetching rows and building objects from them happen in the same calls of an ORM, and only the first is
+ * the database's. With a call tree the library's own time around the statements of a function is known;
+ * without one it cannot be told from what else the function does.
  */
 #ifndef HP_BUILT_H
 #define HP_BUILT_H
@@ -22,8 +24,8 @@ struct hp_built {
 
 /* Whether it can be told: there is an exact tree. */
 bool hp_built_known(const struct hp_record *record, const struct hp_tree *tree);
-/* The functions whose statements gave rows through a library, the costliest first; from `arena`. The tree is calibrated; none where it is not known. HP_ENOMEM.
- * Threads: any. */
+/* The functions whose statements gave rows through a library, the costliest first; from `arena`. The tree is
+ * calibrated; none where it is not known. HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp_built_of(const struct hp_record *record, const struct hp_tree *tree,
                             const struct hp_dict *dict, struct hp_arena *arena, struct hp_built **list,
                             uint32_t *count);

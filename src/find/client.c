@@ -5,8 +5,9 @@
  *          │                               └─ Connection.connect            the way to the connection
  *          └─ Session.__exit__ ── Connection.close                          closed because nobody keeps it
  *
- * A library's classes with a method on the way from the application's line to a connect are the connection's client. What makes and closes objects of theirs for
- * the same function, about once for each connection that it opens, goes when the connection is kept.
+ * A library's classes with a method on the way from the application's line to a connect are the connection's
+ * client. What makes and closes objects of theirs for the same function, about once for each connection that
+ * it opens, goes when the connection is kept.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -28,8 +29,8 @@ static size_t class_end(struct hp_str name)
     return at > 0 ? at - 1 : 0;
 }
 
-/* The function of the application that opens a connection by this call, through whatever library (the standard one is framework at times);
- * HP_NODE_NONE: it opens none, or nobody knows. */
+/* The function of the application that opens a connection by this call, through whatever library (the
+ * standard one is framework at times); HP_NODE_NONE: it opens none, or nobody knows. */
 static uint32_t opener(const struct hp__view *view, uint32_t i)
 {
     const struct hp__call *call = &view->calls[i];

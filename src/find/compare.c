@@ -1,4 +1,5 @@
-/* compare.c -- see compare.h. Gamma draws: Marsaglia and Tsang, "A simple method for generating gamma variables" (ACM TOMS 2000). */
+/* compare.c -- see compare.h. Gamma draws: Marsaglia and Tsang, "A simple method for generating gamma
+ * variables" (ACM TOMS 2000). */
 #include "find/compare.h"
 
 #include <math.h>

@@ -1,9 +1,11 @@
-/* compare.h -- medians and other quantiles with bootstrap intervals, of one stretch of requests and between two.
+/* compare.h -- medians and other quantiles with bootstrap intervals, of one stretch of requests and between
+ * two.
  *
- * Why: latencies have heavy tails, so intervals come from the data, not from a normal law. A resample's k-th smallest of n values drawn
- * with replacement is sorted[floor(n × U)] with U the k-th smallest of n uniform numbers, which is Beta(k, n − k + 1) distributed. So
- * one resample costs one Beta draw instead of n draws and a sort, and 100,000 requests a side cost what eight do; the result has exactly
- * the distribution of the plain bootstrap (Efron 1979; order statistics: David and Nagaraja 2003, section 2.1).
+ * Why: latencies have heavy tails, so intervals come from the data, not from a normal law. A resample's k-th
+ * smallest of n values drawn with replacement is sorted[floor(n × U)] with U the k-th smallest of n uniform
+ * numbers, which is Beta(k, n − k + 1) distributed. So one resample costs one Beta draw instead of n draws
+ * and a sort, and 100,000 requests a side cost what eight do; the result has exactly the distribution of the
+ * plain bootstrap (Efron 1979; order statistics: David and Nagaraja 2003, section 2.1).
  *
  * Everything is seeded: the same data give the same interval. All functions: Threads: any. Fails: never.
  */
@@ -28,10 +30,12 @@ struct hp_interval {
 /* Sort in place, ascending. */
 void hp_compare_sort(uint64_t *values, size_t n);
 
-/* The quantile as used everywhere here: the mean of the two middle values for 0.5, else the nearest rank. 0 without values. */
+/* The quantile as used everywhere here: the mean of the two middle values for 0.5, else the nearest rank. 0
+ * without values. */
 double hp_compare_quantile(struct hp_compare_side side, double q);
 
-/* The quantile with its `level` interval (0.9, 0.95) from 100 … HP_COMPARE_RESAMPLES resamples. Without values all zero. */
+/* The quantile with its `level` interval (0.9, 0.95) from 100 … HP_COMPARE_RESAMPLES resamples. Without
+ * values all zero. */
 struct hp_interval hp_compare_interval(struct hp_compare_side side, double q, double level,
                                        uint32_t resamples, uint64_t seed);
 

@@ -1,11 +1,13 @@
-/* connecting.c -- what belongs to connecting to a database beside the waits for it: statements that set the connection up, and the pool that is made for it.
+/* connecting.c -- what belongs to connecting to a database beside the waits for it: statements that set the
+ * connection up, and the pool that is made for it.
  *
  *     rates ─── Session.scalars ── step "connect" ─┬─ connect, login                 waits of the call (waits.c)
  *       │                                          └─ SELECT @@sql_mode, SET NAMES   statements of the connection, nobody's repeats
  *       └── database ── create_engine                                                where a pool is made for each connection, the line to edit
  *
- * One process needs one pool for a server, so connections to it from several functions of a request are told as one: at the line that makes the pools if there is
- * one for each connection, else at the function that opens most of them.
+ * One process needs one pool for a server, so connections to it from several functions of a request are told
+ * as one: at the line that makes the pools if there is one for each connection, else at the function that
+ * opens most of them.
  */
 #include "find/find_int.h"
 
@@ -94,7 +96,8 @@ static uint32_t count_opens(const struct hp__view *view, uint32_t peer, uint32_t
     return n;
 }
 
-/* Of the functions that open connections to this server the one that opens most, the first of them if several do; where it opens the first. */
+/* Of the functions that open connections to this server the one that opens most, the first of them if several
+ * do; where it opens the first. */
 static struct hp__spot find_opener(const struct hp__view *view, uint32_t peer)
 {
     struct hp__spot opener = {0};

@@ -1,7 +1,8 @@
 /* depends.c -- see depends.h.
  *
- * From each line's statement on, a set of names that hold what it gave: an assignment that uses one of them adds its targets, another one takes its targets out. In a
- * loop the walk goes on from its header to the statement itself.
+ * From each line's statement on, a set of names that hold what it gave: an assignment that uses one of them
+ * adds its targets, another one takes its targets out. In a loop the walk goes on from its header to the
+ * statement itself.
  */
 #include "find/depends.h"
 
@@ -221,7 +222,8 @@ static void remove_name(struct names *names, struct hp_str name)
 
 /* ---- from one statement to others ---- */
 
-/* Names after a statement that is not the one they come from. `indent`: of that one; what is assigned further in may be assigned or not. */
+/* Names after a statement that is not the one they come from. `indent`: of that one; what is assigned further
+ * in may be assigned or not. */
 static void carry(const struct statement *statement, uint32_t indent, struct names *names)
 {
     bool used = uses(statement, names, false);
@@ -238,7 +240,8 @@ static void carry(const struct statement *statement, uint32_t indent, struct nam
     }
 }
 
-/* Whether a condition around statement `k`, at `from` or after it, looks at one of the names or is statement `source` itself. */
+/* Whether a condition around statement `k`, at `from` or after it, looks at one of the names or is statement
+ * `source` itself. */
 static bool is_governed(const struct reading *reading, uint32_t k, uint32_t from, uint32_t source,
                         const struct names *names)
 {

@@ -1,14 +1,16 @@
-/* find.c -- run the rules on one route, judge what they offer, take overlaps apart, price everything together.
+/* find.c -- run the rules on one route, judge what they offer, take overlaps apart, price everything
+ * together.
  *
  *     rule ──offer──▶ seen often enough? saves enough? ──▶ list ──▶ sort ──▶ marginal savings ──▶ after all
  *
- * Overlaps: going down the ranking, a finding's saving in a request is at most what it still saves once those above it are fixed (its
- * marginal saving). So the savings of one route never add up to more than the route, while causes on different stretches keep
- * theirs, and a cause that lies within another falls under the threshold and goes.
+ * Overlaps: going down the ranking, a finding's saving in a request is at most what it still saves once those
+ * above it are fixed (its marginal saving). So the savings of one route never add up to more than the route,
+ * while causes on different stretches keep theirs, and a cause that lies within another falls under the
+ * threshold and goes.
  *
- * Median and interval: a finding seen in at least half of the sampled requests is priced at the median request. One seen in fewer is a tail
- * cause: it is priced as the change of the sample's 95th percentile, and only where its requests are spread over the recording
- * (what only the first requests do is warming up).
+ * Median and interval: a finding seen in at least half of the sampled requests is priced at the median
+ * request. One seen in fewer is a tail cause: it is priced as the change of the sample's 95th percentile, and
+ * only where its requests are spread over the recording (what only the first requests do is warming up).
  */
 #include "find/find.h"
 
@@ -311,7 +313,8 @@ static hp_err price_all(struct hp__find *f, const struct hp__cut *fixed, struct 
     return HP_OK;
 }
 
-/* Savings of one request never exceed it, but their medians may stem from different requests: shrink them to the route. */
+/* Savings of one request never exceed it, but their medians may stem from different requests: shrink them to
+ * the route. */
 static void keep_within_route(struct hp_findings *findings, uint64_t route_ns)
 {
     double sum = 0;
@@ -331,7 +334,8 @@ static void keep_within_route(struct hp_findings *findings, uint64_t route_ns)
     }
 }
 
-/* The median of what all findings save may be of other requests than those of what each saves: fixing all is said to save no more than they do. */
+/* The median of what all findings save may be of other requests than those of what each saves: fixing all is
+ * said to save no more than they do. */
 static void promise_no_more_than_parts(struct hp_find_result *out)
 {
     uint64_t now = out->now_ns, all = now > out->after_all_ns ? now - out->after_all_ns : 0;
@@ -350,10 +354,12 @@ static void promise_no_more_than_parts(struct hp_find_result *out)
 
 typedef hp_err (*rule_fn)(struct hp__find *f);
 
-/* The right cause claims its time first. What takes others' time along: threads with the calls in them, log handlers with their disk, the setup of
- * connections (part of the library time around a statement); then statements, what should not be done at all before what could be done faster; then waits; what
- * computes, the cause before its effects (building objects before the garbage they make) and the special before the general. Last those that
- * know no more than that something takes long, and before them the one that knows since when. */
+/* The right cause claims its time first. What takes others' time along: threads with the calls in them, log
+ * handlers with their disk, the setup of connections (part of the library time around a statement); then
+ * statements, what should not be done at all before what could be done faster; then waits; what computes, the
+ * cause before its effects (building objects before the garbage they make) and the special before the
+ * general. Last those that know no more than that something takes long, and before them the one that knows
+ * since when. */
 static const rule_fn rules[] = {
     hp__rule_thread_churn,
     hp__rule_log_io,
@@ -392,8 +398,9 @@ static const rule_fn rules[] = {
     hp__rule_tail_latency,
 };
 
-/* Whether the median of all requests is that of the sample, whose savings are compared with it. It is not where it lies between two kinds of requests,
- * half of them fast and half slow: that of all is then one or the other's, by chance. */
+/* Whether the median of all requests is that of the sample, whose savings are compared with it. It is not
+ * where it lies between two kinds of requests, half of them fast and half slow: that of all is then one or
+ * the other's, by chance. */
 static bool is_about(uint64_t sample_ns, uint64_t all_ns)
 {
     uint64_t less = sample_ns < all_ns ? sample_ns : all_ns, more = sample_ns < all_ns ? all_ns : sample_ns;
@@ -433,7 +440,8 @@ static hp_err prepare(struct hp__find *f)
     return HP_OK;
 }
 
-/* Requests of which there are estimates only: the one rule that goes by time alone looks at them as if they were trees, and knows it. */
+/* Requests of which there are estimates only: the one rule that goes by time alone looks at them as if they
+ * were trees, and knows it. */
 static hp_err run_estimated(const struct hp__find *f)
 {
     const struct hp_case *c = f->c;

@@ -1,8 +1,9 @@
 /* find.h -- rules over one route's recordings, and what they return.
  *
- * A rule is a pure function: it looks at a case (one route: a sample of its requests, spread evenly over their durations) and adds findings. It
- * prices them per request by whatif.h, so that a finding carries one saving per sampled request; ranking, intervals, overlaps, titles
- * and states come after the rules (find.c, answer/). One file per rule: rule_<kind>.c.
+ * A rule is a pure function: it looks at a case (one route: a sample of its requests, spread evenly over
+ * their durations) and adds findings. It prices them per request by whatif.h, so that a finding carries one
+ * saving per sampled request; ranking, intervals, overlaps, titles and states come after the rules (find.c,
+ * answer/). One file per rule: rule_<kind>.c.
  */
 #ifndef HP_FIND_H
 #define HP_FIND_H
@@ -59,7 +60,7 @@ struct hp_sample { /* one request of the case, decoded */
     uint64_t duration_ns; /* wall − own */
     const struct hp_tree
         *estimate; /* of a request whose tree is of samples (`tree` is then NULL): what all of the route's
-                                     * say of one as long; times only, there are no calls. NULL: none */
+                    * say of one as long; times only, there are no calls. NULL: none */
 };
 
 struct hp_plan;  /* plan.h */
@@ -70,7 +71,8 @@ struct hp_case_plan { /* what is kept of a statement's plan */
     const struct hp_plan *plan;
 };
 
-/* Text of a file of the application as it was when the requests ran; empty: not known. Borrowed until the next call. */
+/* Text of a file of the application as it was when the requests ran; empty: not known. Borrowed until the
+ * next call. */
 typedef struct hp_str (*hp_case_source_fn)(void *ctx, struct hp_str file);
 
 struct hp_case { /* one route */
@@ -89,8 +91,8 @@ struct hp_case { /* one route */
     const struct hp_case
         *before;               /* the same route in the revision before, same dictionary; NULL: not known */
     struct hp_str before_name; /* "revision 1a2b3c4", "label before" */
-    double
-        others_drift; /* now ÷ before of what the other routes of both stretches compute; 0: not known. Of the newer side of a comparison */
+    double others_drift; /* now ÷ before of what the other routes of both stretches compute; 0: not known. Of
+                            the newer side of a comparison */
 };
 
 struct hp_evidence {
@@ -119,12 +121,12 @@ struct hp_finding {
     const uint32_t *statements;  /* statement ids that this finding claims (a later rule leaves them alone) */
     uint32_t statement_count;
     uint64_t median_ns, low90_ns,
-        high90_ns;    /* filled by hp_find_run: over the route's requests (of its p95 for a tail cause) */
-    uint64_t mean_ns; /* saving per request on average: what ranks it */
-    bool
-        fixed_figures; /* the rule has set the figures above itself: not of the median request (memory, first requests) */
-    bool
-        unsure; /* of memory: only with the line of the source that keeps it is it a finding (answer/keeps.h) */
+        high90_ns;      /* filled by hp_find_run: over the route's requests (of its p95 for a tail cause) */
+    uint64_t mean_ns;   /* saving per request on average: what ranks it */
+    bool fixed_figures; /* the rule has set the figures above itself: not of the median request (memory, first
+                           requests) */
+    bool unsure;        /* of memory: only with the line of the source that keeps it is it a finding
+                    (answer/keeps.h) */
     uint64_t saving_bytes; /* memory that a request keeps; 0: not about that */
 };
 
@@ -135,9 +137,10 @@ struct hp_findings {
     hp_err err;
 };
 
-/* Run all rules in their order (a thread per item claims the queries inside it before n_plus_one looks), price, drop what is under 2 % of the
- * route, or under 1 ms and under 1 % of all recorded time, take overlaps apart, and sort by saving × requests. `after_all_ns`, low and high: the route's
- * median with all findings fixed, by no more below it than the findings' savings together. Memory from `arena`. HP_ENOMEM. */
+/* Run all rules in their order (a thread per item claims the queries inside it before n_plus_one looks),
+ * price, drop what is under 2 % of the route, or under 1 ms and under 1 % of all recorded time, take overlaps
+ * apart, and sort by saving × requests. `after_all_ns`, low and high: the route's median with all findings
+ * fixed, by no more below it than the findings' savings together. Memory from `arena`. HP_ENOMEM. */
 struct hp_find_result {
     struct hp_findings findings;
     uint64_t now_ns, after_all_ns, after_low_ns, after_high_ns;

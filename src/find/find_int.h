@@ -1,8 +1,9 @@
 /* find_int.h -- what the rules share: a prepared view of each sampled request, cuts, offers, statement text.
  *
- * A rule asks the views where time went, builds one cut a request (what the fix would take out), and offers the finding.
- * find.c prices and keeps or drops it; only when it is kept does the rule mark the executions, lanes and nodes as taken, so
- * that no later rule explains the same time again and a cause too small to report leaves its parts to the others.
+ * A rule asks the views where time went, builds one cut a request (what the fix would take out), and offers
+ * the finding. find.c prices and keeps or drops it; only when it is kept does the rule mark the executions,
+ * lanes and nodes as taken, so that no later rule explains the same time again and a cause too small to
+ * report leaves its parts to the others.
  *
  *     view of one request:   node ──▶ owner (nearest application node above, itself included)
  *                            statement ──▶ entry (the library call the application's line made for it), library time around it
@@ -33,7 +34,8 @@ static inline unsigned hp__facts_of(const struct hp__facts *facts, uint32_t sym)
     return sym < facts->count ? facts->of[sym] : 0;
 }
 
-/* Whether a function is `whole` or was written inside it: a generator expression reads what the function is for. */
+/* Whether a function is `whole` or was written inside it: a generator expression reads what the function is
+ * for. */
 bool hp__facts_part_of(const struct hp_dict *dict, uint32_t inner, uint32_t whole);
 
 enum hp__wait_owner { /* whose time a wait is, so that the rules of waits leave it alone */
@@ -42,20 +44,22 @@ enum hp__wait_owner { /* whose time a wait is, so that the rules of waits leave 
                       HP__WAIT_FOR_LANE, /* a join, a result, or the start of a thread */
                       HP__WAIT_SERVER    /* the body of the request itself, or its answer */
 };
-enum hp__wait_in_task { /* kinds of items beside enum hp_wait_kind: a task keeps its loop from others that could run */
+enum hp__wait_in_task { /* kinds of items beside enum hp_wait_kind: a task keeps its loop from others that
+                           could run */
                         HP__WAIT_THREAD = 30, /* it waits for a thread: a join, a result */
                         HP__WAIT_QUERY        /* it is in a driver that does not await; `statement` is it */
 };
 #define HP__WAITS_IN_TASK (1u << HP__WAIT_THREAD | 1u << HP__WAIT_QUERY)
-struct
-    hp__wait_item { /* one wait: a recorded span, or all that the totals of one key have beyond the spans */
+struct hp__wait_item {   /* one wait: a recorded span, or all that the totals of one key have beyond the
+                            spans */
     struct hp_span span; /* its place is the lane's where no application code waits in the lane itself */
     uint64_t ns, count;  /* with what the cap on spans lost */
     uint32_t call;       /* 1 + index of its outgoing call; 0: none */
     uint32_t statement;  /* 1 + index of the execution that it lies in; 0: none */
     uint32_t other;      /* the lane that it waits for; HP_NODE_NONE: none, or not known */
     uint8_t owner, is_rest /* without a time of its own */, taken,
-        of_database; /* with a server that runs this application's statements, beside them: a commit, a login */
+        of_database; /* with a server that runs this application's statements, beside them: a commit, a
+                        login */
 };
 struct hp__call { /* an outgoing call: joined waits (span.group), and for databases what logs in */
     uint64_t t0_ns, t1_ns;
@@ -79,11 +83,11 @@ struct hp__call { /* an outgoing call: joined waits (span.group), and for databa
 struct hp__view {
     const struct hp__facts *facts;
     const struct hp_sample *sample;
-    uint32_t *
-        owner; /* [tree->count] node, HP_NODE_NONE: framework, or no application node above; NULL without a tree */
-    uint8_t *app; /* [tree->count] the node is application code */
-    uint8_t *
-        node_taken; /* [tree->count] time that is explained already: under a statement's entry, a spawn or a join */
+    uint32_t *owner;     /* [tree->count] node, HP_NODE_NONE: framework, or no application node above; NULL
+                            without a tree */
+    uint8_t *app;        /* [tree->count] the node is application code */
+    uint8_t *node_taken; /* [tree->count] time that is explained already: under a statement's entry, a spawn
+                            or a join */
     uint8_t
         *beside; /* [tree->count] below a lane that is not on the spine: on the critical path only at times */
     uint8_t *inside;   /* [tree->count] scratch of hp__bound_take and hp__build_of */
@@ -95,9 +99,9 @@ struct hp__view {
     uint32_t *runner; /* [tree->count] the entry whose statements this call of the same line makes; 0: none */
     uint64_t *around_ns; /* [stmt_count] library time around one execution, beside exec and fetch */
     uint8_t *stmt_taken; /* [stmt_count] */
-    uint64_t *
-        aside_ns; /* [stmt_count] of exec: waiting for the GIL, or in log handlers, which is not the database's */
-    bool *lane_taken;            /* [lane_count] the lane would not exist once a kept finding is fixed */
+    uint64_t *aside_ns;  /* [stmt_count] of exec: waiting for the GIL, or in log handlers, which is not the
+                            database's */
+    bool *lane_taken;    /* [lane_count] the lane would not exist once a kept finding is fixed */
     struct hp__wait_item *items; /* [item_count] waits.c; in order per lane */
     struct hp__call *calls;      /* [call_count] in order of their first wait */
     uint32_t item_count, call_count;
@@ -149,16 +153,18 @@ bool hp__view_free_stmt(const struct hp__view *view, uint32_t stmt);
 double hp__view_scale(const struct hp__view *view, uint32_t stmt, uint32_t recorded);
 /* The child of `node`'s owner on the way to `node`; HP_NODE_NONE if `node` is the owner or there is none. */
 uint32_t hp__view_entry_of(const struct hp__view *view, uint32_t node);
-/* The nearest application node above `node` in its lane, framework in between or not, and the line of its call, which stays as it is where there is none:
- * HP_NODE_NONE. */
+/* The nearest application node above `node` in its lane, framework in between or not, and the line of its
+ * call, which stays as it is where there is none: HP_NODE_NONE. */
 uint32_t hp__view_caller(const struct hp__view *view, uint32_t node, uint32_t *line);
 /* Mark a node and everything below it (not into LANE nodes, not into other owners' nodes) as explained. */
 void hp__view_take_node(struct hp__view *view, uint32_t node);
-/* Mark an execution as explained, with what its entry holds: library code, and the application's functions on the way. */
+/* Mark an execution as explained, with what its entry holds: library code, and the application's functions on
+ * the way. */
 void hp__view_take_stmt(struct hp__view *view, uint32_t stmt);
 
 /* ---- speed.c ---- */
-/* Wall time of computing ÷ its CPU time on the main lane, 1 or more: what a usual cost is to be multiplied by where other processes held the processors. */
+/* Wall time of computing ÷ its CPU time on the main lane, 1 or more: what a usual cost is to be multiplied by
+ * where other processes held the processors. */
 double hp__speed_slowness(const struct hp_sample *sample);
 /* The request's duration without the time in which no processor was free, as far as it is known. */
 uint64_t hp__speed_quiet_ns(const struct hp_sample *sample);
@@ -184,7 +190,8 @@ static inline uint32_t hp__finding_subject(const struct hp_finding *finding)
     return finding->subject_sym != 0 ? finding->subject_sym : finding->site_sym;
 }
 void hp__finding_identify(const struct hp__find *f, struct hp_finding *finding);
-/* Price request `i` by `cut`; `low` and `high` (NULL: none) bound it. The cut is kept for overlaps and after_all. */
+/* Price request `i` by `cut`; `low` and `high` (NULL: none) bound it. The cut is kept for overlaps and
+ * after_all. */
 HP_CHECK hp_err hp__finding_price(struct hp__find *f, struct hp_finding *finding, uint32_t i,
                                   const struct hp__cut *cut, const struct hp__cut *low,
                                   const struct hp__cut *high);
@@ -205,7 +212,8 @@ struct hp_str hp__place(struct hp_arena *arena, const struct hp_dict *dict, uint
 struct hp__key {
     uint32_t statement, site_sym;
 };
-/* Every (statement, place) with free executions, or (statement, HP__ANY_SITE) each statement once. From the find's arena; at most 1024. */
+/* Every (statement, place) with free executions, or (statement, HP__ANY_SITE) each statement once. From the
+ * find's arena; at most 1024. */
 HP_CHECK hp_err hp__group_keys(struct hp__find *f, bool by_site, struct hp__key **keys, uint32_t *count);
 /* Free executions of the key in one request, in order of t0, into `at` (room for stmt_count). */
 uint32_t hp__group_pick(const struct hp__view *view, struct hp__key key, uint32_t *at);
@@ -228,8 +236,8 @@ double hp__places_share(const struct hp__places *places);
 void hp__places_choose(const struct hp__places *places, struct hp_finding *finding);
 
 /* ---- named.c ---- */
-/* Whether the source of function `caller` names function `callee`, which it calls; true where that cannot be known. One that does not is given
- * what it calls: by its data, or by whoever calls it. */
+/* Whether the source of function `caller` names function `callee`, which it calls; true where that cannot be
+ * known. One that does not is given what it calls: by its data, or by whoever calls it. */
 bool hp__named_calls(const struct hp__find *f, uint32_t caller, uint32_t callee);
 HP_CHECK hp_err hp__named_init(struct hp__find *f);
 
@@ -238,30 +246,35 @@ struct hp__spot {
     uint32_t sym, line, via;
     uint32_t node; /* of the call tree: the function's, or below it in library code */
 };
-/* The application line that calls the function which owns `node`, through libraries or not. False: the framework does, or there is no tree. */
+/* The application line that calls the function which owns `node`, through libraries or not. False: the
+ * framework does, or there is no tree. */
 bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot);
 /* The costliest application line that calls a function. False as above. */
 bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot);
-/* The line to look at of a function that computes: its costliest library call if that is most of it, else the call of it, else where it is defined. Needs a
- * tree. */
+/* The line to look at of a function that computes: its costliest library call if that is most of it, else the
+ * call of it, else where it is defined. Needs a tree. */
 struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym);
-/* Whether the function of a node of `view` runs, called by the same functions of the application, in a request that is not among the `odd` ones ([sample_count], 0: not
- * odd). */
+/* Whether the function of a node of `view` runs, called by the same functions of the application, in a
+ * request that is not among the `odd` ones ([sample_count], 0: not odd). */
 bool hp__place_runs(const struct hp__find *f, const uint64_t *odd, const struct hp__view *view,
                     uint32_t node);
-/* The line from which only odd requests go on to `node` of one of them: `spot`, or above it past functions that no other request runs that way. */
+/* The line from which only odd requests go on to `node` of one of them: `spot`, or above it past functions
+ * that no other request runs that way. */
 struct hp__spot hp__place_turn(const struct hp__find *f, const uint64_t *odd, uint32_t request, uint32_t node,
                                struct hp__spot spot);
-/* The lines to edit of executions of one statement in one request, each with what they cost: `places` past whatever loops over them, `runs` (NULL: not wanted)
- * where the statement is run, past helpers that run any. */
+/* The lines to edit of executions of one statement in one request, each with what they cost: `places` past
+ * whatever loops over them, `runs` (NULL: not wanted) where the statement is run, past helpers that run
+ * any. */
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
                      struct hp__places *places, struct hp__places *runs);
 
-/* The same for executions of a statement: the function that runs it is what the finding is of, wherever the line to edit is. */
+/* The same for executions of a statement: the function that runs it is what the finding is of, wherever the
+ * line to edit is. */
 void hp__group_place(const struct hp__places *places, struct hp__key key, struct hp_finding *finding);
 /* The plan that is kept of a statement; NULL: none. */
 const struct hp_plan *hp__group_plan(const struct hp__find *f, uint32_t statement);
-/* Offer a finding of single executions, common or of a tail; if it is kept they are explained. `at`: room for them. HP_ENOMEM. */
+/* Offer a finding of single executions, common or of a tail; if it is kept they are explained. `at`: room for
+ * them. HP_ENOMEM. */
 HP_CHECK hp_err hp__group_offer(struct hp__find *f, struct hp_finding *finding, struct hp__key key,
                                 uint32_t *at);
 
@@ -279,13 +292,14 @@ double hp__group_row_ns(const struct hp__find *f);
 /* ---- waits.c: waits and outgoing calls of one request, at every level that records waits ---- */
 /* Fill items and calls of a view; called by hp__view_init. Owns: the arena. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena);
-/* With a tree and its owners: what the library does for a connection beside its waits is part of the setup; calls made by a helper belong to the
- * loop that calls the helper. HP_ENOMEM. */
+/* With a tree and its owners: what the library does for a connection beside its waits is part of the setup;
+ * calls made by a helper belong to the loop that calls the helper. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_widen(struct hp__view *view, struct hp_arena *arena);
 #define HP__WAIT(kind) (1u << HP_WAIT_##kind) /* for masks of kinds */
 /* Whether a rule may still explain this wait: no statement's, no join, not taken, its lane not taken. */
 bool hp__waits_free(const struct hp__view *view, uint32_t item);
-/* Free waits of these kinds at `site_sym` (HP__ANY_SITE: all that have a place) into `at` (room for item_count). */
+/* Free waits of these kinds at `site_sym` (HP__ANY_SITE: all that have a place) into `at` (room for
+ * item_count). */
 uint32_t hp__waits_pick(const struct hp__view *view, uint32_t kinds, uint32_t site_sym, uint32_t *at);
 /* What they last together, with what the cap on spans lost. */
 uint64_t hp__waits_ns(const struct hp__view *view, const uint32_t *at, uint32_t n);
@@ -294,9 +308,11 @@ HP_CHECK hp_err hp__waits_cut(struct hp_arena *arena, const struct hp__view *vie
                               uint32_t n, double share, struct hp__cut *cut);
 /* The lane that a fix of this wait makes shorter: its own, or the one that it waits for. */
 uint32_t hp__waits_lane(const struct hp__wait_item *item);
-/* Mark waits as explained; what they last comes off the library time around the statements that they lie in. HP_ENOMEM. */
+/* Mark waits as explained; what they last comes off the library time around the statements that they lie in.
+ * HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_take(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena);
-/* Functions that have free waits of these kinds in some sampled request, each once; from the find's arena, at most 256. HP_ENOMEM. */
+/* Functions that have free waits of these kinds in some sampled request, each once; from the find's arena, at
+ * most 256. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_sites(struct hp__find *f, uint32_t kinds, uint32_t **sites, uint32_t *count);
 /* Room for the waits of any sampled request. NULL: no memory. */
 uint32_t *hp__waits_room(struct hp__find *f);
@@ -312,7 +328,8 @@ uint32_t hp__waits_of_call(const struct hp__view *view, uint32_t call, bool setu
 void hp__connecting_take(struct hp__view *view);
 /* Where the setup ends that goes on in this lane at that time; 0: none does. */
 uint64_t hp__connecting_until(const struct hp_record *record, uint32_t lane, uint64_t at_ns);
-/* Put the calls that open connections to one server to one place. After hp__waits_init and hp__waits_widen. */
+/* Put the calls that open connections to one server to one place. After hp__waits_init and
+ * hp__waits_widen. */
 void hp__connecting_place(struct hp__view *view);
 /* Whether the node makes a pool of connections. */
 bool hp__connecting_makes_pool(const struct hp__view *view, uint32_t node);
@@ -335,12 +352,14 @@ struct hp__io_kind {
     hp_err (*learn)(struct hp__io *io);
     /* Whether the function is one at all, over all requests; NULL: yes. */
     bool (*begin)(struct hp__io *io);
-    /* The waits that the rule explains in this request into io->at, and io->count, io->ns; 0: it does not show. */
+    /* The waits that the rule explains in this request into io->at, and io->count, io->ns; 0: it does not
+     * show. */
     uint32_t (*pick)(struct hp__io *io, const struct hp__view *view);
     /* What the fix takes out of it, with a lower bound where io->has_low is set; NULL: all of each wait. */
     hp_err (*cut)(struct hp__io *io, const struct hp__view *view, uint32_t n,
                   struct hp__cut cuts[HP__CUT_BOUNDS]);
-    /* Title, advice, evidence; `count` and `ns` are medians over the requests that show it. False: it is none after all. */
+    /* Title, advice, evidence; `count` and `ns` are medians over the requests that show it. False: it is none
+     * after all. */
     bool (*describe)(struct hp__io *io, uint64_t count, uint64_t ns);
     /* The line to edit for a wait, where it is not in the function that waits; NULL or false: it is. */
     bool (*place)(const struct hp__view *view, const struct hp__wait_item *item, struct hp__spot *spot);
@@ -371,7 +390,8 @@ HP_CHECK hp_err hp__io_cut_call(struct hp__io *io, const struct hp__call *call, 
                                 struct hp__cut *cut);
 /* " to <peer>" of the costliest wait, or nothing. */
 struct hp_str hp__io_to(struct hp__io *io);
-/* Set the finding's place to the line of the function that had the locks longest, if it is a third of the time or more. False: nowhere in particular. */
+/* Set the finding's place to the line of the function that had the locks longest, if it is a third of the
+ * time or more. False: nowhere in particular. */
 bool hp__io_holder_place(const struct hp__io *io, struct hp_finding *finding);
 /* ", mostly for app.py:12 burn" and its evidence, or nothing: who had the locks that were waited for. */
 struct hp_str hp__io_holder(struct hp__io *io);
@@ -379,13 +399,15 @@ struct hp_str hp__io_holder(struct hp__io *io);
 void hp__io_evidence(struct hp__io *io, const char *what, uint64_t count, uint64_t ns);
 
 /* ---- rule_connection_churn.c, for its two sisters too ---- */
-/* All setups of connections whose costliest part (connect and login, handshake, look-up) is `kind`'s. Only where they are half of what the calls cost. */
+/* All setups of connections whose costliest part (connect and login, handshake, look-up) is `kind`'s. Only
+ * where they are half of what the calls cost. */
 HP_CHECK hp_err hp__churn_run(struct hp__find *f, enum hp_finding_kind kind);
 
 /* ---- own_waits.c: for own.c ---- */
 typedef hp_err (*hp__own_fn)(void *ctx, uint32_t site_sym, uint32_t lane, uint64_t at_ns, uint64_t ns);
 bool hp__own_of_waits(enum hp_finding_kind kind);
-/* Each stretch of a request that this kind of cause is made of, with the function that it belongs to. Returns what `fn` returned first that is not HP_OK. */
+/* Each stretch of a request that this kind of cause is made of, with the function that it belongs to. Returns
+ * what `fn` returned first that is not HP_OK. */
 HP_CHECK hp_err hp__own_waits(const struct hp__view *view, enum hp_finding_kind kind, hp__own_fn fn,
                               void *ctx);
 
@@ -400,16 +422,17 @@ struct hp__bound_part { /* of one function in one request */
 struct hp__bound_rule {
     enum hp_finding_kind kind;
     bool (*is_boundary)(const struct hp_symbol *sym);
-    /* NULL, or library functions right above that do nothing else when they are called as often: they begin the boundary. */
+    /* NULL, or library functions right above that do nothing else when they are called as often: they begin
+     * the boundary. */
     bool (*is_around)(const struct hp_symbol *sym);
     double min_share,
         low_share; /* of what findings so far leave of the route's median; of the saving that is sure */
     uint64_t min_calls, max_each_ns; /* calls of one function in one request; 0: any */
     uint64_t call_ns; /* what each call costs beside the function that is called, in its caller's own time */
-    uint64_t line_ns,
-        pass_ns; /* calls of no more than the one each, with no more than the other together, are as fast as it gets; 0: none are */
-    bool
-        callers_too; /* a caller that mostly does this is explained by it; one that mostly does something else is left alone */
+    uint64_t line_ns, pass_ns; /* calls of no more than the one each, with no more than the other together,
+                                  are as fast as it gets; 0: none are */
+    bool callers_too; /* a caller that mostly does this is explained by it; one that mostly does something
+                         else is left alone */
     bool direct;   /* only calls that a line of the application makes itself, not those of other libraries */
     bool not_rows; /* nothing that the library of a statement does with its rows */
     bool caller_goes; /* what the caller does itself, up to as much again, is work on what it gets */
@@ -419,7 +442,8 @@ struct hp__bound_rule {
     /* Set title, advice and evidence; the parts are medians over the requests that show it. */
     void (*describe)(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part);
 };
-/* Look at every function that makes such calls, offer a finding for each, and take what is kept. HP_ENOMEM. */
+/* Look at every function that makes such calls, offer a finding for each, and take what is kept.
+ * HP_ENOMEM. */
 HP_CHECK hp_err hp__bound_run(struct hp__find *f, const struct hp__bound_rule *rule);
 /* All such time of one request's main lane; for own.c. HP_ENOMEM. */
 HP_CHECK hp_err hp__bound_total(const struct hp__view *view, const struct hp_dict *dict,
@@ -443,20 +467,23 @@ struct hp__build {
     uint64_t rows, statements; /* of the free statements in it that give rows */
     uint32_t stmt;             /* the one of them that gives most */
 };
-/* Look at all calls that the node `owner` made into the packages that ran its statements (all of them: query, all, iteration). The nodes are marked in view->inside
- * until the next call of this or of hp__bound_take. `all`: of all its statements, not only of those that no finding explains. */
+/* Look at all calls that the node `owner` made into the packages that ran its statements (all of them: query,
+ * all, iteration). The nodes are marked in view->inside until the next call of this or of hp__bound_take.
+ * `all`: of all its statements, not only of those that no finding explains. */
 struct hp__build hp__build_of(const struct hp__view *view, const struct hp_dict *dict, uint32_t owner,
                               bool all);
-/* The application node whose call ran an execution, if no execution before it is of the same node; else HP_NODE_NONE. */
+/* The application node whose call ran an execution, if no execution before it is of the same node; else
+ * HP_NODE_NONE. */
 uint32_t hp__build_owner(const struct hp__view *view, uint32_t stmt);
-/* Waiting for the server that runs the statement; where the driver waits for none it is all of exec and fetch. What is left of these is rows that a
- * driver takes apart. */
+/* Waiting for the server that runs the statement; where the driver waits for none it is all of exec and
+ * fetch. What is left of these is rows that a driver takes apart. */
 uint64_t hp__build_database_ns(const struct hp__view *view, uint32_t stmt);
 /* Mark them as explained. Call right after hp__build_of. */
 void hp__build_take(struct hp__view *view);
 
 /* ---- find.c ---- */
-/* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥ half of the requests, or a tail
+/* Judge a candidate by what it saves: kept findings are copied to the list. `*kept` says so. Needs seen ≥
+ * half of the requests, or a tail
  * (`may_tail`): ≥ 3 requests spread over the recording. */
 HP_CHECK hp_err hp__find_offer(struct hp__find *f, struct hp_finding *finding, bool may_tail, bool *kept);
 
@@ -474,7 +501,8 @@ bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin *
 bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
 bool hp__words_gives(const struct hp_statement *statement); /* rows: all that does not write, and RETURNING */
 bool hp__words_pages(struct hp_str text);                   /* has a LIMIT, OFFSET or FETCH word */
-/* Gives a part of all rows of a table and passes those before it: OFFSET, or MySQL's LIMIT a, b, with nothing that is looked for, joined or added up. */
+/* Gives a part of all rows of a table and passes those before it: OFFSET, or MySQL's LIMIT a, b, with nothing
+ * that is looked for, joined or added up. */
 bool hp__words_skips(struct hp_str text);
 bool hp__words_holds(struct hp_str text, struct hp_str part); /* anywhere in it */
 /* "page" of "shop.page" (an endpoint) and of "Shop.page" or "outer.<locals>.page" (qualified names). */
@@ -524,16 +552,18 @@ extern const struct hp__bound_rule hp__bound_imports, hp__bound_files, hp__bound
 /* All time of templates themselves in one request. HP_ENOMEM. */
 HP_CHECK hp_err hp__template_hot_ns(const struct hp__view *view, struct hp_arena *arena, uint64_t *ns);
 
-/* What goes when `lanes` (of lane_count) were never started: `all` takes them and the library calls that start and join them out, `pool` only what
- * starting threads cost. Also for own.c. */
+/* What goes when `lanes` (of lane_count) were never started: `all` takes them and the library calls that
+ * start and join them out, `pool` only what starting threads cost. Also for own.c. */
 HP_CHECK hp_err hp__thread_churn_cut(const struct hp__view *view, const struct hp_dict *dict,
                                      struct hp_arena *arena, const bool *lanes, struct hp__cut *all,
                                      struct hp__cut *pool);
-/* A function's own CPU-bound wall time in one request (what hot_function claims), by owner symbol `sym`. `cpu_ns`: of it what CPU accounts for. */
+/* A function's own CPU-bound wall time in one request (what hot_function claims), by owner symbol `sym`.
+ * `cpu_ns`: of it what CPU accounts for. */
 uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
                              double concurrency, uint64_t *cpu_ns);
 
-/* Exclusive time of each node's application function in one request (what hot_function looks at), into an array of tree->count. HP_ENOMEM. */
+/* Exclusive time of each node's application function in one request (what hot_function looks at), into an
+ * array of tree->count. HP_ENOMEM. */
 HP_CHECK hp_err hp__hot_function_nodes(const struct hp__view *view, const struct hp_dict *dict,
                                        struct hp_arena *arena, uint64_t **exclusive);
 

@@ -1,8 +1,10 @@
-/* io.c -- what the rules of waits have in common: one candidate a function, one cut a request, then offer, then take.
+/* io.c -- what the rules of waits have in common: one candidate a function, one cut a request, then offer,
+ * then take.
  *
  *     functions with such waits ──▶ pick in each request ──▶ cut, low, high ──▶ describe ──▶ offer ──kept──▶ take
  *
- * One finding a function and kind, not a line: an id must survive edits, and two lines of one function are mended together.
+ * One finding a function and kind, not a line: an id must survive edits, and two lines of one function are
+ * mended together.
  */
 #include <string.h>
 #include "find/find_int.h"

@@ -156,7 +156,8 @@ static bool is_steady(const struct sides *s, uint32_t thing)
     return s->usual[thing] >= STEADY_SHARE * s->all;
 }
 
-/* Of two witnesses of how much slower everything is the one that says less; 1 where one says faster. `others` 0: there is one witness. */
+/* Of two witnesses of how much slower everything is the one that says less; 1 where one says faster. `others`
+ * 0: there is one witness. */
 static double agreed(double own, double others)
 {
     if (others <= 0) {
@@ -362,8 +363,9 @@ static bool in_statement(const struct hp_record *record, const struct hp_span *s
     return false;
 }
 
-/* The time of a statement or wait is no function's: off the node where it was noted, and where that has less, off the library function below it
- * that holds most (SQLAlchemy tells of a statement before it calls the function that executes it). */
+/* The time of a statement or wait is no function's: off the node where it was noted, and where that has less,
+ * off the library function below it that holds most (SQLAlchemy tells of a statement before it calls the
+ * function that executes it). */
 static void take_from(const struct collection *c, const struct hp_tree *tree, uint32_t node, uint64_t ns)
 {
     for (uint32_t step = 0; step < STEPS_DOWN && tree != NULL && node < tree->count && ns != 0; step++) {

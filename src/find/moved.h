@@ -1,4 +1,5 @@
-/* moved.h -- what moved between two stretches of one route: functions, statements and waits, told from noise and from drift.
+/* moved.h -- what moved between two stretches of one route: functions, statements and waits, told from noise
+ * and from drift.
  *
  *     thing       a function's own time (without statements and waits), a statement, a wait of one kind at one place. A function is its file and
  *                 name: an edit above it changes nothing. What is there on both sides has the newer side's symbol
@@ -29,9 +30,10 @@ struct hp_moved_test {
     bool changed; /* no noise */
 };
 
-/* Test every row of two matrices of nanoseconds: before[thing × n_before + request], after alike. `tests` has room for `things`; `as_often[things]`: what
- * both sides do as often a request, so that its time tells of their speed (NULL: all). `others_drift` as in hp_case; `drift` (may be NULL) is after ÷ before of the requests' speed, 1 where it is not known. Seeded: the same data give the same
- * answer. HP_ENOMEM. */
+/* Test every row of two matrices of nanoseconds: before[thing × n_before + request], after alike. `tests` has
+ * room for `things`; `as_often[things]`: what both sides do as often a request, so that its time tells of
+ * their speed (NULL: all). `others_drift` as in hp_case; `drift` (may be NULL) is after ÷ before of the
+ * requests' speed, 1 where it is not known. Seeded: the same data give the same answer. HP_ENOMEM. */
 HP_CHECK hp_err hp_moved_test(const double *before, uint32_t n_before, const double *after, uint32_t n_after,
                               uint32_t things, const bool *as_often, double others_drift,
                               struct hp_arena *scratch, struct hp_moved_test *tests, double *drift);
@@ -47,8 +49,9 @@ struct hp_moved {
     struct hp_moved_test test;
 };
 
-/* What changed between the samples of two cases of one route (same dictionary), the largest change first, from `arena`. `enough`: at least
- * HP_COMPARE_ENOUGH sampled requests a side; else nothing is said. HP_ENOMEM. */
+/* What changed between the samples of two cases of one route (same dictionary), the largest change first,
+ * from `arena`. `enough`: at least HP_COMPARE_ENOUGH sampled requests a side; else nothing is said.
+ * HP_ENOMEM. */
 HP_CHECK hp_err hp_moved_find(const struct hp_case *before, const struct hp_case *after,
                               struct hp_arena *arena, struct hp_moved **list, uint32_t *count, bool *enough,
                               double *drift);

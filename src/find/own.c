@@ -97,7 +97,8 @@ hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *fi
     return HP_OK;
 }
 
-/* Where objects are the cause they are counted by function (build.c): they may be made in another call than the statement. */
+/* Where objects are the cause they are counted by function (build.c): they may be made in another call than
+ * the statement. */
 static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
                          struct hp_arena *arena, struct hp__cut *cut)
 {

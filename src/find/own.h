@@ -1,7 +1,9 @@
-/* own.h -- the time that a finding's cause takes on the critical path, measured the same way before and after an edit.
+/* own.h -- the time that a finding's cause takes on the critical path, measured the same way before and after
+ * an edit.
  *
- * Why: "what did the fix save" must not be read off the route, which changes for other reasons too, nor off the finding, which is gone once it is
- * fixed. So the cause is described by what survives the edit, and what the request would take without all of it is compared:
+ * Why: "what did the fix save" must not be read off the route, which changes for other reasons too, nor off
+ * the finding, which is gone once it is fixed. So the cause is described by what survives the edit, and what
+ * the request would take without all of it is compared:
  *
  *     n_plus_one, duplicate_query, slow_query   all executions of the same verb on the same table, wherever they run now, with the library
  *                                               around them (so the batch query that replaced the loop counts)
@@ -35,8 +37,8 @@ struct hp_own_key {
 HP_CHECK hp_err hp_own_describe(const struct hp_case *before, const struct hp_finding *finding,
                                 struct hp_arena *arena, struct hp_own_key *key);
 
-/* Its time in each sampled request of `c` into ns[sample_count]. `is_after`: functions that started no lanes before count too. HP_ENOMEM.
- * Threads: any. */
+/* Its time in each sampled request of `c` into ns[sample_count]. `is_after`: functions that started no lanes
+ * before count too. HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp_own_measure(const struct hp_case *c, const struct hp_own_key *key, bool is_after,
                                uint64_t *ns);
 

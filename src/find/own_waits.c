@@ -1,11 +1,13 @@
-/* own_waits.c -- the time that a cause made of waits takes in one request: what own.c measures before and after an edit.
+/* own_waits.c -- the time that a cause made of waits takes in one request: what own.c measures before and
+ * after an edit.
  *
  *     sequential_io, slow_external                 outgoing calls, from the first byte sent to the last received
  *     connection_churn, tls_churn, dns_repeat      setups of connections, and look-ups by themselves
  *     log_io                                       time in log handlers
  *     the others                                   waits of their kinds
  *
- * Each stretch is told with the function whose it is; what statements, joins and the server account for is in none.
+ * Each stretch is told with the function whose it is; what statements, joins and the server account for is in
+ * none.
  */
 #include "find/find_int.h"
 

@@ -1,11 +1,13 @@
-/* place.c -- the line to edit, where that is not the innermost application line: the loop that calls a helper once an item, the caller of
- * a helper that runs whatever it is given, the call of a function that is slow by itself.
+/* place.c -- the line to edit, where that is not the innermost application line: the loop that calls a helper
+ * once an item, the caller of a helper that runs whatever it is given, the call of a function that is slow by
+ * itself.
  *
  *     page ──for item in items: load(item)──▶ load ──▶ rows(sql, id) ──▶ cursor.execute          40 times
  *      ▲ the line to edit                     40 calls   40 calls
  *
- * A loop that calls what its items are given to do (a serialiser's, over fields) is not the place: nothing in it names the callee. There the line stands
- * that calls what the loop does not know, unless a function further up names it, as one does whose callee a decorator wraps.
+ * A loop that calls what its items are given to do (a serialiser's, over fields) is not the place: nothing in
+ * it names the callee. There the line stands that calls what the loop does not know, unless a function
+ * further up names it, as one does whose callee a decorator wraps.
  *
  * All of it needs a call tree; without one the innermost application line stands.
  */
@@ -61,9 +63,9 @@ static bool leads_elsewhere(const struct hp__view *view, const struct hp__spot *
     return false;
 }
 
-/* Up from a line at which something happens `times` in the request, past functions that are called about once for each (so the loop is
- * the place; not a function that is called more often: it does other things as well) and, if `helper`, past the function itself and those
- * that only pass on what they are given. */
+/* Up from a line at which something happens `times` in the request, past functions that are called about once
+ * for each (so the loop is the place; not a function that is called more often: it does other things as well)
+ * and, if `helper`, past the function itself and those that only pass on what they are given. */
 static struct hp__spot climb(const struct hp__find *f, const struct hp__view *view, struct hp__spot from,
                              uint64_t times, bool helper, uint32_t statement)
 {
@@ -114,7 +116,8 @@ bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spo
     return found;
 }
 
-/* The line at which most samples of the function's own code were, if that is half of `all` at least; 0: none. */
+/* The line at which most samples of the function's own code were, if that is half of `all` at least; 0:
+ * none. */
 static uint32_t sampled_line(const struct hp__view *view, uint32_t sym, uint64_t all)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -1,4 +1,5 @@
-/* plan.c -- see plan.h: the frame around every engine's plan, the model as JSON, and the facts about tables. */
+/* plan.c -- see plan.h: the frame around every engine's plan, the model as JSON, and the facts about
+ * tables. */
 #include "find/plan.h"
 
 #include <stddef.h>
@@ -76,7 +77,8 @@ static bool read_flag(struct hp_jsonread *json)
     return hp_jsonread_next(json) == HP_JSON_TRUE;
 }
 
-/* Begin the next element, an object, of a list with `count` of at most `most`; false: the end, or an error. */
+/* Begin the next element, an object, of a list with `count` of at most `most`; false: the end, or an
+ * error. */
 static bool next_object(struct hp__plan_build *build, struct hp_jsonread *json, uint32_t count, uint32_t most)
 {
     if (build->err != HP_OK || !hp_jsonread_element(json)) {

@@ -1,12 +1,14 @@
 /* plan.h -- one model of an execution plan for every engine, and what is read into it.
  *
- * A plan is asked for by a child process (python/hotplate/explain.py, with the application's driver) and comes back as one JSON document:
+ * A plan is asked for by a child process (python/hotplate/explain.py, with the application's driver) and
+ * comes back as one JSON document:
  *
  *     {"engine": "postgresql", "version": "15.8", "plan": <as the engine says it>, "tables": [facts about the tables and columns]}
  *
- * plan.c reads that frame, plan_<engine>.c the engine's own part, into nodes: parents first, one operation each. What is kept
- * in the store is the model as JSON ("nodes" instead of "plan"), which the same reader understands. No value of a statement is in it:
- * conditions are folded as statements are (fingerprint.h) when they are read.
+ * plan.c reads that frame, plan_<engine>.c the engine's own part, into nodes: parents first, one operation
+ * each. What is kept in the store is the model as JSON ("nodes" instead of "plan"), which the same reader
+ * understands. No value of a statement is in it: conditions are folded as statements are (fingerprint.h) when
+ * they are read.
  *
  *     Nested loop                         operation   as the engine calls it, without values
  *     ├─ SCAN student s    filter …       access      how a table's rows are found
@@ -84,12 +86,13 @@ struct hp_plan {
     uint32_t count, table_count;
 };
 
-/* Read a child's answer or a stored plan. Everything is copied into `arena`. Fails: HP_EFORMAT with a line and the place in `info`, HP_EFULL
- * (more nodes or tables than the caps), HP_ENOMEM. Threads: any. */
+/* Read a child's answer or a stored plan. Everything is copied into `arena`. Fails: HP_EFORMAT with a line
+ * and the place in `info`, HP_EFULL (more nodes or tables than the caps), HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp_plan_read(struct hp_str document, struct hp_arena *arena, struct hp_plan *out,
                              struct hp_errinfo *info);
 
-/* Append the model as JSON, as it is stored and as `hotplate explain --json` shows it. Fails by the buffer's error. */
+/* Append the model as JSON, as it is stored and as `hotplate explain --json` shows it. Fails by the buffer's
+ * error. */
 HP_CHECK hp_err hp_plan_put(const struct hp_plan *plan, struct hp_buf *out);
 
 /* "sqlite", "mysql", "mariadb", "postgresql"; HP_ENGINE_UNKNOWN for any other text. */

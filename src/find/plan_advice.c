@@ -9,7 +9,8 @@
 
 #define ENOUGH_ROWS 10.0 /* an index that leaves so few needs no further column */
 
-/* A condition of this source's SELECT compares it with a table of the SELECT around it: it runs once a row of that. */
+/* A condition of this source's SELECT compares it with a table of the SELECT around it: it runs once a row of
+ * that. */
 static bool is_correlated(const struct hp_plan *plan, const struct hp_query *query, uint32_t source)
 {
     uint32_t scope = query->sources[source].scope;
@@ -154,7 +155,8 @@ static void add_column(struct choice *choice, struct hp_str name, uint32_t value
     }
 }
 
-/* PostgreSQL shows the cast that it puts around a column: "(amount)::double precision = ?". Between texts it is nothing. */
+/* PostgreSQL shows the cast that it puts around a column: "(amount)::double precision = ?". Between texts it
+ * is nothing. */
 static bool is_cast(const struct choice *choice, struct hp_str column)
 {
     char pattern[100];
@@ -299,7 +301,8 @@ static bool is_plain_name(struct hp_str name)
     return name.n != 0;
 }
 
-/* A name as the engine wants it written: quoted unless it is plain. Words that are reserved are quoted too where they are common as columns. */
+/* A name as the engine wants it written: quoted unless it is plain. Words that are reserved are quoted too
+ * where they are common as columns. */
 static void put_name(struct hp_buf *out, uint8_t engine, struct hp_str name)
 {
     static const char *const reserved[] = {
@@ -397,7 +400,8 @@ static void advise_scan(const struct hp_plan *plan, const struct hp_query *query
     say_scan(&choice, advice, arena);
 }
 
-/* The whole table is read: as it lies, or in the order of an index that does not decide the condition, unless a LIMIT may end that early. */
+/* The whole table is read: as it lies, or in the order of an index that does not decide the condition, unless
+ * a LIMIT may end that early. */
 static bool reads_all(const struct hp_query *query, const struct hp_plan_node *node)
 {
     if (node->access != HP_PLAN_INDEX_SCAN || node->filter.n == 0) {

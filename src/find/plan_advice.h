@@ -1,12 +1,13 @@
 /* plan_advice.h -- what is wrong with a plan, in sentences, and the index that would help.
  *
- * An index is proposed only where it is plain that it serves: a table of 1,000 rows or more is read as a whole (or indexed for this one execution) for at most
- * 5 % of them, by columns that are compared as they are. Silent for: small tables; few different values; LOWER(x), LIKE and other expressions; OR;
- * a text compared with a number (implicit cast); an index that begins with such a column already, which the engine has not taken; a
- * LIMIT that ends the scan early.
+ * An index is proposed only where it is plain that it serves: a table of 1,000 rows or more is read as a
+ * whole (or indexed for this one execution) for at most 5 % of them, by columns that are compared as they
+ * are. Silent for: small tables; few different values; LOWER(x), LIKE and other expressions; OR; a text
+ * compared with a number (implicit cast); an index that begins with such a column already, which the engine
+ * has not taken; a LIMIT that ends the scan early.
  *
- * How many rows stay is worked out from (first that is known): the rows that executions returned, where every condition is the index's; PostgreSQL's own
- * estimate; the number of different values of the columns.
+ * How many rows stay is worked out from (first that is known): the rows that executions returned, where every
+ * condition is the index's; PostgreSQL's own estimate; the number of different values of the columns.
  */
 #ifndef HP_PLAN_ADVICE_H
 #define HP_PLAN_ADVICE_H
@@ -33,10 +34,12 @@ struct hp_plan_advices {
     uint32_t count;
 };
 
-/* Put the names of the tables into nodes that have an alias only, and the tables' sizes into scans without one. */
+/* Put the names of the tables into nodes that have an alias only, and the tables' sizes into scans without
+ * one. */
 void hp_plan_resolve(struct hp_plan *plan, const struct hp_query *query);
 
-/* Judge a resolved plan. `returned`: rows that an execution gives (negative: not known). Texts from `arena`. Fails: HP_ENOMEM. Threads: any. */
+/* Judge a resolved plan. `returned`: rows that an execution gives (negative: not known). Texts from `arena`.
+ * Fails: HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query *query, double returned,
                                struct hp_arena *arena, struct hp_plan_advices *out);
 

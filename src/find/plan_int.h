@@ -1,4 +1,5 @@
-/* plan_int.h -- what the readers of engines' plans share: making nodes, and a walk over nested JSON without recursion. */
+/* plan_int.h -- what the readers of engines' plans share: making nodes, and a walk over nested JSON without
+ * recursion. */
 #ifndef HP_PLAN_INT_H
 #define HP_PLAN_INT_H
 
@@ -38,8 +39,9 @@ struct hp__plan_member {
 struct hp__plan_shape {
     /* The object under this key (of an array: the array's key) is a node. */
     bool (*is_node)(struct hp_str key);
-    /* A member of a node's object, or of a plain object inside of it (`inside`: the key of that one, else empty): text, number, true, false;
-     * elements of arrays one by one. `node` is HP_PLAN_NONE outside of all nodes. */
+    /* A member of a node's object, or of a plain object inside of it (`inside`: the key of that one, else
+     * empty): text, number, true, false; elements of arrays one by one. `node` is HP_PLAN_NONE outside of all
+     * nodes. */
     void (*member)(struct hp__plan_build *build, uint32_t node, const struct hp__plan_member *member);
     /* The node's object begins under this key (may be NULL). */
     void (*begin)(struct hp__plan_build *build, uint32_t node, struct hp_str key);
@@ -54,7 +56,8 @@ void hp__plan_sqlite(struct hp__plan_build *build, struct hp_jsonread *json);
 void hp__plan_mariadb(struct hp__plan_build *build, struct hp_jsonread *json);
 void hp__plan_mysql(struct hp__plan_build *build, struct hp_jsonread *json);
 void hp__plan_postgresql(struct hp__plan_build *build, struct hp_jsonread *json);
-/* What MariaDB and MySQL 8 have in common; also of those nodes that have a table before them in the same block: read once a row of that one. */
+/* What MariaDB and MySQL 8 have in common; also of those nodes that have a table before them in the same
+ * block: read once a row of that one. */
 bool hp__plan_my_is_node(struct hp_str key);
 void hp__plan_my_begin(struct hp__plan_build *build, uint32_t node, struct hp_str key);
 void hp__plan_my_member(struct hp__plan_build *build, uint32_t node, const struct hp__plan_member *member);

@@ -1,7 +1,9 @@
-/* plan_mariadb.c -- MariaDB's EXPLAIN FORMAT=JSON and ANALYZE FORMAT=JSON (10.x, 11.x), and what MySQL's first JSON form shares with them.
+/* plan_mariadb.c -- MariaDB's EXPLAIN FORMAT=JSON and ANALYZE FORMAT=JSON (10.x, 11.x), and what MySQL's
+ * first JSON form shares with them.
  *
- * Objects under "table" are accesses; those under "filesort", "query_block", "temporary_table" … are the operations around them. There may be several
- * "table" members in one object. Tables are named by their alias only. "rows" is what one access reads, "filtered" the per cent of it that passes.
+ * Objects under "table" are accesses; those under "filesort", "query_block", "temporary_table" … are the
+ * operations around them. There may be several "table" members in one object. Tables are named by their alias
+ * only. "rows" is what one access reads, "filtered" the per cent of it that passes.
  */
 #include "find/plan_int.h"
 

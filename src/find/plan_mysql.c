@@ -1,8 +1,10 @@
-/* plan_mysql.c -- MySQL's EXPLAIN FORMAT=JSON in both its forms: up to 8.x (as MariaDB's, see plan_mariadb.c), and version 2, the default of 9.x:
+/* plan_mysql.c -- MySQL's EXPLAIN FORMAT=JSON in both its forms: up to 8.x (as MariaDB's, see
+ * plan_mariadb.c), and version 2, the default of 9.x:
  * {"query_plan": {"operation": "Table scan on s", "access_type": "table", "inputs": [{…}]}}.
  *
- * Version 2 writes values into its operations' names; what follows the first colon, parenthesis, "on", "using" or "over" is left out. A filter is a node of its
- * own there: its condition and rows are moved to the access below it, as the other engines have them.
+ * Version 2 writes values into its operations' names; what follows the first colon, parenthesis, "on",
+ * "using" or "over" is left out. A filter is a node of its own there: its condition and rows are moved to the
+ * access below it, as the other engines have them.
  */
 #include "find/plan_int.h"
 
@@ -85,7 +87,8 @@ static void set_number(struct hp__plan_build *build, struct hp_plan_node *node,
     }
 }
 
-/* Nodes of version 2 have an operation of their own to begin with; those of version 1 have got theirs from their key. */
+/* Nodes of version 2 have an operation of their own to begin with; those of version 1 have got theirs from
+ * their key. */
 static bool is_first_form(const struct hp_plan_node *node)
 {
     return hp__plan_is(node->operation, "table") || hp__plan_is(node->operation, "query block") ||

@@ -1,6 +1,8 @@
-/* plan_postgresql.c -- PostgreSQL's EXPLAIN (FORMAT JSON), 9.x to 18: [{"Plan": {"Node Type": …, "Plans": [{…}]}}].
+/* plan_postgresql.c -- PostgreSQL's EXPLAIN (FORMAT JSON), 9.x to 18: [{"Plan": {"Node Type": …, "Plans":
+ * [{…}]}}].
  *
- * How many rows a sequential scan reads is not in the plan (the size of the table is, plan.c puts it there); "Plan Rows" is what the node passes on.
+ * How many rows a sequential scan reads is not in the plan (the size of the table is, plan.c puts it there);
+ * "Plan Rows" is what the node passes on.
  */
 #include "find/plan_int.h"
 
@@ -32,7 +34,8 @@ static bool is_kept(struct hp_str type)
     return hp__plan_is(type, "Materialize") || hp__plan_is(type, "Hash") || hp__plan_is(type, "Memoize");
 }
 
-/* The inner side of a nested loop and a correlated subquery run again and again, and so does what is below them unless it is kept. */
+/* The inner side of a nested loop and a correlated subquery run again and again, and so does what is below
+ * them unless it is kept. */
 static void set_relation(struct hp__plan_build *build, struct hp_plan_node *node, struct hp_str relation)
 {
     if (node->parent == HP_PLAN_NONE) {

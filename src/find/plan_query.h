@@ -1,7 +1,9 @@
-/* plan_query.h -- what a SELECT compares with what: enough of its text to know which index would serve which table of the plan.
+/* plan_query.h -- what a SELECT compares with what: enough of its text to know which index would serve which
+ * table of the plan.
  *
- * Not a parser of SQL: tokens, the SELECTs in them by parentheses, the tables behind FROM and JOIN, and the conditions that all have to hold (joined by AND).
- * What it does not understand yields no term, so that silence is the worst it does. Works on written and on folded text.
+ * Not a parser of SQL: tokens, the SELECTs in them by parentheses, the tables behind FROM and JOIN, and the
+ * conditions that all have to hold (joined by AND). What it does not understand yields no term, so that
+ * silence is the worst it does. Works on written and on folded text.
  */
 #ifndef HP_PLAN_QUERY_H
 #define HP_PLAN_QUERY_H
@@ -14,8 +16,8 @@
 
 enum hp_query_op { HP_QUERY_EQUAL, HP_QUERY_IN, HP_QUERY_RANGE, HP_QUERY_OTHER };
 
-struct
-    hp_query_term { /* column OP constant, column = column, or something that no index serves (OTHER; column may be empty) */
+struct hp_query_term { /* column OP constant, column = column, or something that no index serves (OTHER;
+                          column may be empty) */
     uint32_t scope;
     struct hp_str alias, column;             /* unquoted; alias empty where it is not written */
     struct hp_str other_alias, other_column; /* of a comparison with another column */
@@ -26,8 +28,8 @@ struct
 };
 struct hp_query_source {
     uint32_t scope;
-    struct hp_str table,
-        alias; /* unquoted, without schema; table empty: a subquery. alias: the table's name where there is none */
+    struct hp_str table, alias; /* unquoted, without schema; table empty: a subquery. alias: the table's name
+                                   where there is none */
 };
 struct hp_query_scope { /* one SELECT */
     uint32_t parent;
@@ -50,16 +52,17 @@ struct hp_query {
     uint32_t scope_count, source_count, term_count, hole_count;
 };
 
-/* Read `text` as `engine` would. Texts are borrowed from it, arrays are from `arena`. Beyond 8,192 tokens, 64 SELECTs, 128 tables, 256 conditions or 1,024
- * placeholders nothing more is seen. Fails: HP_ENOMEM. Threads: any. */
+/* Read `text` as `engine` would. Texts are borrowed from it, arrays are from `arena`. Beyond 8,192 tokens, 64
+ * SELECTs, 128 tables, 256 conditions or 1,024 placeholders nothing more is seen. Fails: HP_ENOMEM. Threads:
+ * any. */
 HP_CHECK hp_err hp_query_read(struct hp_str text, enum hp_engine engine, struct hp_arena *arena,
                               struct hp_query *out);
 
 /* The one source that a plan calls `alias`; HP_QUERY_NONE: none, or several. */
 uint32_t hp_query_source(const struct hp_query *query, struct hp_str alias);
 
-/* The source whose column a term compares, by its alias, or by the columns that `plan` knows of the scope's tables; HP_QUERY_NONE: not known. `other`: the
- * other side of it. */
+/* The source whose column a term compares, by its alias, or by the columns that `plan` knows of the scope's
+ * tables; HP_QUERY_NONE: not known. `other`: the other side of it. */
 uint32_t hp_query_owner(const struct hp_query *query, const struct hp_plan *plan,
                         const struct hp_query_term *term, bool other);
 

@@ -40,7 +40,8 @@ static const struct banned words[] = {{"INTO", "SELECT … INTO writes"},
                                       {"OUTFILE", "it writes a file"},
                                       {"DUMPFILE", "it writes a file"}};
 
-/* Functions that change something, hold something or read files. More are found by the engine (volatile, MODIFIES SQL DATA). */
+/* Functions that change something, hold something or read files. More are found by the engine (volatile,
+ * MODIFIES SQL DATA). */
 static const struct banned functions[] = {{"NEXTVAL", "takes a number of a sequence"},
                                           {"SETVAL", "sets a sequence"},
                                           {"SET_CONFIG", "changes a setting"},

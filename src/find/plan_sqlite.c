@@ -1,7 +1,8 @@
-/* plan_sqlite.c -- SQLite's EXPLAIN QUERY PLAN, 3.24 and later: [[id, parent, "SEARCH s USING INDEX i (a=?)"], …].
+/* plan_sqlite.c -- SQLite's EXPLAIN QUERY PLAN, 3.24 and later: [[id, parent, "SEARCH s USING INDEX i
+ * (a=?)"], …].
  *
- * The text is for people and its words have changed ("SCAN TABLE s AS x" before 3.36, "SCAN x" since); what is not understood stays an operation
- * without a table. There are no estimates.
+ * The text is for people and its words have changed ("SCAN TABLE s AS x" before 3.36, "SCAN x" since); what
+ * is not understood stays an operation without a table. There are no estimates.
  */
 #include <string.h>
 #include "find/plan_int.h"
@@ -88,7 +89,8 @@ static bool read_row(struct hp_jsonread *json, double *id, double *parent, struc
     return true;
 }
 
-/* Tables beside each other under one parent are a join: every one but the first is read once a row of those before. */
+/* Tables beside each other under one parent are a join: every one but the first is read once a row of those
+ * before. */
 static void mark_repeated(struct hp_plan *plan)
 {
     for (uint32_t i = 0; i < plan->count; i++) {

@@ -1,4 +1,5 @@
-/* plan_walk.c -- nested JSON to plan nodes with a stack of our own; and the small things all readers of plans need. */
+/* plan_walk.c -- nested JSON to plan nodes with a stack of our own; and the small things all readers of plans
+ * need. */
 #include <stdlib.h>
 #include <string.h>
 #include "find/plan_int.h"

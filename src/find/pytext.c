@@ -69,7 +69,8 @@ static void skip_byte(struct hp__py *py)
     py->at++;
 }
 
-/* To the end of a string, behind its quotes, or (`braces`) behind the brace that begins an expression. True: there is one. A string of one line ends with it. */
+/* To the end of a string, behind its quotes, or (`braces`) behind the brace that begins an expression. True:
+ * there is one. A string of one line ends with it. */
 static bool skip_text(struct hp__py *py, char quote, bool triple, bool braces)
 {
     while (py->at < py->text.n) {

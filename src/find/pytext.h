@@ -1,7 +1,8 @@
 /* pytext.h -- words and marks of Python source, and a function's statements.
  *
- * Why: what a statement assigns and what it uses cannot be seen in a recording. This reads just enough of the language for that: brackets, strings (in
- * f-strings what stands in braces is read, the rest is not), comments, lines that go on. It never fails: text that is no Python gives words that mean nothing.
+ * Why: what a statement assigns and what it uses cannot be seen in a recording. This reads just enough of the
+ * language for that: brackets, strings (in f-strings what stands in braces is read, the rest is not),
+ * comments, lines that go on. It never fails: text that is no Python gives words that mean nothing.
  *
  * All functions: Threads: any.
  */
@@ -62,10 +63,12 @@ struct hp__py_statement {
     uint32_t first, last, indent;
 };
 
-/* The header of the function whose first line, decorators included, is `line`, then the statements in its body, at most `most` together. Returns how many;
- * 0: no function begins there. Headers of blocks are statements of their own. */
+/* The header of the function whose first line, decorators included, is `line`, then the statements in its
+ * body, at most `most` together. Returns how many; 0: no function begins there. Headers of blocks are
+ * statements of their own. */
 uint32_t hp__py_split(struct hp_str source, uint32_t line, struct hp__py_statement *list, uint32_t most);
-/* Where the innermost loop around `line` begins, in the function that begins at `first_line`; 0: there is none, or it is not known. */
+/* Where the innermost loop around `line` begins, in the function that begins at `first_line`; 0: there is
+ * none, or it is not known. */
 uint32_t hp__py_loop(struct hp_str source, uint32_t first_line, uint32_t line);
 
 #endif

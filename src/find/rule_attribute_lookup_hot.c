@@ -1,16 +1,21 @@
 /* rule_attribute_lookup_hot.c -- looking attributes up costs more than what is done with them.
  *
- * Principle: an attribute that Python code provides (__getattr__, __getattribute__, a descriptor's __get__, a proxy) is a function call each time it is
- * read. Read in a loop, thousands of times a request, the machinery is the work.
+ * Principle: an attribute that Python code provides (__getattr__, __getattribute__, a descriptor's __get__, a
+ * proxy) is a function call each time it is read. Read in a loop, thousands of times a request, the machinery
+ * is the work.
  *
- * Evidence: such functions, of any library or of the application, called 1,000 times or more in a request by one application function, at most 20 µs
- * each (a look-up that loads something is a query's or a file's cost), and at least a third of what else that function does itself. What C code does before and
- * around such a call (the plain look-up that fails, the frame) is in the function's own time: 90 ns of it for each call, by hp__speed_slowness, are the look-up's.
+ * Evidence: such functions, of any library or of the application, called 1,000 times or more in a request by
+ * one application function, at most 20 µs each (a look-up that loads something is a query's or a file's
+ * cost), and at least a third of what else that function does itself. What C code does before and around such
+ * a call (the plain look-up that fails, the frame) is in the function's own time: 90 ns of it for each call,
+ * by hp__speed_slowness, are the look-up's.
  *
- * Silent: few calls, cheap ones, functions whose own work is larger (hot_function tells of those), and what is called once for each execution of a statement that another
- * finding does away with (a proxy that says which connection); the attributes of an ORM's objects where orm_overhead tells of making them.
+ * Silent: few calls, cheap ones, functions whose own work is larger (hot_function tells of those), and what
+ * is called once for each execution of a statement that another finding does away with (a proxy that says
+ * which connection); the attributes of an ORM's objects where orm_overhead tells of making them.
  *
- * Saving: the look-ups: read once and kept in a local name, or replaced by plain attributes, they cost next to nothing. low = half.
+ * Saving: the look-ups: read once and kept in a local name, or replaced by plain attributes, they cost next
+ * to nothing. low = half.
  */
 #include "base/show.h"
 #include "find/find_int.h"

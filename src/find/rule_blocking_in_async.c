@@ -1,17 +1,21 @@
 /* rule_blocking_in_async.c -- a coroutine that blocks: nothing else of its event loop runs meanwhile.
  *
- * Principle: what awaits lets the other tasks of the loop run; a blocking call does not. Tasks that block one after another take the sum of their
- * times, tasks that await take the longest.
+ * Principle: what awaits lets the other tasks of the loop run; a blocking call does not. Tasks that block one
+ * after another take the sum of their times, tasks that await take the longest.
  *
- * Evidence: blocking waits (sleep, look-up, connect, handshake, send, receive, lock, disk, subprocess) of 1 ms or more inside of tasks, by function. Where other
- * tasks of the loop have something to do meanwhile also statements of drivers that do not await, and waits for threads (a future's result, a join).
- * Sockets that a loop watches are read when they are ready, which takes microseconds.
+ * Evidence: blocking waits (sleep, look-up, connect, handshake, send, receive, lock, disk, subprocess) of 1
+ * ms or more inside of tasks, by function. Where other tasks of the loop have something to do meanwhile also
+ * statements of drivers that do not await, and waits for threads (a future's result, a join). Sockets that a
+ * loop watches are read when they are ready, which takes microseconds.
  *
- * Silent: await asyncio.sleep, asynchronous clients and drivers, work handed to threads (asyncio.to_thread, run_in_executor); a statement or a thread that the only task of its loop
- * waits for (a plain view does the same; what is wrong with the statement is its own finding); what only some requests show (a busy machine stretches calls that do not wait); whatever saves too little (find.c).
+ * Silent: await asyncio.sleep, asynchronous clients and drivers, work handed to threads (asyncio.to_thread,
+ * run_in_executor); a statement or a thread that the only task of its loop waits for (a plain view does the
+ * same; what is wrong with the statement is its own finding); what only some requests show (a busy machine
+ * stretches calls that do not wait); whatever saves too little (find.c).
  *
- * Saving: with two waits or more: all but the longest, as if they ran side by side, and low = 0, as they may need each other. A single wait: as if it were
- * not there, low = 0, since awaiting it helps only what else the loop has to do; where that is known, at most as long as the rest of the request takes.
+ * Saving: with two waits or more: all but the longest, as if they ran side by side, and low = 0, as they may
+ * need each other. A single wait: as if it were not there, low = 0, since awaiting it helps only what else
+ * the loop has to do; where that is known, at most as long as the rest of the request takes.
  */
 #include <errno.h>
 #include "base/show.h"

@@ -1,19 +1,25 @@
 /* rule_chatty_reads.c -- very many tiny reads of one connection.
  *
- * Principle: each read is a call into the system (and through TLS, and past the GIL) however few bytes it brings; a buffer reads many bytes at
- * once. The same for a conversation of tiny questions and answers, each of which waits for the other side.
+ * Principle: each read is a call into the system (and through TLS, and past the GIL) however few bytes it
+ * brings; a buffer reads many bytes at once. The same for a conversation of tiny questions and answers, each
+ * of which waits for the other side.
  *
- * Evidence: a hundred reads or more in a request at one function, on average 256 bytes or less each; either eight or more in one turn of the
- * conversation, or a conversation whose protocol is not one of calls (HTTP, Redis: those are sequential_io's).
+ * Evidence: a hundred reads or more in a request at one function, on average 256 bytes or less each; either
+ * eight or more in one turn of the conversation, or a conversation whose protocol is not one of calls (HTTP,
+ * Redis: those are sequential_io's).
  *
- * With a tree also: five hundred calls or more of a library's read (recv, readinto, readline) below a function that receives from a network, 32
- * bytes or less each, a hundred or more of one answer: the socket is buffered, but each piece is still a call through all layers of the library.
+ * With a tree also: five hundred calls or more of a library's read (recv, readinto, readline) below a
+ * function that receives from a network, 32 bytes or less each, a hundred or more of one answer: the socket
+ * is buffered, but each piece is still a call through all layers of the library.
  *
- * Silent: the first read of an answer, which waits for the other side; large reads; reads inside statements, and a database's other talk with its driver, which nobody
- * reads in larger pieces (a commit, BEGIN, COPY); the pieces in which a client reads each of many answers (the calls are the cause); whatever saves too little (find.c).
+ * Silent: the first read of an answer, which waits for the other side; large reads; reads inside statements,
+ * and a database's other talk with its driver, which nobody reads in larger pieces (a commit, BEGIN, COPY);
+ * the pieces in which a client reads each of many answers (the calls are the cause); whatever saves too
+ * little (find.c).
  *
- * Saving: the tiny reads and what the loop around them takes (gaps under 50 µs); all but the longest. low: only reads that found their bytes there
- * already (under 100 µs), since the others may wait for the other side anyway. Of pieces from a buffer: the library's time; low: half of it.
+ * Saving: the tiny reads and what the loop around them takes (gaps under 50 µs); all but the longest. low:
+ * only reads that found their bytes there already (under 100 µs), since the others may wait for the other
+ * side anyway. Of pieces from a buffer: the library's time; low: half of it.
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -67,7 +73,8 @@ static bool is_read(struct hp_str name)
     return false;
 }
 
-/* The library call that the application's line made for it; HP_NODE_NONE where another reading node or a lane comes first. */
+/* The library call that the application's line made for it; HP_NODE_NONE where another reading node or a lane
+ * comes first. */
 static uint32_t entry_of(const struct hp__io *io, const struct hp__view *view, uint32_t node)
 {
     const struct hp_tree *tree = view->sample->tree;

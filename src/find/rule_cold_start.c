@@ -1,17 +1,22 @@
 /* rule_cold_start.c -- the first request of a process does work that could have been done when it started.
  *
- * Principle: what the first request loads, imports or builds for all that follow belongs into the start of the process, where nobody waits.
+ * Principle: what the first request loads, imports or builds for all that follow belongs into the start of
+ * the process, where nobody waits.
  *
- * Evidence: a call tree; the earliest sampled request (of several processes one each: the same number in its process) takes five times the others' median and
- * 150 ms more (30 ms where three processes or more show it, 10 ms where then also three fifths
- * of that are lines of the application or a module that a line of it imports), and of that at least three fifths are imports, or computing and sleeping below one application function that the others do not run (or in that
- * function itself).
+ * Evidence: a call tree; the earliest sampled request (of several processes one each: the same number in its
+ * process) takes five times the others' median and 150 ms more (30 ms where three processes or more show it,
+ * 10 ms where then also three fifths of that are lines of the application or a module that a line of it
+ * imports), and of that at least three fifths are imports, or computing and sleeping below one application
+ * function that the others do not run (or in that function itself).
  *
- * Silent: several slow requests of one process (a cache that fills by key); a first request that was answered otherwise than all others (another status, or a body twice or half
- * as long: it asked for something else), unless it imports; what waits for a server of a database or a peer (a cache that is filled from there); the
- * warming up of libraries and of the framework (compiling templates, mapping classes) below functions that run always.
+ * Silent: several slow requests of one process (a cache that fills by key); a first request that was answered
+ * otherwise than all others (another status, or a body twice or half as long: it asked for something else),
+ * unless it imports; what waits for a server of a database or a peer (a cache that is filled from there); the
+ * warming up of libraries and of the framework (compiling templates, mapping classes) below functions that
+ * run always.
  *
- * Saving: what the first request takes more, of that request: figures are of first requests alone, and rank by one request a process.
+ * Saving: what the first request takes more, of that request: figures are of first requests alone, and rank
+ * by one request a process.
  */
 #include <string.h>
 #include "base/show.h"
@@ -34,8 +39,8 @@ struct cold {
     uint64_t usual_ns;
 };
 
-/* Whether these are the first requests of their processes. Of a process of which only later ones are in the sample the first is not known: it may be a
- * usual one. */
+/* Whether these are the first requests of their processes. Of a process of which only later ones are in the
+ * sample the first is not known: it may be a usual one. */
 static bool are_first(const struct hp__find *f, const struct cold *cold)
 {
     uint32_t usual = 0;
@@ -73,7 +78,8 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
            are_first(f, cold);
 }
 
-/* Whether one of the usual requests was answered as this one was. What is computed only for other parameters is no cold start. */
+/* Whether one of the usual requests was answered as this one was. What is computed only for other parameters
+ * is no cold start. */
 static bool is_answered_alike(const struct hp__find *f, const struct cold *cold, uint32_t request)
 {
     const struct hp_request *own = &f->c->samples[request].record->req;
@@ -89,7 +95,8 @@ static bool is_answered_alike(const struct hp__find *f, const struct cold *cold,
     return false;
 }
 
-/* Waits for somebody else below the node: statements, unless their engine is in the process, and all but sleeping. */
+/* Waits for somebody else below the node: statements, unless their engine is in the process, and all but
+ * sleeping. */
 static uint64_t outside_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t node)
 {
     const struct hp_record *record = view->sample->record;
@@ -125,7 +132,8 @@ static uint64_t own_ns(const struct hp__view *view, uint32_t node)
     return ns;
 }
 
-/* Of the application's own lines below a node, those of functions that it calls included. Right after outside_ns. */
+/* Of the application's own lines below a node, those of functions that it calls included. Right after
+ * outside_ns. */
 static uint64_t lines_ns(const struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -1,17 +1,23 @@
-/* rule_connection_churn.c -- a new connection for each call, instead of one that is kept; also what tls_churn and dns_repeat share.
+/* rule_connection_churn.c -- a new connection for each call, instead of one that is kept; also what tls_churn
+ * and dns_repeat share.
  *
- * Principle: a connection is set up by a name look-up, a connect, a handshake and a login. Kept in a session or a pool it costs that once.
- * These are one cause: the kind is named after the part that costs most in the function (over all requests).
+ * Principle: a connection is set up by a name look-up, a connect, a handshake and a login. Kept in a session
+ * or a pool it costs that once. These are one cause: the kind is named after the part that costs most in the
+ * function (over all requests).
  *
- * Evidence: calls that open a connection, at least 1 ms of setup a request. Either two or more to one peer in a request, or one in each
- * request (at least three recorded): a pool would have kept it. The setup is a stretch of time, so what the library computes between its parts (loading
- * certificates) is in it. A database's login counts up to the first statement on it; connecting.c says what else belongs to it, and that connections to one database
- * are one finding, wherever the request opens them.
+ * Evidence: calls that open a connection, at least 1 ms of setup a request. Either two or more to one peer in
+ * a request, or one in each request (at least three recorded): a pool would have kept it. The setup is a
+ * stretch of time, so what the library computes between its parts (loading certificates) is in it. A
+ * database's login counts up to the first statement on it; connecting.c says what else belongs to it, and
+ * that connections to one database are one finding, wherever the request opens them.
  *
- * Silent: a connection that only the first requests make; connections of a kept session; where the calls themselves cost more
- * than their setup and another rule explains the calls (hp__rule_connection_rest looks at what is left).
+ * Silent: a connection that only the first requests make; connections of a kept session; where the calls
+ * themselves cost more than their setup and another rule explains the calls (hp__rule_connection_rest looks
+ * at what is left).
  *
- * Saving: none is left, of making and closing a client for each connection neither (client.c), as the advice keeps connections for all requests. low: one to each peer stays, where they cannot live longer than the request.
+ * Saving: none is left, of making and closing a client for each connection neither (client.c), as the advice
+ * keeps connections for all requests. low: one to each peer stays, where they cannot live longer than the
+ * request.
  */
 #include <string.h>
 #include "base/show.h"

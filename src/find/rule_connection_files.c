@@ -1,17 +1,22 @@
 /* rule_connection_files.c -- connection_churn of a database in a file: opened again for each question.
  *
- * Principle: opening is cheap, but a fresh connection knows nothing: with its first statement it reads and parses the whole schema, and it has no page of the file
- * in its cache. Kept for the request it costs that once. Nothing of it is a wait, so rule_connection_churn.c does not see it.
+ * Principle: opening is cheap, but a fresh connection knows nothing: with its first statement it reads and
+ * parses the whole schema, and it has no page of the file in its cache. Kept for the request it costs that
+ * once. Nothing of it is a wait, so rule_connection_churn.c does not see it.
  *
- * Evidence: three or more connections to SQLite opened in a request by one function, each used by a statement that no other finding explains.
+ * Evidence: three or more connections to SQLite opened in a request by one function, each used by a statement
+ * that no other finding explains.
  *
- * Where the opening, with what a connection is told before, costs more than the first statements on data (aiosqlite starts a thread for each connection) it is
- * found before the rules of statements look, and has those statements: that they are the same again and again is the smaller part.
+ * Where the opening, with what a connection is told before, costs more than the first statements on data
+ * (aiosqlite starts a thread for each connection) it is found before the rules of statements look, and has
+ * those statements: that they are the same again and again is the smaller part.
  *
- * Silent: a connection or two a request (a usual way to work); else the same statement again and again (n_plus_one, duplicate_query: fixing those leaves one).
+ * Silent: a connection or two a request (a usual way to work); else the same statement again and again
+ * (n_plus_one, duplicate_query: fixing those leaves one).
  *
- * Saving: of all connections but one, the opening, and what the cheapest of them takes up to the end of its first statement on data, at most 1 ms: no fresh connection can cost more than
- * that, as the statement itself takes something too. low: half of it; high: with none of them.
+ * Saving: of all connections but one, the opening, and what the cheapest of them takes up to the end of its
+ * first statement on data, at most 1 ms: no fresh connection can cost more than that, as the statement itself
+ * takes something too. low: half of it; high: with none of them.
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -27,8 +32,8 @@ struct opens { /* of one function, in one request */
     uint64_t told_ns, used_ns; /* all first uses: what was told before, and the first statements on data */
 };
 
-/* The statement by which a connection was first used for data, where no other finding explains that, else NONE; `*ns`: all its statements up to it (what it
- * is told to do before tells it nothing of the schema). */
+/* The statement by which a connection was first used for data, where no other finding explains that, else
+ * NONE; `*ns`: all its statements up to it (what it is told to do before tells it nothing of the schema). */
 static uint32_t first_use(const struct hp__find *f, const struct hp__view *view, const struct hp_step *step,
                           uint64_t *ns)
 {

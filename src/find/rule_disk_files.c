@@ -1,14 +1,18 @@
 /* rule_disk_files.c -- disk_io of many small files: opened and read one by one in each request.
  *
- * Principle: opening a file costs the same however little is in it (its path is walked, checks, buffers, a decoder). What many files hold can be read once and kept, or lie
- * in one.
+ * Principle: opening a file costs the same however little is in it (its path is walked, checks, buffers, a
+ * decoder). What many files hold can be read once and kept, or lie in one.
  *
- * Evidence: a call tree; a function that opens 20 files or more in a request (pathlib's methods; the built-in open() of an application's line, which Python 3.12 and later
- * tell), and takes a tenth of it with that. No wait shows it: what is read again and again is in memory.
+ * Evidence: a call tree; a function that opens 20 files or more in a request (pathlib's methods; the built-in
+ * open() of an application's line, which Python 3.12 and later tell), and takes a tenth of it with that. No
+ * wait shows it: what is read again and again is in memory.
  *
- * Silent: a few files; files that a library opens for a purpose of its own (hot_function tells what that costs); a function whose own work is three times as dear; files that only the first request of a process reads.
+ * Silent: a few files; files that a library opens for a purpose of its own (hot_function tells what that
+ * costs); a function whose own work is three times as dear; files that only the first request of a process
+ * reads.
  *
- * Saving: opening, and of what the function does itself up to as much again: it reads what it has opened. low = half.
+ * Saving: opening, and of what the function does itself up to as much again: it reads what it has opened. low
+ * = half.
  */
 #include "base/show.h"
 #include "find/find_int.h"

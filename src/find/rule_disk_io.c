@@ -1,13 +1,18 @@
 /* rule_disk_io.c -- the request waits for a disk to have its data, or reads whole files.
  *
- * Principle: fsync waits for the device, each time. Data that must be safe before the answer can be synced once; other data need no sync.
+ * Principle: fsync waits for the device, each time. Data that must be safe before the answer can be synced
+ * once; other data need no sync.
  *
- * Evidence: disk waits at a function, outside of statements and of log handlers. A commit of SQLite has to sync; three or more of them in a request
- * could be one. A file that is read whole (256 kB or more at once) has to be copied also where it is in memory: 3 ms and a tenth of the request.
+ * Evidence: disk waits at a function, outside of statements and of log handlers. A commit of SQLite has to
+ * sync; three or more of them in a request could be one. A file that is read whole (256 kB or more at once)
+ * has to be copied also where it is in memory: 3 ms and a tenth of the request.
  *
- * Silent: what only some requests do (tail_latency tells of it); one or two commits; reading in smaller pieces and writing without a sync: those calls are not recorded as waits. Whatever saves too little (find.c).
+ * Silent: what only some requests do (tail_latency tells of it); one or two commits; reading in smaller
+ * pieces and writing without a sync: those calls are not recorded as waits. Whatever saves too little
+ * (find.c).
  *
- * Saving: without any sync; of commits one stays. low: all become one. Of reading: all; low: 0, since the response may need all of it.
+ * Saving: without any sync; of commits one stays. low: all become one. Of reading: all; low: 0, since the
+ * response may need all of it.
  */
 #include "base/show.h"
 #include "find/find_int.h"

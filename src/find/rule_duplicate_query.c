@@ -2,13 +2,17 @@
  *
  * Principle: what was read once in a request need not be read again in it.
  *
- * Evidence: k ≥ 2 executions of one reading statement with the same keyed parameter hash in one request, from any place; the place reported is
- * the costliest, a loop if three quarters are in it; where the repeats come from here and there it is what runs them all. An execution counts as a repeat only if no statement that writes the same table ran since the one before.
+ * Evidence: k ≥ 2 executions of one reading statement with the same keyed parameter hash in one request, from
+ * any place; the place reported is the costliest, a loop if three quarters are in it; where the repeats come
+ * from here and there it is what runs them all. An execution counts as a repeat only if no statement that
+ * writes the same table ran since the one before.
  *
- * Silent: parameters that cannot be compared; reads with a write of their table in between (a count before and after an insert); what n_plus_one
- * or thread_churn explains; whatever saves too little (find.c: two look-ups that are half the request are a finding, many cheap ones are none).
+ * Silent: parameters that cannot be compared; reads with a write of their table in between (a count before
+ * and after an insert); what n_plus_one or thread_churn explains; whatever saves too little (find.c: two
+ * look-ups that are half the request are a finding, many cheap ones are none).
  *
- * Saving: each repeat as a whole, exec + fetch + the library around it (the result is kept, objects too). low: SQL only.
+ * Saving: each repeat as a whole, exec + fetch + the library around it (the result is kept, objects too).
+ * low: SQL only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +48,8 @@ static bool written_between(const struct hp__find *f, const struct hp_record *re
     return false;
 }
 
-/* Whether any execution of the request writes `table`; so that the usual request needs no look between each pair. */
+/* Whether any execution of the request writes `table`; so that the usual request needs no look between each
+ * pair. */
 static bool is_written(const struct hp__find *f, const struct hp_record *record, struct hp_str table)
 {
     for (uint32_t i = 0; i < record->stmt_count; i++) {
@@ -60,7 +65,8 @@ static bool is_written(const struct hp__find *f, const struct hp_record *record,
     return false;
 }
 
-/* The repeats among the key's executions: those with an earlier one of the same parameters and no write since. In `repeats`. */
+/* The repeats among the key's executions: those with an earlier one of the same parameters and no write
+ * since. In `repeats`. */
 static uint32_t pick_repeats(const struct hp__find *f, uint32_t i, const struct candidate *cand, uint32_t *at,
                              uint32_t *repeats, uint32_t *all)
 {

@@ -1,14 +1,19 @@
 /* rule_gc_pressure.c -- the garbage collector takes a noticeable part of a request.
  *
- * Principle: collections are set off by allocating objects that refer to others, and each full one looks at all that the process keeps. A request that
- * makes many, or that asks for collections, pays for the whole heap.
+ * Principle: collections are set off by allocating objects that refer to others, and each full one looks at
+ * all that the process keeps. A request that makes many, or that asks for collections, pays for the whole
+ * heap.
  *
- * Evidence: the request's gc_ns (all collections of its threads, from level monitor on), less those that other findings explain, of at least a fifth of it.
+ * Evidence: the request's gc_ns (all collections of its threads, from level monitor on), less those that
+ * other findings explain, of at least a fifth of it.
  *
- * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in particular); in a process's first request alone, which makes what later ones find, unless it is asked for; collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one cause), or in the function that it tells of.
+ * Silent: below that; in fewer than half of the requests (a full collection now and then is nobody's in
+ * particular); in a process's first request alone, which makes what later ones find, unless it is asked for;
+ * collections inside what an earlier finding takes out (building objects of an ORM makes the garbage: one
+ * cause), or in the function that it tells of.
  *
- * Saving: predicted 90 %, also of a gc.collect() of the application (only full collections, one or two: all of it); low 30 %: fewer collections only move the pauses
- * out of some requests.
+ * Saving: predicted 90 %, also of a gc.collect() of the application (only full collections, one or two: all
+ * of it); low 30 %: fewer collections only move the pauses out of some requests.
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -22,7 +27,8 @@ struct pauses {
     uint32_t count, full;
 };
 
-/* Whether a finding tells of what a function has a library make: a collection that this sets off may run only when the library has returned. */
+/* Whether a finding tells of what a function has a library make: a collection that this sets off may run only
+ * when the library has returned. */
 static bool is_told(const struct hp__find *f, uint32_t sym)
 {
     const uint32_t making = 1u << HP_FIND_serialization_hot | 1u << HP_FIND_orm_overhead |
@@ -36,7 +42,8 @@ static bool is_told(const struct hp__find *f, uint32_t sym)
     return false;
 }
 
-/* The application's function that sets a collection off, and the line of its call where it is a library's (else 0); 0: not known. */
+/* The application's function that sets a collection off, and the line of its call where it is a library's
+ * (else 0); 0: not known. */
 static uint32_t maker_of(const struct hp__view *view, const struct hp_gc *gc, uint32_t *line)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -133,7 +140,8 @@ static hp_err price(struct hp__find *f, uint32_t i, const struct pauses *p, stru
                            p->ns);
 }
 
-/* A function that takes less itself than the collections that it sets off is one cause with them (its own time has the short ones in it). */
+/* A function that takes less itself than the collections that it sets off is one cause with them (its own
+ * time has the short ones in it). */
 static void take_maker(struct hp__view *view, uint32_t sym)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -1,12 +1,15 @@
 /* rule_gil_contention.c -- the request is ready to run, but another thread of the process computes.
  *
- * Principle: one thread of a process runs Python at a time. Threads that compute make all requests of the process wait, whatever those do.
+ * Principle: one thread of a process runs Python at a time. Threads that compute make all requests of the
+ * process wait, whatever those do.
  *
- * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more, by hp__speed_slowness where processors were short (who has the GIL then
- * waits for a processor, and everybody for the GIL). No function of the request is to blame: the finding is where
- * those were that had the GIL, for a third of the time or more: the loop, if the source shows one; at the view where that is not known.
+ * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more, by hp__speed_slowness
+ * where processors were short (who has the GIL then waits for a processor, and everybody for the GIL). No
+ * function of the request is to blame: the finding is where those were that had the GIL, for a third of the
+ * time or more: the loop, if the source shows one; at the view where that is not known.
  *
- * Silent: the short waits that any two threads cause; lanes that thread_churn explains; whatever saves too little (find.c).
+ * Silent: the short waits that any two threads cause; lanes that thread_churn explains; whatever saves too
+ * little (find.c).
  *
  * Saving: all of the waiting; low: 0, since the cause is outside of the request.
  */

@@ -1,30 +1,40 @@
 /* rule_hot_function.c -- an application function that computes for a large part of the request.
  *
- * Principle: its exclusive time (own code, and library and C functions that it calls) that is neither waiting, nor SQL, nor another
- * application function, nor framework dispatch.
+ * Principle: its exclusive time (own code, and library and C functions that it calls) that is neither
+ * waiting, nor SQL, nor another application function, nor framework dispatch.
  *
- * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a
- * short request has always some function with a tenth of it). A function that runs once and computes in its own lines goes over what it was given once, which is what
- * it is for: it must take 14 ms, unless its source shows that it looks through a list for each thing (searched.h); so must one that is called for each of many things and is as short as a line in their loop (1.2 us with the loop). All of it is processor time: what other programs held the request up makes no function hot.
+ * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route
+ * and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a short request has always some function with a tenth of it). A function
+ * that runs once and computes in its own lines goes over what it was given once, which is what it is for: it
+ * must take 14 ms, unless its source shows that it looks through a list for each thing (searched.h); so must
+ * one that is called for each of many things and is as short as a line in their loop (1.2 us with the loop).
+ * All of it is processor time: what other programs held the request up makes no function hot.
  *
- * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that one's; and the loop over a function, which its only caller has for up to
- * 1 µs a call, belongs to the function that is called.
+ * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that
+ * one's; and the loop over a function, which its only caller has for up to 1 µs a call, belongs to the
+ * function that is called.
  *
- * Silent: the smaller rest of a function of which another finding tells what it computes; what a client library computes for calls to other services, 1 ms each; the view itself (below its decorators and the framework's classes, view.c), also the generator in it that its response streams; framework; templates (a kind of their own); below the library call that runs a statement, starts or joins threads (SQL and
- * thread rules own those); what a process's first request imports; the stdlib's and extension's waiting primitives (socket, ssl, select, threading, subprocess …); functions whose
- * time is waiting.
+ * Silent: the smaller rest of a function of which another finding tells what it computes; what a client
+ * library computes for calls to other services, 1 ms each; the view itself (below its decorators and the
+ * framework's classes, view.c), also the generator in it that its response streams; framework; templates (a
+ * kind of their own); below the library call that runs a statement, starts or joins threads (SQL and thread
+ * rules own those); what a process's first request imports; the stdlib's and extension's waiting primitives
+ * (socket, ssl, select, threading, subprocess …); functions whose time is waiting.
  *
- * Where waits were recorded they are known by node and place, and taken out of the function that waits; its CPU is then its time, at most the request's.
+ * Where waits were recorded they are known by node and place, and taken out of the function that waits; its
+ * CPU is then its time, at most the request's.
  *
- * Without them, waiting that no frame shows (time.sleep inside the function, where C functions are not traced): the request's wall time without known waits is D,
- * its CPU without in-process SQL is C. When the process serves K requests at once, up to C × K of D is computing (the others hold the GIL); the rest
- * U = D − C × K is unseen waiting and may all lie in this function. So CPU vouches for min(W − U, C × W / D) of its wall time W. Without a CPU time of
- * the request nothing is claimed beyond W.
+ * Without them, waiting that no frame shows (time.sleep inside the function, where C functions are not
+ * traced): the request's wall time without known waits is D, its CPU without in-process SQL is C. When the
+ * process serves K requests at once, up to C × K of D is computing (the others hold the GIL); the rest U = D
+ * − C × K is unseen waiting and may all lie in this function. So CPU vouches for min(W − U, C × W / D) of its
+ * wall time W. Without a CPU time of the request nothing is claimed beyond W.
  *
- * From samples (struct hp_sample.estimate): the same with times that have an error, and the processor time is the samples' own; it must be hot at the lower end, and low and high are wider.
+ * From samples (struct hp_sample.estimate): the same with times that have an error, and the processor time is
+ * the samples' own; it must be hot at the lower end, and low and high are wider.
  *
- * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it, and nothing of a process's first request, which may load what
- * later ones use.
+ * Saving: predicted = high = its exclusive time as if gone (at most C × K), low = half of it, and nothing of
+ * a process's first request, which may load what later ones use.
  */
 #include <string.h>
 #include "base/show.h"
@@ -41,7 +51,8 @@
 #define LOOP_CALLS 10u       /* … of which it makes that many, at least … */
 #define LOOP_MOST  2u /* … and at most so many times what is called; else it does things of its own */
 #define CLIENT_NS                                                                                            \
-    1000000u /* what a client library may compute for one call to another service: it is part of that call */
+    1000000u /* what a client library may compute for one call to another service: it is part of that call   \
+              */
 #define LINE_NS       1200u /* a call with its loop that takes no longer might as well be written there */
 #define MAX_FUNCTIONS 512u
 
@@ -54,7 +65,8 @@ struct work {            /* one request */
     uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
 };
 
-/* What a first request imports, bodies of modules too, is no computing of a function: later ones find it loaded. */
+/* What a first request imports, bodies of modules too, is no computing of a function: later ones find it
+ * loaded. */
 static void mark_imports(const struct hp__view *view, const struct hp_dict *dict, uint8_t *explained)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -119,8 +131,8 @@ static bool knows_waits(const struct hp_record *record)
     return record->lane_count != 0 && record->lanes[0].wait_busy_ns != HP_ABSENT;
 }
 
-/* Waits of the function itself and of libraries that it calls, less those that are counted otherwise: of statements, of functions whose own time is waiting.
- * Collections too, where a finding explains them. */
+/* Waits of the function itself and of libraries that it calls, less those that are counted otherwise: of
+ * statements, of functions whose own time is waiting. Collections too, where a finding explains them. */
 static void subtract_waits(const struct hp__view *view, const uint8_t *explained, struct work *work)
 {
     const struct hp_record *record = view->sample->record;
@@ -141,7 +153,8 @@ static void subtract_waits(const struct hp__view *view, const uint8_t *explained
     }
 }
 
-/* SQL, joins and waits directly under the function (no library frame in between), which `explained` cannot show. */
+/* SQL, joins and waits directly under the function (no library frame in between), which `explained` cannot
+ * show. */
 static void subtract_direct(const struct hp__view *view, const uint8_t *explained, struct work *work)
 {
     const struct hp_record *record = view->sample->record;
@@ -184,7 +197,8 @@ static void add_known_waits(const struct hp__view *view, const struct hp_dict *d
     }
 }
 
-/* A function written inside the one that calls it, through a library or not, counts for that one; what is inside the view is beside its own work. */
+/* A function written inside the one that calls it, through a library or not, counts for that one; what is
+ * inside the view is beside its own work. */
 static void attribute(const struct hp__view *view, const struct hp_dict *dict, uint32_t i, uint32_t *sym)
 {
     uint32_t own = view->sample->tree->nodes[i].sym;
@@ -342,7 +356,8 @@ double hp__concurrency(const struct hp_case *c)
     return k > 1 ? k : 1;
 }
 
-/* By how much a time in a request of `of_ns` may be wrong, 95 %, because it comes from samples; 0 where it does not. */
+/* By how much a time in a request of `of_ns` may be wrong, 95 %, because it comes from samples; 0 where it
+ * does not. */
 static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
 {
     double share = of_ns != 0 ? (double)ns / (double)of_ns : 0;
@@ -396,8 +411,8 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
     return HP_OK;
 }
 
-/* Functions worth a look, and what each has in each request. One pass over a tree fills a row: trees have thousands of nodes,
- * so a pass for each function would make a report slow. */
+/* Functions worth a look, and what each has in each request. One pass over a tree fills a row: trees have
+ * thousands of nodes, so a pass for each function would make a report slow. */
 struct table {
     uint32_t syms[MAX_FUNCTIONS];
     uint32_t count;
@@ -414,7 +429,8 @@ static uint32_t slot_of(const struct table *table, uint32_t sym)
     return sym < table->slot_count ? table->slot[sym] : 0;
 }
 
-/* The view, or the body that it streams: a function written inside the view that the framework runs, not the application. */
+/* The view, or the body that it streams: a function written inside the view that the framework runs, not the
+ * application. */
 static bool is_view(const struct hp__view *view, const struct hp_dict *dict, uint32_t i)
 {
     const struct hp_node *node = &view->sample->tree->nodes[i];
@@ -570,7 +586,8 @@ static bool is_hot(uint64_t ns, uint64_t of_ns, bool once)
     return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
 }
 
-/* Whether the function ran once, and computed in its own lines; or is no more than a line of the loop that calls it. Of samples nobody knows. */
+/* Whether the function ran once, and computed in its own lines; or is no more than a line of the loop that
+ * calls it. Of samples nobody knows. */
 static bool is_once(const struct part *part)
 {
     uint64_t busy_ns = part->cpu_ns < part->wall_ns ? part->cpu_ns : part->wall_ns;
@@ -578,7 +595,8 @@ static bool is_once(const struct part *part)
     return line || (part->calls == 1 && part->library_ns * 2 < part->wall_ns);
 }
 
-/* What a share of processor time is of: samples tell what was running when, trees what other programs held up. */
+/* What a share of processor time is of: samples tell what was running when, trees what other programs held
+ * up. */
 static uint64_t whole_ns(const struct hp_sample *sample)
 {
     return sample->estimate != NULL ? sample->duration_ns : hp__speed_quiet_ns(sample);
@@ -592,7 +610,8 @@ static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *p
     return (double)part->cpu_ns > error && is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), once);
 }
 
-/* The list that the function looks through for each of many things, where it is hot by any measure in some request. */
+/* The list that the function looks through for each of many things, where it is hot by any measure in some
+ * request. */
 static hp_err find_searched(struct hp__find *f, const struct table *table, uint32_t k,
                             struct hp__searched *searched)
 {
@@ -636,8 +655,9 @@ static bool calls_it(const struct hp__find *f, uint32_t sym, uint32_t called)
     return false;
 }
 
-/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and beside that. Opening, writing and renaming the files
- * that it waits for may take twice as long as the waiting. */
+/* Whether a finding tells already what this function mostly computes: what is left of it is smaller and
+ * beside that. Opening, writing and renaming the files that it waits for may take twice as long as the
+ * waiting. */
 static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
 {
     const uint32_t computing = 1u << HP_FIND_regex_compile | 1u << HP_FIND_serialization_hot |
@@ -656,7 +676,8 @@ static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
     return false;
 }
 
-/* Where most requests say; one that was held up, and the first of a process, which imports and fills caches, have no larger voice. */
+/* Where most requests say; one that was held up, and the first of a process, which imports and fills caches,
+ * have no larger voice. */
 static void choose_place(const struct hp__find *f, const struct table *table, uint32_t k, uint64_t usual_ns,
                          struct hp_finding *finding)
 {

@@ -1,10 +1,11 @@
 /* rule_import_in_request.c -- modules imported while requests are served, again and again.
  *
- * Principle: an import is paid once a process, when the application starts. One that is seen in request after request does not find its module in the
- * table: it was taken out, it is loaded by hand, or it does not exist and is looked for each time.
+ * Principle: an import is paid once a process, when the application starts. One that is seen in request after
+ * request does not find its module in the table: it was taken out, it is loaded by hand, or it does not exist
+ * and is looked for each time.
  *
- * Evidence: the import machinery's frames below an application line, in at least half of the sampled requests (an import statement whose
- * module is loaded has none).
+ * Evidence: the import machinery's frames below an application line, in at least half of the sampled requests
+ * (an import statement whose module is loaded has none).
  *
  * Silent: the first request only (cold_start); what saves too little (find.c).
  *

@@ -1,11 +1,13 @@
 /* rule_lock_contention.c -- requests queue for a lock.
  *
- * Principle: what a lock guards runs one at a time in the whole process; while another thread holds it, the request does nothing.
+ * Principle: what a lock guards runs one at a time in the whole process; while another thread holds it, the
+ * request does nothing.
  *
- * Evidence: lock waits at one function. Not joins, results, thread starts, events and conditions: there the request waits for work, not for a
- * lock (edges account for those).
+ * Evidence: lock waits at one function. Not joins, results, thread starts, events and conditions: there the
+ * request waits for work, not for a lock (edges account for those).
  *
- * Silent: functions that start threads themselves; a lock that is free when it is asked for; imports; whatever saves too little (find.c). Seen in a few requests only: a tail.
+ * Silent: functions that start threads themselves; a lock that is free when it is asked for; imports;
+ * whatever saves too little (find.c). Seen in a few requests only: a tail.
  *
  * Saving: all of the waiting; low: 0, since what the lock guards may have to run one at a time.
  */
@@ -14,7 +16,8 @@
 
 #define LEAST_NS 500000u
 
-/* The function starts threads itself: what it waits for are they (the end of a pool's with block joins its workers). */
+/* The function starts threads itself: what it waits for are they (the end of a pool's with block joins its
+ * workers). */
 static bool starts_threads(const struct hp__io *io, const struct hp_record *record)
 {
     for (uint32_t i = 1; i < record->lane_count; i++) {

@@ -1,12 +1,16 @@
 /* rule_log_io.c -- time in log handlers.
  *
- * Principle: a handler that writes through to a disk or a network makes the request wait for it; a queue with a listener thread does not.
+ * Principle: a handler that writes through to a disk or a network makes the request wait for it; a queue with
+ * a listener thread does not.
  *
- * Evidence: time in handlers of the records of one function (notes), which holds the waits of the handlers at that line. Needs no tree.
+ * Evidence: time in handlers of the records of one function (notes), which holds the waits of the handlers at
+ * that line. Needs no tree.
  *
- * Silent: few records by handlers that neither wait nor take more than making a record does (a queue is what is advised); whatever saves too little (find.c). Disk and network waits elsewhere in the function.
+ * Silent: few records by handlers that neither wait nor take more than making a record does (a queue is what
+ * is advised); whatever saves too little (find.c). Disk and network waits elsewhere in the function.
  *
- * Saving: the handlers' time, as if these records were not made. low: half of it (putting a record into a queue costs something, too).
+ * Saving: the handlers' time, as if these records were not made. low: half of it (putting a record into a
+ * queue costs something, too).
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -64,7 +68,8 @@ static bool is_below(const struct hp__view *view, const struct hp_log *log, uint
     return false;
 }
 
-/* Without a tree: a handler of the application waits at a line of its own; those waits come a whole number to a record, and fit into its time. */
+/* Without a tree: a handler of the application waits at a line of its own; those waits come a whole number to
+ * a record, and fit into its time. */
 static bool fits(const struct hp__view *view, const struct hp_log *log, const struct hp_span *span)
 {
     uint64_t ns = 0, count = 0;
@@ -151,7 +156,8 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     return true;
 }
 
-/* Where there is a tree: the calls from the lines that log are explained, handlers of the application too, for the rules that look at computing. */
+/* Where there is a tree: the calls from the lines that log are explained, handlers of the application too,
+ * for the rules that look at computing. */
 static hp_err take(struct hp__io *io, struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -1,19 +1,27 @@
 /* rule_memory_growth.c -- every request of the route leaves memory behind.
  *
- * Principle: a served request gives back what it took. What it keeps, request after request, ends the process one day.
+ * Principle: a served request gives back what it took. What it keeps, request after request, ends the process
+ * one day.
  *
- * Evidence: kept_blocks (blocks asked for less blocks given back on the request's threads, from level monitor on) times the request's mean block; 64 blocks (any request
- * leaves two or three dozens to the next) and 32 kB or more by the mean and by the median of the later two thirds of at least 24 sampled requests, and in four fifths of those; the last third keeps
- * at least half as much as the one before. And the process must grow meanwhile: its peak by a quarter of that or more (what a collection empties, the interpreter's free lists and
- * rings of garbage, is filled again by requests that leak nothing). Where the peak says nothing (it was higher before, the requests are too short to look, they run coroutines, which leave rings, or each has a thread of its
- * own, whose locals go when it ends while the allocator still makes arenas for the next ones), nearly all of them
- * must keep as much, and the source must have the line that does (`unsure`).
+ * Evidence: kept_blocks (blocks asked for less blocks given back on the request's threads, from level monitor
+ * on) times the request's mean block; 64 blocks (any request leaves two or three dozens to the next) and 32
+ * kB or more by the mean and by the median of the later two thirds of at least 24 sampled requests, and in
+ * four fifths of those; the last third keeps at least half as much as the one before. And the process must
+ * grow meanwhile: its peak by a quarter of that or more (what a collection empties, the interpreter's free
+ * lists and rings of garbage, is filled again by requests that leak nothing). Where the peak says nothing (it
+ * was higher before, the requests are too short to look, they run coroutines, which leave rings, or each has
+ * a thread of its own, whose locals go when it ends while the allocator still makes arenas for the next
+ * ones), nearly all of them must keep as much, and the source must have the line that does (`unsure`).
  *
- * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes on rising with four fifths of these requests alike, by a third or
- * more of all that they ask for (what rises because others keep is little beside what a request asks for that reaches the peak, and the kernel counts it here and there), nearly
- * each leaves a block, and the source must have the line.
+ * Few large blocks are not in a mean block: where it is of 256 bytes or more, the peak alone tells. It goes
+ * on rising with four fifths of these requests alike, by a third or more of all that they ask for (what rises
+ * because others keep is little beside what a request asks for that reaches the peak, and the kernel counts
+ * it here and there), nearly each leaves a block, and the source must have the line.
  *
- * Silent: the first requests (modules, caches); routes that start four threads and more; that are found to import, compile templates, collect or start threads again and again, unless the process grows also those that serialise or compile expressions (encoders are rings); what is collected some requests later (the mean tells); a growth that ends.
+ * Silent: the first requests (modules, caches); routes that start four threads and more; that are found to
+ * import, compile templates, collect or start threads again and again, unless the process grows also those
+ * that serialise or compile expressions (encoders are rings); what is collected some requests later (the mean
+ * tells); a growth that ends.
  *
  * Saving: no time, but bytes a request: the smaller of mean and median.
  */
@@ -91,7 +99,8 @@ static double mean_rss(const struct kept *list, uint32_t from, uint32_t to)
     return to > from ? sum / (to - from) : 0;
 }
 
-/* Steady growth a request; 0: none. `*grows`: whether the process's growth would tell; then, whether it does. */
+/* Steady growth a request; 0: none. `*grows`: whether the process's growth would tell; then, whether it
+ * does. */
 static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *spread, bool *grows)
 {
     uint32_t first = n / 3, growing = 0, alike = 0;
@@ -152,8 +161,8 @@ static void describe(struct hp__find *f, struct hp_finding *finding, double byte
     hp__finding_number(finding, "rss_growth_bytes_per_1000", rss_bytes * 1000);
 }
 
-/* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at work, threads that end later): what it keeps is not
- * known. */
+/* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at
+ * work, threads that end later): what it keeps is not known. */
 static bool makes_garbage(const struct hp__find *f, bool grows)
 {
     const uint32_t always = 1u << HP_FIND_import_in_request | 1u << HP_FIND_gc_pressure |
@@ -167,7 +176,8 @@ static bool makes_garbage(const struct hp__find *f, bool grows)
     return false;
 }
 
-/* Whether half of the requests start many threads: what those hold goes when they end, which may be after the request. */
+/* Whether half of the requests start many threads: what those hold goes when they end, which may be after the
+ * request. */
 static bool starts_threads(const struct hp__find *f)
 {
     uint32_t many = 0;
@@ -182,7 +192,8 @@ static bool starts_threads(const struct hp__find *f)
     return many * 2 >= f->c->sample_count;
 }
 
-/* Event loops, tasks and streams are rings: a process that serves coroutines grows until the collector comes by. */
+/* Event loops, tasks and streams are rings: a process that serves coroutines grows until the collector comes
+ * by. */
 static bool runs_tasks(const struct hp__find *f)
 {
     for (uint32_t i = 0; i < f->c->sample_count; i++) {

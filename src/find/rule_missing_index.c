@@ -1,17 +1,20 @@
 /* rule_missing_index.c -- a statement that reads a whole table for a few of its rows.
  *
- * Principle: what a scan takes beyond the round trip and the rows it gives is spent on rows that nobody wants; with an index on the columns that are
- * compared only the wanted ones are read.
+ * Principle: what a scan takes beyond the round trip and the rows it gives is spent on rows that nobody
+ * wants; with an index on the columns that are compared only the wanted ones are read.
  *
- * Evidence: a plan of this statement is kept (hotplate explain, or the background while developing), a node of it reads a whole table, and plan_advice.h finds an
- * index that plainly serves: 1,000 rows or more, at most 5 % of them wanted.
+ * Evidence: a plan of this statement is kept (hotplate explain, or the background while developing), a node
+ * of it reads a whole table, and plan_advice.h finds an index that plainly serves: 1,000 rows or more, at
+ * most 5 % of them wanted.
  *
- * Silent: without a plan (slow_query then says that the statement is slow); wherever plan_advice.h is: small tables, few values, expressions, LIKE, OR, casts, an
- * index that is there, ORDER BY with LIMIT; executions that other findings explain; whatever saves too little (find.c).
+ * Silent: without a plan (slow_query then says that the statement is slow); wherever plan_advice.h is: small
+ * tables, few values, expressions, LIKE, OR, casts, an index that is there, ORDER BY with LIMIT; executions
+ * that other findings explain; whatever saves too little (find.c).
  *
- * Saving: of one execution, beyond the usual round trip and what its rows cost to carry, the part that this scan has of the rows that the plan reads, but for the
- * look-up: the wanted rows, each 4 times as dear as one of the scan (not in sequence). low: 15 times as dear and half as much
- * of the rest; high: all of the scan's part.
+ * Saving: of one execution, beyond the usual round trip and what its rows cost to carry, the part that this
+ * scan has of the rows that the plan reads, but for the look-up: the wanted rows, each 4 times as dear as one
+ * of the scan (not in sequence). low: 15 times as dear and half as much of the rest; high: all of the scan's
+ * part.
  */
 #include <string.h>
 #include "base/show.h"

@@ -1,19 +1,25 @@
-/* rule_n_plus_one.c -- one statement executed again and again in one request from one line, each time with other parameters.
+/* rule_n_plus_one.c -- one statement executed again and again in one request from one line, each time with
+ * other parameters.
  *
  * Principle: n round trips that ask for n rows one by one can be one round trip that carries the same rows.
  *
- * Evidence: n ≥ 3 executions of one statement from one application line in one request, not in lanes that a thread per item explains; where
- * parameters can be compared, at least half of them differ (else it is duplicate_query). An executemany is as many executions as it has rows where its driver sends
- * them one by one: psycopg2's does, MySQL's do where there are two waits or more for the server a row. (psycopg 3 waits as often, but for none of the answers.)
+ * Evidence: n ≥ 3 executions of one statement from one application line in one request, not in lanes that a
+ * thread per item explains; where parameters can be compared, at least half of them differ (else it is
+ * duplicate_query). An executemany is as many executions as it has rows where its driver sends them one by
+ * one: psycopg2's does, MySQL's do where there are two waits or more for the server a row. (psycopg 3 waits
+ * as often, but for none of the answers.)
  *
- * Silent: different statements in a loop; the same parameters again; reading page by page (LIMIT with ten rows and more a time: each page
- * needs the one before), and by lists of keys or rows that are cut into portions (fifty rows and more a time); transaction control; whatever saves too little (find.c).
+ * Silent: different statements in a loop; the same parameters again; reading page by page (LIMIT with ten
+ * rows and more a time: each page needs the one before), and by lists of keys or rows that are cut into
+ * portions (fifty rows and more a time); transaction control; whatever saves too little (find.c).
  *
- * Saving: (n − 1) / n of what the executions cost, taken out of their lanes where they ran. An execution costs exec + fetch + the library
- * around it: the total of the library calls that the application's expression made for it, less SQL (view.c). One execution stays whole, also
- * when each is slow by itself: a scan for many keys is one scan. What the same rows cost stays too: the least fetch time per row seen on the
- * route, or where row counts differ the slope of time over rows (of SQLite at most 1 µs); and a share of the library time for making objects: predicted keeps 10 %,
- * low keeps 30 % and three times the row cost, high keeps nothing.
+ * Saving: (n − 1) / n of what the executions cost, taken out of their lanes where they ran. An execution
+ * costs exec + fetch + the library around it: the total of the library calls that the application's
+ * expression made for it, less SQL (view.c). One execution stays whole, also when each is slow by itself: a
+ * scan for many keys is one scan. What the same rows cost stays too: the least fetch time per row seen on the
+ * route, or where row counts differ the slope of time over rows (of SQLite at most 1 µs); and a share of the
+ * library time for making objects: predicted keeps 10 %, low keeps 30 % and three times the row cost, high
+ * keeps nothing.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -65,7 +71,8 @@ static uint64_t all_sendings(const struct hp__view *view, const uint32_t *at, ui
     return all;
 }
 
-/* Keep only executions whose line sends at least three here. A function with more lines than the table: the rest is not kept. */
+/* Keep only executions whose line sends at least three here. A function with more lines than the table: the
+ * rest is not kept. */
 static uint32_t keep_repeated_lines(const struct hp__view *view, uint32_t *at, uint32_t n)
 {
     const struct hp_record *record = view->sample->record;
@@ -143,14 +150,16 @@ static uint64_t rows_of(const struct hp_stmt *stmt)
     return stmt->rows != HP_ABSENT ? stmt->rows : 1;
 }
 
-/* An engine in the process looks for rows while they are fetched: what it takes beyond this a row is looking, not carrying. */
+/* An engine in the process looks for rows while they are fetched: what it takes beyond this a row is looking,
+ * not carrying. */
 static double carried_ns(const struct hp__find *f, struct hp__key key, double row_ns)
 {
     bool in_process = hp_dict_statement(f->c->dict, key.statement).engine == HP_ENGINE_SQLITE;
     return in_process && row_ns > FILE_ROW_NS ? FILE_ROW_NS : row_ns;
 }
 
-/* Time over rows by least squares where the key's executions differ in rows, else the route's least fetch per row. */
+/* Time over rows by least squares where the key's executions differ in rows, else the route's least fetch per
+ * row. */
 static double row_cost_ns(const struct hp__find *f, struct hp__key key, uint32_t *at)
 {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;

@@ -1,18 +1,20 @@
 /* rule_orm_overhead.c -- building objects from rows costs far more than fetching the rows.
  *
- * Principle: an entity costs ten times a plain row (identity map, state, instrumentation, collections of the garbage it makes). Where many are built and only
- * read, columns do.
+ * Principle: an entity costs ten times a plain row (identity map, state, instrumentation, collections of the
+ * garbage it makes). Where many are built and only read, columns do.
  *
- * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time around them (all calls into the packages that
- * ran them, build.c) of at least twice what the database takes (exec + fetch, but of a server's driver only the waiting: taking rows apart in Python is work for
- * the rows, too) and 15 % of the request, and of 4 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where processors
- * were short).
+ * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time
+ * around them (all calls into the packages that ran them, build.c) of at least twice what the database takes
+ * (exec + fetch, but of a server's driver only the waiting: taking rows apart in Python is work for the rows,
+ * too) and 15 % of the request, and of 4 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where
+ * processors were short).
  *
- * Silent: what writes; plain rows; few rows (the library's fixed cost a statement is another matter); statements that a query per item, a repeat or an unbounded
- * result explains; databases slower than the building.
+ * Silent: what writes; plain rows; few rows (the library's fixed cost a statement is another matter);
+ * statements that a query per item, a repeat or an unbounded result explains; databases slower than the
+ * building.
  *
- * Saving: the library time less 0.5 ms a statement (compiling and the session stay): predicted 85 % of it, which is what columns save; low 40 %
- * (entities are needed for some of it), high all.
+ * Saving: the library time less 0.5 ms a statement (compiling and the session stay): predicted 85 % of it,
+ * which is what columns save; low 40 % (entities are needed for some of it), high all.
  */
 #include "base/show.h"
 #include "find/find_int.h"

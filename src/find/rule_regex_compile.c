@@ -1,13 +1,16 @@
 /* rule_regex_compile.c -- regular expressions that are compiled in request after request.
  *
- * Principle: an expression is compiled once; `re` keeps the last 512, and a pattern made of values that differ never comes back.
+ * Principle: an expression is compiled once; `re` keeps the last 512, and a pattern made of values that
+ * differ never comes back.
  *
- * Evidence: frames of the compiler and parser of expressions (not of the look-up in the cache) below an application line, in at least half of the
- * sampled requests.
+ * Evidence: frames of the compiler and parser of expressions (not of the look-up in the cache) below an
+ * application line, in at least half of the sampled requests.
  *
- * Silent: expressions compiled at import or in the first request only; patterns that the cache holds; what saves too little (find.c).
+ * Silent: expressions compiled at import or in the first request only; patterns that the cache holds; what
+ * saves too little (find.c).
  *
- * Saving: everything below the compiler; low = 0.9 of it, since building the pattern's key costs a little still.
+ * Saving: everything below the compiler; low = 0.9 of it, since building the pattern's key costs a little
+ * still.
  */
 #include "base/show.h"
 #include "find/find_int.h"

@@ -1,14 +1,19 @@
-/* rule_regression.c -- the route became slower with a revision (or between two labels), and one function of the application is where.
+/* rule_regression.c -- the route became slower with a revision (or between two labels), and one function of
+ * the application is where.
  *
- * Principle: compare the same route's requests before and now, thing by thing (functions, statements, waits; moved.c), at the same speed of the machine. What
- * takes longer beyond noise is summed up by the application function that it belongs to; where that one is called more often than before, by the function that
- * calls it more often.
+ * Principle: compare the same route's requests before and now, thing by thing (functions, statements, waits;
+ * moved.c), at the same speed of the machine. What takes longer beyond noise is summed up by the application
+ * function that it belongs to; where that one is called more often than before, by the function that calls it
+ * more often.
  *
- * Evidence: HP_COMPARE_ENOUGH sampled requests a side; the route's median grew and its 95 % interval says so, and it did in each third of both stretches; what
- * the function's things take more is no noise either (rank sums, false discoveries held at 5 %) and a tenth of the route.
+ * Evidence: HP_COMPARE_ENOUGH sampled requests a side; the route's median grew and its 95 % interval says so,
+ * and it did in each third of both stretches; what the function's things take more is no noise either (rank
+ * sums, false discoveries held at 5 %) and a tenth of the route.
  *
- * Silent: one revision alone; what other findings explain already (they know how it is done otherwise); time in which no processor was free; a machine that
- * is slower as a whole (moved.h: drift), or for a while; work that moved to another function, or to one of another name: what is gone is set against what is new, and all findings together are at most the route's growth.
+ * Silent: one revision alone; what other findings explain already (they know how it is done otherwise); time
+ * in which no processor was free; a machine that is slower as a whole (moved.h: drift), or for a while; work
+ * that moved to another function, or to one of another name: what is gone is set against what is new, and all
+ * findings together are at most the route's growth.
  *
  * Saving: what it takes more than before, at the speed of now. low and high: the 95 % interval of that.
  */
@@ -17,7 +22,8 @@
 #include "find/steady.h"
 
 #define MIN_SHARE                                                                                            \
-    0.1 /* of the route before: where code and data lie in memory alone makes a process a tenth slower than another */
+    0.1 /* of the route before: where code and data lie in memory alone makes a process a tenth slower than  \
+           another */
 #define MAX_CAUSES  16u
 #define MAX_MEMBERS 8u
 #define MOST_FRAMES 32u
@@ -42,7 +48,8 @@ struct growth { /* being looked at */
 
 /* ---- whose it is ---- */
 
-/* Time of a function below the application's functions, and by whose line. Returns what other findings left of it, of `*all_ns`. */
+/* Time of a function below the application's functions, and by whose line. Returns what other findings left
+ * of it, of `*all_ns`. */
 static uint64_t add_function(const struct hp__view *view, uint32_t sym, struct hp__places *subjects,
                              struct hp__places *places, uint64_t *all_ns)
 {
@@ -141,7 +148,8 @@ static double calls_of(const struct hp_case *c, uint32_t sym)
     return trees != 0 ? (double)calls / (double)trees : 0;
 }
 
-/* The costliest call of a function by another of the application, in any request. False: the framework calls it. */
+/* The costliest call of a function by another of the application, in any request. False: the framework calls
+ * it. */
 static bool find_call(const struct hp__find *f, uint32_t sym, struct hp__spot *spot)
 {
     uint64_t most_ns = 0;
@@ -158,8 +166,9 @@ static bool find_call(const struct hp__find *f, uint32_t sym, struct hp__spot *s
     return found;
 }
 
-/* Whose change it is: a function that is called more often than before has not changed by that, the one that calls it more often has. What is new is the
- * change of the function that it was written for, if that is new too. */
+/* Whose change it is: a function that is called more often than before has not changed by that, the one that
+ * calls it more often has. What is new is the change of the function that it was written for, if that is new
+ * too. */
 static uint32_t find_origin(const struct hp__find *f, uint32_t subject, struct hp_finding *place)
 {
     for (uint32_t i = 0; i < MOST_FRAMES; i++) {
@@ -244,7 +253,8 @@ static hp_err has_grown(struct hp__find *f, struct growth *growth, struct hp_are
     return err;
 }
 
-/* What is left of a cause once what is gone is set against what is new, and all against the route's growth. */
+/* What is left of a cause once what is gone is set against what is new, and all against the route's
+ * growth. */
 static double limit(struct growth *growth, const struct cause *cause)
 {
     double more = cause->more_ns;

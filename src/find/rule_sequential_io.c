@@ -1,17 +1,20 @@
 /* rule_sequential_io.c -- outgoing calls one after another that might be one call, or side by side.
  *
- * Principle: n calls in sequence take the sum of their times, side by side their longest, and one call for all items one.
+ * Principle: n calls in sequence take the sum of their times, side by side their longest, and one call for
+ * all items one.
  *
- * Evidence: in one lane, at one function, calls that do not overlap: two or more from one and the same call path (a loop, with a tree), or three
- * or more at one line, or three or more at the lines of the function that take 10 ms together (at lines of their own they often need
- * each other). The calls' own time, from look-up or first byte sent to the last received.
+ * Evidence: in one lane, at one function, calls that do not overlap: two or more from one and the same call
+ * path (a loop, with a tree), or three or more at one line, or three or more at the lines of the function
+ * that take 10 ms together (at lines of their own they often need each other). The calls' own time, from
+ * look-up or first byte sent to the last received.
  *
- * Silent: calls that need each other's answers, as far as the source says it (depends.h); two calls at two lines (the second mostly needs the first: a token, then the
- * query); calls with sleeps in between; calls that overlap or run in lanes of their own; databases (their statements have rules of their own); what a connection's setup
- * dominates (connection_churn); whatever saves too little (find.c).
+ * Silent: calls that need each other's answers, as far as the source says it (depends.h); two calls at two
+ * lines (the second mostly needs the first: a token, then the query); calls with sleeps in between; calls
+ * that overlap or run in lanes of their own; databases (their statements have rules of their own); what a
+ * connection's setup dominates (connection_churn); whatever saves too little (find.c).
  *
- * Saving: all but the longest chain of calls that need each other, in their lane; without a source all but the longest call. That nothing else is between them cannot
- * be seen: the advice says "if", and low is 0.
+ * Saving: all but the longest chain of calls that need each other, in their lane; without a source all but
+ * the longest call. That nothing else is between them cannot be seen: the advice says "if", and low is 0.
  */
 #include "base/show.h"
 #include "find/depends.h"
@@ -168,7 +171,8 @@ static bool is_sequence(const struct hp__view *view, const uint32_t *calls, uint
            view->calls[calls[0]].loop_line == view->calls[calls[1]].loop_line;
 }
 
-/* It sleeps between the calls: it asks again and again for one thing (or keeps to a rate), so that no call can come earlier. */
+/* It sleeps between the calls: it asks again and again for one thing (or keeps to a rate), so that no call
+ * can come earlier. */
 static bool sleeps_between(const struct hp__view *view, const uint32_t *calls, uint32_t n)
 {
     const struct hp__call *first = &view->calls[calls[0]], *last = &view->calls[calls[n - 1]];

@@ -1,17 +1,23 @@
-/* rule_serialization_hot.c -- turning objects into text or bytes and back costs far more than the response needs.
+/* rule_serialization_hot.c -- turning objects into text or bytes and back costs far more than the response
+ * needs.
  *
- * Principle: a response of n bytes needs to be written once, at the speed of a C encoder. What a serialising library takes beyond that is copies
- * made by way of text, an encoder in Python (indent, a default function called per item), or data that is not sent.
+ * Principle: a response of n bytes needs to be written once, at the speed of a C encoder. What a serialising
+ * library takes beyond that is copies made by way of text, an encoder in Python (indent, a default function
+ * called per item), or data that is not sent.
  *
- * Evidence: frames of a library whose job is (de)serialising (json, pickle, csv, xml, marshmallow, pydantic, …) below an application line; the application's own
- * converters that it calls back count with it. Needs a call tree; of a C encoder called without a Python frame (pickle.dumps, csv's writerow)
- * Python 3.12 and later tell, else it is own time of its caller, hence hot_function's.
+ * Evidence: frames of a library whose job is (de)serialising (json, pickle, csv, xml, marshmallow, pydantic,
+ * …) below an application line; the application's own converters that it calls back count with it. Needs a
+ * call tree; of a C encoder called without a Python frame (pickle.dumps, csv's writerow) Python 3.12 and
+ * later tell, else it is own time of its caller, hence hot_function's.
  *
- * Silent: items that are read or written one by one, each in 1.5 us or less (the rows of a csv reader), up to 14 ms; columns that a
- * driver or an ORM reads or writes (a statement's cost); one encoding of the response at the usual speed, up to half a megabyte; less than a tenth of the route.
+ * Silent: items that are read or written one by one, each in 1.5 us or less (the rows of a csv reader), up to
+ * 14 ms; columns that a driver or an ORM reads or writes (a statement's cost); one encoding of the response
+ * at the usual speed, up to half a megabyte; less than a tenth of the route.
  *
- * Saving (usual costs by hp__speed_slowness where processors were short): all of it less the response's bytes at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A
- * longer one is more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be needed for it; high = all.
+ * Saving (usual costs by hp__speed_slowness where processors were short): all of it less the response's bytes
+ * at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A longer one is more
+ * than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be needed
+ * for it; high = all.
  */
 #include "base/show.h"
 #include "find/find_int.h"

@@ -1,11 +1,14 @@
 /* rule_sleep.c -- the request sleeps.
  *
- * Principle: time.sleep and its kin (select and poll for nothing) do no work; a request that waits for something should wait for that, or
- * not at all. A sleep in a library's retry loop counts at the application's line.
+ * Principle: time.sleep and its kin (select and poll for nothing) do no work; a request that waits for
+ * something should wait for that, or not at all. A sleep in a library's retry loop counts at the
+ * application's line.
  *
- * Silent: sleeps of nothing; what blocking_in_async explains; whatever saves too little (find.c). Seen in a few requests only: a tail.
+ * Silent: sleeps of nothing; what blocking_in_async explains; whatever saves too little (find.c). Seen in a
+ * few requests only: a tail.
  *
- * Saving: all of it. low: 0 where the request also makes other waits at that function (it polls for something, and some of the time would still pass).
+ * Saving: all of it. low: 0 where the request also makes other waits at that function (it polls for
+ * something, and some of the time would still pass).
  */
 #include "base/show.h"
 #include "find/find_int.h"

@@ -1,16 +1,22 @@
 /* rule_slow_external.c -- one outgoing call that dominates the request.
  *
- * Principle: the request waits for somebody else's service. Nothing in the application makes that faster, so: not here, or not again.
+ * Principle: the request waits for somebody else's service. Nothing in the application makes that faster, so:
+ * not here, or not again.
  *
- * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms and a fifth of it; and at least twice the calls
- * of any other function, unless they take 150 ms. Also calls of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
- * that the same is asked each time (asks.h; of 30 ms, as such an answer may have to be fresh, unless two other calls or more need it: a token), here or in the functions that hand it up; or a HEAD (whether there is something) before another call to the same server, which tells that as well. Waits from the first byte sent to the last received, without what the
- * application does between two reads, or until a connect failed.
+ * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms
+ * and a fifth of it; and at least twice the calls of any other function, unless they take 150 ms. Also calls
+ * of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
+ * that the same is asked each time (asks.h; of 30 ms, as such an answer may have to be fresh, unless two
+ * other calls or more need it: a token), here or in the functions that hand it up; or a HEAD (whether there
+ * is something) before another call to the same server, which tells that as well. Waits from the first byte
+ * sent to the last received, without what the application does between two reads, or until a connect failed.
  *
- * Silent: what only some requests do (tail_latency tells of it); calls that sequential_io or connection_churn explains; two calls of like length that need each other (a token, then the query); reading
- * the request's own body; whatever saves too little (find.c).
+ * Silent: what only some requests do (tail_latency tells of it); calls that sequential_io or connection_churn
+ * explains; two calls of like length that need each other (a token, then the query); reading the request's
+ * own body; whatever saves too little (find.c).
  *
- * Saving: the calls as if gone, which a background job or a cache gives; low: 0, as the response may need the answer fresh.
+ * Saving: the calls as if gone, which a background job or a cache gives; low: 0, as the response may need the
+ * answer fresh.
  */
 #include "base/show.h"
 #include "find/asks.h"
@@ -91,7 +97,8 @@ static unsigned asks_at(struct hp__io *io, uint32_t sym, uint32_t line, uint32_t
     return lines->list[i].asks;
 }
 
-/* The node of the application that makes a call, and the library's function that it calls for it (0: not known). HP_NODE_NONE: there is no tree. */
+/* The node of the application that makes a call, and the library's function that it calls for it (0: not
+ * known). HP_NODE_NONE: there is no tree. */
 static uint32_t maker_of(const struct hp__view *view, const struct hp__call *call, uint32_t *callee)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -107,7 +114,8 @@ static uint32_t maker_of(const struct hp__view *view, const struct hp__call *cal
     return view->app[at] ? at : HP_NODE_NONE;
 }
 
-/* Whether one line does all of a call: of several one connects or sends, and another one asks or reads the answer. */
+/* Whether one line does all of a call: of several one connects or sends, and another one asks or reads the
+ * answer. */
 static bool is_one_line(const struct hp__view *view, const struct hp__call *call)
 {
     uint32_t number = (uint32_t)(call - view->calls) + 1;
@@ -134,7 +142,8 @@ static bool is_followed(const struct hp__view *view, const struct hp__call *call
     return false;
 }
 
-/* Why a call need not be made each time (UNUSED, SAME or HEAD), and where; 0: nothing says so, at the call itself. */
+/* Why a call need not be made each time (UNUSED, SAME or HEAD), and where; 0: nothing says so, at the call
+ * itself. */
 static unsigned find_reason(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
                             struct hp__spot *spot)
 {
@@ -179,7 +188,8 @@ static uint32_t line_in(const struct hp__view *view, const struct hp__call *call
     return at == sym ? line : 0;
 }
 
-/* Where the answer of a call ends up that is asked for at `asked`: there, or above functions that hand it up. */
+/* Where the answer of a call ends up that is asked for at `asked`: there, or above functions that hand it
+ * up. */
 static struct hp__spot receiver_of(struct hp__io *io, const struct hp__view *view,
                                    const struct hp__call *call, const struct hp__spot *asked)
 {
@@ -227,7 +237,8 @@ static uint32_t count_needing(struct hp__io *io, const struct hp__view *view, co
     return n;
 }
 
-/* Whether several other calls need what a call answers where its answer ends up: then it is a token or the like. */
+/* Whether several other calls need what a call answers where its answer ends up: then it is a token or the
+ * like. */
 static bool is_shared(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
                       const struct hp__spot *asked)
 {

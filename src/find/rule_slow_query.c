@@ -1,18 +1,26 @@
 /* rule_slow_query.c -- a statement whose single executions are expensive.
  *
- * Principle: a round trip that takes far longer than the others of the same application spends its time in the database (a scan, a sort, a lock) or in
- * carrying rows. The rule says that it is slow and what its ceiling is; why, only its plan may tell, which is quoted where one is kept: rows that are skipped are read, too.
+ * Principle: a round trip that takes far longer than the others of the same application spends its time in
+ * the database (a scan, a sort, a lock) or in carrying rows. The rule says that it is slow and what its
+ * ceiling is; why, only its plan may tell, which is quoted where one is kept: rows that are skipped are read,
+ * too.
  *
- * Evidence: exec + fetch (without waiting for the GIL and log handlers; of an executemany that of one row) at the median ≥ 10 ms, or ≥ 3 ms and half of the route, and ≥ 10 × the cheapest tenth of the route's other executions, or ≥ 50 ms (30 ms where its plan reads 10,000 rows or more from end to end); executions that other findings
- * explain do not count. The times are those of a machine with a processor free (hp__speed_slowness): where we waited for one, a database in the process or on the same machine
- * waited as well. Where a route runs little else there is nothing to compare with; then it takes a plan by which a statement that only skips rows (OFFSET)
- * reads 1,000 or more and gives at most 5 % of them; or, of 10 ms, one that reads 10,000 or more, sorts them or drops duplicates, gives at most 5 % of them, and does not add them up.
+ * Evidence: exec + fetch (without waiting for the GIL and log handlers; of an executemany that of one row) at
+ * the median ≥ 10 ms, or ≥ 3 ms and half of the route, and ≥ 10 × the cheapest tenth of the route's other
+ * executions, or ≥ 50 ms (30 ms where its plan reads 10,000 rows or more from end to end); executions that
+ * other findings explain do not count. The times are those of a machine with a processor free
+ * (hp__speed_slowness): where we waited for one, a database in the process or on the same machine waited as
+ * well. Where a route runs little else there is nothing to compare with; then it takes a plan by which a
+ * statement that only skips rows (OFFSET) reads 1,000 or more and gives at most 5 % of them; or, of 10 ms,
+ * one that reads 10,000 or more, sorts them or drops duplicates, gives at most 5 % of them, and does not add
+ * them up.
  *
- * Silent: transaction control and DDL; what adds up rows that its plan has to read (plan_sums.h), under 50 ms, unless it counts what another statement of the route shows a page of; time that the rows themselves account for (many rows carried at the route's usual cost a row);
- * whatever saves too little (find.c).
+ * Silent: transaction control and DDL; what adds up rows that its plan has to read (plan_sums.h), under 50
+ * ms, unless it counts what another statement of the route shows a page of; time that the rows themselves
+ * account for (many rows carried at the route's usual cost a row); whatever saves too little (find.c).
  *
- * Saving: down to the typical round trip of that engine on this route (median of its executions below 10 ms, at least 0.3 ms) plus the rows. low: 0, since
- * nothing here proves that it can be faster.
+ * Saving: down to the typical round trip of that engine on this route (median of its executions below 10 ms,
+ * at least 0.3 ms) plus the rows. low: 0, since nothing here proves that it can be faster.
  */
 #include <string.h>
 #include "base/show.h"
@@ -130,7 +138,8 @@ static double scanned_rows(const struct hp__find *f, const struct candidate *can
     return scanned;
 }
 
-/* By its plan: reads very many rows, sorts them or drops those that are alike, and gives a few; nothing is added up. */
+/* By its plan: reads very many rows, sorts them or drops those that are alike, and gives a few; nothing is
+ * added up. */
 static bool sorts_for_few(struct hp__find *f, const struct candidate *cand, uint32_t *at)
 {
     const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
@@ -181,7 +190,8 @@ static bool is_remote(const struct hp__view *view, struct hp__key key)
     return false;
 }
 
-/* By how much a shortage of processors stretched the statement: the median of the requests that run it; `at`, `room`: scratch. */
+/* By how much a shortage of processors stretched the statement: the median of the requests that run it; `at`,
+ * `room`: scratch. */
 static double stretched(const struct hp__find *f, const struct candidate *cand, uint32_t *at, uint64_t *room)
 {
     size_t n = 0;
@@ -199,7 +209,8 @@ static double stretched(const struct hp__find *f, const struct candidate *cand, 
     return median > MOST_STRETCHED ? MOST_STRETCHED : median;
 }
 
-/* Whether it counts what another statement of the route shows a page of: the same table by the same conditions, and with a LIMIT. */
+/* Whether it counts what another statement of the route shows a page of: the same table by the same
+ * conditions, and with a LIMIT. */
 static bool counts_for_page(const struct hp__find *f, const struct candidate *cand)
 {
     struct hp_str table = hp__words_table(cand->statement.text);
@@ -218,7 +229,8 @@ static bool counts_for_page(const struct hp__find *f, const struct candidate *ca
     return false;
 }
 
-/* Whether it only adds up what it has to read: then it is no wonder that it takes longer than statements which look something up. */
+/* Whether it only adds up what it has to read: then it is no wonder that it takes longer than statements
+ * which look something up. */
 static bool adds_up(struct hp__find *f, const struct candidate *cand, double took_ns)
 {
     const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);

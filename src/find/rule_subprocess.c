@@ -1,9 +1,11 @@
 /* rule_subprocess.c -- the request starts another program and waits for it.
  *
- * Principle: a program starts, loads and ends for each request; a library in the process, or a worker that stays, does not.
+ * Principle: a program starts, loads and ends for each request; a library in the process, or a worker that
+ * stays, does not.
  *
- * Evidence: waits for child processes at one function, with the pipes polled for them at the same lines. With a tree the whole library call is known (reading
- * one pipe is no wait that probes see): the total of the calls into the module that waits, made from the application's lines.
+ * Evidence: waits for child processes at one function, with the pipes polled for them at the same lines. With
+ * a tree the whole library call is known (reading one pipe is no wait that probes see): the total of the
+ * calls into the module that waits, made from the application's lines.
  *
  * Silent: programs that nobody waits for; whatever saves too little (find.c).
  *

@@ -1,14 +1,16 @@
 /* rule_tail_latency.c -- some requests take far longer than the typical one, and one part of them is why.
  *
- * Principle: compare slow requests with typical ones part by part (statements, waits, functions' own time); the part that is longer in nearly all slow ones
- * is the cause, whatever its kind.
+ * Principle: compare slow requests with typical ones part by part (statements, waits, functions' own time);
+ * the part that is longer in nearly all slow ones is the cause, whatever its kind.
  *
- * Evidence: at least 20 sampled requests, of which three or more, at most two fifths, take twice the median and 5 ms more; one part accounts for half of what they
- * take more in two thirds of them. Runs last.
+ * Evidence: at least 20 sampled requests, of which three or more, at most two fifths, take twice the median
+ * and 5 ms more; one part accounts for half of what they take more in two thirds of them. Runs last.
  *
- * Silent: where other findings explain half of a slow request already; slow requests at the beginning only (warming up, find.c); nothing that
- * they have in common (a busy machine or another thread that computes, whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests,
- * or a statement that is asked as often and brings as many rows in all, that is not ten times as long in these (how fast the other side answers changes).
+ * Silent: where other findings explain half of a slow request already; slow requests at the beginning only
+ * (warming up, find.c); nothing that they have in common (a busy machine or another thread that computes,
+ * whose time is taken off, is nobody's line, nor is a full collection now and then); a wait of all requests,
+ * or a statement that is asked as often and brings as many rows in all, that is not ten times as long in
+ * these (how fast the other side answers changes).
  *
  * Saving: what the part takes beyond its typical time, in the slow requests; priced at p95. low = 0.
  */
@@ -111,7 +113,8 @@ static uint64_t explained_ns(const struct hp__find *f, uint32_t request)
     return ns;
 }
 
-/* Neither ready without a processor nor waiting for another thread's turn of Python: both hit whatever runs at that moment. */
+/* Neither ready without a processor nor waiting for another thread's turn of Python: both hit whatever runs
+ * at that moment. */
 static uint64_t quiet_ns(const struct hp_sample *sample)
 {
     uint64_t ns = hp__speed_quiet_ns(sample), away = 0;
@@ -159,7 +162,8 @@ static void find_usual(const struct hp__find *f, struct table *table)
     }
 }
 
-/* What a part takes beyond its typical time even if all of the time without a processor fell into it. That of functions is without it already. */
+/* What a part takes beyond its typical time even if all of the time without a processor fell into it. That of
+ * functions is without it already. */
 static uint64_t beyond_ns(const struct hp__find *f, const struct table *table, uint32_t part,
                           uint32_t request)
 {
@@ -198,7 +202,8 @@ static uint32_t node_of(const struct hp__view *view, const struct part *part)
     return found >= tree->count || view->app[found] ? found : hp__view_caller(view, found, &line);
 }
 
-/* Whether a statement is asked more often, or brings more, in slow requests than in usual ones: by half or more on average. */
+/* Whether a statement is asked more often, or brings more, in slow requests than in usual ones: by half or
+ * more on average. */
 static bool is_larger(const struct hp__find *f, const struct table *table, uint32_t part)
 {
     uint64_t size[2] = {0, 0}, count[2] = {0, 0};
@@ -210,7 +215,8 @@ static bool is_larger(const struct hp__find *f, const struct table *table, uint3
     return size[1] * count[0] * 2 >= size[0] * count[1] * 3;
 }
 
-/* By the way on which the longest wait is, where that is known: functions that all requests call for other things say nothing. */
+/* By the way on which the longest wait is, where that is known: functions that all requests call for other
+ * things say nothing. */
 static bool all_run(const struct hp__find *f, const struct table *table, uint32_t part)
 {
     uint32_t longest = 0;
@@ -223,7 +229,8 @@ static bool all_run(const struct hp__find *f, const struct table *table, uint32_
     return node == HP_NODE_NONE || hp__place_runs(f, table->more_ns, view, node);
 }
 
-/* Whether usual requests wait for the part, too, and about as long: how fast the other side answers changes. */
+/* Whether usual requests wait for the part, too, and about as long: how fast the other side answers
+ * changes. */
 static bool is_usual(const struct hp__find *f, const struct table *table, uint32_t part, uint64_t slow_ns)
 {
     enum hp_moved_kind kind = table->parts[part].kind;
@@ -276,7 +283,8 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
     hp__finding_number(finding, "slow_more_ms", (double)slow_ns / 1e6);
 }
 
-/* The part's line, or above functions that the usual requests do not run the line from which only the slow ones go on. */
+/* The part's line, or above functions that the usual requests do not run the line from which only the slow
+ * ones go on. */
 static struct hp__spot find_spot(const struct hp__find *f, const struct table *table, const struct part *part,
                                  uint32_t request)
 {

@@ -1,20 +1,27 @@
 /* rule_template_hot.c -- a template that costs more than the values it shows.
  *
- * Principle: putting a value into a page costs a known amount. What a template takes beyond that is loops over things that are not shown, filters, including
- * a part for each item (a context is built each time), or compiling the same source in every request. A part (an include, a macro) that another template runs over and over,
- * each time for a moment, is that template's work: one cause, at the line that repeats it.
+ * Principle: putting a value into a page costs a known amount. What a template takes beyond that is loops
+ * over things that are not shown, filters, including a part for each item (a context is built each time), or
+ * compiling the same source in every request. A part (an include, a macro) that another template runs over
+ * and over, each time for a moment, is that template's work: one cause, at the line that repeats it.
  *
- * Evidence: with a call tree the self time of a template's code with the engine's functions below it, and how many values it escaped; of parts included
- * 40 times and more (a page that somebody reads has fewer items) the engine's work for each inclusion, of fewer it is needed. Without a tree the notes' self times. Less waits,
- * and SQL with the library around it; functions of the application that an expression calls are not the template's.
+ * Evidence: with a call tree the self time of a template's code with the engine's functions below it, and how
+ * many values it escaped; of parts included 40 times and more (a page that somebody reads has fewer items)
+ * the engine's work for each inclusion, of fewer it is needed. Without a tree the notes' self times. Less
+ * waits, and SQL with the library around it; functions of the application that an expression calls are not
+ * the template's.
  *
- * Templates that are looked up 20 times and more in a request, and cost a tenth of it that way (a loader asks the disk whether each is still what it was), are another cause, at the line that asks.
+ * Templates that are looked up 20 times and more in a request, and cost a tenth of it that way (a loader asks
+ * the disk whether each is still what it was), are another cause, at the line that asks.
  *
- * Silent: a page that shows what it renders (a report of 3,700 values, 215 kB); templates compiled once, and whatever else only the first request of a process does; less than
- * a tenth of the route.
+ * Silent: a page that shows what it renders (a report of 3,700 values, 215 kB); templates compiled once, and
+ * whatever else only the first request of a process does; less than a tenth of the route.
  *
- * Saving (usual costs by hp__speed_slowness where processors were short): time less the larger of 3.5 µs a value (10 of a translation, 20 of a url_for) and 60 ns a byte of the response (shared out over its templates); inclusions per item entirely. A page that needs
- * more than 13 ms of it is longer than anybody reads at once: in pages, or kept as it is, nearly all goes. Without a tree 150 ns a byte. low = 0.4, high = all. Compiling in each request goes entirely.
+ * Saving (usual costs by hp__speed_slowness where processors were short): time less the larger of 3.5 µs a
+ * value (10 of a translation, 20 of a url_for) and 60 ns a byte of the response (shared out over its
+ * templates); inclusions per item entirely. A page that needs more than 13 ms of it is longer than anybody
+ * reads at once: in pages, or kept as it is, nearly all goes. Without a tree 150 ns a byte. low = 0.4, high =
+ * all. Compiling in each request goes entirely.
  */
 #include <string.h>
 #include "base/show.h"
@@ -67,7 +74,8 @@ static bool is_repeated(const struct hp_node *part, const struct hp_node *whole,
            (double)part->total <= PART_NS * slow * (double)part->calls;
 }
 
-/* What the engine makes of `for x in list if condition`, and of a recursive loop: a function inside that of the template, and no part that somebody wrote. */
+/* What the engine makes of `for x in list if condition`, and of a recursive loop: a function inside that of
+ * the template, and no part that somebody wrote. */
 static bool is_loop(const struct hp_dict *dict, uint32_t sym, uint32_t above)
 {
     struct hp_str name = hp__words_last(hp_dict_symbol(dict, sym).name);
@@ -75,7 +83,8 @@ static bool is_loop(const struct hp_dict *dict, uint32_t sym, uint32_t above)
            hp__facts_part_of(dict, sym, above);
 }
 
-/* Of each node of the main lane the template code that it works for: itself, what repeats it, or the engine and other libraries below. */
+/* Of each node of the main lane the template code that it works for: itself, what repeats it, or the engine
+ * and other libraries below. */
 static void find_owners(const struct hp__view *view, uint32_t *owner)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -240,7 +249,8 @@ static void judge(const struct hp__view *view, const struct table *table, struct
     }
 }
 
-/* The line at which the engine does most for the template, functions of the application that it calls there left out; else where the part begins. */
+/* The line at which the engine does most for the template, functions of the application that it calls there
+ * left out; else where the part begins. */
 static uint32_t line_of(const struct hp__find *f, const struct table *table, uint32_t site)
 {
     struct hp__places places = {.count = 0};

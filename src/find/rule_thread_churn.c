@@ -1,20 +1,24 @@
 /* rule_thread_churn.c -- a thread per item, or a pool of threads made in the request.
  *
- * Principle: threads started in a request for each of its items are paid every time, and mostly the calls that they spread are not needed there: what
- * is gone is the starting, the joining, and the wait for the slowest. The same holds for an executor made in the request.
+ * Principle: threads started in a request for each of its items are paid every time, and mostly the calls
+ * that they spread are not needed there: what is gone is the starting, the joining, and the wait for the
+ * slowest. The same holds for an executor made in the request.
  *
- * Evidence: n ≥ 3 lanes of kind thread, or of pool items of which some run on threads that this request started, begun at one application line; in
- * at least half of the sampled requests.
+ * Evidence: n ≥ 3 lanes of kind thread, or of pool items of which some run on threads that this request
+ * started, begun at one application line; in at least half of the sampled requests.
  *
- * Silent: a pool that lives on (its threads belong to no request, or to the first ones only); lanes at one line that run different functions (calls
- * that are parallel already, each for its own purpose); one or two threads; greenlets and tasks; whatever saves too little (find.c).
+ * Silent: a pool that lives on (its threads belong to no request, or to the first ones only); lanes at one
+ * line that run different functions (calls that are parallel already, each for its own purpose); one or two
+ * threads; greenlets and tasks; whatever saves too little (find.c).
  *
- * Calls that are side by side already: where a few lanes mostly wait for something outside (another service, a disk, a database), they do what threads are
- * for. Then only starting them is waste, and only that is priced. One for each of many items is a crowd, a pool's too.
+ * Calls that are side by side already: where a few lanes mostly wait for something outside (another service,
+ * a disk, a database), they do what threads are for. Then only starting them is waste, and only that is
+ * priced. One for each of many items is a crowd, a pool's too.
  *
- * Saving: predicted = high = none of these calls here: a replay without the lanes, their start and join, and without the rest of the library calls
- * (Thread, start, join, submit, shutdown) that the application's function made for them. low = a reused pool: only what starting threads cost.
- * A query per item inside a thread per item is this one cause; its statement is named in the evidence.
+ * Saving: predicted = high = none of these calls here: a replay without the lanes, their start and join, and
+ * without the rest of the library calls (Thread, start, join, submit, shutdown) that the application's
+ * function made for them. low = a reused pool: only what starting threads cost. A query per item inside a
+ * thread per item is this one cause; its statement is named in the evidence.
  */
 #include <string.h>
 #include "base/show.h"
@@ -30,7 +34,8 @@ static bool is_started_thread(const struct hp_lane *lane)
     return lane->kind == HP_LANE_THREAD || lane->kind == HP_LANE_POOL;
 }
 
-/* Mark the lanes that `site_sym` started at lines with at least three, of which one is a new thread. Returns how many. */
+/* Mark the lanes that `site_sym` started at lines with at least three, of which one is a new thread. Returns
+ * how many. */
 static uint32_t pick(const struct hp__view *view, uint32_t site_sym, bool *lanes)
 {
     const struct hp_record *record = view->sample->record;
@@ -65,7 +70,8 @@ static uint32_t pick(const struct hp__view *view, uint32_t site_sym, bool *lanes
     return picked;
 }
 
-/* Different application functions that the lanes below `parent_node` run: the first application node on each way down. */
+/* Different application functions that the lanes below `parent_node` run: the first application node on each
+ * way down. */
 static uint32_t count_targets(const struct hp__view *view, uint32_t parent_node)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -122,7 +128,8 @@ static bool is_same_module(struct hp_str a, struct hp_str b)
            hp_str_find_char(hp_str_make(b.p + slash, b.n - slash), '/') == b.n - slash;
 }
 
-/* Mark the library calls that start and join the lanes, and their siblings of the same module (the constructor, shutdown). */
+/* Mark the library calls that start and join the lanes, and their siblings of the same module (the
+ * constructor, shutdown). */
 static void mark_calls(const struct hp__view *view, const struct hp_dict *dict, const bool *lanes,
                        uint8_t *marked)
 {
@@ -266,7 +273,8 @@ hp_err hp__thread_churn_cut(const struct hp__view *view, const struct hp_dict *d
         }
         uint64_t rest = rest_ns(view, dict, arena, lanes, part);
         err = hp__cut_add(arena, all, parent, part.first_ns, rest);
-        /* In a pool's calls the rest may hold the wait of a shutdown, which a reused pool would have elsewhere. */
+        /* In a pool's calls the rest may hold the wait of a shutdown, which a reused pool would have
+         * elsewhere. */
         if (err == HP_OK && !any_pool(record, lanes)) {
             err = hp__cut_add(arena, pool, parent, part.first_ns, rest);
         }

@@ -1,16 +1,21 @@
 /* rule_unbounded_result.c -- a SELECT without limit brings far more rows than the response can hold.
  *
- * Principle: what the application counts, sums, sorts or filters row by row, the database does where the rows are, and sends the result.
+ * Principle: what the application counts, sums, sorts or filters row by row, the database does where the rows
+ * are, and sends the result.
  *
- * Evidence: a SELECT without LIMIT, OFFSET or FETCH, from one application line, with 500 rows or more in a request, of which the response cannot even name
- * each (a number as long as theirs, something that sets it apart, and a character of its own; a compressed response is taken for as long as it may have been);
- * carrying them (fetch, objects, the loop over them) costs a tenth of the request or more. Rows are counted at every level, the objects and the
- * loop need a call tree.
+ * Evidence: a SELECT without LIMIT, OFFSET or FETCH, from one application line, with 500 rows or more in a
+ * request, of which the response cannot even name each (a number as long as theirs, something that sets it
+ * apart, and a character of its own; a compressed response is taken for as long as it may have been);
+ * carrying them (fetch, objects, the loop over them) costs a tenth of the request or more. Rows are counted
+ * at every level, the objects and the loop need a call tree.
  *
- * Silent: a page that shows its rows (a list, a report, an export); a statement that names its rows (IN of as many); responses whose size is not known; few rows; what saves too little (find.c).
+ * Silent: a page that shows its rows (a list, a report, an export); a statement that names its rows (IN of as
+ * many); responses whose size is not known; few rows; what saves too little (find.c).
  *
- * Saving: what carrying the rows takes: fetch, what a server's driver computes while it executes (most read all rows then), library time around the statement, the function's own loop (at most 1 µs a row) and
- * application functions that it calls for each row. predicted 95 %; what the database takes stays. low = half: some rows may be needed; high = all.
+ * Saving: what carrying the rows takes: fetch, what a server's driver computes while it executes (most read
+ * all rows then), library time around the statement, the function's own loop (at most 1 µs a row) and
+ * application functions that it calls for each row. predicted 95 %; what the database takes stays. low =
+ * half: some rows may be needed; high = all.
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -64,7 +69,8 @@ static uint64_t direct_sql_ns(const struct hp_record *record, uint32_t node)
     return ns;
 }
 
-/* What the function does for each row itself: its loop, and functions of the application called once a row. */
+/* What the function does for each row itself: its loop, and functions of the application called once a
+ * row. */
 static uint64_t loop_ns(struct hp__view *view, uint32_t owner, uint64_t rows, bool take)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -3,8 +3,9 @@
  *     WORDS = [f"{a}{b}" for a in STARTS for b in ENDS]
  *     def left(words): return sum(1 for word in words if word in WORDS)      WORDS, in this line
  *
- * `x in WORDS`, in a loop or a comprehension, where all that the file assigns to WORDS are lists or tuples: comprehensions, list(), sorted(), what begins empty, or
- * displays of many items. A parameter, and what is assigned elsewhere, may be a set.
+ * `x in WORDS`, in a loop or a comprehension, where all that the file assigns to WORDS are lists or tuples:
+ * comprehensions, list(), sorted(), what begins empty, or displays of many items. A parameter, and what is
+ * assigned elsewhere, may be a set.
  */
 #ifndef HP_SEARCHED_H
 #define HP_SEARCHED_H
@@ -19,7 +20,8 @@ struct hp__searched {
     uint32_t line;      /* 0: there is none */
 };
 
-/* The first such list of the function that begins at `first_line`. Memory from `arena`, of no use afterwards. HP_ENOMEM. Threads: any. */
+/* The first such list of the function that begins at `first_line`. Memory from `arena`, of no use afterwards.
+ * HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_arena *arena,
                                   struct hp__searched *searched);
 

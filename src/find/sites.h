@@ -1,4 +1,5 @@
-/* sites.h -- lines that run whatever statement they are given: a helper like rows(sql), whose caller is the line to edit.
+/* sites.h -- lines that run whatever statement they are given: a helper like rows(sql), whose caller is the
+ * line to edit.
  *
  * One route may give its helper one statement alone, so these are learnt over all routes.
  */

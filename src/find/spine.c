@@ -4,8 +4,9 @@
  *                └ pool ──▶ runs its loop ──────────────┘                 lane only waits for: what it computes is the request's time as if
  *                            └ task: the view ─────────┘                  it stood in the main lane.
  *
- * From the main lane on: the longest lane that the last one waits for, if it has nearly all of what hangs below the same node, and takes half of the
- * request or more. The spine ends at the last task; threads without one run beside the main lane as ever. Tasks that were gathered run beside each other.
+ * From the main lane on: the longest lane that the last one waits for, if it has nearly all of what hangs
+ * below the same node, and takes half of the request or more. The spine ends at the last task; threads
+ * without one run beside the main lane as ever. Tasks that were gathered run beside each other.
  */
 #include "find/find_int.h"
 
@@ -57,8 +58,8 @@ static uint32_t larger(const struct hp_tree *tree, uint32_t a, uint32_t b)
     return a == HP_NODE_NONE || tree->nodes[b].total > tree->nodes[a].total ? b : a;
 }
 
-/* The node below which a lane's code hangs: of several kinds at one place the largest. A tree of samples knows no places of lanes: there it is the
- * largest that has not been taken for another one. */
+/* The node below which a lane's code hangs: of several kinds at one place the largest. A tree of samples
+ * knows no places of lanes: there it is the largest that has not been taken for another one. */
 static uint32_t node_of(const struct hp__view *view, const struct hp_lane *lane)
 {
     const struct hp_tree *tree = view->sample->tree;

@@ -1,4 +1,5 @@
-/* steady.h -- how much of a route's change is its own: without waiting for a processor, computing at the speed of before.
+/* steady.h -- how much of a route's change is its own: without waiting for a processor, computing at the
+ * speed of before.
  *
  *     request ──▶ duration − time in which no processor was free ──▶ its CPU part ÷ drift ──▶ quantile of each side ──▶ difference
  *
@@ -16,8 +17,8 @@ struct hp_steady {
     double before_ns;       /* the quantile before, without waiting for a processor */
     double all_ns;          /* after − before as measured */
     bool changed;           /* `own` is beyond noise */
-    bool
-        throughout; /* and, of a median, so in each third of both stretches: what lasts for a while only is no work of the code */
+    bool throughout; /* and, of a median, so in each third of both stretches: what lasts for a while only is
+                        no work of the code */
 };
 
 /* Compare the sampled requests of both sides; `drift` as hp_moved_find says. Seeded. HP_ENOMEM. */

@@ -1,17 +1,22 @@
-/* view.c -- one sampled request prepared for the rules: who owns each node, and what one execution costs around its SQL.
+/* view.c -- one sampled request prepared for the rules: who owns each node, and what one execution costs
+ * around its SQL.
  *
- * Owner: the nearest application node above a node (itself included). Library code belongs to the application function that called
- * it; framework dispatch belongs to nobody; comprehensions belong to the function that holds them (on 3.11 they are code objects of their own).
- * A library's template below no application code stands for it: an application may put one of its own in its place, and there is no nearer line.
+ * Owner: the nearest application node above a node (itself included). Library code belongs to the application
+ * function that called it; framework dispatch belongs to nobody; comprehensions belong to the function that
+ * holds them (on 3.11 they are code objects of their own). A library's template below no application code
+ * stands for it: an application may put one of its own in its place, and there is no nearer line.
  *
- * Time around a statement: from the execution's node up to its owner lies the library that the application's line called (Query.first …
- * do_execute). The entry is the first node on that way, from the owner down, that is not called much more often than statements ran below it:
- * an attribute look-up called a thousand times with forty lazy loads in it is passed, the loader inside is the entry. What its total has beside
- * SQL is shared evenly by the executions below it, since an ORM may run several under one entry. A helper of the application that is called
- * once for each execution and does little else is the entry (widen). What makes the statement before it is run (query(), filter()) has an entry of its
- * own in the tree, and belongs to it (find_makers).
+ * Time around a statement: from the execution's node up to its owner lies the library that the application's
+ * line called (Query.first … do_execute). The entry is the first node on that way, from the owner down, that
+ * is not called much more often than statements ran below it: an attribute look-up called a thousand times
+ * with forty lazy loads in it is passed, the loader inside is the entry. What its total has beside SQL is
+ * shared evenly by the executions below it, since an ORM may run several under one entry. A helper of the
+ * application that is called once for each execution and does little else is the entry (widen). What makes
+ * the statement before it is run (query(), filter()) has an entry of its own in the tree, and belongs to it
+ * (find_makers).
  *
- * Node ids of a decoded tree are positions: parents come before children, so one pass up or down needs no recursion.
+ * Node ids of a decoded tree are positions: parents come before children, so one pass up or down needs no
+ * recursion.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -20,7 +25,8 @@
 #define CHAIN_LINES  8u      /* that an expression may have */
 #define WIDEN_NS     20000.0 /* a call */
 #define ENCODED_HOLDS                                                                                        \
-    32u /* times a compressed body may hold its own length: of rows that are much alike gzip makes a twentieth */
+    32u /* times a compressed body may hold its own length: of rows that are much alike gzip makes a         \
+           twentieth */
 
 void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size)
 {
@@ -31,7 +37,8 @@ void *hp__zeroed(struct hp_arena *arena, size_t count, size_t size)
     return p;
 }
 
-/* Whether code of the application is above each node in its lane; a middleware around Flask only passes the request on. */
+/* Whether code of the application is above each node in its lane; a middleware around Flask only passes the
+ * request on. */
 static void find_covered(struct hp__view *view, uint8_t *covered)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -106,9 +113,10 @@ uint32_t hp__view_caller(const struct hp__view *view, uint32_t node, uint32_t *l
     return HP_NODE_NONE;
 }
 
-/* The function that the route's author means by its view. What the framework calls may be a decorator's wrapper (a function inside a function), or a library's
- * (login_required, View.as_view): then it is the application function below that bears the endpoint's name; below a library's else the
- * costliest one that it calls, if that does most of its work (a library's own view may call a __str__). */
+/* The function that the route's author means by its view. What the framework calls may be a decorator's
+ * wrapper (a function inside a function), or a library's (login_required, View.as_view): then it is the
+ * application function below that bears the endpoint's name; below a library's else the costliest one that it
+ * calls, if that does most of its work (a library's own view may call a __str__). */
 static uint32_t find_view(const struct hp__view *view)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -206,8 +214,9 @@ static uint32_t entry_of_stmt(const struct hp__view *view, const struct below *b
     }
 }
 
-/* A function of the application that is called once for each execution and does little else is part of it: building the query, taking the
- * row apart. What it may have of its own where the library is not seen (drivers in C): as much as the SQL, or a trifle. */
+/* A function of the application that is called once for each execution and does little else is part of it:
+ * building the query, taking the row apart. What it may have of its own where the library is not seen
+ * (drivers in C): as much as the SQL, or a trifle. */
 static uint32_t widen(const struct hp__view *view, const struct below *below, uint32_t entry, uint32_t node,
                       double scale)
 {
@@ -232,7 +241,8 @@ static uint32_t widen(const struct hp__view *view, const struct below *below, ui
     return entry;
 }
 
-/* Whether call `i` of the application makes what entry `run` runs: of the same package, in the same function and expression, no more often. */
+/* Whether call `i` of the application makes what entry `run` runs: of the same package, in the same function
+ * and expression, no more often. */
 static bool makes(const struct hp__view *view, uint32_t i, uint32_t run)
 {
     const struct hp_tree *tree = view->sample->tree;

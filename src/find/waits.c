@@ -1,18 +1,20 @@
-/* waits.c -- the waits of one request as the rules see them: what is free to explain, and joined to outgoing calls.
+/* waits.c -- the waits of one request as the rules see them: what is free to explain, and joined to outgoing
+ * calls.
  *
  *     spans, totals ──▶ items (scaled to the totals, with their place and owner) ──group──▶ calls
  *
  *     call:   t0 ─ dns ─ connect ─ tls ─┬─ send ─ recv ─ recv ─ t1          needs no tree: waits carry their own place
  *             └──────── setup ──────────┘ (a database's login belongs to it, up to the lane's next statement)
  *
- * A lock (an event, a queue) for which nobody came before the time ran out is a sleep. What a task does instead of awaiting, although others wait
- * for its loop, has kinds of its own (enum hp__wait_in_task).
+ * A lock (an event, a queue) for which nobody came before the time ran out is a sleep. What a task does
+ * instead of awaiting, although others wait for its loop, has kinds of its own (enum hp__wait_in_task).
  *
- * Not free: waits inside a statement's execution (it is SQL's time), those that a join, a result or the start of a thread accounts for, and
- * the server's own socket (a connection that this request neither opened nor sent on before it read).
+ * Not free: waits inside a statement's execution (it is SQL's time), those that a join, a result or the start
+ * of a thread accounts for, and the server's own socket (a connection that this request neither opened nor
+ * sent on before it read).
  *
- * Beyond the cap on spans only totals are known. A key's spans are scaled to its total; a key without any span becomes one item without a
- * time of its own (`is_rest`), put at its lane's end.
+ * Beyond the cap on spans only totals are known. A key's spans are scaled to its total; a key without any
+ * span becomes one item without a time of its own (`is_rest`), put at its lane's end.
  */
 #include <errno.h>
 #include <string.h>
@@ -169,8 +171,9 @@ static void add_queries(struct hp__view *view)
     (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS) | HP__WAIT(SEND) | HP__WAIT(RECV) | HP__WAIT(SLEEP) | \
      HP__WAIT(DISK) | HP__WAIT(SUBPROCESS))
 
-/* Where no application code is on the lane's own stack: the place that started it. On the main lane an extension waits before or around the view (a
- * decorator, a hook): the view is where one sees it, from its first decorator on. */
+/* Where no application code is on the lane's own stack: the place that started it. On the main lane an
+ * extension waits before or around the view (a decorator, a hook): the view is where one sees it, from its
+ * first decorator on. */
 static void place_in_lane(const struct hp__view *view, struct hp_span *span)
 {
     const struct hp_record *record = view->sample->record;
@@ -182,7 +185,8 @@ static void place_in_lane(const struct hp__view *view, struct hp_span *span)
     }
     if (span->site_sym == 0 && span->lane == 0 && (OF_VIEW >> span->kind & 1) && record->req.view_sym != 0) {
         span->site_sym = record->req.view_sym;
-        /* The view's own line is its first decorator's, which makes it a route; what wraps the view stands below that. */
+        /* The view's own line is its first decorator's, which makes it a route; what wraps the view stands
+         * below that. */
         bool wraps = record->req.phase_ns[0] != HP_ABSENT &&
                      record->req.phase_ns[HP_PHASE_BEFORE] < span->t1_ns - span->t0_ns &&
                      record->req.phase_ns[HP_PHASE_VIEW] >= span->t1_ns - span->t0_ns;
@@ -471,8 +475,8 @@ static void add_to_call(struct hp__call *call, const struct hp__wait_item *item,
     }
 }
 
-/* What a database sends and receives between its connect and the lane's next statement is its login, with all else that the driver or a pool does before it
- * gives the connection away. */
+/* What a database sends and receives between its connect and the lane's next statement is its login, with all
+ * else that the driver or a pool does before it gives the connection away. */
 static void add_login(const struct hp__view *view, struct hp__call *call, uint64_t until_ns)
 {
     struct hp__wait_item *items = view->items;
@@ -596,8 +600,8 @@ static hp_err make_calls(struct hp__view *view, struct hp_arena *arena)
     return HP_OK;
 }
 
-/* Of a stretch in which a task awaits something, that in which no other task of the request keeps the loop by a wait: as long as one does, nobody is told that he could
- * go on. */
+/* Of a stretch in which a task awaits something, that in which no other task of the request keeps the loop by
+ * a wait: as long as one does, nobody is told that he could go on. */
 static uint64_t unkept_ns(const struct hp__view *view, uint32_t lane, uint64_t from_ns, uint64_t to_ns)
 {
     const struct hp_record *record = view->sample->record;
@@ -667,8 +671,8 @@ static void count_under(const struct hp__view *view, struct under *under)
     }
 }
 
-/* The function that calls this node, past whatever library (the standard one serves requests, too, and is framework there), and where.
- * HP_NODE_NONE: none in the lane. */
+/* The function that calls this node, past whatever library (the standard one serves requests, too, and is
+ * framework there), and where. HP_NODE_NONE: none in the lane. */
 static uint32_t calling(const struct hp__view *view, uint32_t node, uint32_t *line)
 {
     uint32_t caller = hp__view_caller(view, node, line);
@@ -685,7 +689,8 @@ static uint32_t function_of(const struct hp__view *view, uint32_t node)
     return view->app[node] ? view->owner[node] : calling(view, node, &line);
 }
 
-/* Up from the connect: as long as nothing is sent or asked below, it is the connection that the library call is for. */
+/* Up from the connect: as long as nothing is sent or asked below, it is the connection that the library call
+ * is for. */
 static void widen_setup(const struct hp__view *view, const struct under *under, struct hp__call *call)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -702,7 +707,8 @@ static void widen_setup(const struct hp__view *view, const struct under *under, 
     }
 }
 
-/* Up from the function that makes the call to the first that is called less often than calls are made below it. */
+/* Up from the function that makes the call to the first that is called less often than calls are made below
+ * it. */
 static void find_loop(const struct hp__view *view, const struct under *under, struct hp__call *call)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -716,7 +722,8 @@ static void find_loop(const struct hp__view *view, const struct under *under, st
     }
 }
 
-/* What was placed at the function that the framework calls, where that is a library's wrapper: the view is below it. */
+/* What was placed at the function that the framework calls, where that is a library's wrapper: the view is
+ * below it. */
 static void place_at_view(struct hp__view *view)
 {
     uint32_t outer = view->sample->record->req.view_sym, inner = view->view_sym;
@@ -832,7 +839,8 @@ hp_err hp__waits_cut(struct hp_arena *arena, const struct hp__view *view, const 
     return err;
 }
 
-/* An ORM may connect or wait inside the library call that runs a statement: that time is not the statement's any more. */
+/* An ORM may connect or wait inside the library call that runs a statement: that time is not the statement's
+ * any more. */
 static hp_err take_off_around(struct hp__view *view, const uint32_t *at, uint32_t n, struct hp_arena *arena)
 {
     const struct hp_record *record = view->sample->record;

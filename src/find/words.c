@@ -1,7 +1,9 @@
-/* words.c -- the few words of a folded statement that titles, advice and comparisons need: verb, table, key column.
+/* words.c -- the few words of a folded statement that titles, advice and comparisons need: verb, table, key
+ * column.
  *
- * Why not a parser: the text is already folded (no literals, no comments), only the first table and the first compared column are
- * wanted, and an answer of "not found" is always allowed. Quotes of every dialect are stripped.
+ * Why not a parser: the text is already folded (no literals, no comments), only the first table and the first
+ * compared column are wanted, and an answer of "not found" is always allowed. Quotes of every dialect are
+ * stripped.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -84,7 +86,8 @@ struct hp_str hp__words_verb(struct hp_str text)
     return word;
 }
 
-/* What the first selected column is a column of ("SELECT person.id" gives person); empty where that is not written. */
+/* What the first selected column is a column of ("SELECT person.id" gives person); empty where that is not
+ * written. */
 static struct hp_str first_selected(struct hp_str text)
 {
     size_t at = 0, end = 0;
@@ -97,7 +100,8 @@ static struct hp_str first_selected(struct hp_str text)
     return bare_name(hp_str_make(word.p, end));
 }
 
-/* The table that is joined to the SELECT in parentheses which begins at `at`, if it is `wanted` by name or alias; else empty. */
+/* The table that is joined to the SELECT in parentheses which begins at `at`, if it is `wanted` by name or
+ * alias; else empty. */
 static struct hp_str joined_table(struct hp_str text, size_t at, struct hp_str wanted)
 {
     int depth = 1;

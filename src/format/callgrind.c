@@ -1,4 +1,5 @@
-/* callgrind.c -- writing; see callgrind.h. Functions with their calls behind them; names in full the first time, by number from then on. */
+/* callgrind.c -- writing; see callgrind.h. Functions with their calls behind them; names in full the first
+ * time, by number from then on. */
 #include "format/callgrind.h"
 
 #include <inttypes.h>

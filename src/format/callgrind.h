@@ -1,8 +1,9 @@
 /* callgrind.h -- valgrind's callgrind.out, as KCachegrind reads it.
  *
- * Pairs only: own cost and calls with their inclusive cost. Names may be compressed ("(3) name", then "(3)"), positions relative. The first event
- * counts; "ns" and "us" are times. A function's total is its own cost and that of its calls, as callgrind_annotate adds it
- * up; calls of itself are not in it. Layout: docs/formats/callgrind.md.
+ * Pairs only: own cost and calls with their inclusive cost. Names may be compressed ("(3) name", then "(3)"),
+ * positions relative. The first event counts; "ns" and "us" are times. A function's total is its own cost and
+ * that of its calls, as callgrind_annotate adds it up; calls of itself are not in it. Layout:
+ * docs/formats/callgrind.md.
  */
 #ifndef HP_CALLGRIND_H
 #define HP_CALLGRIND_H

@@ -1,7 +1,8 @@
 /* chrome.c -- writing; see chrome.h.
  *
- * With time order: a call lasts from the sample that first has its node on the path, at its depth, to the first one that has not, as a B and an E
- * event: X events of the same begin and length would not say which is inside. Without: one preorder walk, each call beginning where its elder sibling ends.
+ * With time order: a call lasts from the sample that first has its node on the path, at its depth, to the
+ * first one that has not, as a B and an E event: X events of the same begin and length would not say which is
+ * inside. Without: one preorder walk, each call beginning where its elder sibling ends.
  */
 #include "format/chrome.h"
 

@@ -1,8 +1,9 @@
 /* chrome.h -- trace events, as Chrome, VizTracer and many others write them and Perfetto opens them.
  *
- * Read: X events (begin and duration) and pairs of B and E, of all processes and threads; other kinds are passed, names of threads taken. The array may
- * stand alone or be cut at its end, as the format allows. Written: B and E events of calls where the data has time order, else X events of
- * the tree laid out one call behind the other (the metadata says which). Layout: docs/formats/chrome.md.
+ * Read: X events (begin and duration) and pairs of B and E, of all processes and threads; other kinds are
+ * passed, names of threads taken. The array may stand alone or be cut at its end, as the format allows.
+ * Written: B and E events of calls where the data has time order, else X events of the tree laid out one call
+ * behind the other (the metadata says which). Layout: docs/formats/chrome.md.
  */
 #ifndef HP_CHROME_H
 #define HP_CHROME_H

@@ -1,7 +1,7 @@
 /* chrome_read.c -- reading; see chrome.h.
  *
- * Events come in any order: they are gathered, sorted by thread and time, and played. A stack holds what is open; an X event ends when its time
- * is over, at the latest with the one around it, a B event with its E.
+ * Events come in any order: they are gathered, sorted by thread and time, and played. A stack holds what is
+ * open; an X event ends when its time is over, at the latest with the one around it, a B event with its E.
  */
 #include <stdio.h>
 #include <stdlib.h>

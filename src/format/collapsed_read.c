@@ -1,6 +1,7 @@
 /* collapsed_read.c -- reading collapsed stacks; see collapsed.h.
  *
- * Files are mostly sorted, so a line begins as the one before it: those frames are not looked up again, but taken from the path that was walked then.
+ * Files are mostly sorted, so a line begins as the one before it: those frames are not looked up again, but
+ * taken from the path that was walked then.
  *
  *     main;load;parse 3         path: main load parse
  *     main;load;check 2               ~~~~~~~~~ kept
@@ -69,8 +70,8 @@ static bool next_line(struct lines *lines, struct hp_str *line)
     return true;
 }
 
-/* Cut the number off the end: "a;b 12", "a;b 12,0,-3" (Austin's full mode: the first is the time), "a;b 12.5" (rounded down). Negative values
- * of memory are `*negative`. */
+/* Cut the number off the end: "a;b 12", "a;b 12,0,-3" (Austin's full mode: the first is the time), "a;b 12.5"
+ * (rounded down). Negative values of memory are `*negative`. */
 static bool cut_value(struct hp_str *line, uint64_t *value, bool *negative)
 {
     size_t space = line->n;
@@ -116,7 +117,8 @@ static void read_comment(struct lines *lines, struct hp_str line)
     }
 }
 
-/* Keep what the new stack has in common with the one before, by whole frames. Returns where its other frames begin. */
+/* Keep what the new stack has in common with the one before, by whole frames. Returns where its other frames
+ * begin. */
 static size_t keep_common(struct lines *lines, struct hp_str stack)
 {
     size_t common = lines->common < stack.n ? lines->common : stack.n;

@@ -11,13 +11,15 @@ struct hp_connection {
     uint32_t number;                                    /* of the process; 0: not known, or none came about */
 };
 
-/* The connections in order of their number, in memory that the caller frees (hp_free). NULL: no step was recorded, or no memory (*err). */
+/* The connections in order of their number, in memory that the caller frees (hp_free). NULL: no step was
+ * recorded, or no memory (*err). */
 struct hp_connection *hp_connections_of(const struct hp_record *record, uint32_t *count, hp_err *err);
 
 /* "pool", "connect", "ping", "commit", "rollback". */
 const char *hp_connections_step(unsigned kind);
 
-/* Member "connections" of an object that the caller has begun; nothing where no step was recorded. Layout: docs/formats/cli.md. */
+/* Member "connections" of an object that the caller has begun; nothing where no step was recorded. Layout:
+ * docs/formats/cli.md. */
 void hp_connections_json(struct hp_json *json, const struct hp_record *record);
 
 #endif

@@ -1,4 +1,5 @@
-/* csv.h -- functions as a table (RFC 4180): file,line,function,calls,primitive_calls,self,total; times in seconds. */
+/* csv.h -- functions as a table (RFC 4180): file,line,function,calls,primitive_calls,self,total; times in
+ * seconds. */
 #ifndef HP_CSV_H
 #define HP_CSV_H
 

@@ -1,7 +1,7 @@
 /* dot.c -- see dot.h.
  *
- * Nodes are made from functions (several a node where cycles are joined), then marked: reached from the roots, reaching the leaves, above the
- * threshold. Only then is anything written.
+ * Nodes are made from functions (several a node where cycles are joined), then marked: reached from the
+ * roots, reaching the leaves, above the threshold. Only then is anything written.
  */
 #include "format/dot.h"
 
@@ -170,8 +170,8 @@ static hp_err tarjan_init(struct tarjan *t, const struct hp_callgraph *graph)
     return HP_OK;
 }
 
-/* Tarjan's strongly connected components from one function, with a path of its own instead of recursion. `component[f]` gets the root of
- * f's component. */
+/* Tarjan's strongly connected components from one function, with a path of its own instead of recursion.
+ * `component[f]` gets the root of f's component. */
 static void connect(struct tarjan *t, uint32_t first, uint32_t *count, uint32_t *component)
 {
     uint32_t depth = 0, used = 0;
@@ -350,7 +350,8 @@ static bool edge_shown(const struct dot *dot, const struct edge *edge)
            share(edge->total, dot->whole) >= dot->options.min_edge;
 }
 
-/* Unmark what no node of the glob reaches (forward), or what reaches none, within the depth: breadth first by rounds over the edges. */
+/* Unmark what no node of the glob reaches (forward), or what reaches none, within the depth: breadth first by
+ * rounds over the edges. */
 static hp_err keep_reached(struct dot *dot, const char *glob, bool forward)
 {
     hp_err err = HP_OK;
@@ -403,7 +404,8 @@ static int descending(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-/* Where more nodes pass than wanted, the threshold becomes the share of the first one beyond, and a hair more. */
+/* Where more nodes pass than wanted, the threshold becomes the share of the first one beyond, and a hair
+ * more. */
 static hp_err raise_threshold(struct dot *dot)
 {
     uint32_t passing = 0;

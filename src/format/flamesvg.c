@@ -1,7 +1,8 @@
 /* flamesvg.c -- see flamesvg.h.
  *
- * Two walks over a tree, parents before children. The first gives each node its flame, depth and left end; the second draws it as a
- * box or as an arc. A sandwich is two such drawings, which share the row of its function.
+ * Two walks over a tree, parents before children. The first gives each node its flame, depth and left end;
+ * the second draws it as a box or as an arc. A sandwich is two such drawings, which share the row of its
+ * function.
  *
  *     ┌ title ─────────────────────┐
  *     │        flame 0: request    │  depth grows upward from its base line
@@ -143,7 +144,8 @@ static void choose_flames(struct drawing *d)
 
 /* ---- drawing ---- */
 
-/* One hue a module. Application: strong and warm, told apart by file (it is one package); library: pale; the rest grey. */
+/* One hue a module. Application: strong and warm, told apart by file (it is one package); library: pale; the
+ * rest grey. */
 static void put_colour(struct hp_buf *out, const struct hp_symbol *symbol, uint8_t kind)
 {
     bool app = symbol->flags & HP_SYM_APP;

@@ -1,5 +1,6 @@
-/* gecko.c -- see gecko.h. A function is a frame at its first line, a path a stack of those. Where samples of a path were at a line, that is a frame of its own, and a
- * stack whose prefix is that of the path: rows behind the others in both tables.
+/* gecko.c -- see gecko.h. A function is a frame at its first line, a path a stack of those. Where samples of
+ * a path were at a line, that is a frame of its own, and a stack whose prefix is that of the path: rows
+ * behind the others in both tables.
  */
 #include "format/gecko.h"
 

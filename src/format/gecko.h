@@ -1,7 +1,8 @@
 /* gecko.h -- writing for the Firefox Profiler (profiler.firefox.com): its processed format, version 47.
  *
- * Tables are columns of one length; a thread or lane of ours is a thread, a path is a stack, samples carry their time as weight.
- * Layout: docs/formats/gecko.md. Newer versions of the viewer bring older files up to date by themselves.
+ * Tables are columns of one length; a thread or lane of ours is a thread, a path is a stack, samples carry
+ * their time as weight. Layout: docs/formats/gecko.md. Newer versions of the viewer bring older files up to
+ * date by themselves.
  */
 #ifndef HP_GECKO_H
 #define HP_GECKO_H

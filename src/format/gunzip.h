@@ -6,7 +6,8 @@
 
 bool hp_gunzip_is(struct hp_str bytes);
 
-/* Append what is packed to `out`; all members of the file. Fails: HP_EFORMAT with the position, HP_EFULL (the cap of `out`), HP_ENOMEM. */
+/* Append what is packed to `out`; all members of the file. Fails: HP_EFORMAT with the position, HP_EFULL (the
+ * cap of `out`), HP_ENOMEM. */
 HP_CHECK hp_err hp_gunzip_append(struct hp_str bytes, struct hp_buf *out, struct hp_errinfo *info);
 
 /* Append `bytes` packed. HP_ENOMEM, HP_EFULL. */

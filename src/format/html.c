@@ -1,7 +1,7 @@
 /* html.c -- see html.h.
  *
- * Functions are numbered as they are first met, strings as they are first used. A tree's kept nodes are listed once in preorder with depth and
- * function; each column then is one walk over that list.
+ * Functions are numbered as they are first met, strings as they are first used. A tree's kept nodes are
+ * listed once in preorder with depth and function; each column then is one walk over that list.
  */
 #include "format/html.h"
 
@@ -139,7 +139,8 @@ static uint64_t resolved(const struct writer *w, uint64_t value)
 
 /* ---- choosing nodes ---- */
 
-/* The heaviest total at or below each node: a light node may have started a long thread. Ids of parents are lower. */
+/* The heaviest total at or below each node: a light node may have started a long thread. Ids of parents are
+ * lower. */
 static uint64_t *weights(const struct hp_tree *tree)
 {
     uint64_t *weight = hp_calloc(tree->count, sizeof *weight);
@@ -418,7 +419,8 @@ static uint64_t of_edge(const struct writer *w, uint32_t e, enum column column)
     }
 }
 
-/* What column `c` is written as the difference from: calls for primitive calls, own time for the total of what calls nothing. */
+/* What column `c` is written as the difference from: calls for primitive calls, own time for the total of
+ * what calls nothing. */
 static uint64_t expected(const struct writer *w, uint32_t f, uint32_t e, enum column c, uint64_t left)
 {
     bool leaf = of_function(w, f, SELF) == of_function(w, f, TOTAL);

@@ -55,7 +55,8 @@ static hp_err remember(struct hp_marshal *m, struct hp_marshal_places *places, s
     return HP_OK;
 }
 
-/* The typecode at the current place; a reference leads elsewhere: `*back` is then where to go on (0: no reference). */
+/* The typecode at the current place; a reference leads elsewhere: `*back` is then where to go on (0: no
+ * reference). */
 uint8_t hp_marshal_type(struct hp_marshal *m, size_t *back)
 {
     *back = 0;
@@ -222,7 +223,8 @@ static void read_scalar_at(struct hp_marshal *m, uint8_t type, size_t start, str
     }
 }
 
-/* A short text, which stands here or where a reference leads; steps over it. False: it is another object. Nearly all names of a profile are such. */
+/* A short text, which stands here or where a reference leads; steps over it. False: it is another object.
+ * Nearly all names of a profile are such. */
 static bool plain_text(struct hp_marshal *m, struct hp_marshal_scalar *out)
 {
     size_t at = m->at, left = m->size - m->at;
@@ -279,8 +281,9 @@ struct hp_marshal_scalar hp_marshal_scalar(struct hp_marshal *m)
     return out;
 }
 
-/* The bytes of a number of that type, which stands here or where a reference leads; steps over it. False: it is another object, or one that has to be
- * remembered. Nearly all numbers of a profile are plain, and they are most of it. */
+/* The bytes of a number of that type, which stands here or where a reference leads; steps over it. False: it
+ * is another object, or one that has to be remembered. Nearly all numbers of a profile are plain, and they
+ * are most of it. */
 static bool plain_number(struct hp_marshal *m, uint8_t type, size_t size, const uint8_t **bytes)
 {
     const uint8_t *p = m->data + m->at;
@@ -335,7 +338,8 @@ double hp_marshal_time(struct hp_marshal *m)
 
 /* ---- objects that are only stepped over ---- */
 
-/* How code objects are laid out: numbers, objects, the first line, more objects; and which objects are file and name. */
+/* How code objects are laid out: numbers, objects, the first line, more objects; and which objects are file
+ * and name. */
 static const struct {
     uint32_t numbers, objects, more, file, name;
 } layouts[] = {
@@ -456,7 +460,8 @@ static bool wants_more(struct hp_marshal *m, struct skip *skip)
     return false;
 }
 
-/* The name of a code object that was stepped over, its file behind it; both as texts, else it was read in the wrong layout. */
+/* The name of a code object that was stepped over, its file behind it; both as texts, else it was read in the
+ * wrong layout. */
 static struct hp_str code_name(struct hp_marshal *m, const struct skip *skip)
 {
     size_t end = m->at;

@@ -1,6 +1,8 @@
-/* member.h -- members of JSON objects that mean the same everywhere: times, ids, places, routes. Names: docs/formats/cli.md.
+/* member.h -- members of JSON objects that mean the same everywhere: times, ids, places, routes. Names:
+ * docs/formats/cli.md.
  *
- * Each adds to an object that the caller has begun. What was not recorded is left out. Threads: owner of the writer.
+ * Each adds to an object that the caller has begun. What was not recorded is left out. Threads: owner of the
+ * writer.
  */
 #ifndef HP_MEMBER_H
 #define HP_MEMBER_H

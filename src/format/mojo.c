@@ -58,7 +58,8 @@ static void note(struct mojo *m, hp_err err)
     }
 }
 
-/* Six bits and the sign in the first byte, then seven a byte, the least first. Austin writes keys of frames as 64 bits without a sign: they wrap. */
+/* Six bits and the sign in the first byte, then seven a byte, the least first. Austin writes keys of frames
+ * as 64 bits without a sign: they wrap. */
 static int64_t read_int(struct mojo *m)
 {
     uint64_t value = 0;
@@ -280,7 +281,8 @@ static void read_event(struct mojo *m)
     case EVENT_STACK_REPEAT:
         repeat_stack(m);
         return;
-    case EVENT_TASK_STACK: /* part of a thread's time is told by tasks only: without them figures would mislead */
+    case EVENT_TASK_STACK: /* part of a thread's time is told by tasks only: without them figures would
+                              mislead */
     case EVENT_TASK_WAITER:
     case EVENT_TASK_RUNNING:
         fail(m, HP_EUNSUPPORTED, "tasks of asyncio are not read");

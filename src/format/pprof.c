@@ -1,5 +1,5 @@
-/* pprof.c -- writing; see pprof.h. A location and a function a symbol, both with its id; a sampled function has a further location for each line that its
- * samples were at. Strings are interned as they come. */
+/* pprof.c -- writing; see pprof.h. A location and a function a symbol, both with its id; a sampled function
+ * has a further location for each line that its samples were at. Strings are interned as they come. */
 #include "format/pprof.h"
 
 #include <stdlib.h>
@@ -126,7 +126,8 @@ static void put_thread(struct writing *w, struct hp_str name)
     put_bytes(&w->part, 3, hp_buf_str(&w->inner));
 }
 
-/* The stack leaf first, at `line` if that is not 0; the root is a frame only where it stands for a request, a thread becomes a label. */
+/* The stack leaf first, at `line` if that is not 0; the root is a frame only where it stands for a request, a
+ * thread becomes a label. */
 static void put_sample(struct writing *w, uint32_t node, uint32_t line, uint64_t value, uint32_t label)
 {
     const struct hp_node *nodes = w->profile->tree->nodes;

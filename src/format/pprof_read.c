@@ -1,7 +1,8 @@
 /* pprof_read.c -- reading; see pprof.h.
  *
- * Three walks over the message: strings (by number, where they stand), then functions and locations (by id, where they stand), then samples,
- * whose locations are looked up as they come. Nothing is copied out of the file.
+ * Three walks over the message: strings (by number, where they stand), then functions and locations (by id,
+ * where they stand), then samples, whose locations are looked up as they come. Nothing is copied out of the
+ * file.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -230,7 +231,8 @@ static void read_tables(struct pprof *p)
 
 /* ---- samples ---- */
 
-/* `*at_line`: in, the line that the location says; out, 0 where that is no other than the function's first. */
+/* `*at_line`: in, the line that the location says; out, 0 where that is no other than the function's
+ * first. */
 static hp_err add_frame(struct pprof *p, uint64_t function, uint64_t address, uint64_t *at_line,
                         uint32_t *node)
 {
@@ -260,7 +262,8 @@ static hp_err add_frame(struct pprof *p, uint64_t function, uint64_t address, ui
     return err != HP_OK ? err : hp_profile_child(p->profile, *node, sym, node);
 }
 
-/* A location's frames, the outermost (its last line) first. `*at_line`: where in the innermost function it is, 0 unknown. */
+/* A location's frames, the outermost (its last line) first. `*at_line`: where in the innermost function it
+ * is, 0 unknown. */
 static hp_err add_location(struct pprof *p, uint64_t id, uint32_t *node, uint64_t *at_line)
 {
     enum { INLINED_MAX = 256 };

@@ -1,4 +1,5 @@
-/* profilejson.h -- a whole profile as one JSON document for scripts: functions, who called whom, and the call tree where there are stacks.
+/* profilejson.h -- a whole profile as one JSON document for scripts: functions, who called whom, and the call
+ * tree where there are stacks.
  *
  * Fields are named as in `top --json` and `tree --json` (docs/formats/cli.md).
  */

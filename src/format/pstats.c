@@ -1,7 +1,7 @@
 /* pstats.c -- writing; see pstats.h.
  *
- * Functions of the graph become rows: one a key. Edges stand together by callee already; where two functions share a key, the graph is
- * first regrouped so that each row is one function.
+ * Functions of the graph become rows: one a key. Edges stand together by callee already; where two functions
+ * share a key, the graph is first regrouped so that each row is one function.
  */
 #include "format/pstats.h"
 

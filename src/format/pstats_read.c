@@ -1,7 +1,7 @@
 /* pstats_read.c -- reading `.prof` files; see pstats.h.
  *
- * The shape is known, so nothing is built but rows: a key is three scalars, a value five, callers are keys with a count or tuples of
- * four.
+ * The shape is known, so nothing is built but rows: a key is three scalars, a value five, callers are keys
+ * with a count or tuples of four.
  */
 #include <string.h>
 
@@ -13,7 +13,8 @@
 
 /* ---- rows ---- */
 
-/* A key whose texts are shared is known by where these stand: most keys come again as callers. One that is shared as a whole needs none of this (by_ref). */
+/* A key whose texts are shared is known by where these stand: most keys come again as callers. One that is
+ * shared as a whole needs none of this (by_ref). */
 struct known {
     const char *file, *name;
     uint32_t line, index;
@@ -135,7 +136,8 @@ static struct hp_marshal_scalar read_name(struct hp_marshal *m)
     return hp_marshal_scalar(m);
 }
 
-/* A key as the index of its function; `*marker`: it is the note of CPython 3.15's sampling profiler instead. */
+/* A key as the index of its function; `*marker`: it is the note of CPython 3.15's sampling profiler
+ * instead. */
 static uint32_t read_key(struct rows *rows, bool *marker)
 {
     struct hp_marshal *m = &rows->m;
@@ -198,7 +200,8 @@ static void skip_key(struct hp_marshal *m)
     leave_tuple(m, back, again);
 }
 
-/* The value of a caller: a count, or tuples of four one behind the other (old versions of Stats.add made these). */
+/* The value of a caller: a count, or tuples of four one behind the other (old versions of Stats.add made
+ * these). */
 static void read_edge(struct hp_marshal *m, struct hp_callgraph_edge *edge)
 {
     size_t back, start = m->at;

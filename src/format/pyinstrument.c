@@ -88,7 +88,8 @@ static void read_records(struct pyinstrument *p)
 
 /* ---- root_frame ---- */
 
-/* The members of a frame before its children; true: stands at these. The renderer writes the children last. */
+/* The members of a frame before its children; true: stands at these. The renderer writes the children
+ * last. */
 static bool read_frame(struct pyinstrument *p, struct level *level, uint32_t parent)
 {
     struct hp_jsonread *json = &p->json;

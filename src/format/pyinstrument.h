@@ -1,7 +1,9 @@
-/* pyinstrument.h -- pyinstrument's JSON: a saved session (frame_records) or its JSON renderer's tree (root_frame); read only.
+/* pyinstrument.h -- pyinstrument's JSON: a saved session (frame_records) or its JSON renderer's tree
+ * (root_frame); read only.
  *
- * A session has samples in time order, each a stack of "function\0file\0line" (what follows a byte 1 is of no interest here) and its seconds; the
- * other one a tree of inclusive seconds, whose own time is what its children leave. Layout: docs/formats/pyinstrument.md.
+ * A session has samples in time order, each a stack of "function\0file\0line" (what follows a byte 1 is of no
+ * interest here) and its seconds; the other one a tree of inclusive seconds, whose own time is what its
+ * children leave. Layout: docs/formats/pyinstrument.md.
  */
 #ifndef HP_PYINSTRUMENT_H
 #define HP_PYINSTRUMENT_H

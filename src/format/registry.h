@@ -1,7 +1,8 @@
 /* registry.h -- all profile formats: which one some bytes are, and which one a name asks for.
  *
- * A format is told by its content, never by the file's name; only what to write is told by a name or an ending. Compressed input (gzip) is
- * unpacked first. Bounded: all that a reader makes stays below 64 MiB + four times the input.
+ * A format is told by its content, never by the file's name; only what to write is told by a name or an
+ * ending. Compressed input (gzip) is unpacked first. Bounded: all that a reader makes stays below 64 MiB +
+ * four times the input.
  */
 #ifndef HP_REGISTRY_H
 #define HP_REGISTRY_H
@@ -28,13 +29,15 @@ const struct hp_registry_format *hp_registry_at(size_t index);
 const struct hp_registry_format *hp_registry_named(struct hp_str name);
 const struct hp_registry_format *hp_registry_for_file(struct hp_str file);
 
-/* Read a profile; the budget of the source is set here. `format` says which format it was. Fails: HP_EFORMAT with "format: byte N: reason" in info; HP_ENOTFOUND where nothing
- * was recorded; HP_EFULL, HP_ENOMEM. Owns: the caller, hp_profile_free. */
+/* Read a profile; the budget of the source is set here. `format` says which format it was. Fails: HP_EFORMAT
+ * with "format: byte N: reason" in info; HP_ENOTFOUND where nothing was recorded; HP_EFULL, HP_ENOMEM. Owns:
+ * the caller, hp_profile_free. */
 HP_CHECK hp_err hp_registry_read(const struct hp_profile_source *source, struct hp_profile **profile,
                                  const struct hp_registry_format **format, struct hp_errinfo *info);
 
-/* Add a file's bytes to a profile without making one of them; HP_EUNSUPPORTED where that cannot be (then read and merge). Only `.prof` files can, into what
- * came from such. Otherwise as hp_registry_read; hp_profile_finish when all are added. */
+/* Add a file's bytes to a profile without making one of them; HP_EUNSUPPORTED where that cannot be (then read
+ * and merge). Only `.prof` files can, into what came from such. Otherwise as hp_registry_read;
+ * hp_profile_finish when all are added. */
 HP_CHECK hp_err hp_registry_add(struct hp_str bytes, struct hp_profile *into, struct hp_errinfo *info);
 
 #endif

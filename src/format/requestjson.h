@@ -1,4 +1,5 @@
-/* requestjson.h -- one request as JSON: what `show --json`, `requests --json` and the dashboard share. Fields: docs/formats/cli.md. */
+/* requestjson.h -- one request as JSON: what `show --json`, `requests --json` and the dashboard share.
+ * Fields: docs/formats/cli.md. */
 #ifndef HP_REQUESTJSON_H
 #define HP_REQUESTJSON_H
 

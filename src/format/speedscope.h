@@ -1,7 +1,8 @@
 /* speedscope.h -- speedscope's own JSON: sampled and evented profiles over one table of frames.
  *
- * Read: all profiles of the file, each below a thread of its name where there are several; evented ones count calls. Written: a sampled profile a
- * thread or lane, in time order where the data has it. Layout: docs/formats/speedscope.md.
+ * Read: all profiles of the file, each below a thread of its name where there are several; evented ones count
+ * calls. Written: a sampled profile a thread or lane, in time order where the data has it. Layout:
+ * docs/formats/speedscope.md.
  */
 #ifndef HP_SPEEDSCOPE_H
 #define HP_SPEEDSCOPE_H

@@ -1,7 +1,7 @@
 /* speedscope_read.c -- reading; see speedscope.h.
  *
- * Members may come in any order, and the table of frames often stands behind the profiles: the first walk finds where things are, the second
- * one reads samples and weights side by side with two bookmarks.
+ * Members may come in any order, and the table of frames often stands behind the profiles: the first walk
+ * finds where things are, the second one reads samples and weights side by side with two bookmarks.
  */
 #include <stdlib.h>
 

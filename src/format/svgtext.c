@@ -13,7 +13,8 @@ static bool is_special(char text)
     return c < 0x20 || c >= 0x80 || c == '&' || c == '<' || c == '>' || c == '"';
 }
 
-/* The same of any of eight: a byte is below n if taking n from it borrows, and 0 if it is below 1. '"' and '&' differ in one bit, as do
+/* The same of any of eight: a byte is below n if taking n from it borrows, and 0 if it is below 1. '"' and
+ * '&' differ in one bit, as do
  * '<' and '>'. */
 static bool has_special(const char text[8])
 {

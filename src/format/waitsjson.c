@@ -65,7 +65,8 @@ static void place(struct hp_waitsjson_call *call, const struct hp_span *span)
     call->via_sym = span->via_sym;
 }
 
-/* What an await and the brief waits beside it have in common counts once. A call is where it sends: another lane may look up and connect for it. */
+/* What an await and the brief waits beside it have in common counts once. A call is where it sends: another
+ * lane may look up and connect for it. */
 static void add_to_call(struct hp_waitsjson_call *call, const struct hp_record *record, uint32_t at)
 {
     const struct hp_span *span = &record->spans[at];

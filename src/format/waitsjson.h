@@ -1,5 +1,5 @@
-/* waitsjson.h -- where one request's time went: CPU, waits by kind, run queue, what is left; waits by place; outgoing calls; as JSON, and
- * the sums that the command line shows too. */
+/* waitsjson.h -- where one request's time went: CPU, waits by kind, run queue, what is left; waits by place;
+ * outgoing calls; as JSON, and the sums that the command line shows too. */
 #ifndef HP_WAITSJSON_H
 #define HP_WAITSJSON_H
 
@@ -28,14 +28,16 @@ struct hp_waitsjson_call {
     uint8_t protocol;
 };
 
-/* The calls in order of their first wait, in memory that the caller frees (hp_free); NULL: none, or no memory (*err). */
+/* The calls in order of their first wait, in memory that the caller frees (hp_free); NULL: none, or no memory
+ * (*err). */
 struct hp_waitsjson_call *hp_waitsjson_calls(const struct hp_record *record, uint32_t *count, hp_err *err);
 /* Something was exchanged, or tried. */
 bool hp_waitsjson_is_call(const struct hp_waitsjson_call *call);
 /* "http", "redis", …; empty if not known. */
 const char *hp_waitsjson_protocol(const struct hp_waitsjson_call *call);
 
-/* Members "time", "waits", "calls" and "holders" of an object that the caller has begun; nothing when no waits were recorded. */
+/* Members "time", "waits", "calls" and "holders" of an object that the caller has begun; nothing when no
+ * waits were recorded. */
 void hp_waitsjson_members(struct hp_json *json, const struct hp_dict *dict, const struct hp_record *record);
 
 #endif

@@ -60,7 +60,8 @@ bool hp_code_is_internal(const struct hp_code *code)
            code->unit_count <= INTERNAL_UNITS_MOST;
 }
 
-/* Where the instructions start that the frame runs: in the code object, or in the thread's copy, which an array of them lists. */
+/* Where the instructions start that the frame runs: in the code object, or in the thread's copy, which an
+ * array of them lists. */
 static hp_err find_start(const struct hp_layout *layout, const struct hp_peek *peek, uint64_t address,
                          int32_t tlbc, uint64_t *start)
 {

@@ -79,7 +79,8 @@ static hp_err add_symbol(struct hp_codes *codes, struct hp_str name, struct hp_s
     return err;
 }
 
-/* Whether what lies at the address is still the code whose names were read: it may have been freed meanwhile. */
+/* Whether what lies at the address is still the code whose names were read: it may have been freed
+ * meanwhile. */
 static hp_err check_again(const struct hp_layout *layout, const struct hp_peek *peek, uint64_t address,
                           const struct hp_code *code)
 {

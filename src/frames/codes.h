@@ -1,7 +1,9 @@
-/* codes.h -- code objects of a target that were read before, by address, each good as long as its head is unchanged.
+/* codes.h -- code objects of a target that were read before, by address, each good as long as its head is
+ * unchanged.
  *
- * Reading names and line table takes five reads; comparing the heads of a whole stack takes one. A code whose head differs from what was kept is read
- * anew. Capped; at the cap everything is forgotten and read again (counted).
+ * Reading names and line table takes five reads; comparing the heads of a whole stack takes one. A code whose
+ * head differs from what was kept is read anew. Capped; at the cap everything is forgotten and read again
+ * (counted).
  */
 #ifndef HP_CODES_H
 #define HP_CODES_H
@@ -18,9 +20,10 @@
 
 #define HP_CODES_MAX 65536u
 
-/* How a file name is shown and whether it is application code: fills `symbol` (file, kind, flags), whose path is the name as the
- * interpreter has it. Texts stay valid until the next call. NULL: as it is. False: not now, the code counts as torn. `known`, asked
- * first: the symbol of the code object at an address where somebody knows it already; NULL: nobody does. */
+/* How a file name is shown and whether it is application code: fills `symbol` (file, kind, flags), whose path
+ * is the name as the interpreter has it. Texts stay valid until the next call. NULL: as it is. False: not
+ * now, the code counts as torn. `known`, asked first: the symbol of the code object at an address where
+ * somebody knows it already; NULL: nobody does. */
 struct hp_codes_place {
     bool (*place)(void *ctx, struct hp_symbol *symbol);
     bool (*known)(void *ctx, uint64_t code, uint32_t *sym);
@@ -31,8 +34,8 @@ struct hp_codes_frame {
     uint32_t sym, line; /* line: where it is now; 0 in a template, whose code has lines of its own */
 };
 
-/* Code objects that were freed so far, counted by hash of their addresses, as far as somebody tells: then stamps come from here and the
- * code objects themselves, each in a page of its own, are not looked at. */
+/* Code objects that were freed so far, counted by hash of their addresses, as far as somebody tells: then
+ * stamps come from here and the code objects themselves, each in a page of its own, are not looked at. */
 #define HP_CODES_GONE 4096u /* power of two */
 struct hp_codes_gone {
     _Atomic uint32_t counts[HP_CODES_GONE];
@@ -81,10 +84,12 @@ struct hp_codes {
 void hp_codes_init(struct hp_codes *codes, struct hp_dict *dict, struct hp_codes_place place);
 void hp_codes_fini(struct hp_codes *codes);
 
-/* From now on stamps come from `gone`, NULL: from code objects. What was stamped in the other way is not known any more, stacks neither. */
+/* From now on stamps come from `gone`, NULL: from code objects. What was stamped in the other way is not
+ * known any more, stacks neither. */
 void hp_codes_watch(struct hp_codes *codes, const struct hp_codes_gone *gone);
 
-/* Spans that read what the stamp of the code object at `address` is made of, and the stamp. Returns how many spans, 0: none is needed. */
+/* Spans that read what the stamp of the code object at `address` is made of, and the stamp. Returns how many
+ * spans, 0: none is needed. */
 static inline uint32_t hp_codes_stamp_spans(const struct hp_codes *codes, const struct hp_layout *layout,
                                             uint64_t address, uint64_t *words, struct hp_peek_span *spans)
 {
@@ -104,8 +109,9 @@ static inline uint64_t hp_codes_stamp(const struct hp_codes *codes, const struct
 /* A new round: heads are compared again. */
 void hp_codes_round(struct hp_codes *codes);
 
-/* Symbols and lines of frames: at most `count` into `out`, `*out_count` of them (the interpreter's own are left out). Fails: HP_ECORRUPT (torn: not a code object, or an instruction outside of it), HP_ENOMEM, HP_EFULL
- * and as hp_peek.read. */
+/* Symbols and lines of frames: at most `count` into `out`, `*out_count` of them (the interpreter's own are
+ * left out). Fails: HP_ECORRUPT (torn: not a code object, or an instruction outside of it), HP_ENOMEM,
+ * HP_EFULL and as hp_peek.read. */
 HP_CHECK hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout *layout,
                                  const struct hp_peek *peek, const struct hp_walk_frame *frames,
                                  uint32_t count, struct hp_codes_frame *out, uint32_t *out_count);
@@ -113,7 +119,8 @@ HP_CHECK hp_err hp_codes_resolve(struct hp_codes *codes, const struct hp_layout 
 /* Have the processor fetch what hp_codes_at will look at, while something else is done. Hot: yes. */
 void hp_codes_expect(const struct hp_codes *codes, uint64_t code, uint64_t instr);
 
-/* The same of one frame whose code's stamp was read with it: fills what is not the key. Hot: yes at a place met before. Fails likewise. */
+/* The same of one frame whose code's stamp was read with it: fills what is not the key. Hot: yes at a place
+ * met before. Fails likewise. */
 HP_CHECK hp_err hp_codes_at(struct hp_codes *codes, const struct hp_layout *layout,
                             const struct hp_peek *peek, struct hp_codes_site *site);
 

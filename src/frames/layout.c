@@ -1,6 +1,7 @@
 /* layout.c -- see layout.h.
  *
- * The published offsets are a row of 64-bit words whose places differ between versions: below, for each version, which word says what.
+ * The published offsets are a row of 64-bit words whose places differ between versions: below, for each
+ * version, which word says what.
  */
 #include "frames/layout.h"
 

@@ -3,8 +3,9 @@
  *     _PyRuntime ── interpreters ─▶ interpreter ── threads ─▶ thread ── frame ─▶ frame ─▶ … ─▶ frame
  *                                      └── gil {locked, last holder}                └▶ code object ─▶ name, file, line table
  *
- * 3.11 and 3.12 kept their layout over all their releases: tables, taken from their headers (64-bit builds). From 3.13 on the interpreter
- * publishes its own offsets at the start of _PyRuntime; what it says is checked, not believed. Layout of those: docs/internals/frames.md.
+ * 3.11 and 3.12 kept their layout over all their releases: tables, taken from their headers (64-bit builds).
+ * From 3.13 on the interpreter publishes its own offsets at the start of _PyRuntime; what it says is checked,
+ * not believed. Layout of those: docs/internals/frames.md.
  */
 #ifndef HP_LAYOUT_H
 #define HP_LAYOUT_H
@@ -69,8 +70,9 @@ struct hp_layout {
 /* The table of 3.`minor`. Fails: HP_EUNSUPPORTED where there is none (hp_layout_debug may know). */
 HP_CHECK hp_err hp_layout_table(unsigned minor, struct hp_layout *layout);
 
-/* From the bytes at the start of _PyRuntime. Input is untrusted. Fails: HP_ENOTFOUND (no offsets there: before 3.13), HP_EUNSUPPORTED (a
- * version we do not know; layout->minor and ->version are set), HP_ECORRUPT (implausible). */
+/* From the bytes at the start of _PyRuntime. Input is untrusted. Fails: HP_ENOTFOUND (no offsets there:
+ * before 3.13), HP_EUNSUPPORTED (a version we do not know; layout->minor and ->version are set), HP_ECORRUPT
+ * (implausible). */
 HP_CHECK hp_err hp_layout_debug(const uint8_t *bytes, size_t n, struct hp_layout *layout);
 
 #endif

@@ -1,7 +1,8 @@
 /* peek.h -- the one door through which frames/ sees an interpreter's memory.
  *
- * Why: the same walk serves another process (process_vm_readv), our own (guarded loads) and a recorded image in tests. A read is a list
- * of pieces, so that whoever pays a system call a read pays it once for many pieces.
+ * Why: the same walk serves another process (process_vm_readv), our own (guarded loads) and a recorded image
+ * in tests. A read is a list of pieces, so that whoever pays a system call a read pays it once for many
+ * pieces.
  */
 #ifndef HP_PEEK_H
 #define HP_PEEK_H
@@ -18,8 +19,9 @@ struct hp_peek_span {
 };
 
 struct hp_peek {
-    /* Copy the spans in order up to the first that cannot be read. `*done` counts the whole ones, also on failure; what is behind them is
-     * untouched or garbage. HP_ERANGE: there is no such memory; HP_EPERM; HP_ENOTFOUND: the target is gone; HP_EIO. */
+    /* Copy the spans in order up to the first that cannot be read. `*done` counts the whole ones, also on
+     * failure; what is behind them is untouched or garbage. HP_ERANGE: there is no such memory; HP_EPERM;
+     * HP_ENOTFOUND: the target is gone; HP_EIO. */
     hp_err (*read)(void *ctx, const struct hp_peek_span *spans, uint32_t count, uint32_t *done);
     void *ctx; /* borrowed */
 };

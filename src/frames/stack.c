@@ -172,7 +172,8 @@ static hp_err name_frames(struct hp_stack_work *work, const struct hp_layout *la
 
 /* ---- both ---- */
 
-/* Follow the links from `address` on; what is new goes to `work`. `*kept`: as many outermost frames close the stack as they are. */
+/* Follow the links from `address` on; what is new goes to `work`. `*kept`: as many outermost frames close the
+ * stack as they are. */
 static hp_err follow(const struct hp_stack *stack, struct hp_stack_work *work, const struct hp_layout *layout,
                      const struct hp_peek *peek, const struct hp_codes *codes, uint64_t address,
                      uint32_t *kept, bool *cut)

@@ -1,13 +1,15 @@
-/* stack.h -- the frames of one thread, kept from one look to the next, so that only what changed is read, named and looked up again.
+/* stack.h -- the frames of one thread, kept from one look to the next, so that only what changed is read,
+ * named and looked up again.
  *
  *     kept     main ─ wsgi_app ─ view ─ query ─ execute          outermost first
  *     now      main ─ wsgi_app ─ view ─ query ─ fetch ─ row      links are followed from `row` until a frame is met that was there before;
  *              └──────── as they were ────────┘                  all further out are compared at once
  *
- * A frame is as it was if its code, its place in it and its caller are the same and the code object has the same stamp (codes.h): memory
- * of frames and of code objects is used again. (The interpreter's own frames have a code of their own, so the same code means the same
- * kind of frame.) Comparing costs a few words of each frame, whose addresses are known beforehand, so the reads do not wait for each
- * other. For readers to whom a read costs next to nothing; others copy stretches (walk.h).
+ * A frame is as it was if its code, its place in it and its caller are the same and the code object has the
+ * same stamp (codes.h): memory of frames and of code objects is used again. (The interpreter's own frames
+ * have a code of their own, so the same code means the same kind of frame.) Comparing costs a few words of
+ * each frame, whose addresses are known beforehand, so the reads do not wait for each other. For readers to
+ * whom a read costs next to nothing; others copy stretches (walk.h).
  */
 #ifndef HP_STACK_H
 #define HP_STACK_H
@@ -48,19 +50,21 @@ HP_CHECK hp_err hp_stack_reserve(struct hp_stack *stack, struct hp_stack_work *w
 /* Free the frames, which makes room in `work`. An empty stack is all 0. */
 void hp_stack_fini(struct hp_stack *stack, struct hp_stack_work *work);
 
-/* Have the processor fetch what hp_stack_read will compare in a stack of this process, and the owner's nodes, an array that may be gone
- * meanwhile, while something else is done. Hot: yes. */
+/* Have the processor fetch what hp_stack_read will compare in a stack of this process, and the owner's nodes,
+ * an array that may be gone meanwhile, while something else is done. Hot: yes. */
 void hp_stack_expect(const struct hp_stack *stack, const struct hp_layout *layout, const void *nodes,
                      size_t node_bytes);
 
-/* Read the stack of `thread`. `*cut`: it is deeper than HP_STACK_MOST, the outermost frames are missing. Hot: no allocation at depths
- * seen before. Fails: HP_ECORRUPT (torn), HP_EFULL (no room left in `work`), HP_ENOMEM and as hp_peek.read but for HP_ERANGE; the stack
- * is then empty. Precondition: not a free-threaded build. */
+/* Read the stack of `thread`. `*cut`: it is deeper than HP_STACK_MOST, the outermost frames are missing. Hot:
+ * no allocation at depths seen before. Fails: HP_ECORRUPT (torn), HP_EFULL (no room left in `work`),
+ * HP_ENOMEM and as hp_peek.read but for HP_ERANGE; the stack is then empty. Precondition: not a free-threaded
+ * build. */
 HP_CHECK hp_err hp_stack_read(struct hp_stack *stack, struct hp_stack_work *work,
                               const struct hp_layout *layout, const struct hp_peek *peek,
                               struct hp_codes *codes, const struct hp_thread *thread, bool *cut);
 
-/* Make it the frames that were read in another way, innermost first; nothing is kept. Fails: HP_EFULL, HP_ENOMEM. */
+/* Make it the frames that were read in another way, innermost first; nothing is kept. Fails: HP_EFULL,
+ * HP_ENOMEM. */
 HP_CHECK hp_err hp_stack_set(struct hp_stack *stack, struct hp_stack_work *work,
                              const struct hp_codes_frame *frames, uint32_t count);
 

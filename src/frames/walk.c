@@ -1,7 +1,8 @@
 /* walk.c -- see walk.h.
  *
- * Frames lie one after the other in chunks of 16 KiB, callers below callees; those of generators lie elsewhere. The window is what lies before and
- * in the frame asked for: up to the start of the page before, then as much as is readable.
+ * Frames lie one after the other in chunks of 16 KiB, callers below callees; those of generators lie
+ * elsewhere. The window is what lies before and in the frame asked for: up to the start of the page before,
+ * then as much as is readable.
  */
 #include "frames/walk.h"
 

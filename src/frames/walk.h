@@ -1,9 +1,10 @@
 /* walk.h -- the threads of an interpreter and the frames of a thread, as they are at one moment.
  *
- * The target runs while we read. So a sweep copies all thread states at once (those of the sweep before serve as the guess) and a walk copies the stretch of
- * the frame stack that the innermost frame ends, then follows the links inside the copy: a microsecond instead of a read a frame. What still does not
- * fit together is HP_ECORRUPT ("torn"): the caller tries again and counts it. Nothing read is believed: links may lead anywhere or
- * in circles.
+ * The target runs while we read. So a sweep copies all thread states at once (those of the sweep before serve
+ * as the guess) and a walk copies the stretch of the frame stack that the innermost frame ends, then follows
+ * the links inside the copy: a microsecond instead of a read a frame. What still does not fit together is
+ * HP_ECORRUPT ("torn"): the caller tries again and counts it. Nothing read is believed: links may lead
+ * anywhere or in circles.
  */
 #ifndef HP_WALK_H
 #define HP_WALK_H
@@ -64,7 +65,8 @@ static inline bool hp_walk_plausible(uint64_t address)
     return address >= 4096 && address < (uint64_t)1 << 47 && (address & 7) == 0;
 }
 
-/* Address of the innermost frame, 0: none. Fails: HP_ECORRUPT (torn), and as hp_peek.read but for HP_ERANGE. */
+/* Address of the innermost frame, 0: none. Fails: HP_ECORRUPT (torn), and as hp_peek.read but for
+ * HP_ERANGE. */
 HP_CHECK hp_err hp_walk_first(const struct hp_layout *layout, const struct hp_peek *peek,
                               const struct hp_thread *thread, uint64_t *address);
 
@@ -75,8 +77,8 @@ struct hp_walk {
     uint8_t window[HP_WALK_WINDOW_BYTES];
 };
 
-/* Frames of a thread, innermost first, interpreter's own ones left out. At most `max`; `*cut` tells that there are more (outer ones).
- * Hot: yes. Fails: HP_ECORRUPT (torn), and as hp_peek.read but for HP_ERANGE. */
+/* Frames of a thread, innermost first, interpreter's own ones left out. At most `max`; `*cut` tells that
+ * there are more (outer ones). Hot: yes. Fails: HP_ECORRUPT (torn), and as hp_peek.read but for HP_ERANGE. */
 HP_CHECK hp_err hp_walk_frames(struct hp_walk *walk, const struct hp_layout *layout,
                                const struct hp_peek *peek, const struct hp_thread *thread,
                                struct hp_walk_frame *frames, uint32_t max, uint32_t *count, bool *cut);

@@ -1,11 +1,12 @@
 /* callgraph.h -- functions and who called whom: all that a `.prof` file holds, and what a call tree folds to.
  *
- * Why: cProfile keeps pairs of caller and callee, no paths; top, graph, merge and diff need no more than that. Values are doubles, because a
- * `.prof` holds doubles and its sums must come out as pstats makes them; `per_unit` turns them into what is shown (a tree's
- * nanoseconds stay whole numbers until then).
+ * Why: cProfile keeps pairs of caller and callee, no paths; top, graph, merge and diff need no more than
+ * that. Values are doubles, because a
+ * `.prof` holds doubles and its sums must come out as pstats makes them; `per_unit` turns them into what is
+ * shown (a tree's nanoseconds stay whole numbers until then).
  *
- * Functions keep the order in which they were listed, edges stand together by callee, callers in the order they came. A function
- * that was only named as a caller is there, unlisted, behind all others.
+ * Functions keep the order in which they were listed, edges stand together by callee, callers in the order
+ * they came. A function that was only named as a caller is there, unlisted, behind all others.
  */
 #ifndef HP_CALLGRAPH_H
 #define HP_CALLGRAPH_H
@@ -50,7 +51,8 @@ struct hp_callgraph {
 void hp_callgraph_init(struct hp_callgraph *graph, double per_unit);
 void hp_callgraph_fini(struct hp_callgraph *graph);
 
-/* The function of a symbol, made if new. The pointer is borrowed until the next one is made. HP_ENOMEM, HP_EFULL (2^24). */
+/* The function of a symbol, made if new. The pointer is borrowed until the next one is made. HP_ENOMEM,
+ * HP_EFULL (2^24). */
 HP_CHECK hp_err hp_callgraph_function(struct hp_callgraph *graph, uint32_t sym, uint32_t *index);
 
 /* Make a function listed: from here it has its place in the order. HP_ENOMEM. */
@@ -65,12 +67,14 @@ HP_CHECK hp_err hp_callgraph_append(struct hp_callgraph *graph, const struct hp_
 /* Put functions and edges in their final order. Adding may go on afterwards. HP_ENOMEM. */
 HP_CHECK hp_err hp_callgraph_finish(struct hp_callgraph *graph);
 
-/* Fold a tree whose totals are up to date into an empty graph of nanoseconds or counts. Threads and lanes are no functions. HP_ENOMEM. */
+/* Fold a tree whose totals are up to date into an empty graph of nanoseconds or counts. Threads and lanes are
+ * no functions. HP_ENOMEM. */
 HP_CHECK hp_err hp_callgraph_fold(struct hp_callgraph *graph, const struct hp_tree *tree,
                                   const struct hp_dict *dict);
 
-/* Add `from` to `into` as pstats' Stats.add does: known functions grow, new ones go to the end. `sym_map[from's symbol] = into's`,
- * NULL: the same. Two functions may map to one symbol. Finish `into` when all is merged. HP_ENOMEM, HP_EFULL. */
+/* Add `from` to `into` as pstats' Stats.add does: known functions grow, new ones go to the end.
+ * `sym_map[from's symbol] = into's`, NULL: the same. Two functions may map to one symbol. Finish `into` when
+ * all is merged. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_callgraph_merge(struct hp_callgraph *into, const struct hp_callgraph *from,
                                    const uint32_t *sym_map);
 

@@ -1,15 +1,15 @@
 /* dict.c -- four tables of encoded entries over base/intern.h.
  *
- * An entry is its fields as bytes, so equal content is equal bytes and gets the same id. Lengths are varints, the last
- * text takes the rest:
+ * An entry is its fields as bytes, so equal content is equal bytes and gets the same id. Lengths are varints,
+ * the last text takes the rest:
  *
  *     symbol     hash u64 | flags u8 | path n,bytes | kind u8 | line varint | file n,bytes | name …
  *     statement  engine u8 | verb u8 | text …
  *     route      method n,bytes | rule n,bytes | endpoint n,bytes
  *     string     the bytes
  *
- * The hash covers what stands behind the path, so that it is the same wherever the program is installed. Each table
- * holds the empty entry as id 0; no other entry but the empty string is empty.
+ * The hash covers what stands behind the path, so that it is the same wherever the program is installed. Each
+ * table holds the empty entry as id 0; no other entry but the empty string is empty.
  */
 #include "model/dict.h"
 

@@ -1,9 +1,9 @@
 /* dict.h -- the words that records speak in: symbols, statements, routes and strings, each a dense id.
  *
- * Why: a record holds ids, never text. Every record is relative to one dictionary: the process's own while capturing,
- * the reader's own after loading. Whoever moves a record from one dictionary to another maps the ids
- * (hp_record_map). Id 0 always means "none". Tables only grow, are capped, and an entry never moves or changes, so
- * that the writer thread may read an id that an application thread interned, without a lock.
+ * Why: a record holds ids, never text. Every record is relative to one dictionary: the process's own while
+ * capturing, the reader's own after loading. Whoever moves a record from one dictionary to another maps the
+ * ids (hp_record_map). Id 0 always means "none". Tables only grow, are capped, and an entry never moves or
+ * changes, so that the writer thread may read an id that an application thread interned, without a lock.
  */
 #ifndef HP_DICT_H
 #define HP_DICT_H
@@ -60,21 +60,24 @@ struct hp_dict; /* opaque */
 struct hp_dict *hp_dict_new(void);
 void hp_dict_free(struct hp_dict *dict);
 
-/* Intern; the same content gives the same id. Text is copied. HP_EFULL at the cap (2^20 entries or 256 MiB a table): the
- * caller uses id 0 and counts it. Threads: any (a short lock among writers). Not hot: call once per code object etc. */
+/* Intern; the same content gives the same id. Text is copied. HP_EFULL at the cap (2^20 entries or 256 MiB a
+ * table): the caller uses id 0 and counts it. Threads: any (a short lock among writers). Not hot: call once
+ * per code object etc. */
 HP_CHECK hp_err hp_dict_add_symbol(struct hp_dict *dict, const struct hp_symbol *symbol, uint32_t *id);
 HP_CHECK hp_err hp_dict_add_statement(struct hp_dict *dict, const struct hp_statement *statement,
                                       uint32_t *id);
 HP_CHECK hp_err hp_dict_add_route(struct hp_dict *dict, const struct hp_route *route, uint32_t *id);
 HP_CHECK hp_err hp_dict_add_string(struct hp_dict *dict, struct hp_str text, uint32_t *id);
 
-/* Look up; the spans are borrowed for the dictionary's life. Id 0 or unknown: all fields empty. Threads: any, no lock. */
+/* Look up; the spans are borrowed for the dictionary's life. Id 0 or unknown: all fields empty. Threads: any,
+ * no lock. */
 struct hp_symbol hp_dict_symbol(const struct hp_dict *dict, uint32_t id);
 struct hp_statement hp_dict_statement(const struct hp_dict *dict, uint32_t id);
 struct hp_route hp_dict_route(const struct hp_dict *dict, uint32_t id);
 struct hp_str hp_dict_string(const struct hp_dict *dict, uint32_t id);
 
-/* Content hash of a symbol (file, name, line, kind; not flags or path): the same in every process. 0 for id 0. Threads: any. */
+/* Content hash of a symbol (file, name, line, kind; not flags or path): the same in every process. 0 for id
+ * 0. Threads: any. */
 uint64_t hp_dict_symbol_hash(const struct hp_dict *dict, uint32_t id);
 
 /* Number of ids in use, 0 included, so ids are 0 … count-1. Threads: any. */
@@ -83,7 +86,8 @@ uint32_t hp_dict_statement_count(const struct hp_dict *dict);
 uint32_t hp_dict_route_count(const struct hp_dict *dict);
 uint32_t hp_dict_string_count(const struct hp_dict *dict);
 
-/* For pthread_atfork: hold all writers' locks over a fork; release afterwards in parent and child (intern.h). */
+/* For pthread_atfork: hold all writers' locks over a fork; release afterwards in parent and child
+ * (intern.h). */
 void hp_dict_fork_hold(struct hp_dict *dict);
 void hp_dict_fork_release(struct hp_dict *dict);
 

@@ -1,9 +1,9 @@
 /* fingerprint.c -- folding SQL, one pass over the tokens of sqllex.c. See fingerprint.h.
  *
- * Lists of constants are recognised by looking ahead from IN (, VALUES ( and ARRAY[. The look stops at the first token
- * that may not stand in such a list, and every word that could begin another list is one: so looks never overlap and the
- * whole stays linear. Nothing here grows: what is in an open parenthesis is known for MAX_DEPTH levels, deeper ones
- * count as values.
+ * Lists of constants are recognised by looking ahead from IN (, VALUES ( and ARRAY[. The look stops at the
+ * first token that may not stand in such a list, and every word that could begin another list is one: so
+ * looks never overlap and the whole stays linear. Nothing here grows: what is in an open parenthesis is known
+ * for MAX_DEPTH levels, deeper ones count as values.
  */
 #include "model/fingerprint.h"
 
@@ -296,8 +296,8 @@ static bool is_list_token(struct look *look, struct hp__sql_token token, struct 
     }
 }
 
-/* Look from an opening parenthesis or bracket to the end of its group. False: not a list of constants, and `list` says
- * where that was seen. */
+/* Look from an opening parenthesis or bracket to the end of its group. False: not a list of constants, and
+ * `list` says where that was seen. */
 static bool scan_group(struct hp__sqllex *lex, struct list *list)
 {
     struct look look = {.lex = *lex};
@@ -715,8 +715,9 @@ enum hp_sql_dialect hp_fingerprint_dialect(unsigned engine)
 
 hp_err hp_fingerprint_table(struct hp_str folded, struct hp_str *table)
 {
-    /* Bit d: a SELECT or DELETE was seen in the parenthesis at depth d, so that a FROM there is its clause and not a
-     * part of extract(year from x). SQLite's rules fit a folded text of any dialect: [x], no # comments. */
+    /* Bit d: a SELECT or DELETE was seen in the parenthesis at depth d, so that a FROM there is its clause
+     * and not a part of extract(year from x). SQLite's rules fit a folded text of any dialect: [x], no #
+     * comments. */
     uint64_t selects = 0;
     uint64_t depth = 0;
     struct hp__sqllex lex;

@@ -8,14 +8,15 @@
  *     comments, hints, runs of white space                        →  one space; a closing semicolon goes
  *     words, NULL, TRUE, FALSE, quoted identifiers, operators     →  as written
  *
- * Where the text could be read in two ways (an unterminated string, a backslash before a quote where the dialect does not
- * say what it means, a comment within a comment) the rest becomes one `?`.
+ * Where the text could be read in two ways (an unterminated string, a backslash before a quote where the
+ * dialect does not say what it means, a comment within a comment) the rest becomes one `?`.
  *
- * "x" is a string in MySQL and a name in PostgreSQL. SQLite takes it as a name and, where there is none, as a string; so
- * there it is kept only where SQL takes a name (after FROM, AS, a dot, in a select list, left of a comparison …) and is
- * folded elsewhere. HP_SQL_ANY does the same but folds also in select lists and left of comparisons. Limits: a misused
- * "string" in a name's place of an SQLite statement looks like a name and is kept; server modes that change what quotes
- * and backslashes mean (NO_BACKSLASH_ESCAPES in MySQL) are not known here.
+ * "x" is a string in MySQL and a name in PostgreSQL. SQLite takes it as a name and, where there is none, as a
+ * string; so there it is kept only where SQL takes a name (after FROM, AS, a dot, in a select list, left of a
+ * comparison …) and is folded elsewhere. HP_SQL_ANY does the same but folds also in select lists and left of
+ * comparisons. Limits: a misused "string" in a name's place of an SQLite statement looks like a name and is
+ * kept; server modes that change what quotes and backslashes mean (NO_BACKSLASH_ESCAPES in MySQL) are not
+ * known here.
  */
 #ifndef HP_FINGERPRINT_H
 #define HP_FINGERPRINT_H
@@ -38,7 +39,8 @@ enum hp_sql_dialect {
     HP_SQL_POSTGRESQL,
 };
 
-/* The dialect that a database speaks (enum hp_engine of model/dict.h); HP_SQL_ANY of one that is not known. Threads: any. */
+/* The dialect that a database speaks (enum hp_engine of model/dict.h); HP_SQL_ANY of one that is not known.
+ * Threads: any. */
 enum hp_sql_dialect hp_fingerprint_dialect(unsigned engine);
 
 /* What a statement does, by its first word (after WITH: by the main statement's). */
@@ -62,13 +64,15 @@ struct hp_sql_facts {
     bool truncated;         /* cut at the cap, or the rest was folded because it is unclear */
 };
 
-/* Append the folded text of `sql` to `out` and fill `facts` (may be NULL). Time is linear in the length of `sql`, which is
- * not trusted and may be any bytes. Owns: nothing. Threads: any (one writer of `out`).
- * Fails: HP_ENOMEM, HP_EFULL by the cap of `out`; `out` then has its old length and the error, `facts` is untouched. */
+/* Append the folded text of `sql` to `out` and fill `facts` (may be NULL). Time is linear in the length of
+ * `sql`, which is not trusted and may be any bytes. Owns: nothing. Threads: any (one writer of `out`). Fails:
+ * HP_ENOMEM, HP_EFULL by the cap of `out`; `out` then has its old length and the error, `facts` is
+ * untouched. */
 hp_err hp_fingerprint(struct hp_str sql, enum hp_sql_dialect dialect, struct hp_buf *out,
                       struct hp_sql_facts *facts) HP_CHECK;
 
-/* The first table of a folded text, for titles: the name, with its schema and quotes, after FROM, INTO or UPDATE.
+/* The first table of a folded text, for titles: the name, with its schema and quotes, after FROM, INTO or
+ * UPDATE.
  * `*table` is borrowed from `folded`. Threads: any. Fails: HP_ENOTFOUND. */
 hp_err hp_fingerprint_table(struct hp_str folded, struct hp_str *table) HP_CHECK;
 

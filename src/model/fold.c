@@ -5,8 +5,8 @@
  *                 then what the word looks like decides (fold_word)
  *     anything    copied
  *
- * After a word that names a secret (password, token …) and "=" or ":" everything up to a blank or separator is <redacted>; after
- * "Authorization" to the end of the line, since its value has blanks in it.
+ * After a word that names a secret (password, token …) and "=" or ":" everything up to a blank or separator
+ * is <redacted>; after "Authorization" to the end of the line, since its value has blanks in it.
  */
 #include "model/fold.h"
 
@@ -234,7 +234,8 @@ static size_t word_length(struct hp_str text, size_t at)
     return n;
 }
 
-/* The value behind a secret's name, from its "=" or ":" (which may follow blanks or a quote); 0: none follows. */
+/* The value behind a secret's name, from its "=" or ":" (which may follow blanks or a quote); 0: none
+ * follows. */
 static size_t secret_length(struct hp_str text, size_t at, bool to_end)
 {
     size_t i = at;
@@ -287,7 +288,8 @@ static size_t take_word(struct fold *fold, struct hp_str text, size_t at, bool l
     return n + secret;
 }
 
-/* Whether a quote opens here: not the apostrophe of "can't". The length of the quoted text, 0 if it does not end. */
+/* Whether a quote opens here: not the apostrophe of "can't". The length of the quoted text, 0 if it does not
+ * end. */
 static size_t quoted_length(struct hp_str text, size_t at)
 {
     char quote = text.p[at];

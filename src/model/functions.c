@@ -1,8 +1,9 @@
 /* functions.c -- folding a tree per function.
  *
- * One walk in preorder with a counter of activations for each function and each pair: a node counts as primitive when its
- * counter was 0 on the way in. The subtree of a LANE is walked on its own later, so that its stack starts empty; the walk
- * comes by it in the same order again, by the parents' chain, without recursion.
+ * One walk in preorder with a counter of activations for each function and each pair: a node counts as
+ * primitive when its counter was 0 on the way in. The subtree of a LANE is walked on its own later, so that
+ * its stack starts empty; the walk comes by it in the same order again, by the parents' chain, without
+ * recursion.
  */
 #include "model/functions.h"
 

@@ -1,11 +1,13 @@
-/* levels.h -- how deep which routes are recorded, as somebody wrote it at the dashboard: a rule a line, the first that fits a route holds.
+/* levels.h -- how deep which routes are recorded, as somebody wrote it at the dashboard: a rule a line, the
+ * first that fits a route holds.
  *
  *     count GET /health
  *     monitor POST /orders/<int:id>
  *     monitor * over 500ms              requests that take less keep no detail
  *
- * LEVEL ROUTE [over TIME]: a level of enum hp_level by its name; a rule with its method or without, a star stands for any text; ms or s. A rule lowers
- * only: no request is recorded deeper than its process records. What a route's rule is, is worked out once and remembered.
+ * LEVEL ROUTE [over TIME]: a level of enum hp_level by its name; a rule with its method or without, a star
+ * stands for any text; ms or s. A rule lowers only: no request is recorded deeper than its process records.
+ * What a route's rule is, is worked out once and remembered.
  */
 #ifndef HP_LEVELS_H
 #define HP_LEVELS_H
@@ -36,8 +38,8 @@ struct hp_levels {
 /* The level called `word`, of enum hp_level. False: there is none. Threads: any. */
 bool hp_levels_name(struct hp_str word, uint8_t *level);
 
-/* Read the rules of `text` into `levels`, which needs no initialisation. HP_EINVAL: the line that is wrong and what it should be; `levels` then has no rule. Owns:
- * nothing. Threads: any. */
+/* Read the rules of `text` into `levels`, which needs no initialisation. HP_EINVAL: the line that is wrong
+ * and what it should be; `levels` then has no rule. Owns: nothing. Threads: any. */
 HP_CHECK hp_err hp_levels_read(struct hp_levels *levels, struct hp_str text, struct hp_errinfo *info);
 
 /* The rule of a route of `dict`, always the same dictionary; NULL: none. Threads: one at a time. Hot: yes. */

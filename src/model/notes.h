@@ -1,7 +1,9 @@
-/* notes.h -- what a request did besides calls, SQL and waits: GC pauses, templates, log messages, exceptions, headers, what it was asked with.
+/* notes.h -- what a request did besides calls, SQL and waits: GC pauses, templates, log messages, exceptions,
+ * headers, what it was asked with.
  *
- * Part of a record (record.h), with the same rules: ids are relative to the record's dictionary, times in nanoseconds from the request's
- * start, indices of lanes and templates are safe to use after decoding. Layout: docs/formats/record.md, sections 16 to 20.
+ * Part of a record (record.h), with the same rules: ids are relative to the record's dictionary, times in
+ * nanoseconds from the request's start, indices of lanes and templates are safe to use after decoding.
+ * Layout: docs/formats/record.md, sections 16 to 20.
  *
  * All lists are short: what the caps refuse is counted in hp_request.dropped_notes.
  */

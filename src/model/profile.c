@@ -60,8 +60,8 @@ size_t hp_profile_installed(struct hp_str file)
     return 0;
 }
 
-/* What an interpreter installs is in a folder of a telling name; the rest is taken for the application. One pass: the byte before a
- * slash says whether it is worth a closer look. */
+/* What an interpreter installs is in a folder of a telling name; the rest is taken for the application. One
+ * pass: the byte before a slash says whether it is worth a closer look. */
 static bool is_library(struct hp_str file)
 {
     if (hp_profile_installed(file) != 0) {

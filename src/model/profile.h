@@ -1,16 +1,19 @@
-/* profile.h -- one profile, whatever file or store it came from: what all readers fill and all writers and views take.
+/* profile.h -- one profile, whatever file or store it came from: what all readers fill and all writers and
+ * views take.
  *
  * Why: formats differ in what they know, and a view must not pretend to more. So the shape says it:
  *
  *     TREE    stacks: every path has its own value; `tree`
  *     PAIRS   only functions and pairs of caller and callee (pstats, callgrind); `graph`
  *
- * A tree's values are whole numbers of its unit (nanoseconds, samples, bytes). Threads of a file are nodes below the root whose symbol
- * is of kind HP_SYM_ROOT. `samples` are the values one by one: in time order if `ordered` says so (what no frame was on the
- * stack for is at the thread's node), and with labels where the format has them; they add up to the tree's own values.
+ * A tree's values are whole numbers of its unit (nanoseconds, samples, bytes). Threads of a file are nodes
+ * below the root whose symbol is of kind HP_SYM_ROOT. `samples` are the values one by one: in time order if
+ * `ordered` says so (what no frame was on the stack for is at the thread's node), and with labels where the
+ * format has them; they add up to the tree's own values.
  *
  * Bounded: nodes and samples together stay below the budget of the source. Beyond it
- * nodes are refused (HP_EFULL) and samples dropped: then `ordered` is false and `samples_dropped` counts them.
+ * nodes are refused (HP_EFULL) and samples dropped: then `ordered` is false and `samples_dropped` counts
+ * them.
  */
 #ifndef HP_PROFILE_H
 #define HP_PROFILE_H
@@ -29,8 +32,8 @@
 struct hp_profile_source {
     struct hp_str bytes;
     size_t budget_bytes;
-    bool
-        no_pairs; /* nobody asks for callers: a reader of PAIRS may leave them out, and functions that are only named as one */
+    bool no_pairs; /* nobody asks for callers: a reader of PAIRS may leave them out, and functions that are
+                      only named as one */
     void (*passed)(void *ctx,
                    size_t bytes); /* NULL, or called now and then: so many will not be read any more */
     void *ctx;
@@ -72,7 +75,8 @@ void hp_profile_free(struct hp_profile *profile);
  * ".../dist-packages/"; 0: neither is in it. Threads: any. */
 size_t hp_profile_installed(struct hp_str file);
 
-/* Intern a frame as a file names it: library or application is told by its path. Fails: HP_ENOMEM, HP_EFULL. */
+/* Intern a frame as a file names it: library or application is told by its path. Fails: HP_ENOMEM,
+ * HP_EFULL. */
 HP_CHECK hp_err hp_profile_symbol(struct hp_profile *profile, struct hp_str file, struct hp_str name,
                                   uint32_t line, uint32_t *sym);
 HP_CHECK hp_err hp_profile_thread(struct hp_profile *profile, struct hp_str name, uint32_t *sym);
@@ -80,7 +84,8 @@ HP_CHECK hp_err hp_profile_thread(struct hp_profile *profile, struct hp_str name
 /* The child of a node for a symbol, made if new. Fails: HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_profile_child(struct hp_profile *profile, uint32_t parent, uint32_t sym, uint32_t *node);
 
-/* Add a value to a node, and to the samples if `keep`; less of it where all values together would pass 64 bits. HP_ENOMEM. */
+/* Add a value to a node, and to the samples if `keep`; less of it where all values together would pass 64
+ * bits. HP_ENOMEM. */
 HP_CHECK hp_err hp_profile_add(struct hp_profile *profile, uint32_t node, uint64_t value, bool keep);
 /* The same of a sample that is kept whole; its line is one of the node's, too. */
 HP_CHECK hp_err hp_profile_add_sample(struct hp_profile *profile, const struct hp_profile_sample *sample);
@@ -88,18 +93,20 @@ HP_CHECK hp_err hp_profile_add_sample(struct hp_profile *profile, const struct h
 /* Totals of a TREE, order of PAIRS. Call when all is read or merged. HP_ENOMEM. */
 HP_CHECK hp_err hp_profile_finish(struct hp_profile *profile);
 
-/* A copy of a tree with its words in a dictionary of its own. `per request` values stay sums. HP_ENOMEM, HP_EFULL. */
+/* A copy of a tree with its words in a dictionary of its own. `per request` values stay sums. HP_ENOMEM,
+ * HP_EFULL. */
 HP_CHECK hp_err hp_profile_from_tree(const struct hp_tree *tree, const struct hp_dict *dict,
                                      struct hp_profile **profile);
 
 /* The callgraph: the profile's own, or folded from the tree on the first call. HP_ENOMEM. */
 HP_CHECK hp_err hp_profile_graph(struct hp_profile *profile);
 
-/* Take the folders out of the graph's file names; functions that then look alike become one, as pstats' strip_dirs makes them. The graph is made
- * and is the old one after a failure. HP_ENOMEM, HP_EFULL. */
+/* Take the folders out of the graph's file names; functions that then look alike become one, as pstats'
+ * strip_dirs makes them. The graph is made and is the old one after a failure. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_profile_strip_dirs(struct hp_profile *profile);
 
-/* Add `from` into `into`. A tree with pairs added to it becomes pairs. Samples are not kept; finish when all is merged. HP_EINVAL: the units differ. HP_ENOMEM, HP_EFULL. */
+/* Add `from` into `into`. A tree with pairs added to it becomes pairs. Samples are not kept; finish when all
+ * is merged. HP_EINVAL: the units differ. HP_ENOMEM, HP_EFULL. */
 HP_CHECK hp_err hp_profile_merge(struct hp_profile *into, struct hp_profile *from);
 
 /* Whether there is nothing in it. */

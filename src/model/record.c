@@ -2,12 +2,12 @@
  *
  *     length u32 | magic | version | section (tag varint, length varint, bytes) …
  *
- * A section's length is written as one byte and the few sections that turn out longer than 127 bytes are moved up:
- * cheaper than measuring every one beforehand. Numbers that may be absent are stored plus one, so that HP_ABSENT (all
- * ones) becomes the byte 0; HP_NODE_NONE likewise.
+ * A section's length is written as one byte and the few sections that turn out longer than 127 bytes are
+ * moved up: cheaper than measuring every one beforehand. Numbers that may be absent are stored plus one, so
+ * that HP_ABSENT (all ones) becomes the byte 0; HP_NODE_NONE likewise.
  *
- * Decoding trusts nothing: counts are bounded by the bytes that are left, and indices of lanes that point nowhere become
- * 0 or HP_NODE_NONE, so that readers may use them unchecked.
+ * Decoding trusts nothing: counts are bounded by the bytes that are left, and indices of lanes that point
+ * nowhere become 0 or HP_NODE_NONE, so that readers may use them unchecked.
  */
 #include "model/record.h"
 
@@ -291,7 +291,8 @@ hp_err hp_record_encode_detail(const struct hp_record *record, struct hp_buf *ou
 
 /* ---- decoding ---- */
 
-/* Memory for the elements of a list, each of `least` bytes at least. NULL: bad count (the reader is bad) or no memory. */
+/* Memory for the elements of a list, each of `least` bytes at least. NULL: bad count (the reader is bad) or
+ * no memory. */
 static void *get_list(struct hp_reader *in, struct hp_arena *arena, size_t size, size_t least,
                       uint32_t *count)
 {
@@ -318,7 +319,8 @@ static void *get_list(struct hp_reader *in, struct hp_arena *arena, size_t size,
         (record)->name##_count = count_;                                                                     \
     } while (0)
 
-/* A section that goes on where the elements of another ended; elements without a counterpart stay as they are. */
+/* A section that goes on where the elements of another ended; elements without a counterpart stay as they
+ * are. */
 #define GET_MORE(in, record, name)                                                                           \
     do {                                                                                                     \
         uint64_t count_ = hp_reader_varint(in);                                                              \
@@ -408,7 +410,8 @@ static hp_err get_section(uint64_t tag, struct hp_reader *in, struct hp_arena *a
     return HP_OK;
 }
 
-/* Indices of lanes that readers may trust: a lane that was dropped while capturing shows up as none or as the main one. */
+/* Indices of lanes that readers may trust: a lane that was dropped while capturing shows up as none or as the
+ * main one. */
 static void sanitise(struct hp_record *record)
 {
     uint32_t count = record->lane_count;

@@ -1,11 +1,13 @@
-/* record.h -- one request as captured: fixed fields, lanes, edges, spans, statements, waits and the call tree.
+/* record.h -- one request as captured: fixed fields, lanes, edges, spans, statements, waits and the call
+ * tree.
  *
- * Why: this is the one thing that flows from the application's thread through the ring and the store to the rules. Its
- * encoding has room for everything that later versions capture: a version byte, then sections of (tag, length, bytes);
- * unknown sections are skipped, absent ones read as absent. Layout: docs/formats/record.md.
+ * Why: this is the one thing that flows from the application's thread through the ring and the store to the
+ * rules. Its encoding has room for everything that later versions capture: a version byte, then sections of
+ * (tag, length, bytes); unknown sections are skipped, absent ones read as absent. Layout:
+ * docs/formats/record.md.
  *
- * All ids are relative to one dictionary (dict.h). All times are nanoseconds; t0/t1/start/end are relative to the
- * request's start and monotonic. Absent numbers are HP_ABSENT.
+ * All ids are relative to one dictionary (dict.h). All times are nanoseconds; t0/t1/start/end are relative to
+ * the request's start and monotonic. Absent numbers are HP_ABSENT.
  */
 #ifndef HP_RECORD_H
 #define HP_RECORD_H
@@ -87,9 +89,9 @@ struct hp_request {
     uint64_t own_ns;  /* our own part of it (estimated from calibration); duration shown = wall_ns - own_ns */
     uint64_t cpu_ns, first_byte_ns, queue_ns, gil_ns, runqueue_ns, gc_ns; /* HP_ABSENT if not recorded */
     uint64_t bytes_in, bytes_out, alloc_bytes, alloc_blocks;              /* likewise */
-    int64_t kept_blocks; /* blocks requested and not freed by its end; known if alloc_blocks is */
-    uint64_t
-        rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded (under 1 ms, little memory asked for) */
+    int64_t kept_blocks;       /* blocks requested and not freed by its end; known if alloc_blocks is */
+    uint64_t rss_growth_bytes; /* by which the process's peak rose meanwhile; HP_ABSENT if not recorded (under
+                                  1 ms, little memory asked for) */
     uint64_t phase_ns[HP_PHASE_COUNT];        /* phase_ns[0] == HP_ABSENT: none recorded */
     uint64_t exception_group;                 /* hash of type and raising place; 0 none */
     uint64_t trace_id[2], parent_span;        /* W3C traceparent; 0 none */
@@ -125,10 +127,10 @@ struct hp_lane { /* lane 0 is the request's own; parents come before children */
     uint32_t parent, parent_node;          /* node of the tree below which it hangs */
     uint32_t site_sym, site_line, via_sym; /* application place that started it */
     uint8_t kind, flags;
-    uint64_t runqueue_ns; /* ready, but no CPU was free; HP_ABSENT if not recorded */
-    uint64_t
-        wait_busy_ns; /* of CPU and run queue: inside the calls that are its waits (part of it estimated); HP_ABSENT */
-    uint32_t lost_spans; /* waits that are in the totals only, or nowhere */
+    uint64_t runqueue_ns;  /* ready, but no CPU was free; HP_ABSENT if not recorded */
+    uint64_t wait_busy_ns; /* of CPU and run queue: inside the calls that are its waits (part of it
+                              estimated); HP_ABSENT */
+    uint32_t lost_spans;   /* waits that are in the totals only, or nowhere */
 };
 
 enum hp_edge_kind {
@@ -139,16 +141,16 @@ enum hp_edge_kind {
     HP_EDGE_RESULT = 4
 };
 
-struct
-    hp_edge { /* JOIN, RESULT: `lane` waited from t0 to t1 for `other`. WAKE: waited, `other` (or HP_NODE_NONE) notified. */
+struct hp_edge { /* JOIN, RESULT: `lane` waited from t0 to t1 for `other`. WAKE: waited, `other` (or
+                    HP_NODE_NONE) notified. */
     uint64_t t0_ns, t1_ns;
     uint32_t lane, other, node;
     uint32_t site_sym, site_line;
     uint8_t kind;
 };
 
-struct
-    hp_span { /* one wait, in order per lane; the first HP_SPAN_CAP of a request. A task's await in an outgoing call stands beside the brief waits in it */
+struct hp_span { /* one wait, in order per lane; the first HP_SPAN_CAP of a request. A task's await in an
+                    outgoing call stands beside the brief waits in it */
     uint64_t t0_ns, t1_ns, bytes;
     uint32_t lane, node, peer /* string id */;
     uint32_t group; /* the outgoing call that it is part of; 0: none */
@@ -169,7 +171,8 @@ enum hp_protocol {
 };
 
 struct hp_record;
-/* The part of its outgoing call that a span is: its kind, of an await the kind of what it waited for. Linear in the spans for an await. */
+/* The part of its outgoing call that a span is: its kind, of an await the kind of what it waited for. Linear
+ * in the spans for an await. */
 uint8_t hp_record_call_kind(const struct hp_record *record, uint32_t span);
 
 struct hp_wait { /* totals per (lane, node, kind, peer, place); always complete per (lane, kind) */
@@ -200,8 +203,8 @@ enum hp_stmt_flags {
     HP_STMT_EACH = 16 /* an executemany whose driver is known to send each row by itself */
 };
 
-struct
-    hp_stmt { /* one execution, in order of t0; at most HP_STMT_CAP a request, then only its group counts */
+struct hp_stmt { /* one execution, in order of t0; at most HP_STMT_CAP a request, then only its group
+                    counts */
     uint64_t t0_ns, exec_ns, fetch_ns;
     uint64_t rows;       /* HP_ABSENT unknown */
     uint64_t param_hash; /* keyed; 0 = not comparable */
@@ -244,31 +247,36 @@ struct hp_record {
     struct hp_notes notes;
     uint32_t lane_count, edge_count, span_count, wait_count, holder_count, stmt_count, group_count,
         step_count;
-    struct hp_str shape,
-        values; /* encoded tree (tree.h); empty: none. While a record is being decoded they point into the input. */
+    struct hp_str shape, values; /* encoded tree (tree.h); empty: none. While a record is being decoded they
+                                    point into the input. */
 };
 
-/* Append the encoding of `record` (with its length in front) to `out`. Hot: no allocation if `out` has room for it and 160 bytes more. HP_EFULL
- * if it does not fit, HP_ENOMEM; `out` then ends where it did, its error sticks. phase_ns is written if phase_ns[0] is not HP_ABSENT. */
+/* Append the encoding of `record` (with its length in front) to `out`. Hot: no allocation if `out` has room
+ * for it and 160 bytes more. HP_EFULL if it does not fit, HP_ENOMEM; `out` then ends where it did, its error
+ * sticks. phase_ns is written if phase_ns[0] is not HP_ABSENT. */
 HP_CHECK hp_err hp_record_encode(const struct hp_record *record, struct hp_buf *out);
 
-/* Bytes that a request asked for and had not given back at its end: its blocks times its mean block. False: not recorded. */
+/* Bytes that a request asked for and had not given back at its end: its blocks times its mean block. False:
+ * not recorded. */
 bool hp_record_kept_bytes(const struct hp_request *req, double *bytes);
 
-/* Only the parts that a store keeps beside its columns: lanes … groups, and all of `req` but id, seq, start_wall_ns, wall_ns, own_ns, cpu_ns, bytes_out,
- * route, revision, exception_type, flags, weight, status and level. No tree. Same section layout. */
+/* Only the parts that a store keeps beside its columns: lanes … groups, and all of `req` but id, seq,
+ * start_wall_ns, wall_ns, own_ns, cpu_ns, bytes_out, route, revision, exception_type, flags, weight, status
+ * and level. No tree. Same section layout. */
 HP_CHECK hp_err hp_record_encode_detail(const struct hp_record *record, struct hp_buf *out);
 
-/* Decode; arrays come from `arena`, shape/values are spans into the input. Untrusted input: HP_EFORMAT, HP_EVERSION, HP_ENOMEM; `record` is
- * then zeroed. _detail fills only what hp_record_encode_detail writes and leaves `req`'s other fields as they are; after a failure `req` is as
- * before and the rest zeroed. Decoded indices of lanes are safe to use: a parent comes before its child, `lane` is in range (or 0 when there are no lanes),
- * `other` in range or HP_NODE_NONE, `holder` in range or 0. Indices of nodes are not checked against the tree. */
+/* Decode; arrays come from `arena`, shape/values are spans into the input. Untrusted input: HP_EFORMAT,
+ * HP_EVERSION, HP_ENOMEM; `record` is then zeroed. _detail fills only what hp_record_encode_detail writes and
+ * leaves `req`'s other fields as they are; after a failure `req` is as before and the rest zeroed. Decoded
+ * indices of lanes are safe to use: a parent comes before its child, `lane` is in range (or 0 when there are
+ * no lanes), `other` in range or HP_NODE_NONE, `holder` in range or 0. Indices of nodes are not checked
+ * against the tree. */
 HP_CHECK hp_err hp_record_decode(struct hp_reader *in, struct hp_arena *arena, struct hp_record *record);
 HP_CHECK hp_err hp_record_decode_detail(struct hp_reader *in, struct hp_arena *arena,
                                         struct hp_record *record);
 
-/* Replace every id by what the maps say (each is called with a non-zero id; returning 0 loses the name only; a NULL map keeps them). The tree's symbols are
- * mapped when it is decoded, not here. */
+/* Replace every id by what the maps say (each is called with a non-zero id; returning 0 loses the name only;
+ * a NULL map keeps them). The tree's symbols are mapped when it is decoded, not here. */
 struct hp_id_maps {
     void *ctx;
     uint32_t (*symbol)(void *ctx, uint32_t id);

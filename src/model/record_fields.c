@@ -1,4 +1,5 @@
-/* record_fields.c -- the fields of a request and of each list's elements as bytes and back. See record_fields.h, docs/formats/record.md. */
+/* record_fields.c -- the fields of a request and of each list's elements as bytes and back. See
+ * record_fields.h, docs/formats/record.md. */
 #include "model/record_fields.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ enum extra { /* which groups of fields follow, in this order */
              EXTRA_DROPPED_NOTES = 1024
 };
 
-enum stmt_bits { /* which fields follow; those that do not are as in the statement before, or at their default */
+enum stmt_bits { /* which fields follow; those that do not are as in the statement before, or at their
+                    default */
                  STMT_STATEMENT = 1,
                  STMT_SITE = 2,
                  STMT_VIA = 4,

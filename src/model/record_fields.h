@@ -1,7 +1,9 @@
-/* record_fields.h -- inside record.c: what the sections of a record are made of, field by field. The byte table is docs/formats/record.md.
+/* record_fields.h -- inside record.c: what the sections of a record are made of, field by field. The byte
+ * table is docs/formats/record.md.
  *
- * A put_ function writes at `p` and returns where it ended; the caller has HP__RECORD_ROOM bytes there (hp__record_room). A get_ function marks the reader bad where a
- * number is out of range. Owns: nothing. Threads: any (one writer of a buffer).
+ * A put_ function writes at `p` and returns where it ended; the caller has HP__RECORD_ROOM bytes there
+ * (hp__record_room). A get_ function marks the reader bad where a number is out of range. Owns: nothing.
+ * Threads: any (one writer of a buffer).
  */
 #ifndef HP_RECORD_FIELDS_H
 #define HP_RECORD_FIELDS_H
@@ -34,7 +36,8 @@ static inline uint8_t *hp__put(uint8_t *p, uint64_t value)
 uint8_t *hp__put_request(uint8_t *p, const struct hp_request *req);
 void hp__get_request(struct hp_reader *in, struct hp_request *req);
 
-/* What else is known of the request, as groups of fields. clear: every field that they speak of, as if there were none. */
+/* What else is known of the request, as groups of fields. clear: every field that they speak of, as if there
+ * were none. */
 uint8_t *hp__put_extra(uint8_t *p, const struct hp_request *req);
 void hp__get_extra(struct hp_reader *in, struct hp_request *req);
 void hp__clear_extra(struct hp_request *req);

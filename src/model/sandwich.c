@@ -1,7 +1,8 @@
 /* sandwich.c -- see sandwich.h.
  *
- * One walk over the tree, parents before children: a node of the function that is in none of the function yet begins the callees anew and adds its path
- * upward to the callers; what is below it goes where its parent went.
+ * One walk over the tree, parents before children: a node of the function that is in none of the function yet
+ * begins the callees anew and adds its path upward to the callers; what is below it goes where its parent
+ * went.
  */
 #include "model/sandwich.h"
 
@@ -27,7 +28,8 @@ static uint32_t child_of(struct hp_tree *tree, uint32_t parent, uint32_t sym, ui
     return node;
 }
 
-/* Up from where the function was entered to its lane; lines of calls play no part, for they are the other way round. */
+/* Up from where the function was entered to its lane; lines of calls play no part, for they are the other way
+ * round. */
 static void add_callers(struct hp_tree *callers, const struct hp_tree *tree, uint32_t entered)
 {
     uint32_t at = HP_NODE_ROOT, up = tree->nodes[entered].parent;

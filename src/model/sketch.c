@@ -5,9 +5,10 @@
  *     0 1 2 … 127 | 128,129  130,131  … | 256–259  260–263 … | …        up to 2^42 - 1
  *     width 1     | width 2: 64 buckets | width 4: 64        | …
  *
- * A value v ≥ 64 with highest bit e has index 64 × (e - 6) + (v >> (e - 6)). A bucket of width w that begins at lo ≥ 64 w
- * is answered by the point whose relative distance to both ends is the same, so it is off by at most
- * w / (2 lo + w) ≤ 1/129 = 0.78 %, and by half a nanosecond for rounding (lo ≥ 128 where w > 1: below 1 % together).
+ * A value v ≥ 64 with highest bit e has index 64 × (e - 6) + (v >> (e - 6)). A bucket of width w that begins
+ * at lo ≥ 64 w is answered by the point whose relative distance to both ends is the same, so it is off by at
+ * most w / (2 lo + w) ≤ 1/129 = 0.78 %, and by half a nanosecond for rounding (lo ≥ 128 where w > 1: below 1
+ * % together).
  */
 #include "model/sketch.h"
 
@@ -73,7 +74,8 @@ static uint32_t bucket_of(uint64_t ns)
     return (shift << SUB_BITS) + (uint32_t)(ns >> shift);
 }
 
-/* The value that stands for a bucket: the harmonic mean of its ends, from where both are equally far in proportion. */
+/* The value that stands for a bucket: the harmonic mean of its ends, from where both are equally far in
+ * proportion. */
 static uint64_t bucket_value(uint32_t bucket)
 {
     if (bucket < 2 * SUB_COUNT) {
@@ -258,7 +260,8 @@ void hp_sketch_encode(const struct hp_sketch *sketch, struct hp_buf *buf)
     put_body(sketch, buf);
 }
 
-/* Step over one (gap, count) pair; false at a pair that no encoder writes. `*next` moves behind its bucket. */
+/* Step over one (gap, count) pair; false at a pair that no encoder writes. `*next` moves behind its
+ * bucket. */
 static bool read_bucket(struct hp_reader *body, uint32_t *next, uint32_t *bucket, uint64_t *count)
 {
     uint64_t gap = hp_reader_varint(body);
@@ -281,8 +284,8 @@ static bool read_totals(struct hp_reader *body, struct totals *totals)
     return !body->bad && totals->used_count <= BUCKET_COUNT;
 }
 
-/* Whether totals and buckets can come from one stream. `body` is a copy: the caller reads the buckets again, to add
- * them only when all is well. */
+/* Whether totals and buckets can come from one stream. `body` is a copy: the caller reads the buckets again,
+ * to add them only when all is well. */
 static bool is_consistent(const struct totals *totals, struct hp_reader body)
 {
     if (totals->used_count == 0) {

@@ -164,7 +164,8 @@ static size_t plain_bracketed_bytes(const struct hp__sqllex *lex)
     return byte_at(lex, ahead) == ']' ? ahead + 1 : 0;
 }
 
-/* Bytes from [ up to ] or to what would be read in another way outside of a name: a quote, a comment, another [. */
+/* Bytes from [ up to ] or to what would be read in another way outside of a name: a quote, a comment, another
+ * [. */
 static size_t bracketed_bytes(const struct hp__sqllex *lex)
 {
     size_t ahead = 1;
@@ -249,7 +250,8 @@ static enum hp__sql_kind lex_double_quoted(struct hp__sqllex *lex)
     }
 }
 
-/* SQLite knows names only, but [5] is hardly one and folded; where there may be names or arrays, [it's] could be either and nothing after it is sure. */
+/* SQLite knows names only, but [5] is hardly one and folded; where there may be names or arrays, [it's] could
+ * be either and nothing after it is sure. */
 static enum hp__sql_kind lex_bracket(struct hp__sqllex *lex)
 {
     bool array = lex->dialect == HP_SQL_MYSQL || lex->dialect == HP_SQL_POSTGRESQL;

@@ -1,7 +1,8 @@
 /* sqllex.h -- SQL text to tokens, for fingerprint.c alone.
  *
- * Why: one place knows how each dialect writes strings, names, comments and placeholders. The lexer looks at each byte
- * a bounded number of times, keeps no stack and never fails: text that could be read in two ways is HP__SQL_UNSURE.
+ * Why: one place knows how each dialect writes strings, names, comments and placeholders. The lexer looks at
+ * each byte a bounded number of times, keeps no stack and never fails: text that could be read in two ways is
+ * HP__SQL_UNSURE.
  */
 #ifndef HP_SQLLEX_H
 #define HP_SQLLEX_H

@@ -1,4 +1,5 @@
-/* timeline.c -- see timeline.h. A sweep: all beginnings and ends of a lane in order of time, and how many of each state are open. */
+/* timeline.c -- see timeline.h. A sweep: all beginnings and ends of a lane in order of time, and how many of
+ * each state are open. */
 #include "model/timeline.h"
 
 #include "base/assert.h"

@@ -1,12 +1,14 @@
-/* timeline.h -- what each lane of a request did when: pieces of one state each, and the critical path across them.
+/* timeline.h -- what each lane of a request did when: pieces of one state each, and the critical path across
+ * them.
  *
- * A record says it in several lists: waits as spans, statements, waits for other lanes as edges. Here they become one line a lane, without gaps or overlaps from
- * the lane's start to its end. Where several say something, the one that explains most wins:
+ * A record says it in several lists: waits as spans, statements, waits for other lanes as edges. Here they
+ * become one line a lane, without gaps or overlaps from the lane's start to its end. Where several say
+ * something, the one that explains most wins:
  *
  *     GC  >  SQL  >  a wait's kind  >  waiting for another lane  >  a lock or a poll, which is how one waits for a lane  >  running
  *
- * "Running" is what is left: on a processor, waiting for one, or waiting where nothing could be seen. What each lane needed of
- * processor and run queue is known as sums only.
+ * "Running" is what is left: on a processor, waiting for one, or waiting where nothing could be seen. What
+ * each lane needed of processor and run queue is known as sums only.
  */
 #ifndef HP_TIMELINE_H
 #define HP_TIMELINE_H

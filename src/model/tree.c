@@ -1,11 +1,12 @@
 /* tree.c -- the call tree: look-up, epochs, merge, encoding.
  *
- * Nodes live in one array that doubles up to max_nodes; a hash with linear probing, at most half full, finds a node by
- * (parent, symbol, site, kind). Both keep nodes of earlier epochs. Ids grow downwards the tree, so sums over subtrees
- * are single passes over the array from its end, without recursion.
+ * Nodes live in one array that doubles up to max_nodes; a hash with linear probing, at most half full, finds
+ * a node by (parent, symbol, site, kind). Both keep nodes of earlier epochs. Ids grow downwards the tree, so
+ * sums over subtrees are single passes over the array from its end, without recursion.
  *
- * New children are put in front of their siblings; lists are merge-sorted when the tree is encoded, which touches only
- * lists that got a child since. Decoding leaves the hash for later (`hashed`): most decoded trees are only read.
+ * New children are put in front of their siblings; lists are merge-sorted when the tree is encoded, which
+ * touches only lists that got a child since. Decoding leaves the hash for later (`hashed`): most decoded
+ * trees are only read.
  */
 #include "model/tree.h"
 
@@ -234,7 +235,8 @@ static uint32_t left_for_functions(const struct hp_tree *tree)
     return tree->held_most > tree->held_nodes ? tree->held_most - tree->held_nodes : 0;
 }
 
-/* Nodes held back: an OVERFLOW node for each lane, the shared LANE node with its own, and those below application functions. */
+/* Nodes held back: an OVERFLOW node for each lane, the shared LANE node with its own, and those below
+ * application functions. */
 static uint32_t held_back(const struct hp_tree *tree)
 {
     uint32_t lanes = tree->lane_count > tree->overflow_nodes ? tree->lane_count - tree->overflow_nodes : 0;
@@ -250,7 +252,8 @@ static void touch(struct hp_tree *tree, uint32_t id)
     }
 }
 
-/* The application function that the node is in, or its LANE node; or the first node on the way that knows where calls go. */
+/* The application function that the node is in, or its LANE node; or the first node on the way that knows
+ * where calls go. */
 static uint32_t function_of(const struct hp_tree *tree, uint32_t node)
 {
     while (tree->nodes[node].kind != HP_NODE_LANE && tree->nodes[node].beyond == 0 &&
@@ -260,7 +263,8 @@ static uint32_t function_of(const struct hp_tree *tree, uint32_t node)
     return node;
 }
 
-/* The OVERFLOW node of the application function that the node is in; HP_NODE_NONE: there is none, or no room for one. */
+/* The OVERFLOW node of the application function that the node is in; HP_NODE_NONE: there is none, or no room
+ * for one. */
 static uint32_t overflow_in_function(struct hp_tree *tree, uint32_t node)
 {
     uint32_t function = function_of(tree, node), id = tree->nodes[function].beyond;

@@ -1,7 +1,7 @@
 /* treediff.c -- see treediff.h.
  *
- * Both trees are walked in preorder; a path is known by a hash of its parent's and its own symbol, so that no tree has to be searched. Where
- * call lines made two nodes of one path, their totals are added up.
+ * Both trees are walked in preorder; a path is known by a hash of its parent's and its own symbol, so that no
+ * tree has to be searched. Where call lines made two nodes of one path, their totals are added up.
  */
 #include "model/treediff.h"
 

@@ -1,7 +1,8 @@
 /* treesum.h -- the values of many call trees of one shape, added up node by node.
  *
- * Why: a rollup holds the merged tree of a minute. Requests of one route nearly always share the shape, so merging is
- * adding two numbers a node, straight from the encoded values: no tree is decoded, no node looked up.
+ * Why: a rollup holds the merged tree of a minute. Requests of one route nearly always share the shape, so
+ * merging is adding two numbers a node, straight from the encoded values: no tree is decoded, no node looked
+ * up.
  */
 #ifndef HP_TREESUM_H
 #define HP_TREESUM_H
@@ -33,8 +34,8 @@ void hp_treesum_init(struct hp_treesum *sum, uint32_t max_nodes);
 void hp_treesum_fini(struct hp_treesum *sum);
 
 /* Add one request's encoded values (hp_tree_encode). The first ones say how many nodes there are.
- * Fails: HP_EFORMAT (also: another number of nodes), HP_EFULL, HP_ENOMEM; the sum is then half done and of no use.
- * Input is not trusted. Threads: owner only. */
+ * Fails: HP_EFORMAT (also: another number of nodes), HP_EFULL, HP_ENOMEM; the sum is then half done and of no
+ * use. Input is not trusted. Threads: owner only. */
 hp_err hp_treesum_add(struct hp_treesum *sum, struct hp_reader values) HP_CHECK;
 
 /* Append the sums in the layout of values. Fails: as buf.h, by the error that sticks in `out`. */

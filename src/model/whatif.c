@@ -5,13 +5,15 @@
  *     main    START ──── SPAWN ───── WAIT ············· WAKE ──── END
  *                          └─▶ START ──────────── END ──▶┘            (another lane)
  *
- * A point has one rule: its new time is the later of its `prev` (the point before it in its lane; for START the SPAWN in the
- * parent) and its `dep` (the point in another lane that it waited for), plus the time that passed from the later of the two in the original.
- * Where a lane works there is no dep, and what was removed from that stretch comes off. With nothing removed every
- * point is where it was, and every step is monotonic, so nothing ever gets later than it was.
+ * A point has one rule: its new time is the later of its `prev` (the point before it in its lane; for START
+ * the SPAWN in the parent) and its `dep` (the point in another lane that it waited for), plus the time that
+ * passed from the later of the two in the original. Where a lane works there is no dep, and what was removed
+ * from that stretch comes off. With nothing removed every point is where it was, and every step is monotonic,
+ * so nothing ever gets later than it was.
  *
- * Points are evaluated in a topological order that is made once; records are not trusted to be free of contradictions, so
- * times are clamped into their lanes, and if waits form a circle, those become fixed delays.
+ * Points are evaluated in a topological order that is made once; records are not trusted to be free of
+ * contradictions, so times are clamped into their lanes, and if waits form a circle, those become fixed
+ * delays.
  */
 #include "model/whatif.h"
 
@@ -118,8 +120,8 @@ static int compare_items(const void *a, const void *b)
     return x->lane < y->lane ? -1 : x->lane > y->lane;
 }
 
-/* Find for each item the one that ran before it on the same worker. Items in order of their starts take the worker that became
- * free last: ends are pushed in their order on a stack of free workers. */
+/* Find for each item the one that ran before it on the same worker. Items in order of their starts take the
+ * worker that became free last: ends are pushed in their order on a stack of free workers. */
 static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
 {
     struct item *starts = alloc(arena, r->lane_count, sizeof *starts);
@@ -159,8 +161,9 @@ static hp_err chain_items(struct hp__replay *r, const struct hp_record *record, 
     return HP_OK;
 }
 
-/* Tasks of one parent begin in the order in which they were spawned, each when the one before lets go of the event loop: at its end or at its first
- * await, which is when the next one begins. Before the first of them it is the parent that has to let go, if that is a task. */
+/* Tasks of one parent begin in the order in which they were spawned, each when the one before lets go of the
+ * event loop: at its end or at its first await, which is when the next one begins. Before the first of them
+ * it is the parent that has to let go, if that is a task. */
 static hp_err chain_tasks(struct hp__replay *r, const struct hp_record *record, struct hp_arena *arena)
 {
     struct item *starts = alloc(arena, r->lane_count, sizeof *starts);
@@ -353,7 +356,8 @@ static void link_deps(struct hp__replay *r)
     }
 }
 
-/* Topological order by what each point still waits for: bit 0 its prev, bit 1 its dep. Edge 2 i + k leads to point i. */
+/* Topological order by what each point still waits for: bit 0 its prev, bit 1 its dep. Edge 2 i + k leads to
+ * point i. */
 struct open_points {
     uint32_t *head, *next; /* edges that leave a point */
     uint8_t *missing;
@@ -478,7 +482,8 @@ static uint64_t delay_before(const struct hp__replay *r, uint32_t i)
     return p->kind == WAKE && r->waits[p->ref].other == NONE ? p->t - r->points[i - 1].t : 0;
 }
 
-/* Let what a stretch does not have be taken from those behind it, then from those before it; from a delay only what is meant to be. */
+/* Let what a stretch does not have be taken from those behind it, then from those before it; from a delay
+ * only what is meant to be. */
 static void spread(struct hp__replay *r, uint32_t lane)
 {
     uint64_t carry = 0;

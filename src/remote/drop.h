@@ -3,8 +3,9 @@
  *     /tmp/hotplate-<16 hex digits>/start.py       ours, 0600
  *     /tmp/hotplate-<16 hex digits>/answer         the script's
  *
- * /tmp is the target's: in a container that is another one than ours, so it is reached through /proc/PID/root. Everything goes through descriptors,
- * because once the folder is given to the target's user, that user may put anything in its place.
+ * /tmp is the target's: in a container that is another one than ours, so it is reached through
+ * /proc/PID/root. Everything goes through descriptors, because once the folder is given to the target's user,
+ * that user may put anything in its place.
  */
 #ifndef HP_DROP_H
 #define HP_DROP_H
@@ -19,7 +20,8 @@ struct hp_drop {
     char path[64];     /* of the folder, as the target sees it */
 };
 
-/* Make the folder. Fails with a line: HP_EIO, HP_EPERM, HP_ENOTFOUND (the process is gone). On failure there is nothing to close. */
+/* Make the folder. Fails with a line: HP_EIO, HP_EPERM, HP_ENOTFOUND (the process is gone). On failure there
+ * is nothing to close. */
 HP_CHECK hp_err hp_drop_open(struct hp_drop *drop, const struct hp_target *target, struct hp_errinfo *info);
 
 /* Remove it with all that is in it. */

@@ -1,6 +1,7 @@
 /* elf.h -- what an ELF file says about where an interpreter keeps its runtime. 64-bit little-endian files.
  *
- * The file is untrusted: everything is read at checked offsets with caps, nothing is mapped (a file that shrinks must not kill us).
+ * The file is untrusted: everything is read at checked offsets with caps, nothing is mapped (a file that
+ * shrinks must not kill us).
  */
 #ifndef HP_ELF_H
 #define HP_ELF_H

@@ -1,8 +1,9 @@
 /* inject.c -- see inject.h.
  *
- * The interpreter looks at the flag when its eval breaker has the stop bit, clears the flag, then copies the path: so the path goes first and the
- * bit last. The breaker is read, changed and written, as CPython's own tool does it: an event that the target raises between the two is
- * noticed with the next one. A process that is just coming out of a fork loses the bit; whoever waits for the answer sets it again.
+ * The interpreter looks at the flag when its eval breaker has the stop bit, clears the flag, then copies the
+ * path: so the path goes first and the bit last. The breaker is read, changed and written, as CPython's own
+ * tool does it: an event that the target raises between the two is noticed with the next one. A process that
+ * is just coming out of a fork loses the bit; whoever waits for the answer sets it again.
  */
 #include "remote/inject.h"
 

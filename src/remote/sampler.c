@@ -160,8 +160,8 @@ static void drop_unseen(struct process *process)
     process->count = kept;
 }
 
-/* Whether the thread has not been on a CPU since its stack was read. A running thread's figures move with the tick only, hence the pause before they
- * are trusted. */
+/* Whether the thread has not been on a CPU since its stack was read. A running thread's figures move with the
+ * tick only, hence the pause before they are trusted. */
 static bool is_still(struct hp_sampler *sampler, struct task *task, uint64_t now_ns)
 {
     struct hp_proc_sched sched;

@@ -1,11 +1,13 @@
 /* sampler.h -- samples processes into one call tree, from outside.
  *
- * Each sample is weighed by the time since the one before, so a late sampler does not bend shares. A thread that the kernel has not put on a CPU
- * since its stack was read (schedstat) still has that stack: it gets its time without a read, which is what makes idle threads cost nothing.
+ * Each sample is weighed by the time since the one before, so a late sampler does not bend shares. A thread
+ * that the kernel has not put on a CPU since its stack was read (schedstat) still has that stack: it gets its
+ * time without a read, which is what makes idle threads cost nothing.
  *
  * In the tree a node's self time is what the mode measures, its cpu_ns the part in which the thread ran or
  * would have run had there been a CPU, its samples how often it was seen; calls are 0: samples
- * cannot tell calls. The root stands for the process given, and for its children as well unless `apart` gives each process and thread a node.
+ * cannot tell calls. The root stands for the process given, and for its children as well unless `apart` gives
+ * each process and thread a node.
  */
 #ifndef HP_SAMPLER_H
 #define HP_SAMPLER_H
@@ -51,13 +53,14 @@ struct hp_sampler_counts {
 
 struct hp_sampler; /* opaque */
 
-/* Attach to `pid`. A process that runs no CPython itself will do if `children` is set and one of them does. Fails: as hp_target_open, with a line in
- * `info`. Owns: hp_sampler_free. Threads: owner only. */
+/* Attach to `pid`. A process that runs no CPython itself will do if `children` is set and one of them does.
+ * Fails: as hp_target_open, with a line in `info`. Owns: hp_sampler_free. Threads: owner only. */
 HP_CHECK hp_err hp_sampler_new(pid_t pid, const struct hp_sampler_options *options,
                                struct hp_sampler **sampler, struct hp_errinfo *info);
 void hp_sampler_free(struct hp_sampler *sampler);
 
-/* Take one sample of everything; `now_ns` is monotonic. Fails: HP_ENOTFOUND (all processes are gone), HP_ENOMEM. */
+/* Take one sample of everything; `now_ns` is monotonic. Fails: HP_ENOTFOUND (all processes are gone),
+ * HP_ENOMEM. */
 HP_CHECK hp_err hp_sampler_step(struct hp_sampler *sampler, uint64_t now_ns);
 
 /* The tree with totals; borrowed, grows with every step. Its dictionary. */
@@ -70,7 +73,8 @@ void hp_sampler_clear(struct hp_sampler *sampler);
 /* Counts since the start. */
 struct hp_sampler_counts hp_sampler_counts(const struct hp_sampler *sampler);
 
-/* The threads now, one call each: where they are at this moment. `frames` are innermost first; none when the stack could not be read (`err`). */
+/* The threads now, one call each: where they are at this moment. `frames` are innermost first; none when the
+ * stack could not be read (`err`). */
 struct hp_sampler_thread {
     pid_t pid, task;
     const char *command; /* of the process */

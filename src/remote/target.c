@@ -1,7 +1,8 @@
 /* target.c -- see target.h.
  *
- * Where the runtime is: the executable, then each mapped file with "python" in its name, is asked for _PyRuntime; file address + where the file was
- * mapped is the address in memory. Which version it is: the offsets that 3.13 and later publish there, else Py_Version, else the file's name.
+ * Where the runtime is: the executable, then each mapped file with "python" in its name, is asked for
+ * _PyRuntime; file address + where the file was mapped is the address in memory. Which version it is: the
+ * offsets that 3.13 and later publish there, else Py_Version, else the file's name.
  */
 #include "remote/target.h"
 

@@ -1,4 +1,5 @@
-/* api.c -- see api.h: who may ask, which question it is, a store to answer it from, and the headers of every answer. */
+/* api.c -- see api.h: who may ask, which question it is, a store to answer it from, and the headers of every
+ * answer. */
 #include "serve/api.h"
 
 #include <errno.h>
@@ -154,7 +155,8 @@ static void give_back(struct hp_api *api, struct handle *handle, bool keep)
     close_store(store);
 }
 
-/* Open the store, an empty one in memory while there is no file or nothing in it: its writer is just making it. `*lasting`: it is the file. */
+/* Open the store, an empty one in memory while there is no file or nothing in it: its writer is just making
+ * it. `*lasting`: it is the file. */
 static hp_err open_store(const struct hp_api *api, enum hp_store_mode mode, struct hp_store **store,
                          bool *lasting, struct hp_errinfo *info)
 {
@@ -558,7 +560,8 @@ static void put_plain(struct hp_api_response *response, const char *type, struct
     hp_buf_put_text(&response->body, text);
 }
 
-/* The page that asks for the token, with a line of ours about the last one. Nothing else is told to somebody who is not in. */
+/* The page that asks for the token, with a line of ours about the last one. Nothing else is told to somebody
+ * who is not in. */
 static void put_login_page(struct hp_api_response *response, int status, const char *line)
 {
     static const char place[] = "<!--said-->";
@@ -699,7 +702,8 @@ size_t hp_api_body_most(struct hp_api *api, const struct hp_api_request *request
 
 /* ---- tickets ---- */
 
-/* A new ticket, or what it takes to have one. It changes nothing here, and nobody elsewhere can read the answer. */
+/* A new ticket, or what it takes to have one. It changes nothing here, and nobody elsewhere can read the
+ * answer. */
 static void put_ticket(const struct hp_api *api, struct hp_api_response *response)
 {
     struct hp_json json;

@@ -1,8 +1,9 @@
-/* api.h -- the dashboard's answers, without a transport: method, path, query, headers, body and who asks in; status, headers and body out.
+/* api.h -- the dashboard's answers, without a transport: method, path, query, headers, body and who asks in;
+ * status, headers and body out.
  *
- * Why: `hotplate serve` (http.c, libmicrohttpd) and the Flask blueprint (pyext/serve.c) must say the same. What can be asked is in
- * docs/formats/api.md, who may ask in docs/guide/dashboard.md. Every answer is bounded: so many rows, and a limit of time after which
- * the store gives up.
+ * Why: `hotplate serve` (http.c, libmicrohttpd) and the Flask blueprint (pyext/serve.c) must say the same.
+ * What can be asked is in docs/formats/api.md, who may ask in docs/guide/dashboard.md. Every answer is
+ * bounded: so many rows, and a limit of time after which the store gives up.
  */
 #ifndef HP_API_H
 #define HP_API_H
@@ -19,7 +20,8 @@ struct hp_api; /* opaque */
 
 enum hp_api_role { HP_API_NOBODY = 0, HP_API_READER = 1, HP_API_WRITER = 2 };
 
-/* Ask the statement's database for its plan and keep it in the store at `store`; a line in `info` why there is none. Threads: any, at the same time. */
+/* Ask the statement's database for its plan and keep it in the store at `store`; a line in `info` why there
+ * is none. Threads: any, at the same time. */
 typedef hp_err (*hp_api_explain)(const char *store, const struct hp_statement *statement,
                                  struct hp_errinfo *info);
 
@@ -64,15 +66,16 @@ struct hp_api_response {
     size_t room_used;
 };
 
-/* Answer. `response` needs no initialisation; finish it with hp_api_response_fini whatever happened. Never fails: what goes wrong is an
- * answer with a status and a line. Threads: any, at the same time. */
+/* Answer. `response` needs no initialisation; finish it with hp_api_response_fini whatever happened. Never
+ * fails: what goes wrong is an answer with a status and a line. Threads: any, at the same time. */
 void hp_api_answer(struct hp_api *api, const struct hp_api_request *request,
                    struct hp_api_response *response);
 /* How long a body the request may have, by its head alone: what is longer is refused without being read. */
 size_t hp_api_body_most(struct hp_api *api, const struct hp_api_request *request);
 void hp_api_response_fini(struct hp_api_response *response);
 
-/* Whether who asks for a page of the application would be let in, or has logged in (`pages`); `authorization` must not be among the headers (a wrong token counts). Threads: any. */
+/* Whether who asks for a page of the application would be let in, or has logged in (`pages`); `authorization`
+ * must not be among the headers (a wrong token counts). Threads: any. */
 bool hp_api_admits(struct hp_api *api, const struct hp_api_request *request);
 
 /* Whether a text is an address of this machine only: "127.0.0.1", "::1", "::ffff:127.0.0.1". */

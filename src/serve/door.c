@@ -1,7 +1,8 @@
 /* door.c -- see hotplate/ext/serve.h: api.h for the CPython extension, and what a fork must wait for.
  *
- * SQLite keeps per process which locks it holds on a file. A child that inherits that while an answer has the store open would take locks for
- * held that it has not. So answers count themselves, and the handler before a fork lets none begin and waits for those that are there.
+ * SQLite keeps per process which locks it holds on a file. A child that inherits that while an answer has the
+ * store open would take locks for held that it has not. So answers count themselves, and the handler before a
+ * fork lets none begin and waits for those that are there.
  */
 #include "hotplate/ext/serve.h"
 
@@ -64,7 +65,8 @@ static void after_fork_in_child(void)
 
 static void watch_forks(void)
 {
-    /* Without memory a fork does not wait: it then is what it would be without us, unless an answer is just being made. */
+    /* Without memory a fork does not wait: it then is what it would be without us, unless an answer is just
+     * being made. */
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

@@ -1,7 +1,8 @@
-/* export.c -- one request as a page of its own (docs/formats/api.md): with every answer that the page of a request asks for, so that it asks nobody.
+/* export.c -- one request as a page of its own (docs/formats/api.md): with every answer that the page of a
+ * request asks for, so that it asks nobody.
  *
- * Written are the questions as the page puts them (ui/dash/saved.tsx looks them up by their words) and the answers, by the same functions that
- * answer the dashboard: what is redacted there is redacted here.
+ * Written are the questions as the page puts them (ui/dash/saved.tsx looks them up by their words) and the
+ * answers, by the same functions that answer the dashboard: what is redacted there is redacted here.
  */
 #include "answer/sampled.h"
 #include "format/member.h"

@@ -1,9 +1,11 @@
 /* http.c -- see http.h.
  *
- * libmicrohttpd parses (strictly) and bounds: connections, their number by address, bytes of a header, seconds of silence. A body is kept up
- * to what api.c grants to its head; a longer one is refused when its head says so, or cut off. Everything else is api.c's.
+ * libmicrohttpd parses (strictly) and bounds: connections, their number by address, bytes of a header,
+ * seconds of silence. A body is kept up to what api.c grants to its head; a longer one is refused when its
+ * head says so, or cut off. Everything else is api.c's.
  *
- * The library is loaded when the first server starts: linked, it and the GnuTLS behind it would cost every other command 2.8 MB and 1.5 ms.
+ * The library is loaded when the first server starts: linked, it and the GnuTLS behind it would cost every
+ * other command 2.8 MB and 1.5 ms.
  */
 #include "serve/http.h"
 

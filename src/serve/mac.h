@@ -1,4 +1,5 @@
-/* mac.h -- what we sign and know again: 128 bits of SipHash under a key that is drawn at random or made of a secret that all who must agree have. */
+/* mac.h -- what we sign and know again: 128 bits of SipHash under a key that is drawn at random or made of a
+ * secret that all who must agree have. */
 #ifndef HP_MAC_H
 #define HP_MAC_H
 

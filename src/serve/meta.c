@@ -1,4 +1,5 @@
-/* meta.c -- what the pages need before anything else: revisions, labels, routes, who asks; and single files of source. */
+/* meta.c -- what the pages need before anything else: revisions, labels, routes, who asks; and single files
+ * of source. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* overview.c -- what is wrong first, then routes, then how it went over time; and the same with less: routes, findings. */
+/* overview.c -- what is wrong first, then routes, then how it went over time; and the same with less: routes,
+ * findings. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -16,7 +17,8 @@ hp_err hp_question_answer(struct hp_question *question, struct hp_answer *answer
     return hp_answer_load(question->store, &options, question->arena, answer, question->info);
 }
 
-/* "GET /settings 2.21 s: 40 threads, one per item, shop/history.py:25; fixing it saves about 1.50 s a request" */
+/* "GET /settings 2.21 s: 40 threads, one per item, shop/history.py:25; fixing it saves about 1.50 s a
+ * request" */
 static void put_finding_sentence(struct hp_json *json, const struct hp_answer *answer,
                                  const struct hp_answer_finding *finding)
 {

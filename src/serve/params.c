@@ -12,7 +12,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decode into `out`, which has room for all of `text`. A percent sign that starts no escape stands for itself. */
+/* Decode into `out`, which has room for all of `text`. A percent sign that starts no escape stands for
+ * itself. */
 static size_t decode(struct hp_str text, char *out)
 {
     size_t n = 0;

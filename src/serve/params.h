@@ -1,6 +1,7 @@
 /* params.h -- the parameters of a URL or a form: name=value&…, decoded, bounded.
  *
- * Untrusted input. At most HP_PARAMS_MOST of them; more, or a text too long for the arena, are refused. Values may hold any byte.
+ * Untrusted input. At most HP_PARAMS_MOST of them; more, or a text too long for the arena, are refused.
+ * Values may hold any byte.
  */
 #ifndef HP_PARAMS_H
 #define HP_PARAMS_H
@@ -28,7 +29,8 @@ struct hp_str hp_params_text(const struct hp_params *params, const char *name);
 HP_CHECK hp_err hp_params_number(const struct hp_params *params, const char *name, uint64_t least,
                                  uint64_t most, uint64_t otherwise, uint64_t *out, struct hp_errinfo *info);
 
-/* Milliseconds with up to six decimals, as nanoseconds; 0 where there are none. Fails: HP_EINVAL with a line. */
+/* Milliseconds with up to six decimals, as nanoseconds; 0 where there are none. Fails: HP_EINVAL with a
+ * line. */
 HP_CHECK hp_err hp_params_ms(const struct hp_params *params, const char *name, uint64_t *ns,
                              struct hp_errinfo *info);
 

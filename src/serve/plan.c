@@ -1,6 +1,8 @@
-/* plan.c -- the plan of one statement: the one that is kept, and, where the executable serves, a new one from the database.
+/* plan.c -- the plan of one statement: the one that is kept, and, where the executable serves, a new one from
+ * the database.
  *
- * Which statement: `id` as `sql` lists them, among those of the scope, or with `request` among those of one request.
+ * Which statement: `id` as `sql` lists them, among those of the scope, or with `request` among those of one
+ * request.
  */
 #include <string.h>
 

@@ -1,7 +1,9 @@
-/* points.h -- the requests of a scope as points (when, how long), and what can be drawn of them: series, boxes, histograms, heat maps.
+/* points.h -- the requests of a scope as points (when, how long), and what can be drawn of them: series,
+ * boxes, histograms, heat maps.
  *
- * Why: every page needs several pictures of the same requests; they are read once. Quantiles are exact. At most HP_POINTS_MOST points: beyond
- * that an even selection by row number stands for all, and `weight` says for how many each.
+ * Why: every page needs several pictures of the same requests; they are read once. Quantiles are exact. At
+ * most HP_POINTS_MOST points: beyond that an even selection by row number stands for all, and `weight` says
+ * for how many each.
  */
 #ifndef HP_POINTS_H
 #define HP_POINTS_H

@@ -1,7 +1,9 @@
-/* question.h -- one question while it is answered: what was asked, over which requests, and where the answer goes. Private to src/serve.
+/* question.h -- one question while it is answered: what was asked, over which requests, and where the answer
+ * goes. Private to src/serve.
  *
- * Each hp__answer_* writes members into an object that has been begun, with "schema" and "range" in it, and fails as the store does; what it
- * wrote is then thrown away. HP_EINVAL: 400, HP_ENOTFOUND: 404, HP_EBUSY and HP_ETIMEOUT: 503. Lines in `info` are for people.
+ * Each hp__answer_* writes members into an object that has been begun, with "schema" and "range" in it, and
+ * fails as the store does; what it wrote is then thrown away. HP_EINVAL: 400, HP_ENOTFOUND: 404, HP_EBUSY and
+ * HP_ETIMEOUT: 503. Lines in `info` are for people.
  */
 #ifndef HP_QUESTION_H
 #define HP_QUESTION_H

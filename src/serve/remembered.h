@@ -1,7 +1,9 @@
-/* remembered.h -- answers of the last moments, so that pages that look again and again do not make the store work again and again.
+/* remembered.h -- answers of the last moments, so that pages that look again and again do not make the store
+ * work again and again.
  *
- * An answer is as good as new while the store has not changed (`version`), a minute at most; when it has changed, for ten times as long as it took
- * to make, three seconds at most: the more expensive, the longer. Answers about the last so many seconds age by themselves: three seconds.
+ * An answer is as good as new while the store has not changed (`version`), a minute at most; when it has
+ * changed, for ten times as long as it took to make, three seconds at most: the more expensive, the longer.
+ * Answers about the last so many seconds age by themselves: three seconds.
  */
 #ifndef HP_REMEMBERED_H
 #define HP_REMEMBERED_H
@@ -31,7 +33,8 @@ struct hp_remembered {
 HP_CHECK hp_err hp_remembered_init(struct hp_remembered *all, size_t most_bytes);
 void hp_remembered_fini(struct hp_remembered *all);
 
-/* Append an answer that is still good. Times are of the monotonic clock. `relative`: it ages by itself. Threads: any. */
+/* Append an answer that is still good. Times are of the monotonic clock. `relative`: it ages by itself.
+ * Threads: any. */
 bool hp_remembered_get(struct hp_remembered *all, uint64_t key, uint64_t version, bool relative,
                        uint64_t now_ns, struct hp_buf *out);
 

@@ -142,8 +142,8 @@ static hp_err read_tree(struct hp_question *question, const struct hp_record *re
 
 /* ---- among its route's requests ---- */
 
-/* So many stored before it and after it are looked at, and of a route that has few among them so many: enough to say where it stands, and few enough for a page of
- * a store of any size. */
+/* So many stored before it and after it are looked at, and of a route that has few among them so many: enough
+ * to say where it stands, and few enough for a page of a store of any size. */
 #define AROUND      4096u
 #define WIDE_AROUND 32768u
 #define FEW         32u

@@ -1,10 +1,12 @@
 /* requests.c -- a list of requests: filtered, sorted, a page of it.
  *
- * Filters and sorting work on what hp_narrow_row has, all of it in one pass; only the rows of the page are read. The first OFFSET_MOST + limit of
- * an order are kept in a heap, so memory is bounded whatever the store holds.
+ * Filters and sorting work on what hp_narrow_row has, all of it in one pass; only the rows of the page are
+ * read. The first OFFSET_MOST + limit of an order are kept in a heap, so memory is bounded whatever the store
+ * holds.
  *
- * Of a range with more requests than memory keeps, the newest NEWEST_MOST are looked at. What a request was asked with is in its detail: `input` looks at
- * the first LOOK_MOST of the order. Both say at how many of how many.
+ * Of a range with more requests than memory keeps, the newest NEWEST_MOST are looked at. What a request was
+ * asked with is in its detail: `input` looks at the first LOOK_MOST of the order. Both say at how many of how
+ * many.
  */
 #include <stdlib.h>
 #include <string.h>

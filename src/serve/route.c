@@ -1,4 +1,5 @@
-/* route.c -- one route: how long it takes and when, where its time goes, what its slow requests do more of. */
+/* route.c -- one route: how long it takes and when, where its time goes, what its slow requests do more
+ * of. */
 #include "format/member.h"
 #include "serve/routelist.h"
 #include "serve/samples.h"

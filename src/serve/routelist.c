@@ -108,7 +108,8 @@ static hp_err note_medians(struct hp_routelist *list, struct hp_points *others, 
     return HP_OK;
 }
 
-/* Medians of the revision before, where the scope is one revision. Within the last week before it began: enough, and bounded. */
+/* Medians of the revision before, where the scope is one revision. Within the last week before it began:
+ * enough, and bounded. */
 static hp_err read_before(struct hp_routelist *list)
 {
     struct hp_question *question = list->question;

@@ -1,4 +1,5 @@
-/* routelist.h -- what the pages say of a route in a line: sums, quantiles, share, box, trend, change since the revision before. */
+/* routelist.h -- what the pages say of a route in a line: sums, quantiles, share, box, trend, change since
+ * the revision before. */
 #ifndef HP_ROUTELIST_H
 #define HP_ROUTELIST_H
 
@@ -20,7 +21,8 @@ struct hp_routelist {
     uint64_t each;     /* for how many requests each row of `extra` stands */
 };
 
-/* Read what is needed for all routes of the question's scope. `total_ns`: of all of them. Memory from the question's arena. */
+/* Read what is needed for all routes of the question's scope. `total_ns`: of all of them. Memory from the
+ * question's arena. */
 HP_CHECK hp_err hp_routelist_read(struct hp_routelist *list, struct hp_question *question);
 
 /* One route as an object. `answer`: with what the report says of it; NULL: without. Sorts its points anew. */

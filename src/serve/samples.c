@@ -172,7 +172,8 @@ static struct difference *difference_of(struct differences *all, uint32_t sym)
     return &all->list[all->count++];
 }
 
-/* Own time of application functions, of library functions added to nobody: their callers' sites are elsewhere. */
+/* Own time of application functions, of library functions added to nobody: their callers' sites are
+ * elsewhere. */
 static void add_tree(struct differences *all, const struct hp_tree *tree, double share, bool slow)
 {
     for (uint32_t i = 0; i < tree->count; i++) {

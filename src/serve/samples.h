@@ -1,7 +1,8 @@
-/* samples.h -- single requests of a route with all their detail, spread evenly over its durations, added up: where the time goes, what slow
- * ones do more of, waits, exceptions.
+/* samples.h -- single requests of a route with all their detail, spread evenly over its durations, added up:
+ * where the time goes, what slow ones do more of, waits, exceptions.
  *
- * Sums are of a request's own lane, as docs/guide/times.md has them; a figure that not all of the requests have is left out.
+ * Sums are of a request's own lane, as docs/guide/times.md has them; a figure that not all of the requests
+ * have is left out.
  */
 #ifndef HP_SAMPLES_H
 #define HP_SAMPLES_H

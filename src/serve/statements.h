@@ -16,7 +16,8 @@ struct hp_statements {
     hp_err err;
 };
 
-/* Read those of a scope; of a large one that no rollup knows, by an even selection of its requests. Fails as the store does. */
+/* Read those of a scope; of a large one that no rollup knows, by an even selection of its requests. Fails as
+ * the store does. */
 HP_CHECK hp_err hp_statements_read(struct hp_statements *statements, struct hp_question *question);
 
 /* Member "statements_portion", where they are estimates. */

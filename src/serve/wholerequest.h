@@ -1,4 +1,5 @@
-/* wholerequest.h -- the request that a question's `id` names, with its call tree. Private to src/serve; request.c. */
+/* wholerequest.h -- the request that a question's `id` names, with its call tree. Private to src/serve;
+ * request.c. */
 #ifndef HP_WHOLEREQUEST_H
 #define HP_WHOLEREQUEST_H
 

@@ -95,7 +95,8 @@ static hp_err walk_route(struct hp__filter *filter)
     return err;
 }
 
-/* Every row of the scope, oldest number first: from memory, or streamed when memory holds only some. `sampled`: some will do. */
+/* Every row of the scope, oldest number first: from memory, or streamed when memory holds only some.
+ * `sampled`: some will do. */
 hp_err hp__filter_rows(struct hp__filter *filter, bool sampled, hp_narrow_fn fn, void *ctx,
                        struct hp_errinfo *info)
 {
@@ -156,7 +157,8 @@ static bool keep_newest(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
-/* Of a range with too many rows for memory: among the last thousands that were stored, which began seconds apart; else of the selection. */
+/* Of a range with too many rows for memory: among the last thousands that were stored, which began seconds
+ * apart; else of the selection. */
 hp_err hp__filter_newest(struct hp__filter *filter, struct hp__newest *newest, struct hp_errinfo *info)
 {
     hp_err err = hp__filter_newest_rows(filter, LAST_ROWS, keep_newest, newest, info);

@@ -8,8 +8,8 @@
  *
  * Rows that were committed since are added one by one, to both.
  *
- * Rollups outlive rows: minutes before the oldest row are left out. So sums are of the rows that are there, but for what started in a later minute than
- * that and was stored so early that the caps have taken it.
+ * Rollups outlive rows: minutes before the oldest row are left out. So sums are of the rows that are there,
+ * but for what started in a later minute than that and was stored so early that the caps have taken it.
  */
 #include "store/load.h"
 
@@ -107,8 +107,8 @@ bool hp__load_has_all(const struct hp_store *store, const struct hp__stamp *stam
     return false;
 }
 
-/* The rows in memory that answer, else those to give up: not the last ones that were asked for, so that a question about a part (one request's source) does not
- * cost the next one the whole. */
+/* The rows in memory that answer, else those to give up: not the last ones that were asked for, so that a
+ * question about a part (one request's source) does not cost the next one the whole. */
 static struct hp__scan *choose(struct hp_store *store, uint64_t from_ns, uint64_t to_ns)
 {
     for (size_t i = 0; i < HP_SCANS; i++) {

@@ -4,8 +4,8 @@
 
 #include "store/store_int.h"
 
-/* Point store->scan at the rows of a scope's range: those that are there, with what was committed since, else read. A question has begun. Fills `stamp`.
- * Fails as reading does; then no rows are there. */
+/* Point store->scan at the rows of a scope's range: those that are there, with what was committed since, else
+ * read. A question has begun. Fills `stamp`. Fails as reading does; then no rows are there. */
 HP_CHECK hp_err hp__load_rows(struct hp_store *store, const struct hp_scope *scope, struct hp__stamp *stamp,
                               struct hp_errinfo *info);
 

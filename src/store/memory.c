@@ -1,9 +1,9 @@
-/* memory.c -- the store in memory: the twin that the SQLite back end is held against, and a place to record to where no
- * file may be written.
+/* memory.c -- the store in memory: the twin that the SQLite back end is held against, and a place to record
+ * to where no file may be written.
  *
- * Everything is a plain list. A record is kept encoded, relative to the handle's own dictionary, so writing translates and
- * reading does not. One handle writes and reads; there are no rollups, every answer comes from rows. A rollback cuts the
- * lists back to where they were at begin.
+ * Everything is a plain list. A record is kept encoded, relative to the handle's own dictionary, so writing
+ * translates and reading does not. One handle writes and reads; there are no rollups, every answer comes from
+ * rows. A rollback cuts the lists back to where they were at begin.
  */
 #include <string.h>
 

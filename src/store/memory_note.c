@@ -1,4 +1,5 @@
-/* memory_note.c -- labels, findings, plans and settings of the store in memory: each a plain list that is searched. */
+/* memory_note.c -- labels, findings, plans and settings of the store in memory: each a plain list that is
+ * searched. */
 #include <stdlib.h>
 
 #include "base/mem.h"

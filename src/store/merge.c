@@ -3,8 +3,9 @@
  *     scope     |  edge  | minute | minute | stale  | minute |  edge  |
  *     from         rows    rollup   rollup    rows    rollup    rows
  *
- * A minute is stale when its rollups do not cover all its requests: the writer flushes trees about once a second, a
- * killed one not at all, and has caps. It is then taken from rows, unless the caps of the store have taken their detail.
+ * A minute is stale when its rollups do not cover all its requests: the writer flushes trees about once a
+ * second, a killed one not at all, and has caps. It is then taken from rows, unless the caps of the store
+ * have taken their detail.
  */
 #include <stdlib.h>
 

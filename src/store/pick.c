@@ -191,7 +191,8 @@ static bool hand_alike(void *ctx, const struct hp_narrow_row *row)
     return other || alike->fn(alike->ctx, row);
 }
 
-/* Those whose numbers are at most `most` from the row's; `*among`: how many numbers of rows these are, of any route. */
+/* Those whose numbers are at most `most` from the row's; `*among`: how many numbers of rows these are, of any
+ * route. */
 static hp_err read_alike(struct hp_store *store, uint64_t row, uint64_t most, struct alike *alike,
                          const struct hp__stamp *stamp, uint64_t *among, struct hp_errinfo *info)
 {
@@ -307,8 +308,9 @@ static bool count_level(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
-/* The highest level that a quarter of the rows have, or as many as are wanted: rules see more there. Not by what a row holds: only the slow ones
- * may hold a pause or a tree, and a sample of those would not be one of the route. */
+/* The highest level that a quarter of the rows have, or as many as are wanted: rules see more there. Not by
+ * what a row holds: only the slow ones may hold a pause or a tree, and a sample of those would not be one of
+ * the route. */
 static uint8_t choose_level(const struct picks *picks, uint32_t most)
 {
     uint64_t all = 0, above = 0;

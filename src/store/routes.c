@@ -1,7 +1,9 @@
-/* routes.c -- what a scope holds altogether: completeness, newest revision, sums and quantiles by route, source lines.
+/* routes.c -- what a scope holds altogether: completeness, newest revision, sums and quantiles by route,
+ * source lines.
  *
- * Quantiles are exact, by sorting all durations of a route. Where there are more rows than scan.h keeps, they come from
- * sketches (totals.h), within 1 %; a brush, of which no total is kept, is estimated from the rows that are kept.
+ * Quantiles are exact, by sorting all durations of a route. Where there are more rows than scan.h keeps, they
+ * come from sketches (totals.h), within 1 %; a brush, of which no total is kept, is estimated from the rows
+ * that are kept.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -293,7 +295,8 @@ done:
 
 /* ---- source lines ---- */
 
-/* Processes that recorded requests in scope, found by walking the rows in memory from the newest backwards, as far as somebody asks. */
+/* Processes that recorded requests in scope, found by walking the rows in memory from the newest backwards,
+ * as far as somebody asks. */
 struct processes {
     struct hp__filter *filter;
     struct hp_map seen;

@@ -1,7 +1,9 @@
-/* sqlite.c -- the SQLite back end: open and close a handle, run statements, name failures. Layout: docs/formats/store.md.
+/* sqlite.c -- the SQLite back end: open and close a handle, run statements, name failures. Layout:
+ * docs/formats/store.md.
  *
- * The connection is this handle's alone: no shared cache, no mutex, no global state, so that a process may close it before a fork
- * and open another afterwards. In the user's process the page cache stays at 1 MB and nothing is mapped.
+ * The connection is this handle's alone: no shared cache, no mutex, no global state, so that a process may
+ * close it before a fork and open another afterwards. In the user's process the page cache stays at 1 MB and
+ * nothing is mapped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -128,7 +130,8 @@ struct hp_str hp__sqlite_blob(struct sqlite3_stmt *stmt, int column)
     return hp_str_make(p, p != NULL ? (size_t)sqlite3_column_bytes(stmt, column) : 0);
 }
 
-/* Binding fails only without memory or beyond a gigabyte; the parameter is then NULL and NOT NULL refuses the row. */
+/* Binding fails only without memory or beyond a gigabyte; the parameter is then NULL and NOT NULL refuses the
+ * row. */
 void hp__sqlite_bind_text(struct sqlite3_stmt *stmt, int at, struct hp_str text)
 {
     (void)sqlite3_bind_text64(stmt, at, text.p != NULL ? text.p : "", text.n, SQLITE_STATIC, SQLITE_UTF8);
@@ -360,7 +363,8 @@ static hp_err open_write(struct hp_sqlite *s, struct hp_errinfo *info)
     if (err != HP_OK) {
         return err;
     }
-    /* Only a file that this call makes is closed again here: closing any other would drop SQLite's locks in this process. */
+    /* Only a file that this call makes is closed again here: closing any other would drop SQLite's locks in
+     * this process. */
     int fd = open(s->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0) {
         close(fd);
@@ -399,8 +403,8 @@ static bool uri_of(const char *path, char uri[URI_MAX])
     return true;
 }
 
-/* Without write permission in the folder SQLite cannot make the journal's index. If there is no journal, nobody has written since the
- * last checkpoint and the file may be read as it stands. */
+/* Without write permission in the folder SQLite cannot make the journal's index. If there is no journal,
+ * nobody has written since the last checkpoint and the file may be read as it stands. */
 static hp_err open_immutable(struct hp_sqlite *s, struct hp_errinfo *info)
 {
     char name[URI_MAX];

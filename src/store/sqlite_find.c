@@ -1,8 +1,9 @@
 /* sqlite_find.c -- the row of a request id.
  *
- * There is no index on ids, which are random: writing one would touch a page a request. Instead each full block of 1,024 requests has a filter (Bloom:
- * 16,000 bits, four a request, wrong for one block in four hundred), written once by whoever begins the next block. Finding walks
- * the blocks, newest first, and looks into those whose filter does not say no; that is 2 bytes a request, 40 MB for 20 million.
+ * There is no index on ids, which are random: writing one would touch a page a request. Instead each full
+ * block of 1,024 requests has a filter (Bloom: 16,000 bits, four a request, wrong for one block in four
+ * hundred), written once by whoever begins the next block. Finding walks the blocks, newest first, and looks
+ * into those whose filter does not say no; that is 2 bytes a request, 40 MB for 20 million.
  */
 #include <sqlite3.h>
 

@@ -1,11 +1,13 @@
 /* sqlite_fork.c -- what SQLite shares among all threads of a process, held across fork.
  *
- * Why: SQLite guards its memory statistics, page caches, random numbers and open files by mutexes of the whole process. Closing our own
- * connection before a fork is not enough: a thread of the application that is inside its own sqlite3 (Python lets go of the GIL
- * there) may hold one of them at that moment, and the child's copy then stays locked for ever. So the forking thread takes them all and both
- * sides let go. A mutex that cannot be had in time is left: the child is then as it would be without us.
+ * Why: SQLite guards its memory statistics, page caches, random numbers and open files by mutexes of the
+ * whole process. Closing our own connection before a fork is not enough: a thread of the application that is
+ * inside its own sqlite3 (Python lets go of the GIL there) may hold one of them at that moment, and the
+ * child's copy then stays locked for ever. So the forking thread takes them all and both sides let go. A
+ * mutex that cannot be had in time is left: the child is then as it would be without us.
  *
- * The order is the one in which SQLite nests them: whoever holds any of the others may allocate, so the allocator's comes last.
+ * The order is the one in which SQLite nests them: whoever holds any of the others may allocate, so the
+ * allocator's comes last.
  */
 #include <sqlite3.h>
 

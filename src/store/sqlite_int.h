@@ -7,9 +7,9 @@
  *     sqlite_rollup.c   tallies to rows                sqlite_fork.c    SQLite's own mutexes across fork
  *     sqlite_find.c     the row of a request id
  *
- * Two translations of ids, never mixed: writing goes from the writer's dictionary to rows (arrays, one load a word), reading from
- * rows to the handle's own dictionary (maps). A rollback forgets everything that writing has learned, since ids that were
- * interned since begin are gone.
+ * Two translations of ids, never mixed: writing goes from the writer's dictionary to rows (arrays, one load a
+ * word), reading from rows to the handle's own dictionary (maps). A rollback forgets everything that writing
+ * has learned, since ids that were interned since begin are gone.
  */
 #ifndef HP_SQLITE_INT_H
 #define HP_SQLITE_INT_H
@@ -66,8 +66,8 @@ struct hp_sqlite {
 
     /* reading: rows to the handle's dictionary */
     struct hp_map read_symbols, read_statements, read_routes, read_strings;
-    uint64_t
-        shape_read; /* row whose shape `shape_bytes` holds in the dictionary's ids; 0: none. For one question */
+    uint64_t shape_read; /* row whose shape `shape_bytes` holds in the dictionary's ids; 0: none. For one
+                            question */
     char *source_text;
     size_t source_bytes;
     uint64_t source_id;
@@ -123,7 +123,8 @@ HP_CHECK hp_err hp__sqlite_string_row(struct hp_sqlite *s, struct hp_str text, u
 /* The row of a string if it is there, else 0; for readers. */
 HP_CHECK hp_err hp__sqlite_find_string(struct hp_sqlite *s, struct hp_str text, uint64_t *row,
                                        struct hp_errinfo *info);
-/* Replace the writer's ids by rows, or rows by ids of the handle's dictionary. Look at s->map_err afterwards. */
+/* Replace the writer's ids by rows, or rows by ids of the handle's dictionary. Look at s->map_err
+ * afterwards. */
 extern const struct hp_id_maps hp__sqlite_to_rows, hp__sqlite_to_dict;
 uint32_t hp__sqlite_row_of_symbol(void *s, uint32_t id);
 uint32_t hp__sqlite_symbol_of_row(void *s, uint32_t row);
@@ -138,7 +139,8 @@ HP_CHECK hp_err hp__sqlite_shape(struct hp_sqlite *s, uint64_t row, struct hp_ar
                                  struct hp_str *shape, struct hp_errinfo *info);
 
 /* --- sqlite_rollup.c --- */
-/* Write tallies that changed; their big parts where a second has passed, the minute is over, or `all`. Within a transaction. */
+/* Write tallies that changed; their big parts where a second has passed, the minute is over, or `all`. Within
+ * a transaction. */
 HP_CHECK hp_err hp__sqlite_flush(struct hp_sqlite *s, bool all, struct hp_errinfo *info);
 /* Write the tally that rested longest and drop it: there is room for another. Within a transaction. */
 HP_CHECK hp_err hp__sqlite_flush_oldest(struct hp_sqlite *s, struct hp_errinfo *info);
@@ -161,7 +163,8 @@ hp_err hp__sqlite_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp__sqlite_rollback(struct hp_store *store);
 hp_err hp__sqlite_put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid, uint64_t start_ns,
                            uint64_t lost, struct hp_errinfo *info);
-/* The only lane of a request that started none and waited for nothing follows from its columns and is not stored. */
+/* The only lane of a request that started none and waited for nothing follows from its columns and is not
+ * stored. */
 struct hp_lane hp__sqlite_implied_lane(const struct hp_request *req);
 bool hp__sqlite_lane_implied(const struct hp_record *record);
 /* The row of the writing process, made if need be. Within a transaction. */

@@ -1,8 +1,8 @@
 /* sqlite_open.c -- making the folder and the schema, and telling our file from others.
  *
- * Cold start by many processes at once: each finds an empty file, switches it to WAL and migrates within BEGIN IMMEDIATE,
- * where it looks at the version again; one does the work and the others find it done. SQLite answers BUSY at once while
- * another process switches the journal mode, hence the loop around it.
+ * Cold start by many processes at once: each finds an empty file, switches it to WAL and migrates within
+ * BEGIN IMMEDIATE, where it looks at the version again; one does the work and the others find it done. SQLite
+ * answers BUSY at once while another process switches the journal mode, hence the loop around it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,8 @@
 #define FOLDER_MAX 4096
 #define RETRY_NS   3000000
 
-/* File systems on which locks or shared memory do not hold between processes; overlay is fine within one host. */
+/* File systems on which locks or shared memory do not hold between processes; overlay is fine within one
+ * host. */
 static const struct {
     uint32_t type;
     const char *name;

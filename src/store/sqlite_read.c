@@ -1,7 +1,7 @@
 /* sqlite_read.c -- what the questions ask: rows of a stretch of time, one record, rollups, losses.
  *
- * There is no index on time: `block` says for every 1,024 rows from when to when they are, which bounds the numbers of rows to
- * look at. Nothing here calls out to the user while a statement of the same kind runs.
+ * There is no index on time: `block` says for every 1,024 rows from when to when they are, which bounds the
+ * numbers of rows to look at. Nothing here calls out to the user while a statement of the same kind runs.
  */
 #include <sqlite3.h>
 #include <string.h>
@@ -253,8 +253,8 @@ static hp_err read_detail(struct hp_sqlite *s, uint64_t row, struct hp_arena *ar
     return err;
 }
 
-/* An encoded detail as record.h reads it, from what `request.extra` keeps of it; of an evicted one nothing is left but the
- * version. */
+/* An encoded detail as record.h reads it, from what `request.extra` keeps of it; of an evicted one nothing is
+ * left but the version. */
 static hp_err complete_extra(struct hp_str extra, struct hp_arena *arena, struct hp_str *events)
 {
     static const char evicted[] = {1};

@@ -1,8 +1,8 @@
 /* sqlite_rollup.c -- from tallies to the tables rollup, rollup_blob and rollup_tree.
  *
- * Counts go out with every commit, sketch, statements and trees once a second and key. `covered` says how many requests the
- * written parts hold; readers take a minute from single requests as long as it is behind `requests`. Each tally has
- * rows of its own, so that nothing is ever read back to be added to.
+ * Counts go out with every commit, sketch, statements and trees once a second and key. `covered` says how
+ * many requests the written parts hold; readers take a minute from single requests as long as it is behind
+ * `requests`. Each tally has rows of its own, so that nothing is ever read back to be added to.
  */
 #include <sqlite3.h>
 

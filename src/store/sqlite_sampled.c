@@ -1,4 +1,5 @@
-/* sqlite_sampled.c -- stretches of a process's sampler: what it saw outside of requests. Contract: store.h. */
+/* sqlite_sampled.c -- stretches of a process's sampler: what it saw outside of requests. Contract:
+ * store.h. */
 #include <sqlite3.h>
 
 #include "store/sqlite_int.h"

@@ -3,9 +3,10 @@
  *     over the size:  details → rows (1,024 at a time) → rollups (a minute at a time)
  *     over the age:   rows and their details after max_age, rollups after 400 days
  *
- * A step is one transaction; between steps other writers get their turn. Deleting begins at nine tenths of the cap and goes
- * on to eight. Freed pages are used again; when more than an eighth of the file is free, or the file is near the cap,
- * they are given back (incremental vacuum). The newest block of rows and the last two minutes of rollups always stay.
+ * A step is one transaction; between steps other writers get their turn. Deleting begins at nine tenths of
+ * the cap and goes on to eight. Freed pages are used again; when more than an eighth of the file is free, or
+ * the file is near the cap, they are given back (incremental vacuum). The newest block of rows and the last
+ * two minutes of rollups always stay.
  */
 #include <sqlite3.h>
 #include <stdio.h>

@@ -1,9 +1,10 @@
 /* sqlite_words.c -- words and shapes: interned once per store by content hash, and translated both ways.
  *
- * Writing: `ids.rows[local id]` is the row, 0 if not asked yet; then the hash is looked up and, as the write lock is held,
- * inserted if new. Reading: a map from row to the id in the handle's dictionary, filled word by word.
- * A shape's bytes hold symbol ids; its content hash is taken after they are rows, so that all processes share it. A
- * handle knows shapes by the hash of their bytes in its own ids, so the hot path hashes once and translates nothing.
+ * Writing: `ids.rows[local id]` is the row, 0 if not asked yet; then the hash is looked up and, as the write
+ * lock is held, inserted if new. Reading: a map from row to the id in the handle's dictionary, filled word by
+ * word. A shape's bytes hold symbol ids; its content hash is taken after they are rows, so that all processes
+ * share it. A handle knows shapes by the hash of their bytes in its own ids, so the hot path hashes once and
+ * translates nothing.
  */
 #include <sqlite3.h>
 #include <string.h>
@@ -399,7 +400,8 @@ uint32_t hp__sqlite_string_of_row(void *ctx, uint32_t row)
 const struct hp_id_maps hp__sqlite_to_dict = {NULL, hp__sqlite_symbol_of_row, hp__sqlite_statement_of_row,
                                               hp__sqlite_route_of_row, hp__sqlite_string_of_row};
 
-/* Put the shape of a row into `shape_bytes`, in ids of the handle's dictionary; `*found` false: it is gone. */
+/* Put the shape of a row into `shape_bytes`, in ids of the handle's dictionary; `*found` false: it is
+ * gone. */
 static hp_err read_shape(struct hp_sqlite *s, uint64_t row, bool *found, struct hp_errinfo *info)
 {
     sqlite3_stmt *stmt = NULL;

@@ -1,8 +1,8 @@
 /* sqlite_write.c -- one batch: begin, process, records, commit.
  *
- * A record becomes a row of `request`, and of `detail` if it has more than a few bytes beside its columns. Its ids are
- * replaced by rows; its tree's values are stored as they came, its shape once per content. Numbers of rows are given out
- * here: begin asks for the highest, under the write lock.
+ * A record becomes a row of `request`, and of `detail` if it has more than a few bytes beside its columns.
+ * Its ids are replaced by rows; its tree's values are stored as they came, its shape once per content.
+ * Numbers of rows are given out here: begin asks for the highest, under the write lock.
  */
 #include <sqlite3.h>
 #include <string.h>

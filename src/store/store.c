@@ -1,4 +1,5 @@
-/* store.c -- the public functions that pass an operation on to the back end. Questions that need work: routes.c, pick.c, merge.c. */
+/* store.c -- the public functions that pass an operation on to the back end. Questions that need work:
+ * routes.c, pick.c, merge.c. */
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -183,7 +184,8 @@ static uint64_t lower(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* What somebody wrote at the dashboard holds where it is lower; what is no cap was refused there, and is none here. Whoever reads is told what holds. */
+/* What somebody wrote at the dashboard holds where it is lower; what is no cap was refused there, and is none
+ * here. Whoever reads is told what holds. */
 static void obey_caps(struct hp_store *store)
 {
     struct hp_errinfo info;

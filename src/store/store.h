@@ -1,10 +1,12 @@
-/* store.h -- what every store can do; sqlite.c and memory.c are the back ends, tests/contract/store holds for both.
+/* store.h -- what every store can do; sqlite.c and memory.c are the back ends, tests/contract/store holds for
+ * both.
  *
- * Writing: one writer thread a process calls begin, put…, commit. Records come encoded, relative to the writer's dictionary;
- * the store interns their words once (strings, symbols, statements, routes, revisions, tree shapes) and keeps rollups per
- * (route, minute, revision, level, process) in the same transaction.
- * Reading: any thread with its own handle. Loaded records are relative to a dictionary that belongs to the handle.
- * Failures come as hp_err with one line in hp_errinfo; nothing here prints. Lost and dropped counts are kept per process.
+ * Writing: one writer thread a process calls begin, put…, commit. Records come encoded, relative to the
+ * writer's dictionary; the store interns their words once (strings, symbols, statements, routes, revisions,
+ * tree shapes) and keeps rollups per (route, minute, revision, level, process) in the same transaction.
+ * Reading: any thread with its own handle. Loaded records are relative to a dictionary that belongs to the
+ * handle. Failures come as hp_err with one line in hp_errinfo; nothing here prints. Lost and dropped counts
+ * are kept per process.
  */
 #ifndef HP_STORE_H
 #define HP_STORE_H
@@ -32,16 +34,17 @@ struct hp_store_config {
     uint32_t busy_ms;    /* wait for a lock at most so long; 0: 2000 */
 };
 
-/* Open. HP_ENOTFOUND (read, no file), HP_EFOREIGN (not ours), HP_EVERSION (newer schema), HP_ECORRUPT, HP_EREADONLY, HP_EPERM, HP_EBUSY,
- * HP_ENOSPC, HP_EUNSUPPORTED (network file system): `info->text` names the file and what to do. Cold start by many processes at once in an
- * empty directory is safe. */
+/* Open. HP_ENOTFOUND (read, no file), HP_EFOREIGN (not ours), HP_EVERSION (newer schema), HP_ECORRUPT,
+ * HP_EREADONLY, HP_EPERM, HP_EBUSY, HP_ENOSPC, HP_EUNSUPPORTED (network file system): `info->text` names the
+ * file and what to do. Cold start by many processes at once in an empty directory is safe. */
 HP_CHECK hp_err hp_store_open(const struct hp_store_config *config, struct hp_store **store,
                               struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_close(struct hp_store *store); /* NULL is fine */
 
-/* Around a fork, after our own handles are closed: hold what the back ends' libraries share among all threads of the process, so that the child
- * does not inherit it locked by a thread that is not there. `end` is called on both sides, by the thread that forked. Waits 50 ms
- * at most. `begin` returns how long this fork was kept waiting, with what `waited` was told since the last one; 0: not at all. Threads: one fork at a time;
+/* Around a fork, after our own handles are closed: hold what the back ends' libraries share among all threads
+ * of the process, so that the child does not inherit it locked by a thread that is not there. `end` is called
+ * on both sides, by the thread that forked. Waits 50 ms at most. `begin` returns how long this fork was kept
+ * waiting, with what `waited` was told since the last one; 0: not at all. Threads: one fork at a time;
  * `waited`: any. */
 uint64_t hp_store_fork_begin(void);
 void hp_store_fork_waited(uint64_t ns);
@@ -68,7 +71,8 @@ HP_CHECK hp_err hp_store_begin(struct hp_store *store, struct hp_errinfo *info);
 /* Register the writing process (once, then again to update its counters). */
 HP_CHECK hp_err hp_store_put_process(struct hp_store *store, const struct hp_process *process,
                                      struct hp_errinfo *info);
-/* One record relative to `dict` (always the same dictionary for one store handle). Decodes only what it must. */
+/* One record relative to `dict` (always the same dictionary for one store handle). Decodes only what it
+ * must. */
 HP_CHECK hp_err hp_store_put(struct hp_store *store, struct hp_str encoded, const struct hp_dict *dict,
                              struct hp_errinfo *info);
 /* The text of an application source file, as it is now; interned by content hash, tied to the process. */
@@ -82,7 +86,8 @@ struct hp_gauge {                               /* what a process used at a mome
     uint64_t rss_bytes, peak_rss_bytes, cpu_ns; /* of the whole process since its start */
     uint32_t threads, fds;
 };
-/* Of the writing process (put_process comes first); the last one of a minute stays, for as long as rollups do. */
+/* Of the writing process (put_process comes first); the last one of a minute stays, for as long as rollups
+ * do. */
 HP_CHECK hp_err hp_store_put_gauge(struct hp_store *store, const struct hp_gauge *gauge,
                                    struct hp_errinfo *info);
 
@@ -94,13 +99,15 @@ struct hp_sampled_row {                           /* a stretch of a process's sa
     uint8_t mode;                                 /* 0 wall, 1 processor, 2 GIL */
     struct hp_str shape, values;                  /* tree of what belongs to no request */
 };
-/* Of the writing process (put_process comes first); symbols relative to `dict`, as hp_store_put. Stays as long as rows do. */
+/* Of the writing process (put_process comes first); symbols relative to `dict`, as hp_store_put. Stays as
+ * long as rows do. */
 HP_CHECK hp_err hp_store_put_sampled(struct hp_store *store, const struct hp_sampled_row *row,
                                      const struct hp_dict *dict, struct hp_errinfo *info);
 /* On failure everything since begin is undone, and the records are the caller's to count as dropped. */
 HP_CHECK hp_err hp_store_commit(struct hp_store *store, struct hp_errinfo *info);
 void hp_store_rollback(struct hp_store *store);
-/* Enforce the caps in small steps (≤ ~20 ms), the lower of those it was opened with and of the settings in model/caps.h; call now and then outside begin/commit. */
+/* Enforce the caps in small steps (≤ ~20 ms), the lower of those it was opened with and of the settings in
+ * model/caps.h; call now and then outside begin/commit. */
 HP_CHECK hp_err hp_store_tidy(struct hp_store *store, struct hp_errinfo *info);
 /* Count what a process that is gone has lost (from its ring file; capture/ring.h reads it). */
 HP_CHECK hp_err hp_store_put_lost(struct hp_store *store, const uint8_t boot_id[16], uint32_t pid,
@@ -116,7 +123,8 @@ HP_CHECK hp_err hp_store_label_begin(struct hp_store *store, struct hp_str name,
                                      struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_label_end(struct hp_store *store, struct hp_str name, uint64_t to_ns,
                                    struct hp_errinfo *info);
-/* "before", or an older stretch of the same name as "before~1". HP_ENOTFOUND. `label->name` is borrowed from the handle. */
+/* "before", or an older stretch of the same name as "before~1". HP_ENOTFOUND. `label->name` is borrowed from
+ * the handle. */
 HP_CHECK hp_err hp_store_label(struct hp_store *store, struct hp_str name, struct hp_label *label,
                                struct hp_errinfo *info);
 
@@ -138,16 +146,18 @@ struct hp_scope {            /* all fields optional: zero is everything */
     uint8_t levels;          /* bits 1 << enum hp_level; 0: all */
 };
 
-/* requests = recorded + sampled_out + dropped + lost; recorded: rows in scope; dropped: ring, store and memory (dropped_tree lost only their
- * tree). errors: failures of ours inside hooks, which cost a request no more than a fact. waits, wait_ns:
- * how often and how long a thread of the application waited for the store. What was not recorded is known by the minute and, as routes are not known of it, counts for every route. own_ns: sum over the rows. evicted_*: of
- * the whole store, what the caps have taken (rows, and details of rows that are still there). */
+/* requests = recorded + sampled_out + dropped + lost; recorded: rows in scope; dropped: ring, store and
+ * memory (dropped_tree lost only their tree). errors: failures of ours inside hooks, which cost a request no
+ * more than a fact. waits, wait_ns: how often and how long a thread of the application waited for the store.
+ * What was not recorded is known by the minute and, as routes are not known of it, counts for every route.
+ * own_ns: sum over the rows. evicted_*: of the whole store, what the caps have taken (rows, and details of
+ * rows that are still there). */
 struct hp_complete {
     uint64_t requests, recorded, sampled_out, dropped, lost, dropped_ring, dropped_tree, dropped_store,
         dropped_memory, errors, waits, wait_ns;
     uint64_t evicted_requests, evicted_detail;
-    uint64_t
-        each; /* recorded and own_ns, and sums by route likewise, are estimated from one of so many rows; 1: they are exact */
+    uint64_t each; /* recorded and own_ns, and sums by route likewise, are estimated from one of so many rows;
+                      1: they are exact */
     double own_ns;
 };
 
@@ -183,7 +193,8 @@ static inline bool hp_store_failed(uint32_t status, uint32_t flags)
     return status >= 500 || (flags & HP_REQ_EXCEPTION) != 0;
 }
 
-/* Let no question take longer than until this moment of CLOCK_MONOTONIC; 0: no limit. Such a one fails with HP_ETIMEOUT. */
+/* Let no question take longer than until this moment of CLOCK_MONOTONIC; 0: no limit. Such a one fails with
+ * HP_ETIMEOUT. */
 void hp_store_deadline(struct hp_store *store, uint64_t mono_ns);
 
 /* The words of everything this handle returned; grows as rows are read. Borrowed. */
@@ -192,8 +203,9 @@ const struct hp_dict *hp_store_dict(const struct hp_store *store);
 HP_CHECK hp_err hp_store_newest_revision(struct hp_store *store, const struct hp_scope *scope,
                                          struct hp_str *revision, struct hp_errinfo *info);
 
-/* This and the routes are exact up to as many requests as a handle keeps in memory. Of more they come from rollups: quantiles within 1 %, all else exact. Of a brush (durations, levels), and of
- * very many rollups, they are estimated from an even selection. */
+/* This and the routes are exact up to as many requests as a handle keeps in memory. Of more they come from
+ * rollups: quantiles within 1 %, all else exact. Of a brush (durations, levels), and of very many rollups,
+ * they are estimated from an even selection. */
 HP_CHECK hp_err hp_store_complete(struct hp_store *store, const struct hp_scope *scope,
                                   struct hp_complete *out, struct hp_errinfo *info);
 
@@ -208,23 +220,28 @@ HP_CHECK hp_err hp_store_requests(struct hp_store *store, const struct hp_scope 
                                   enum hp_request_sort sort, uint32_t limit, hp_request_fn fn, void *ctx,
                                   struct hp_errinfo *info);
 
-/* Every request in scope, in the order in which they were stored. `fn` must not ask the store: remember the numbers of rows. */
+/* Every request in scope, in the order in which they were stored. `fn` must not ask the store: remember the
+ * numbers of rows. */
 HP_CHECK hp_err hp_store_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn,
                               void *ctx, struct hp_errinfo *info);
-/* The same where an even selection will do: of a range with more requests than a handle keeps in memory only those that it keeps. `*each`: for how
- * many requests each stands; 1: all are there. */
+/* The same where an even selection will do: of a range with more requests than a handle keeps in memory only
+ * those that it keeps. `*each`: for how many requests each stands; 1: all are there. */
 HP_CHECK hp_err hp_store_some_rows(struct hp_store *store, const struct hp_scope *scope, hp_narrow_fn fn,
                                    void *ctx, uint64_t *each, struct hp_errinfo *info);
-/* Those in scope among the newest `most` numbers of its range, in the order in which they were stored; of a range that memory holds all. */
+/* Those in scope among the newest `most` numbers of its range, in the order in which they were stored; of a
+ * range that memory holds all. */
 HP_CHECK hp_err hp_store_newest_rows(struct hp_store *store, const struct hp_scope *scope, uint64_t most,
                                      hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
-/* The requests of the route and revision of `row`, itself among them, in the order in which they were stored: of a store that memory holds as a whole all, else those
- * whose numbers are at most `most` from it, and no other is read. `*among`: of how many requests of any route these are; 0: of all. HP_ENOTFOUND: `row` is evicted. */
+/* The requests of the route and revision of `row`, itself among them, in the order in which they were stored:
+ * of a store that memory holds as a whole all, else those whose numbers are at most `most` from it, and no
+ * other is read. `*among`: of how many requests of any route these are; 0: of all. HP_ENOTFOUND: `row` is
+ * evicted. */
 HP_CHECK hp_err hp_store_rows_alike(struct hp_store *store, uint64_t row, uint64_t most, hp_narrow_fn fn,
                                     void *ctx, uint64_t *among, struct hp_errinfo *info);
 /* Number of the row that was stored last; grows with every request. */
 HP_CHECK hp_err hp_store_last_row(struct hp_store *store, uint64_t *row, struct hp_errinfo *info);
-/* The columns of a row by its number; and everything, as hp_store_request. HP_ENOTFOUND: evicted meanwhile. */
+/* The columns of a row by its number; and everything, as hp_store_request. HP_ENOTFOUND: evicted
+ * meanwhile. */
 HP_CHECK hp_err hp_store_row(struct hp_store *store, uint64_t row, struct hp_request_row *out,
                              struct hp_errinfo *info);
 HP_CHECK hp_err hp_store_row_record(struct hp_store *store, uint64_t row, struct hp_arena *arena,
@@ -233,18 +250,21 @@ HP_CHECK hp_err hp_store_row_record(struct hp_store *store, uint64_t row, struct
 HP_CHECK hp_err hp_store_find(struct hp_store *store, uint64_t request_id, uint64_t *row,
                               struct hp_errinfo *info);
 
-/* One request with all its detail, by id. Arrays from `arena`; shape/values too, relative to hp_store_dict(). HP_ENOTFOUND. */
+/* One request with all its detail, by id. Arrays from `arena`; shape/values too, relative to hp_store_dict().
+ * HP_ENOTFOUND. */
 HP_CHECK hp_err hp_store_request(struct hp_store *store, uint64_t request_id, struct hp_arena *arena,
                                  struct hp_record *record, struct hp_errinfo *info);
 
-/* Up to `most` requests with detail of one route, spread evenly over its durations (always the same ones for the same data), as for rules. */
+/* Up to `most` requests with detail of one route, spread evenly over its durations (always the same ones for
+ * the same data), as for rules. */
 typedef bool (*hp_record_fn)(void *ctx,
                              const struct hp_record *record); /* borrowed for the call unless from `arena` */
 HP_CHECK hp_err hp_store_sample(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
                                 uint32_t most, struct hp_arena *arena, hp_record_fn fn, void *ctx,
                                 struct hp_errinfo *info);
 
-/* All requests of a route in scope, those of them that the budget lowered, and the lowest level of these (enum hp_level; HP_LEVEL_TRACE: none). */
+/* All requests of a route in scope, those of them that the budget lowered, and the lowest level of these
+ * (enum hp_level; HP_LEVEL_TRACE: none). */
 struct hp_lowered {
     uint64_t requests, lowered;
     uint8_t level;
@@ -252,17 +272,20 @@ struct hp_lowered {
 HP_CHECK hp_err hp_store_lowered(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
                                  struct hp_lowered *out, struct hp_errinfo *info);
 
-/* Durations (wall − own, ns) and start times of the requests of a route in scope, oldest first; of more than a handle keeps in memory an even selection. For compare. */
+/* Durations (wall − own, ns) and start times of the requests of a route in scope, oldest first; of more than
+ * a handle keeps in memory an even selection. For compare. */
 typedef bool (*hp_duration_fn)(void *ctx, uint64_t start_wall_ns, uint64_t duration_ns, uint32_t flags,
                                uint16_t status);
 HP_CHECK hp_err hp_store_durations(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
                                    hp_duration_fn fn, void *ctx, struct hp_errinfo *info);
 
-/* The merged tree and statement groups of a scope (route 0: all routes), from rollups where the scope covers whole minutes, else from raw rows. */
+/* The merged tree and statement groups of a scope (route 0: all routes), from rollups where the scope covers
+ * whole minutes, else from raw rows. */
 HP_CHECK hp_err hp_store_merged(struct hp_store *store, const struct hp_scope *scope, uint32_t route,
                                 struct hp_tree *into, uint64_t *requests, struct hp_errinfo *info);
 
-/* total_ns: execute and fetch; fetch_ns: of it; max_ns: the slowest execution; requests: in which it occurs. */
+/* total_ns: execute and fetch; fetch_ns: of it; max_ns: the slowest execution; requests: in which it
+ * occurs. */
 struct hp_statement_row {
     uint32_t statement, route, site_sym, site_line;
     uint64_t executions, requests, total_ns, fetch_ns, max_ns, rows, errors;
@@ -270,8 +293,9 @@ struct hp_statement_row {
 typedef bool (*hp_statement_fn)(void *ctx, const struct hp_statement_row *row);
 HP_CHECK hp_err hp_store_statements(struct hp_store *store, const struct hp_scope *scope, hp_statement_fn fn,
                                     void *ctx, struct hp_errinfo *info);
-/* The same where an estimate will do: what no rollup knows (a brush, the edges of a range) is of at most `portion->most` requests, an even selection
- * of them, each of which counts for as many as it stands for; `max_ns` is of those that were read. */
+/* The same where an estimate will do: what no rollup knows (a brush, the edges of a range) is of at most
+ * `portion->most` requests, an even selection of them, each of which counts for as many as it stands for;
+ * `max_ns` is of those that were read. */
 struct hp_portion {
     uint32_t most; /* in; not 0 */
     uint64_t read,
@@ -281,7 +305,8 @@ HP_CHECK hp_err hp_store_some_statements(struct hp_store *store, const struct hp
                                          struct hp_portion *portion, hp_statement_fn fn, void *ctx,
                                          struct hp_errinfo *info);
 
-/* Text of one line (from 1) of a source file as it was when requests in scope ran (newest such). Empty span if not known. Borrowed from the handle. */
+/* Text of one line (from 1) of a source file as it was when requests in scope ran (newest such). Empty span
+ * if not known. Borrowed from the handle. */
 HP_CHECK hp_err hp_store_source_line(struct hp_store *store, const struct hp_scope *scope, struct hp_str file,
                                      uint32_t line, struct hp_str *text, struct hp_errinfo *info);
 
@@ -294,8 +319,8 @@ typedef bool (*hp_gauge_fn)(void *ctx, const struct hp_gauge *gauge);
 HP_CHECK hp_err hp_store_gauges(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_gauge_fn fn,
                                 void *ctx, struct hp_errinfo *info);
 
-/* What the processes that recorded in [from, to) (to 0: open) could not see, in no order; those that saw all are left out.
- * Texts are borrowed for the call. */
+/* What the processes that recorded in [from, to) (to 0: open) could not see, in no order; those that saw all
+ * are left out. Texts are borrowed for the call. */
 struct hp_process_unseen {
     uint32_t pid;
     uint64_t start_ns;
@@ -305,8 +330,8 @@ typedef bool (*hp_unseen_fn)(void *ctx, const struct hp_process_unseen *process)
 HP_CHECK hp_err hp_store_unseen(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn,
                                 void *ctx, struct hp_errinfo *info);
 
-/* Stretches of all samplers that begin in [from, to) (to 0: open), oldest first; trees are relative to hp_store_dict. Texts are borrowed for the
- * call. */
+/* Stretches of all samplers that begin in [from, to) (to 0: open), oldest first; trees are relative to
+ * hp_store_dict. Texts are borrowed for the call. */
 typedef bool (*hp_sampled_fn)(void *ctx, const struct hp_sampled_row *row);
 HP_CHECK hp_err hp_store_sampled(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_sampled_fn fn,
                                  void *ctx, struct hp_errinfo *info);

@@ -1,8 +1,9 @@
 /* store_int.h -- what store.c, the questions and the back ends share; private to src/store.
  *
- * A back end embeds `struct hp_store` as its first member and fills a table of operations. It stores, and answers small
- * questions: rows in a stretch of time, the detail of one row, rollups of whole minutes. What is worked out of these
- * (routes, samples, merged trees) is in routes.c, pick.c and merge.c, once for all back ends.
+ * A back end embeds `struct hp_store` as its first member and fills a table of operations. It stores, and
+ * answers small questions: rows in a stretch of time, the detail of one row, rollups of whole minutes. What
+ * is worked out of these (routes, samples, merged trees) is in routes.c, pick.c and merge.c, once for all
+ * back ends.
  */
 #ifndef HP_STORE_INT_H
 #define HP_STORE_INT_H
@@ -98,17 +99,19 @@ struct hp_store_ops {
     hp_err (*set_plan)(struct hp_store *store, uint64_t id, uint64_t at_ns, struct hp_str text,
                        struct hp_errinfo *info);
 
-    /* Reading. One snapshot lasts from read_begin to read_end; both are called by store.c around each question. */
+    /* Reading. One snapshot lasts from read_begin to read_end; both are called by store.c around each
+     * question. */
     hp_err (*read_begin)(struct hp_store *store, struct hp_errinfo *info);
     void (*read_end)(struct hp_store *store);
     hp_err (*stamp)(struct hp_store *store, struct hp__stamp *out, struct hp_errinfo *info);
     hp_err (*extent)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, struct hp__extent *out,
                      struct hp_errinfo *info);
-    /* Rows that start in [from, to), whose number is above `after` and in the selection `mask` (hp__scan_keeps; others cost nothing), ascending by
-     * number. */
+    /* Rows that start in [from, to), whose number is above `after` and in the selection `mask`
+     * (hp__scan_keeps; others cost nothing), ascending by number. */
     hp_err (*scan)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, uint64_t after, uint32_t mask,
                    hp_narrow_fn fn, void *ctx, struct hp_errinfo *info);
-    /* Of the rows from `first` to `last` those of the route and revision of `like`. Optional: without it they are picked from all. */
+    /* Of the rows from `first` to `last` those of the route and revision of `like`. Optional: without it they
+     * are picked from all. */
     hp_err (*alike)(struct hp_store *store, uint64_t like, uint64_t first, uint64_t last, hp_narrow_fn fn,
                     void *ctx, struct hp_errinfo *info);
     hp_err (*find)(struct hp_store *store, uint64_t request_id, uint64_t *row, struct hp_errinfo *info);
@@ -125,13 +128,15 @@ struct hp_store_ops {
                      struct hp_errinfo *info);
     hp_err (*unseen)(struct hp_store *store, uint64_t from_ns, uint64_t to_ns, hp_unseen_fn fn, void *ctx,
                      struct hp_errinfo *info);
-    /* Minutes in [from, to), in units of one minute; `parts`: with sketch and statements. Optional: without it everything comes from rows. */
+    /* Minutes in [from, to), in units of one minute; `parts`: with sketch and statements. Optional: without
+     * it everything comes from rows. */
     hp_err (*rollups)(struct hp_store *store, uint64_t from_minute, uint64_t to_minute, bool parts,
                       hp__rollup_fn fn, void *ctx, struct hp_errinfo *info);
     hp_err (*rollup_trees)(struct hp_store *store, uint64_t rollup, hp__rollup_tree_fn fn, void *ctx,
                            struct hp_errinfo *info);
     void (*deadline)(struct hp_store *store, uint64_t mono_ns); /* optional */
-    /* Text of `file` as the newest of the wanted processes had it; empty if none. Borrowed until the next call. */
+    /* Text of `file` as the newest of the wanted processes had it; empty if none. Borrowed until the next
+     * call. */
     hp_err (*source)(struct hp_store *store, struct hp_str file, bool (*wanted)(void *ctx, uint32_t process),
                      void *ctx, struct hp_str *text, struct hp_errinfo *info);
 };
@@ -159,7 +164,8 @@ HP_CHECK hp_err hp__sqlite_open(const struct hp_store_config *config, struct hp_
 
 /* Test hook: let the database file have at most so many pages (0: no limit), as on a full disk. */
 void hp__sqlite_limit_pages(struct hp_store *store, uint32_t pages);
-/* Test hook: steps that SQLite's virtual machine has taken for the handle: what a question costs, whatever the machine does. */
+/* Test hook: steps that SQLite's virtual machine has taken for the handle: what a question costs, whatever
+ * the machine does. */
 uint64_t hp__sqlite_step_count(const struct hp_store *store);
 
 /* Duration shown: wall without our own part. */
@@ -171,7 +177,8 @@ static inline uint64_t hp__duration_ns(const struct hp_request *req)
 /* What the statement groups of a record add up to. */
 void hp__record_sql(const struct hp_record *record, uint64_t *statements, uint64_t *sql_ns);
 
-/* Copy `text` into a slot of the handle and hand out the copy; valid until the slot is used again. HP_ENOMEM. */
+/* Copy `text` into a slot of the handle and hand out the copy; valid until the slot is used again.
+ * HP_ENOMEM. */
 HP_CHECK hp_err hp__store_keep(struct hp_store *store, enum hp__kept slot, struct hp_str text,
                                struct hp_str *out);
 
@@ -181,7 +188,8 @@ char *hp__finding_copy(const struct hp_finding_state *state, struct hp_finding_s
 HP_CHECK hp_err hp__store_keep_finding(struct hp_store *store, const struct hp_finding_state *state,
                                        struct hp_finding_state *out);
 
-/* Start and end a question: one snapshot for it and for what its callbacks ask. HP_ESTATE between begin and commit. */
+/* Start and end a question: one snapshot for it and for what its callbacks ask. HP_ESTATE between begin and
+ * commit. */
 HP_CHECK hp_err hp__store_ask(struct hp_store *store, struct hp_errinfo *info);
 void hp__store_answered(struct hp_store *store);
 

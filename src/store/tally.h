@@ -1,12 +1,14 @@
-/* tally.h -- rollups in the making: per (minute, route, revision, level) counts, sketch, statements and merged trees.
+/* tally.h -- rollups in the making: per (minute, route, revision, level) counts, sketch, statements and
+ * merged trees.
  *
- * Why: a rollup's big parts (trees) are written about once a second, not with every batch. Until then they are added up here, by
- * number arithmetic alone: values of a known shape are added node by node (model/treesum.h).
+ * Why: a rollup's big parts (trees) are written about once a second, not with every batch. Until then they
+ * are added up here, by number arithmetic alone: values of a known shape are added node by node
+ * (model/treesum.h).
  *
- * Caps: HP_TALLY_KEYS keys of about 20 KB (then the owner writes the one out that rested longest), HP_TALLY_SHAPES shapes and HP_TALLY_STATEMENTS
- * statements a key, HP_TALLY_BYTES for trees altogether. A request that does not fit is counted in `requests` but
- * not in `covered`, which tells readers to take that minute from single requests.
- * All ids are rows of the store. Threads: owner only.
+ * Caps: HP_TALLY_KEYS keys of about 20 KB (then the owner writes the one out that rested longest),
+ * HP_TALLY_SHAPES shapes and HP_TALLY_STATEMENTS statements a key, HP_TALLY_BYTES for trees altogether. A
+ * request that does not fit is counted in `requests` but not in `covered`, which tells readers to take that
+ * minute from single requests. All ids are rows of the store. Threads: owner only.
  */
 #ifndef HP_TALLY_H
 #define HP_TALLY_H
@@ -85,12 +87,13 @@ HP_CHECK hp_err hp__tallies_get(struct hp__tallies *all, const struct hp__tally_
 /* Place of the one that was not asked for the longest; there must be one. */
 uint32_t hp__tallies_oldest(const struct hp__tallies *all);
 
-/* Add a request, its ids already rows of the store; `shape` 0: no tree. Hot: no allocation once the shape and the
- * statements are known. Fails: never; without memory the request is not covered. */
+/* Add a request, its ids already rows of the store; `shape` 0: no tree. Hot: no allocation once the shape and
+ * the statements are known. Fails: never; without memory the request is not covered. */
 void hp__tally_add(struct hp__tallies *all, struct hp__tally *tally, const struct hp_record *record,
                    uint32_t shape);
 
-/* Statement rows as bytes and back (docs/formats/store.md). decode: HP_EFORMAT, HP_ENOMEM; `*rows` is the caller's to hp_free. */
+/* Statement rows as bytes and back (docs/formats/store.md). decode: HP_EFORMAT, HP_ENOMEM; `*rows` is the
+ * caller's to hp_free. */
 void hp__tally_encode_rows(const struct hp__tally *tally, struct hp_buf *out);
 HP_CHECK hp_err hp__tally_decode_rows(struct hp_str bytes, struct hp_statement_row **rows, size_t *count);
 

@@ -33,7 +33,8 @@ static inline void ask_reset(struct ask *ask)
     ask->forwarded = ask->accept = ask->body = NULL;
 }
 
-/* `requests` requests in a new store: every tenth with a tree, statements and page=3 in its query, two routes in turn. 0: no store at all. */
+/* `requests` requests in a new store: every tenth with a tree, statements and page=3 in its query, two routes
+ * in turn. 0: no store at all. */
 static inline void ask_fill(const char *path, unsigned requests)
 {
     struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE};
@@ -62,7 +63,8 @@ static inline void ask_fill(const char *path, unsigned requests)
     make_fini(&make);
 }
 
-/* Eight more requests whose trees are of samples, a quarter of an hour later, and a tree of what a sampler saw outside of requests. */
+/* Eight more requests whose trees are of samples, a quarter of an hour later, and a tree of what a sampler
+ * saw outside of requests. */
 static inline void ask_sample(const char *path)
 {
     struct hp_store_config config = {.path = path, .mode = HP_STORE_WRITE};

@@ -1,4 +1,5 @@
-/* image.h -- an interpreter's memory made by hand: one region, in which a test lays out what a walk will read.
+/* image.h -- an interpreter's memory made by hand: one region, in which a test lays out what a walk will
+ * read.
  *
  *     struct image image;  image_init(&image, 12);      as CPython 3.12 lays it out
  *     uint64_t code = image_code(&image, "f", "f.py", 10, table);

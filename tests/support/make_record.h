@@ -1,7 +1,8 @@
-/* make_record.h -- encoded records for tests and benches of the store: bare ones, and ones with statements and a tree.
+/* make_record.h -- encoded records for tests and benches of the store: bare ones, and ones with statements
+ * and a tree.
  *
- * A maker has a dictionary of its own, as a process has. Everything follows from the arguments, so two makers of one seed
- * make the same content with different ids. Any failure is the test's: assert-like abort.
+ * A maker has a dictionary of its own, as a process has. Everything follows from the arguments, so two makers
+ * of one seed make the same content with different ids. Any failure is the test's: assert-like abort.
  */
 #ifndef HP_MAKE_RECORD_H
 #define HP_MAKE_RECORD_H

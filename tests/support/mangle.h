@@ -1,4 +1,5 @@
-/* mangle.h -- a reader against input that is cut, flipped and hostile: it must say no, or yes, and never lose anything. */
+/* mangle.h -- a reader against input that is cut, flipped and hostile: it must say no, or yes, and never lose
+ * anything. */
 #ifndef MANGLE_H
 #define MANGLE_H
 
@@ -26,7 +27,8 @@ static inline void mangle_load(const char *name, struct hp_buf *bytes)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Read a copy of exactly that size, so that a sanitizer sees every byte beyond. Errors must come with a reason. */
+/* Read a copy of exactly that size, so that a sanitizer sees every byte beyond. Errors must come with a
+ * reason. */
 static inline hp_err mangle_read(struct hp_str bytes, struct hp_profile **profile)
 {
     const struct hp_registry_format *format = NULL;

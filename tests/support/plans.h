@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "find/plan_advice.h"
 
-/* What tests/golden/plan was asked for, by number from 1: real servers' answers to these, with 5,000 students in 50 classes. */
+/* What tests/golden/plan was asked for, by number from 1: real servers' answers to these, with 5,000 students
+ * in 50 classes. */
 static const char *const plans_statements[] = {
     "SELECT * FROM student WHERE email = 'u7@x'",
     "SELECT s.name, k.name FROM student s JOIN klass k ON k.id = s.class_id WHERE s.age > 30 ORDER BY s.name",

@@ -1,7 +1,8 @@
 /* records.h -- build records and their trees in memory, for tests of rules and answers.
  *
- * A rec_set has one dictionary and up to REC_MAX requests of one route. A request is built top down: nodes with own time, executions,
- * lanes, joins. Times are milliseconds, as a test thinks of them. Nothing is checked here beyond cmocka's assertions.
+ * A rec_set has one dictionary and up to REC_MAX requests of one route. A request is built top down: nodes
+ * with own time, executions, lanes, joins. Times are milliseconds, as a test thinks of them. Nothing is
+ * checked here beyond cmocka's assertions.
  */
 #ifndef HP_TEST_RECORDS_H
 #define HP_TEST_RECORDS_H
@@ -130,7 +131,8 @@ static inline struct rec *rec_begin(struct rec_set *set)
     return rec;
 }
 
-/* A node below `parent` (HP_NODE_ROOT: the request) called from `line` of it; times add up over calls of this function. */
+/* A node below `parent` (HP_NODE_ROOT: the request) called from `line` of it; times add up over calls of this
+ * function. */
 static inline uint32_t rec_node(struct rec *rec, uint32_t parent, uint32_t sym, uint32_t line, uint64_t calls,
                                 double self_ms)
 {
@@ -373,7 +375,8 @@ static inline void rec_find_all(void *arg)
     hp_arena_fini(&arena);
 }
 
-/* The encoded record of one request, as capture would push it; appended to `out` without the length in front of hp_record_encode's own. */
+/* The encoded record of one request, as capture would push it; appended to `out` without the length in front
+ * of hp_record_encode's own. */
 static inline void rec_encode(struct rec_set *set, uint32_t i, struct hp_buf *out)
 {
     struct rec *rec = &set->requests[i];

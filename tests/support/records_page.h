@@ -24,7 +24,8 @@ struct rec_page {                       /* one request of the settings page of t
 /* root ── wsgi ── page ─┬─ fetch_all ─┬─ Thread.start (LANE fetch)      times in sequence on the main lane:
  *                       │             └─ Thread.join                   view_ms, starts, joins, queries, hot
  *                       ├─ load_each ── Query.first ── do_execute
- *                       └─ convert */
+ *                       └─ convert
+ */
 static inline void rec_add_page(struct rec_set *set, struct rec_page p)
 {
     struct rec *rec = rec_begin(set);

@@ -1,4 +1,5 @@
-/* records_work.h -- requests that compute: a view below the framework, library code and functions of the application. */
+/* records_work.h -- requests that compute: a view below the framework, library code and functions of the
+ * application. */
 #ifndef HP_TEST_RECORDS_WORK_H
 #define HP_TEST_RECORDS_WORK_H
 

@@ -6,12 +6,14 @@
 #define HP_SWEEP_OOM_H
 
 /* Run fn(arg) failing its allocation 1, then 2, then 3 … until a run completes in which nothing was failed.
- * `fn` builds, uses and frees what it tests, and must take failures in its stride: check what it is given, not that it
- * succeeds. After each run the number of live blocks must be what it was, else the cmocka test fails and says at which
- * allocation. Allocations of other threads are not failed; they must have ended when `fn` returns. */
+ * `fn` builds, uses and frees what it tests, and must take failures in its stride: check what it is given,
+ * not that it succeeds. After each run the number of live blocks must be what it was, else the cmocka test
+ * fails and says at which allocation. Allocations of other threads are not failed; they must have ended when
+ * `fn` returns. */
 void hp_sweep_oom(void (*fn)(void *), void *arg);
 
-/* The seed of a twin test: HP_TEST_SEED if set, else `fallback`; printed, so that a failure can be had again. */
+/* The seed of a twin test: HP_TEST_SEED if set, else `fallback`; printed, so that a failure can be had
+ * again. */
 unsigned long long hp_test_seed(const char *name, unsigned long long fallback);
 
 #endif

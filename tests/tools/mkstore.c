@@ -1,16 +1,19 @@
-/* mkstore.c -- a store with made-up requests, the same bytes of content every time: what the tests of the command line read.
+/* mkstore.c -- a store with made-up requests, the same bytes of content every time: what the tests of the
+ * command line read.
  *
  *     mkstore FILE [requests [routes [minutes [detailed]]]]        200, 3, 20, 1 unless said otherwise; 0 requests: an empty store
  *
- * Two halves of so many minutes together, from 2026-01-31T12:00:00Z, under the labels "before" (revision rev-a) and "after" (rev-b):
+ * Two halves of so many minutes together, from 2026-01-31T12:00:00Z, under the labels "before" (revision
+ * rev-a) and "after" (rev-b):
  *
  *     GET /settings   before: 40 times one SELECT in a loop, then 10 threads of 90–120 ms; after: one SELECT, no thread
  *     GET /           3 ms, no SQL, the same in both
  *     POST /orders    8 ms, every 16th fails with an exception
  *
- * Of four requests two are for /settings, one each for the others; more routes are copies of these in turn (/settings/1, /1,
- * /orders/1, /settings/2...), each with as many requests. The first process reports one request dropped and one lost. Both say each minute
- * what they use: the first stays at 80 MB, the second grows to 140; processor time goes up and down in two hours.
+ * Of four requests two are for /settings, one each for the others; more routes are copies of these in turn
+ * (/settings/1, /1, /orders/1, /settings/2...), each with as many requests. The first process reports one
+ * request dropped and one lost. Both say each minute what they use: the first stays at 80 MB, the second
+ * grows to 140; processor time goes up and down in two hours.
  */
 #include <stdio.h>
 #include <stdlib.h>

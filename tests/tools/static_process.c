@@ -1,4 +1,5 @@
-/* static_process.c -- hooks a program that is linked statically, as an interpreter may be: exit 0 if it is said that nothing can be hooked. */
+/* static_process.c -- hooks a program that is linked statically, as an interpreter may be: exit 0 if it is
+ * said that nothing can be hooked. */
 #include <string.h>
 
 #include "capture/got.h"

@@ -1,7 +1,9 @@
-/* sampler.h -- the door to the sampler inside the process: what the extension tells it of the interpreter and of its threads.
+/* sampler.h -- the door to the sampler inside the process: what the extension tells it of the interpreter and
+ * of its threads.
  *
- * A native thread without the GIL reads the stacks of all threads many times a second. What a thread does while it runs a lane of a request at level
- * `sample` belongs to that request, the rest to the process. See docs/internals/sampler.md.
+ * A native thread without the GIL reads the stacks of all threads many times a second. What a thread does
+ * while it runs a lane of a request at level `sample` belongs to that request, the rest to the process. See
+ * docs/internals/sampler.md.
  */
 #ifndef HP_EXT_SAMPLER_H
 #define HP_EXT_SAMPLER_H
@@ -18,19 +20,21 @@ enum hp_sampling_mode { /* what a sample weighs: the time since the one before â
 #define HP_SAMPLING_MAX_HZ 10000u
 
 struct hp_sampling_config {
-    uint64_t runtime;   /* address of _PyRuntime */
-    uint64_t code_type; /* of PyCode_Type */
-    uint32_t version;   /* PY_VERSION_HEX of the running interpreter */
-    uint32_t
-        code_version; /* offset of a code object's version, an int that no other has; 0: this interpreter has none */
+    uint64_t runtime;      /* address of _PyRuntime */
+    uint64_t code_type;    /* of PyCode_Type */
+    uint32_t version;      /* PY_VERSION_HEX of the running interpreter */
+    uint32_t code_version; /* offset of a code object's version, an int that no other has; 0: this interpreter
+                              has none */
     bool watched;          /* hp_cap_code_gone is told of each code object of the first interpreter */
     uint32_t extra_offset; /* of co_extra in a code object; 0: not known */
     uint32_t extra_index;  /* whose value is (symbol + 1) << 8, 0: not known yet */
     uint32_t rate_hz;      /* 0: HP_SAMPLING_HZ; at most HP_SAMPLING_MAX_HZ */
     int mode;              /* enum hp_sampling_mode */
-    /* A file name as hp_places_classify classifies it; without the GIL, from the sampler's thread. -1: not now. */
+    /* A file name as hp_places_classify classifies it; without the GIL, from the sampler's thread. -1: not
+     * now. */
     int (*classify)(const char *name, size_t n, char *out, size_t capacity);
-    /* To see whether we read this interpreter right: the calling thread's state and the code objects of its frames, innermost first. */
+    /* To see whether we read this interpreter right: the calling thread's state and the code objects of its
+     * frames, innermost first. */
     uint64_t thread;
     const uint64_t *codes;
     uint32_t code_count;
@@ -39,8 +43,9 @@ struct hp_sampling_config {
 /* A code object is about to be freed. Threads: any. Hot: yes. */
 void hp_cap_code_gone(const void *code);
 
-/* Get ready to sample requests at level `sample`; the thread starts with the first one. Call with the GIL, once.
- * Fails: HP_EUNSUPPORTED (an interpreter whose memory we do not read right), HP_EPERM (memory cannot be read here), HP_ENOMEM, HP_EBUSY (done already). */
+/* Get ready to sample requests at level `sample`; the thread starts with the first one. Call with the GIL,
+ * once. Fails: HP_EUNSUPPORTED (an interpreter whose memory we do not read right), HP_EPERM (memory cannot be
+ * read here), HP_ENOMEM, HP_EBUSY (done already). */
 HP_CHECK hp_err hp_cap_sampling(struct hp_cap *cap, const struct hp_sampling_config *config);
 
 /* End the thread; the next request at level `sample` starts it again. */

@@ -1,7 +1,9 @@
-/* ticket.h -- a ticket says that whoever sends it with a request may have that request traced: "UNTIL.MAC", good until a second of Unix time.
+/* ticket.h -- a ticket says that whoever sends it with a request may have that request traced: "UNTIL.MAC",
+ * good until a second of Unix time.
  *
- * Made by the dashboard (GET api/v1/ticket), checked before a request begins, in any process that has the same secret. It carries nothing else,
- * so there is nothing to look up; a wrong one costs two short hashes and changes nothing. Threads: any. Fails: never.
+ * Made by the dashboard (GET api/v1/ticket), checked before a request begins, in any process that has the
+ * same secret. It carries nothing else, so there is nothing to look up; a wrong one costs two short hashes
+ * and changes nothing. Threads: any. Fails: never.
  */
 #ifndef HP_EXT_TICKET_H
 #define HP_EXT_TICKET_H
@@ -20,7 +22,8 @@ struct hp_ticket_key {
 
 void hp_ticket_key(struct hp_ticket_key *key, struct hp_span8 secret);
 void hp_ticket_write(const struct hp_ticket_key *key, uint64_t until_s, char out[HP_TICKET]);
-/* Whether `text` is a ticket of this key that is still good; one that would be good for longer than a new one is none. */
+/* Whether `text` is a ticket of this key that is still good; one that would be good for longer than a new one
+ * is none. */
 bool hp_ticket_is_good(const struct hp_ticket_key *key, struct hp_span8 text, uint64_t now_s);
 /* The ticket among cookies ("a=b; hotplate-trace=…"); empty if there is none. */
 struct hp_span8 hp_ticket_in_cookies(struct hp_span8 cookies);

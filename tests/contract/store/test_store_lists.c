@@ -1,4 +1,5 @@
-/* test_store_lists.c -- requests one by one, on every back end: their order, how a sample is drawn, what may be asked meanwhile. */
+/* test_store_lists.c -- requests one by one, on every back end: their order, how a sample is drawn, what may
+ * be asked meanwhile. */
 #include "base/clock.h"
 #include "world.h"
 

@@ -1,4 +1,5 @@
-/* test_store_notes.c -- what every back end keeps beside requests: labels, findings, settings, plans, sources. */
+/* test_store_notes.c -- what every back end keeps beside requests: labels, findings, settings, plans,
+ * sources. */
 #include "base/clock.h"
 #include "world.h"
 

@@ -1,4 +1,5 @@
-/* test_store_processes.c -- what every back end knows of processes: gauges, samples, what each lost, and what went because it was old. */
+/* test_store_processes.c -- what every back end knows of processes: gauges, samples, what each lost, and what
+ * went because it was old. */
 #include "base/clock.h"
 #include "model/caps.h"
 #include "world.h"

@@ -1,4 +1,5 @@
-/* test_store_records.c -- what every back end must do with a record: it comes back whole, or its batch is as if it had never been. */
+/* test_store_records.c -- what every back end must do with a record: it comes back whole, or its batch is as
+ * if it had never been. */
 #include "base/clock.h"
 #include "world.h"
 

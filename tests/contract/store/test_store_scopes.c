@@ -1,4 +1,5 @@
-/* test_store_scopes.c -- whom a question is about, on every back end: route, range of time, revision, duration, level. */
+/* test_store_scopes.c -- whom a question is about, on every back end: route, range of time, revision,
+ * duration, level. */
 #include "base/clock.h"
 #include "world.h"
 

@@ -1,4 +1,5 @@
-/* test_store_sums.c -- sums over requests, on every back end: routes, merged trees, statements; whole minutes and the edges of a range. */
+/* test_store_sums.c -- sums over requests, on every back end: routes, merged trees, statements; whole minutes
+ * and the edges of a range. */
 #include "base/clock.h"
 #include "world.h"
 

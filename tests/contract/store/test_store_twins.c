@@ -1,4 +1,5 @@
-/* test_store_twins.c -- both back ends side by side give the same answers, and each survives running out of memory. */
+/* test_store_twins.c -- both back ends side by side give the same answers, and each survives running out of
+ * memory. */
 #include <unistd.h>
 
 #include "base/clock.h"

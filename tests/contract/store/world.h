@@ -1,6 +1,7 @@
 /* world.h -- a store of one back end with one process in it, as the contract's tests use it.
  *
- * SQLite is written through one handle and read through another; in memory one handle does both. Any failure is the test's.
+ * SQLite is written through one handle and read through another; in memory one handle does both. Any failure
+ * is the test's.
  */
 #ifndef HP_TEST_WORLD_H
 #define HP_TEST_WORLD_H

@@ -1,4 +1,5 @@
-/* fuzz_plan_engine.h -- one engine's plan in its frame: no crash, no leak, an error with a reason; what is read is written and reads the same. */
+/* fuzz_plan_engine.h -- one engine's plan in its frame: no crash, no leak, an error with a reason; what is
+ * read is written and reads the same. */
 #ifndef FUZZ_PLAN_ENGINE_H
 #define FUZZ_PLAN_ENGINE_H
 

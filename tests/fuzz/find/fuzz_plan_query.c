@@ -1,6 +1,7 @@
 /* fuzz_plan_query.c -- libFuzzer over hp_query_read and hp_plan_safe. The first byte chooses the engine.
  *
- * Holds: no crash; spans lie in the text; and what is put before a SELECT that passes ("DELETE …;") makes it refused.
+ * Holds: no crash; spans lie in the text; and what is put before a SELECT that passes ("DELETE …;") makes it
+ * refused.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,8 @@
-/* fuzz_pytext.c -- libFuzzer over the readers of Python source. The first byte is the line that is asked about.
+/* fuzz_pytext.c -- libFuzzer over the readers of Python source. The first byte is the line that is asked
+ * about.
  *
- * Holds: no crash, every reading ends; statements lie in the text, one after the other; a line needs lines that were asked about.
+ * Holds: no crash, every reading ends; statements lie in the text, one after the other; a line needs lines
+ * that were asked about.
  */
 #include <stdlib.h>
 

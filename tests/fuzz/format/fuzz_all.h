@@ -1,4 +1,5 @@
-/* fuzz_all.h -- one input into one reader: no crash, no leak, an error with a reason, and what is accepted can be written by all. */
+/* fuzz_all.h -- one input into one reader: no crash, no leak, an error with a reason, and what is accepted
+ * can be written by all. */
 #ifndef FUZZ_ALL_H
 #define FUZZ_ALL_H
 

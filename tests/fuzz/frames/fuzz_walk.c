@@ -1,8 +1,8 @@
-/* fuzz_walk.c -- libFuzzer over a hostile interpreter: whatever its memory holds, walks end, read nothing outside of it and name nothing that was not
- * read.
+/* fuzz_walk.c -- libFuzzer over a hostile interpreter: whatever its memory holds, walks end, read nothing
+ * outside of it and name nothing that was not read.
  *
- * The input is the target's memory, again and again from address 0x10000 up to 16 MiB: every pointer leads somewhere. Its first byte picks a version, the
- * table's or the one that the memory publishes at its start.
+ * The input is the target's memory, again and again from address 0x10000 up to 16 MiB: every pointer leads
+ * somewhere. Its first byte picks a version, the table's or the one that the memory publishes at its start.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* fuzz_fingerprint.c -- libFuzzer over hp_fingerprint. The first byte chooses the dialect.
  *
- * Holds: no crash; at most the cap; the same text twice gives the same; and a number put where only a literal can
- * stand (the text that follows is `= 424242424242` after a line end, outside of anything the input opened, or inside of
- * it and then skipped or folded) never comes out.
+ * Holds: no crash; at most the cap; the same text twice gives the same; and a number put where only a literal
+ * can stand (the text that follows is `= 424242424242` after a line end, outside of anything the input
+ * opened, or inside of it and then skipped or folded) never comes out.
  */
 #include <stdlib.h>
 #include <string.h>

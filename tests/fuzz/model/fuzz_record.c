@@ -1,4 +1,5 @@
-/* fuzz_record.c -- libFuzzer over hp_record_decode: no crash, and what is accepted encodes to itself again. */
+/* fuzz_record.c -- libFuzzer over hp_record_decode: no crash, and what is accepted encodes to itself
+ * again. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* fuzz_sketch.c -- libFuzzer over hp_sketch_decode: no crash, and what is accepted encodes to itself again. */
+/* fuzz_sketch.c -- libFuzzer over hp_sketch_decode: no crash, and what is accepted encodes to itself
+ * again. */
 #include <stdlib.h>
 #include <string.h>
 

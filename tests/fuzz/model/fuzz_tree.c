@@ -1,4 +1,5 @@
-/* fuzz_tree.c -- libFuzzer over hp_tree_decode: no crash, invariants hold, and what is accepted encodes to itself again. */
+/* fuzz_tree.c -- libFuzzer over hp_tree_decode: no crash, invariants hold, and what is accepted encodes to
+ * itself again. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,8 @@
-/* fuzz_api.c -- libFuzzer over hp_api_answer: method, target, headers and body from the input, a small store behind it.
+/* fuzz_api.c -- libFuzzer over hp_api_answer: method, target, headers and body from the input, a small store
+ * behind it.
  *
- * The input is split at NUL bytes: method, path?query, then header names and values in turn, and a last odd part is the body.
+ * The input is split at NUL bytes: method, path?query, then header names and values in turn, and a last odd
+ * part is the body.
  */
 #include "ask.h"
 

@@ -1,4 +1,5 @@
-/* test_answer.c -- the report from a store: ranking, sentence, JSON, states; and a comparison of two stretches. */
+/* test_answer.c -- the report from a store: ranking, sentence, JSON, states; and a comparison of two
+ * stretches. */
 #include "records_page.h"
 
 #include "answer/answer.h"

@@ -1,4 +1,5 @@
-/* test_machine.c -- how much slower the machine was, as the routes say that a stretch has in common with an earlier one. */
+/* test_machine.c -- how much slower the machine was, as the routes say that a stretch has in common with an
+ * earlier one. */
 #include "records.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* test_cpu.c -- processor time by few system calls is what the system says, over sleeps, threads and forks. */
+/* test_cpu.c -- processor time by few system calls is what the system says, over sleeps, threads and
+ * forks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,8 +68,8 @@ static void it_follows_the_system_between_readings(void **state)
     }
 }
 
-/* Each sleep is shorter than a stretch, so only a switch that is seen keeps it out. What one of them told too much would be less in the next
- * but for the work. */
+/* Each sleep is shorter than a stretch, so only a switch that is seen keeps it out. What one of them told too
+ * much would be less in the next but for the work. */
 static void sleep_is_no_processor_time(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* fake_requests.h -- what the tests of requests and lanes share: a capture over the fake store, words, and the last record stored. */
+/* fake_requests.h -- what the tests of requests and lanes share: a capture over the fake store, words, and
+ * the last record stored. */
 #ifndef FAKE_REQUESTS_H
 #define FAKE_REQUESTS_H
 

@@ -1,6 +1,7 @@
 /* fake_store.h -- a store in memory shared with child processes, whose failures a test asks for.
  *
- * It keeps the ids of the requests, the encoded bytes of the last ones, and the last process row. What is put shows only after commit.
+ * It keeps the ids of the requests, the encoded bytes of the last ones, and the last process row. What is put
+ * shows only after commit.
  */
 #ifndef FAKE_STORE_H
 #define FAKE_STORE_H

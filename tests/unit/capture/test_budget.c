@@ -23,7 +23,8 @@ static int setup(void **state)
     return 0;
 }
 
-/* `seconds` of ten requests a second that take `base_us` of CPU; own cost by level in µs. Returns the level of the last one. */
+/* `seconds` of ten requests a second that take `base_us` of CPU; own cost by level in µs. Returns the level
+ * of the last one. */
 static int drive(uint32_t route, unsigned seconds, uint64_t base_us, const uint64_t own_us[4])
 {
     int level = 0;

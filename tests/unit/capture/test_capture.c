@@ -125,7 +125,8 @@ static void a_fork_in_the_middle_loses_nothing(void **state)
 #if defined(__SANITIZE_ADDRESS__)
     skip(); /* the sanitizer's own allocator does not survive a fork beside threads that allocate (gcc 12) */
 #elif defined(__SANITIZE_THREAD__)
-    skip(); /* nor does TSan's runtime let the child of several threads start one ("dup thread with used id", gcc 12) */
+    skip(); /* nor does TSan's runtime let the child of several threads start one ("dup thread with used id",
+               gcc 12) */
 #endif
     char trouble[200];
     unsigned off = 0; /* children whose fork fell into a long write: they record nothing, and say so */

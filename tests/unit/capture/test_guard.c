@@ -1,4 +1,5 @@
-/* test_guard.c -- reads of memory that is there, is not, and goes away; what becomes of faults that are not ours. */
+/* test_guard.c -- reads of memory that is there, is not, and goes away; what becomes of faults that are not
+ * ours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

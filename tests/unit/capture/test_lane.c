@@ -1,4 +1,5 @@
-/* test_lane.c -- the shadow stacks: golden trees of plain calls, generators, exceptions, missed events, threads and deep stacks. */
+/* test_lane.c -- the shadow stacks: golden trees of plain calls, generators, exceptions, missed events,
+ * threads and deep stacks. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,8 @@
 
 #include "fake_requests.h"
 
-/* The stored tree as text: name calls[+resumes][!exceptions], children in brackets. Checks that its total is the wall time. */
+/* The stored tree as text: name calls[+resumes][!exceptions], children in brackets. Checks that its total is
+ * the wall time. */
 static const char *stored_tree(void)
 {
     static char text[4096];

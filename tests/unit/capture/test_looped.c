@@ -1,4 +1,5 @@
-/* test_looped.c -- outgoing calls of tasks: what their loop does, TLS in memory, look-ups on other threads, and what they await. */
+/* test_looped.c -- outgoing calls of tasks: what their loop does, TLS in memory, look-ups on other threads,
+ * and what they await. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,8 @@ static struct hp_span spans[MOST];
 static struct hp_wait waits[MOST];
 static struct hp_cap_request request;
 
-/* The main lane has the loop's thread run two tasks; the first one has a name looked up and another task connect. */
+/* The main lane has the loop's thread run two tasks; the first one has a name looked up and another task
+ * connect. */
 static void make(void)
 {
     static const struct hp_lane made[LANES] = {
@@ -235,7 +237,8 @@ static void what_a_foreign_loop_receives_is_awaited(void **state)
 
 #define CROWD 1200u
 
-/* Tasks side by side, each with a connection of its own (120 overlap at any time): a send, an await, what the loop reads for it. */
+/* Tasks side by side, each with a connection of its own (120 overlap at any time): a send, an await, what the
+ * loop reads for it. */
 static void each_of_very_many_tasks_has_its_call(void **state)
 {
     (void)state;

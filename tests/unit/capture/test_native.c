@@ -1,4 +1,5 @@
-/* test_native.c -- a look-up on a thread that a library starts belongs to who started it, and to nobody else. */
+/* test_native.c -- a look-up on a thread that a library starts belongs to who started it, and to nobody
+ * else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_probe.c -- hooked calls: the same result and errno with and without hooks; what they add to a lane; hooking under load. */
+/* test_probe.c -- hooked calls: the same result and errno with and without hooks; what they add to a lane;
+ * hooking under load. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -120,7 +121,8 @@ static void *hand_over(void *arg)
 
 #define LARGE (300u << 10)
 
-/* Everything a hooked function can come back with, one after the other; the same list whether hooked or not. */
+/* Everything a hooked function can come back with, one after the other; the same list whether hooked or
+ * not. */
 static size_t run_all(struct outcome *out)
 {
     size_t n = 0;

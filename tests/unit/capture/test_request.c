@@ -1,4 +1,5 @@
-/* test_request.c -- requests: what each level records, exact sums, no allocation when warm, lack of memory, statements and groups. */
+/* test_request.c -- requests: what each level records, exact sums, no allocation when warm, lack of memory,
+ * statements and groups. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

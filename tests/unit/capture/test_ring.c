@@ -1,4 +1,5 @@
-/* test_ring.c -- the ring against a plain queue, with four producers, and the page that outlives its process. */
+/* test_ring.c -- the ring against a plain queue, with four producers, and the page that outlives its
+ * process. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* test_share.c -- lanes that share a thread: processor time and waits of each, who ran last, lanes started from an earlier moment. */
+/* test_share.c -- lanes that share a thread: processor time and waits of each, who ran last, lanes started
+ * from an earlier moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_writer.c -- the writer: retries, refused records, no threads, exit, fork, and processes that are killed. */
+/* test_writer.c -- the writer: retries, refused records, no threads, exit, fork, and processes that are
+ * killed. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -45,7 +45,8 @@ static void same_seed_gives_same_interval(void **state)
     assert_true(a.low <= a.value && a.value <= a.high && a.low < a.high);
 }
 
-/* The Beta draw must have the distribution of plain resampling: compare the interval with one made the slow way. */
+/* The Beta draw must have the distribution of plain resampling: compare the interval with one made the slow
+ * way. */
 static void interval_equals_plain_bootstrap(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_connecting.c -- what belongs to connecting to a database server: its statements, its pool, and one finding wherever the connections are opened. */
+/* test_connecting.c -- what belongs to connecting to a database server: its statements, its pool, and one
+ * finding wherever the connections are opened. */
 #include "records.h"
 
 #include <stdio.h>
@@ -9,8 +10,8 @@
 #define REQUESTS 8u
 #define SERVER   7u
 
-struct
-    office { /* a request of which pay() opens three connections and team() one; each asks what it wants to know */
+struct office { /* a request of which pay() opens three connections and team() one; each asks what it wants to
+                   know */
     bool in_step;   /* what the pool asks of a new connection runs while it connects */
     double late;    /* so long after the first question begins connecting ends, by the clock */
     uint32_t pools; /* calls of create_engine, 0.5 ms each, at line 41 of database() */
@@ -54,7 +55,8 @@ static void ask(struct desk *desk, const char *sql, uint64_t params)
     wait_for(desk, HP_WAIT_DB, 0.5);
 }
 
-/* 1 ms to connect, 1 ms to log in, 1 ms of questions that are always the same; then one question of its own. */
+/* 1 ms to connect, 1 ms to log in, 1 ms of questions that are always the same; then one question of its
+ * own. */
 static void open_and_ask(struct desk *desk, const struct office *office, uint64_t number)
 {
     double t0 = desk->t;
@@ -79,7 +81,8 @@ static void open_and_ask(struct desk *desk, const struct office *office, uint64_
 
 /* page ─┬─ pay ── driver          pay opens three and asks, team one
  *       ├─ team ── driver
- *       └─ database ── create_engine */
+ *       └─ database ── create_engine
+ */
 static void add_request(struct rec_set *set, const struct office *office, unsigned r)
 {
     struct rec *rec = rec_begin(set);
@@ -203,7 +206,8 @@ static void one_pool_is_not_why_there_are_four_connections(void **state)
 
 /* page ── ask ─┬─ Session.__init__, Session.close       1.5 ms for `made` of three connections
  *              ├─ Session.send ── Session.connect       3 × 1 ms
- *              └─ Answer.close                          on no way to a connection */
+ *              └─ Answer.close                          on no way to a connection
+ */
 static void add_clients(struct rec_set *set, uint32_t made, unsigned number)
 {
     static const char file[] = "client/session.py";

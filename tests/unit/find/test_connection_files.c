@@ -1,4 +1,5 @@
-/* test_connection_files.c -- a database in a file that is opened for each question; and what goes with the question that another finding does away with. */
+/* test_connection_files.c -- a database in a file that is opened for each question; and what goes with the
+ * question that another finding does away with. */
 #include "records.h"
 
 #include <stdio.h>

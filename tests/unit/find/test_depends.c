@@ -21,7 +21,8 @@ static struct hp__depends read_lines(struct hp_str source, const uint32_t *lines
     return depends;
 }
 
-/* Lines that hold "ask(" are the calls, in order; `want`: "10" in the second place says that the second needs the first. */
+/* Lines that hold "ask(" are the calls, in order; `want`: "10" in the second place says that the second needs
+ * the first. */
 static void expect(const char *source, const char *const *want)
 {
     uint32_t lines[HP__DEPENDS_LINES] = {0}, count = 0, line = 1;

@@ -35,7 +35,8 @@ static void assert_place(const struct rec_set *set, const struct hp_finding *fin
     assert_int_equal(finding->site_line, line);
 }
 
-/* page, line 12, calls load() 40 times; that calls rows() at line 22, which executes at line 31. load() computes for so long in all. */
+/* page, line 12, calls load() 40 times; that calls rows() at line 22, which executes at line 31. load()
+ * computes for so long in all. */
 static void add_loop(struct rec_set *set, struct words w, uint32_t sql, double load_ms)
 {
     struct rec *rec = rec_begin(set);
@@ -78,7 +79,8 @@ static struct hp_str source_of(void *ctx, struct hp_str file)
     return hp_str_eq(file, HP_STR("app/items.py")) ? hp_str_from0(ctx) : HP_STR("");
 }
 
-/* page, line 12, calls every() once, which calls one() 40 times at line 2, which calls rating() at line 5, which executes at line 8. */
+/* page, line 12, calls every() once, which calls one() 40 times at line 2, which calls rating() at line 5,
+ * which executes at line 8. */
 static void expect_line(char *source, const char *function, uint32_t line)
 {
     struct rec_set set;
@@ -207,7 +209,8 @@ static void a_slow_query_of_a_helper_is_where_the_helper_is_called(void **state)
     rec_set_fini(&set);
 }
 
-/* page() asks at two lines through ask(), which calls rows(); both pass on what they are given. A decorator calls page(). */
+/* page() asks at two lines through ask(), which calls rows(); both pass on what they are given. A decorator
+ * calls page(). */
 static void helpers_of_helpers_are_passed_and_the_view_is_not(void **state)
 {
     (void)state;
@@ -283,7 +286,8 @@ static void a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same(void
     rec_set_fini(&set);
 }
 
-/* page asks for the same `in_loop` times by a loop at line 12 and `apart` times from lines of its own; rows() executes at line 31. */
+/* page asks for the same `in_loop` times by a loop at line 12 and `apart` times from lines of its own; rows()
+ * executes at line 31. */
 static void add_repeats(struct rec_set *set, struct words w, uint32_t sql, int in_loop, int apart)
 {
     struct rec *rec = rec_begin(set);
@@ -321,7 +325,8 @@ static void repeats_are_where_they_loop_or_where_all_of_them_run(void **state)
     }
 }
 
-/* page shows 30 items with 5 fields each by show(), which for one of them calls load() at line 52; that asks the same each time. */
+/* page shows 30 items with 5 fields each by show(), which for one of them calls load() at line 52; that asks
+ * the same each time. */
 static void repeats_below_what_does_other_things_too_stay_below_it(void **state)
 {
     (void)state;
@@ -398,7 +403,8 @@ static void add_ask(struct rec_set *set, struct rec *rec, uint32_t above, uint32
     }
 }
 
-/* page asks at line 16; before it, now and then, latest() at line 12 has renew() ask at line 22. All ask through one helper. */
+/* page asks at line 16; before it, now and then, latest() at line 12 has renew() ask at line 22. All ask
+ * through one helper. */
 static void what_only_slow_requests_ask_is_where_they_turn_off_not_in_the_helper_of_all(void **state)
 {
     (void)state;

@@ -95,7 +95,8 @@ static void what_makes_a_statement_goes_with_it(void **state)
 
 #define BY_KIND "SELECT name FROM part WHERE kind = ?"
 
-/* 30 queries of 0.4 ms, nearly all of it while rows are fetched: of an engine in the process that is the search for them. */
+/* 30 queries of 0.4 ms, nearly all of it while rows are fetched: of an engine in the process that is the
+ * search for them. */
 static uint64_t saving_of_fetching(enum hp_engine engine, const char *text, unsigned rows)
 {
     struct rec_set set;
@@ -324,7 +325,8 @@ static void medians_of_different_requests_do_not_add_up_beyond_the_route(void **
     rec_set_fini(&set);
 }
 
-/* Half of a route's requests repeat a query, the other half, several times as slow, start threads. By chance its median is one of either half. */
+/* Half of a route's requests repeat a query, the other half, several times as slow, start threads. By chance
+ * its median is one of either half. */
 static void fixing_all_promises_no_more_than_its_parts_where_requests_differ(void **state)
 {
     static const double medians_ms[] = {0, 130, 1060}; /* 0: as the sample's, between the two */
@@ -354,7 +356,8 @@ static void fixing_all_promises_no_more_than_its_parts_where_requests_differ(voi
     }
 }
 
-/* A cheap statement of 0.2 ms, then one of `exec` for `many` rows, of which a logger is told for `log` meanwhile. */
+/* A cheap statement of 0.2 ms, then one of `exec` for `many` rows, of which a logger is told for `log`
+ * meanwhile. */
 static uint32_t findings_of_slow(double exec, uint32_t many, double log, double wall)
 {
     struct rec_set set;
@@ -391,7 +394,8 @@ static void slow_is_what_the_database_takes_for_one_row_where_that_matters(void 
     assert_int_equal(findings_of_slow(12, 0, 11, 40), 0);  /* a logger of no place, which is nobody's */
 }
 
-/* A statement of 15 ms at the server `peer`, in requests that compute for 2 ms and wait as long `stretch` - 1 times for a processor. */
+/* A statement of 15 ms at the server `peer`, in requests that compute for 2 ms and wait as long `stretch` - 1
+ * times for a processor. */
 static uint32_t findings_of_stretched(const char *peer, double stretch)
 {
     struct rec_set set;

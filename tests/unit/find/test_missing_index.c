@@ -1,4 +1,5 @@
-/* test_missing_index.c -- the rule fires with a plan that scans much for little, and not otherwise; and what slow_query takes from a plan. */
+/* test_missing_index.c -- the rule fires with a plan that scans much for little, and not otherwise; and what
+ * slow_query takes from a plan. */
 #include "records_page.h"
 
 #include "find/find.h"

@@ -1,4 +1,5 @@
-/* test_moved.c -- what moved: found when planted, silent on noise and on drift. Recordings are synthetic and seeded. */
+/* test_moved.c -- what moved: found when planted, silent on noise and on drift. Recordings are synthetic and
+ * seeded. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,8 +28,8 @@ static double gauss(struct hp_rng *rng)
     return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
 }
 
-/* One side: each thing has its usual time (few are large, one is a fifth of all), each request its speed (heavy tail, and 10 % slower by the end), each
- * measurement 6 % of its own and now and then a spike. */
+/* One side: each thing has its usual time (few are large, one is a fifth of all), each request its speed
+ * (heavy tail, and 10 % slower by the end), each measurement 6 % of its own and now and then a spike. */
 static void fill(struct hp_rng *rng, double *values, double planted)
 {
     for (uint32_t r = 0; r < REQUESTS; r++) {
@@ -127,7 +128,8 @@ static void the_same_numbers_on_both_sides_are_no_change(void **state)
     hp_arena_fini(&arena);
 }
 
-/* A view with a helper, a statement in the helper, and a sleep: 12 requests a side in one set (one dictionary). */
+/* A view with a helper, a statement in the helper, and a sleep: 12 requests a side in one set (one
+ * dictionary). */
 static void make_sides(struct rec_set *set, struct hp_case *before, struct hp_case *after)
 {
     struct hp_rng rng;
@@ -197,7 +199,8 @@ static void functions_statements_and_waits_are_told_apart(void **state)
     rec_set_fini(&set);
 }
 
-/* What a framework does once a request, and a database's library once a query: forty queries before, one after. */
+/* What a framework does once a request, and a database's library once a query: forty queries before, one
+ * after. */
 static void make_repaired(struct rec_set *set, struct hp_case *before, struct hp_case *after)
 {
     enum { ONCE = 24, LIBRARY = 40, QUERIES = 40 };

@@ -1,4 +1,5 @@
-/* test_plan.c -- plans of real servers read into the one model, written, read again; cut, hostile, without memory. */
+/* test_plan.c -- plans of real servers read into the one model, written, read again; cut, hostile, without
+ * memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

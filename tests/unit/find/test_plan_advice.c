@@ -11,7 +11,8 @@
 
 static char proposed[300]; /* the first proposal; empty: none */
 
-/* The index for `sql` on an engine whose plan reads the whole of `alias`, in the way that `node` (more members of a plan's node) says. */
+/* The index for `sql` on an engine whose plan reads the whole of `alias`, in the way that `node` (more
+ * members of a plan's node) says. */
 static const char *propose_by(const char *engine, const char *sql, const char *alias, double returned,
                               const char *node)
 {

@@ -1,4 +1,5 @@
-/* test_regression.c -- what became slower with a revision: named by function and line where it did, silent on noise, drift, renames and one revision alone. */
+/* test_regression.c -- what became slower with a revision: named by function and line where it did, silent on
+ * noise, drift, renames and one revision alone. */
 #include "records.h"
 
 #include <math.h>
@@ -74,7 +75,8 @@ static void add_waiting(struct rec *rec, const struct shape *shape, double *wall
     *wall *= stretch;
 }
 
-/* wsgi and 30 functions of libraries (whose times say how fast a request was) ── view ── helper, called at line 14 of the view. */
+/* wsgi and 30 functions of libraries (whose times say how fast a request was) ── view ── helper, called at
+ * line 14 of the view. */
 static void add_request(struct rec_set *set, const struct shape *shape, struct hp_rng *rng)
 {
     double speed = shape->speed > 0 ? shape->speed : 1, wall = 0, ms;
@@ -305,7 +307,8 @@ static void waiting_for_a_processor_is_no_regression(void **state)
     rec_set_fini(&two.set);
 }
 
-/* Everything takes 1.3 times what it took, by the route itself; the other routes say whether the machine does that, or this route's own longer loop. */
+/* Everything takes 1.3 times what it took, by the route itself; the other routes say whether the machine does
+ * that, or this route's own longer loop. */
 static void what_the_other_routes_do_not_share_is_not_the_machines(void **state)
 {
     (void)state;

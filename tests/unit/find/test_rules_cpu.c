@@ -1,4 +1,5 @@
-/* test_rules_cpu.c -- library calls of one purpose, templates and collections: where each must fire, where not, and what it saves. */
+/* test_rules_cpu.c -- library calls of one purpose, templates and collections: where each must fire, where
+ * not, and what it saves. */
 #include "records_work.h"
 
 #include "find/own.h"

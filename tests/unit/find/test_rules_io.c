@@ -1,4 +1,5 @@
-/* test_rules_io.c -- the rules whose evidence is waits: where they fire, what they save, where they are silent.
+/* test_rules_io.c -- the rules whose evidence is waits: where they fire, what they save, where they are
+ * silent.
  *
  * Without trees unless a test needs one: waits carry their own place.
  */
@@ -343,7 +344,8 @@ static void tiny_reads_are_a_cause_beside_the_handshake_of_their_connection(void
     rec_set_fini(&set);
 }
 
-/* A statement, then what its driver and the server say to each other beside statements: with `again` questions and answers, else one stream of them. */
+/* A statement, then what its driver and the server say to each other beside statements: with `again`
+ * questions and answers, else one stream of them. */
 static void tiny_reads_after_a_statement(struct page *page, bool again)
 {
     page->protocol = HP_PROTOCOL_UNKNOWN;

@@ -1,4 +1,5 @@
-/* test_rules_process.c -- what shows over the requests of a process: memory that is kept, first requests, slow ones. */
+/* test_rules_process.c -- what shows over the requests of a process: memory that is kept, first requests,
+ * slow ones. */
 #include "records_work.h"
 
 #include "sweep_oom.h"
@@ -44,9 +45,8 @@ static void memory_that_each_request_keeps_is_told_in_bytes(void **state)
     rec_set_fini(&set);
     make_kept_by(4, &set, blocks, 30, 150000); /* what threads hold goes when they end */
     rec_silent(&set);
-    make_kept(
-        &set, blocks, 30,
-        0); /* free lists that a collection elsewhere empties, or a leak in a process that was larger before */
+    make_kept(&set, blocks, 30, 0); /* free lists that a collection elsewhere empties, or a leak in a process
+                                       that was larger before */
     assert_true(rec_only(&set, HP_FIND_memory_growth)->unsure);
     rec_set_fini(&set);
     blocks[20] = blocks[21] = blocks[22] = 800; /* leaks are all alike */
@@ -196,7 +196,8 @@ static void first_requests_of_several_processes_may_take_less(void **state)
     }
 }
 
-/* Three processes, whose first requests do in `ms` what later ones do not; `entry`: below a call of the library. */
+/* Three processes, whose first requests do in `ms` what later ones do not; `entry`: below a call of the
+ * library. */
 static void make_little(struct rec_set *set, double ms, bool entry, const char *file, const char *name,
                         unsigned flags)
 {

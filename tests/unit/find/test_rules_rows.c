@@ -15,7 +15,8 @@ struct load {
 };
 
 /* page ── load ─┬─ Query.all ── do_execute (SQL)
- *               └─ Result.scalars (objects) ── GC */
+ *               └─ Result.scalars (objects) ── GC
+ */
 static void add_load(struct rec_set *set, struct load l)
 {
     struct rec *rec = rec_begin(set);
@@ -239,7 +240,8 @@ static void reading_objects_goes_with_making_them(void **state)
 
 /* page ── load ─┬─ Cursor.execute (SQL)
  *               ├─ Cursor.fetchall ── loads      `by_driver`
- *               └─ loads                         else */
+ *               └─ loads                         else
+ */
 static void make_json_columns(struct rec_set *set, bool by_driver)
 {
     rec_set_init(set, "GET", "/items");

@@ -1,4 +1,5 @@
-/* test_rules_tasks.c -- what tasks do instead of awaiting, waits for what does not come, and for what only some requests do. */
+/* test_rules_tasks.c -- what tasks do instead of awaiting, waits for what does not come, and for what only
+ * some requests do. */
 #include <errno.h>
 
 #include "records.h"

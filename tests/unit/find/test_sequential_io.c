@@ -16,7 +16,8 @@ static struct hp_str source_of(void *ctx, struct hp_str file)
     return hp_str_from0(ctx);
 }
 
-/* The page's calls, one after another, and the findings; `source`: of the page, whose first line is 10. NULL: not known. */
+/* The page's calls, one after another, and the findings; `source`: of the page, whose first line is 10. NULL:
+ * not known. */
 static struct hp_find_result find(struct rec_set *set, const char *source, const struct ask *asks)
 {
     static const char lines_above[] = "\n\n\n\n\n\n\n\n\n";

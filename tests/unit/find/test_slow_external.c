@@ -12,8 +12,8 @@ static struct hp_str source_of(void *ctx, struct hp_str file)
 
 static uint32_t reads_at = 31; /* the line that waits for the answer */
 static double takes = 38;      /* ms, of the call */
-static double answered =
-    38; /* ms from its begin until the first read ends; the rest arrives while the application does something else */
+static double answered = 38;   /* ms from its begin until the first read ends; the rest arrives while the
+                                  application does something else */
 
 static uint32_t then = 0; /* server that is asked for 16 ms afterwards; 0: none */
 
@@ -34,7 +34,8 @@ static void add_read(struct rec_set *set, struct rec *rec, uint32_t node, uint32
                                    .bytes = 2000});
 }
 
-/* page, at line 31 and 11 after another, calls fetch() at line 22, which calls Client.get; 50 ms more are spent elsewhere. */
+/* page, at line 31 and 11 after another, calls fetch() at line 22, which calls Client.get; 50 ms more are
+ * spent elsewhere. */
 static struct hp_find_result find(struct rec_set *set, const char *fetch, const char *above, const char *page)
 {
     static char text[1024];
@@ -175,7 +176,8 @@ static void whether_it_is_there_the_answer_itself_says(void **state)
     takes = answered = 38;
 }
 
-/* Lines 11 to 13 of page ask for 12 ms each, by ask() at line 4; returns the line that slow_external tells of, 0: none. */
+/* Lines 11 to 13 of page ask for 12 ms each, by ask() at line 4; returns the line that slow_external tells
+ * of, 0: none. */
 static uint32_t told_of_three(const char *second, const char *third)
 {
     static char text[400];

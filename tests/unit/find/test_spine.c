@@ -1,4 +1,5 @@
-/* test_spine.c -- asynchronous views: what they compute is the request's time, and where a plain function blocks them. */
+/* test_spine.c -- asynchronous views: what they compute is the request's time, and where a plain function
+ * blocks them. */
 #include "records.h"
 
 #define REQUESTS 6

@@ -35,7 +35,8 @@ static void part_that_slow_requests_share_is_the_tail(void **state)
     rec_silent(&set);
 }
 
-/* Each seventh request goes on from line 13 of the view to flush(), which asks a neighbour by way of a helper. */
+/* Each seventh request goes on from line 13 of the view to flush(), which asks a neighbour by way of a
+ * helper. */
 static void a_call_of_some_requests_is_a_tail_from_where_they_go_on(void **state)
 {
     (void)state;
@@ -96,7 +97,8 @@ static void an_answer_that_takes_longer_at_times_is_nobodys_tail(void **state)
     rec_set_fini(&set);
 }
 
-/* Each seventh request is 14 ms slower, `in_ms` in the statement: for `gil_ms` of it another thread computes, for `away_ms` there is no processor. */
+/* Each seventh request is 14 ms slower, `in_ms` in the statement: for `gil_ms` of it another thread computes,
+ * for `away_ms` there is no processor. */
 static void add_statements(struct rec_set *set, double in_ms, double gil_ms, double away_ms)
 {
     rec_set_init(set, "GET", "/x");

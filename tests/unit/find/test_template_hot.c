@@ -1,4 +1,5 @@
-/* test_template_hot.c -- templates made of parts: which of them is the cause, and what is too little to be one. */
+/* test_template_hot.c -- templates made of parts: which of them is the cause, and what is too little to be
+ * one. */
 #include "records.h"
 
 #define REQUESTS 6
@@ -24,7 +25,8 @@ static uint32_t template(struct rec_set *set, const char *file, const char *name
 }
 
 /* page ── render ── list.html ──line 4─┬─ new_context
- *                                      └─ row.html ──line 2── macros.html: tag */
+ *                                      └─ row.html ──line 2── macros.html: tag
+ */
 static struct hp_find_result run(struct rec_set *set, struct parts p)
 {
     struct hp_find_result result;
@@ -138,8 +140,8 @@ static void filter_of_a_loop_is_the_templates(void **state)
 
 enum below { PAGE, MIDDLEWARE, NOBODY };
 
-/* A page that a library's view renders from its own template, which asks `times` times through a filter: 0.05 ms of SQL and 1 ms of library each.
- * Below: what of the application is around it. */
+/* A page that a library's view renders from its own template, which asks `times` times through a filter: 0.05
+ * ms of SQL and 1 ms of library each. Below: what of the application is around it. */
 static struct hp_find_result run_library(struct rec_set *set, enum below below, unsigned times,
                                          unsigned requests)
 {

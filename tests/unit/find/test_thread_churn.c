@@ -1,4 +1,5 @@
-/* test_thread_churn.c -- threads that a request starts: a crowd of them is told, calls that wait side by side are not. */
+/* test_thread_churn.c -- threads that a request starts: a crowd of them is told, calls that wait side by side
+ * are not. */
 #include "records.h"
 
 #include "find/find.h"

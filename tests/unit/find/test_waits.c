@@ -1,4 +1,5 @@
-/* test_waits.c -- waits of a request joined to calls, scaled to their totals, and freed of what others explain. */
+/* test_waits.c -- waits of a request joined to calls, scaled to their totals, and freed of what others
+ * explain. */
 #include "records.h"
 
 #include "find/find_int.h"

@@ -1,4 +1,5 @@
-/* sample_tree.h -- the one tree that the tests of all writers write: recursion, a lambda, a C function, a template, a lane. */
+/* sample_tree.h -- the one tree that the tests of all writers write: recursion, a lambda, a C function, a
+ * template, a lane. */
 #ifndef SAMPLE_TREE_H
 #define SAMPLE_TREE_H
 

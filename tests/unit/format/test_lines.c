@@ -1,4 +1,5 @@
-/* test_lines.c -- the lines that samples were at are written for the Firefox Profiler, and a pprof file keeps them through reading and writing. */
+/* test_lines.c -- the lines that samples were at are written for the Firefox Profiler, and a pprof file keeps
+ * them through reading and writing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 #include "sample_tree.h"
 #include "sweep_oom.h"
 
-/* main() of two lines calls work(), sampled with a label at two of its lines and twice at none; NULL: no memory. */
+/* main() of two lines calls work(), sampled with a label at two of its lines and twice at none; NULL: no
+ * memory. */
 static struct hp_profile *sampled(void)
 {
     uint32_t main_sym, work_sym, main_node, work_node, label;

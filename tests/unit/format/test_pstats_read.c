@@ -1,4 +1,5 @@
-/* test_pstats_read.c -- reading .prof files of every marshal version; tests/py compares figures with each CPython's pstats. */
+/* test_pstats_read.c -- reading .prof files of every marshal version; tests/py compares figures with each
+ * CPython's pstats. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,7 +128,8 @@ static void says_that_nothing_was_recorded(void **state)
     assert_int_equal(mangle_read(HP_STR("{0"), NULL), HP_ENOTFOUND);
 }
 
-/* key (file, line, name) and value (1, 1, 0.0, 0.0, {}) in version 2, with the count of the caller's choosing. */
+/* key (file, line, name) and value (1, 1, 0.0, 0.0, {}) in version 2, with the count of the caller's
+ * choosing. */
 static void put_profile(struct hp_buf *out, const char *count, size_t n)
 {
     static const char key[] = "{(\3\0\0\0u\1\0\0\0fi\1\0\0\0u\1\0\0\0n";

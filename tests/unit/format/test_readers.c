@@ -1,4 +1,5 @@
-/* test_readers.c -- readers of all formats but pstats: files of the tools themselves, cut, flipped, hostile, deep, without memory. */
+/* test_readers.c -- readers of all formats but pstats: files of the tools themselves, cut, flipped, hostile,
+ * deep, without memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -274,7 +275,8 @@ static void put_times(struct hp_buf *bytes, const char *text, int times)
     }
 }
 
-/* A million levels: JSON is refused, a stack is refused once it is more than fits, or read. Nothing recurses. */
+/* A million levels: JSON is refused, a stack is refused once it is more than fits, or read. Nothing
+ * recurses. */
 static void takes_or_refuses_a_million_levels(void **state)
 {
     (void)state;
@@ -345,7 +347,8 @@ static void takes_or_refuses_a_million_frames(void **state)
     hp_buf_fini(&bytes);
 }
 
-/* Of a MOJO of version 4: frame `2` is spin, which both threads run; then the second sample of a thread says "as before". */
+/* Of a MOJO of version 4: frame `2` is spin, which both threads run; then the second sample of a thread says
+ * "as before". */
 static void reads_stacks_that_repeat(void **state)
 {
     static const char defined[] =
@@ -375,7 +378,8 @@ static void reads_stacks_that_repeat(void **state)
     hp_buf_fini(&bytes);
 }
 
-/* Of a MOJO of version 3: spin, then a frame that could not be read; then a sample of which no frame could be. */
+/* Of a MOJO of version 3: spin, then a frame that could not be read; then a sample of which no frame could
+ * be. */
 static void leaves_out_frames_that_austin_could_not_read(void **state)
 {
     static const char text[] =
@@ -389,7 +393,8 @@ static void leaves_out_frames_that_austin_could_not_read(void **state)
     hp_profile_free(profile);
 }
 
-/* Of a MOJO of version 4 with native frames: `3` is read of libc, `4` is poll. A repeated stack ends at spin. */
+/* Of a MOJO of version 4 with native frames: `3` is read of libc, `4` is poll. A repeated stack ends at
+ * spin. */
 static void repeats_a_stack_without_its_native_end(void **state)
 {
     static const char text[] =

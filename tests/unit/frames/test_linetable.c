@@ -8,7 +8,8 @@
 
 #include "frames/linetable.h"
 
-/* A function with a comprehension, calls over several lines and an exception table; its co_linetable and, a code unit each, co_lines. */
+/* A function with a comprehension, calls over several lines and an exception table; its co_linetable and, a
+ * code unit each, co_lines. */
 static const char table[] = "\x80\x00\xf0\x06\x00\x13\x14\xf6\x03\x01\x09\x15\xd8\x0d\x0e\xf2\x03\x00\x0a\x0b"
                             "\xf0\x00\x01\x09\x15\x80\x41\xf0"
                             "\x00\x01\x09\x15\xf0\x06\x00\x0e\x0f\xf2\x00\x02\x05\x0d\x88\x01\xdc\x08\x09\x88"

@@ -1,4 +1,5 @@
-/* test_stack.c -- stacks kept from look to look: always what a walk from scratch says, and little is read of what did not change. */
+/* test_stack.c -- stacks kept from look to look: always what a walk from scratch says, and little is read of
+ * what did not change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* made_profile.h -- profiles for tests of the model: paths of names of one letter, each in a file of its own ("m/a.py"). */
+/* made_profile.h -- profiles for tests of the model: paths of names of one letter, each in a file of its own
+ * ("m/a.py"). */
 #ifndef MADE_PROFILE_H
 #define MADE_PROFILE_H
 

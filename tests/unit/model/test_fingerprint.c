@@ -348,7 +348,8 @@ static void double_quoted_strings_do_not_survive_as_values(void **state)
     assert_no_canary(HP_STR("SELECT a, \"canary\" FROM t WHERE \"canary\" = a"), ANY, "canary");
 }
 
-/* Random strings, numbers and comments in random order: digits occur in literals only, so no digit comes out. */
+/* Random strings, numbers and comments in random order: digits occur in literals only, so no digit comes
+ * out. */
 static void no_digit_survives_in_random_text(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_levels.c -- rules about levels: what is one, which holds for a route, and what is wrong with a line. */
+/* test_levels.c -- rules about levels: what is one, which holds for a route, and what is wrong with a
+ * line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_notes.c -- what is noted beside calls and SQL comes back from its bytes, and damaged bytes do no harm. */
+/* test_notes.c -- what is noted beside calls and SQL comes back from its bytes, and damaged bytes do no
+ * harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_profile.c -- the profile that all readers fill: caps, merging of shapes and units, folders taken out. */
+/* test_profile.c -- the profile that all readers fill: caps, merging of shapes and units, folders taken
+ * out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_record.c -- the request record: what goes in comes out, in few bytes, and nothing but that comes out. */
+/* test_record.c -- the request record: what goes in comes out, in few bytes, and nothing but that comes
+ * out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

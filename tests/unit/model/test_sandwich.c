@@ -1,4 +1,5 @@
-/* test_sandwich.c -- callers and callees of one function: exact along stacks, one level of pairs, recursion once. */
+/* test_sandwich.c -- callers and callees of one function: exact along stacks, one level of pairs, recursion
+ * once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

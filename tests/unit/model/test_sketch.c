@@ -361,7 +361,8 @@ static void encoding_is_as_documented(void **state)
 {
     (void)state;
     static const uint8_t empty[] = {1, 5, 0, 0, 0, 0, 0};
-    /* 3, 3, 200: index of 200 is 64 × 1 + (200 >> 1) = 164, gap 164 - 3 - 1 = 160; 200 and 206 take two bytes. */
+    /* 3, 3, 200: index of 200 is 64 × 1 + (200 >> 1) = 164, gap 164 - 3 - 1 = 160; 200 and 206 take two
+     * bytes. */
     static const uint8_t three[] = {1, 12, 0, 0xCE, 1, 3, 0xC8, 1, 2, 3, 2, 0xA0, 1, 1};
     struct hp_sketch *sketch = hp_sketch_new();
     assert_non_null(sketch);

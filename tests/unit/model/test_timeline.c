@@ -1,4 +1,5 @@
-/* test_timeline.c -- pieces of a lane's time: no gaps, no overlaps, the strongest state wins; the critical path of constructed requests. */
+/* test_timeline.c -- pieces of a lane's time: no gaps, no overlaps, the strongest state wins; the critical
+ * path of constructed requests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -441,7 +441,8 @@ static void beyond_the_cap_each_lane_keeps_its_time(void **state)
 }
 
 /* 0 root ── view ─┬─ library, at any number of lines ── parse
- *                 └─ helper ── library … */
+ *                 └─ helper ── library …
+ */
 static void beyond_the_cap_calls_stay_with_the_application_function(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_treediff.c -- what each path was before: by names, not lines; shared out where lines made two of one. */
+/* test_treediff.c -- what each path was before: by names, not lines; shared out where lines made two of
+ * one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

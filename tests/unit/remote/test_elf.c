@@ -21,7 +21,8 @@ static uint8_t file[FILE_BYTES];
 
 static const char names[] = "\0_PyRuntime\0Py_Version\0PyCode_Type\0.PyRuntime";
 
-/* Header, one segment, five sections: none, .dynsym, its strings, .PyRuntime, names of sections (the same strings). */
+/* Header, one segment, five sections: none, .dynsym, its strings, .PyRuntime, names of sections (the same
+ * strings). */
 static void make(bool with_symbols)
 {
     Elf64_Ehdr head = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB},

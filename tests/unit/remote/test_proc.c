@@ -1,4 +1,5 @@
-/* test_proc.c -- whether a folder of ours is the same one to another process: in the same root, in another root, in none. */
+/* test_proc.c -- whether a folder of ours is the same one to another process: in the same root, in another
+ * root, in none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

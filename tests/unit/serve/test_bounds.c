@@ -1,5 +1,6 @@
-/* test_bounds.c -- what the questions of the dashboard cost a store of 100,000 requests with two million statements: steps of SQLite's machine, about two dozen a row that is looked at, whatever
- * the machine that runs the test does.
+/* test_bounds.c -- what the questions of the dashboard cost a store of 100,000 requests with two million
+ * statements: steps of SQLite's machine, about two dozen a row that is looked at, whatever the machine that
+ * runs the test does.
  *
  * Memory keeps few rows here, so that a question that went through all of them would show.
  */
@@ -21,7 +22,8 @@ static struct {
     char dir[64], path[96];
 } place;
 
-/* An hour and forty minutes; each request has twenty statements and a tree, and all but RARE are of four routes. */
+/* An hour and forty minutes; each request has twenty statements and a tree, and all but RARE are of four
+ * routes. */
 static void fill(void)
 {
     struct hp_store_config config = {
@@ -138,8 +140,8 @@ static void no_question_looks_at_every_request(void **state)
         hp_question_fn answer;
         const char *query;
         bool bare;
-        uint64_t
-            rows; /* that it may look at, or as much else: memory's, its own, those of a sample with what belongs to them, rollups */
+        uint64_t rows; /* that it may look at, or as much else: memory's, its own, those of a sample with what
+                          belongs to them, rollups */
     } questions[] = {
         {hp__answer_meta, "", true, 4500},
         {hp__answer_overview, "", false, 15000}, /* looks for the newest revision among the newest rows */

@@ -1,4 +1,5 @@
-/* test_many.c -- many routes and many rows in a file: nothing is lost, and a question costs steps that do not grow with the store. */
+/* test_many.c -- many routes and many rows in a file: nothing is lost, and a question costs steps that do not
+ * grow with the store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +89,8 @@ static bool count_narrow(void *ctx, const struct hp_narrow_row *row)
     return true;
 }
 
-/* With more rows than memory keeps: some stand for all, and what is exact stays so over a range that begins and ends within minutes. */
+/* With more rows than memory keeps: some stand for all, and what is exact stays so over a range that begins
+ * and ends within minutes. */
 static void check_thinned(struct place *place, struct hp_store *store)
 {
     struct hp_scope all = {0}, odd = {.from_ns = T0 + 7 * MS, .to_ns = T0 + 299990 * MS};
@@ -181,8 +183,8 @@ static bool count_statement(void *ctx, const struct hp_statement_row *row)
     return true;
 }
 
-/* Twenty-two steps a row: one for each of fourteen columns, the bounds, the loop. A second pass, an index used in
- * vain or a sort in SQL would show. */
+/* Twenty-two steps a row: one for each of fourteen columns, the bounds, the loop. A second pass, an index
+ * used in vain or a sort in SQL would show. */
 static void a_report_reads_each_row_once(void **state)
 {
     enum { ROWS = 20000, MOST = 60 };

@@ -1,4 +1,5 @@
-/* test_sqlite.c -- what only a file can do: trouble with it, many processes, crashes, caps, disk given back. */
+/* test_sqlite.c -- what only a file can do: trouble with it, many processes, crashes, caps, disk given
+ * back. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>

@@ -86,8 +86,8 @@ function Recording({ completeness: c }: { completeness: Completeness }) {
       <Named rows={rows} kind="counted" />
       {c.unseen?.map(({ text, processes }) => (
         <p class="note" key={text}>
-          Waits that cannot be seen in {processes === 1 ? "one process" : `${showCount(processes)} processes`}:{" "}
-          {text}
+          Waits that cannot be seen in {processes === 1 ? "one process" : `${showCount(processes)} processes`}
+          : {text}
         </p>
       ))}
     </Section>

@@ -42,7 +42,8 @@ static _Atomic bool usable;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static __thread struct {
     uint64_t ticks, cpu_ns; /* at the last reading */
-    uint64_t told_ns;
+    uint64_t told_ns;       /* last */
+    uint64_t ahead_ns; /* told beyond the clock, in all: what a hypervisor took while the pointer stood */
 } mark __attribute__((tls_model("initial-exec")));
 
 static struct area *area_here(void)
@@ -54,20 +55,20 @@ static struct area *area_here(void)
     return (struct area *)(void *)(thread + area_offset);
 }
 
-static uint64_t tell(uint64_t ns)
-{
-    mark.told_ns = ns > mark.told_ns ? ns : mark.told_ns;
-    return mark.told_ns;
-}
-
+/* What was told too much stays told: taken back here it would be missing in what is measured next. */
 static __attribute__((noinline)) uint64_t read_and_arm(struct area *area)
 {
     if ((int32_t)area->cpu >= 0) { /* registered in this thread, too */
         area->section = (uint64_t)(uintptr_t)&section;
     }
-    mark.cpu_ns = hp_clock_thread_cpu_ns();
+    uint64_t ns = hp_clock_thread_cpu_ns() + mark.ahead_ns;
     mark.ticks = hp_clock_ticks();
-    return tell(mark.cpu_ns);
+    if (ns < mark.told_ns) {
+        mark.ahead_ns += mark.told_ns - ns;
+        ns = mark.told_ns;
+    }
+    mark.cpu_ns = mark.told_ns = ns;
+    return ns;
 }
 
 /* Whether the clock need not be read: then what it would say at `now`, which was read before the pointer is
@@ -78,7 +79,8 @@ static inline bool is_known(const struct area *area, uint64_t now, uint64_t *cpu
     if (area->section != (uint64_t)(uintptr_t)&section || ns >= HP_CPU_STRETCH_NS) {
         return false;
     }
-    *cpu_ns = tell(mark.cpu_ns + ns);
+    ns += mark.cpu_ns;
+    *cpu_ns = mark.told_ns = ns > mark.told_ns ? ns : mark.told_ns;
     return true;
 }
 
@@ -118,7 +120,7 @@ bool hp_cpu_is_cheap(void)
 static void after_fork_in_child(void)
 {
     area_here()->section = 0;
-    mark.ticks = mark.cpu_ns = mark.told_ns = 0;
+    mark.ticks = mark.cpu_ns = mark.told_ns = mark.ahead_ns = 0;
 }
 
 /* Whether the kernel clears the pointer of a thread that sleeps: what is only due for interrupted code would

@@ -2,8 +2,9 @@
  *
  * Why: CLOCK_THREAD_CPUTIME_ID is a system call, 0.2 to 0.7 us, and a request reads it twice. While a thread
  * keeps its processor its processor time is the time that passes, so what the kernel said last and the TSC
- * tell the rest. That holds for HP_CPU_STRETCH_NS at most: interrupts and what a hypervisor takes in between
- * count as the thread's, as far as the kernel would not count them so itself.
+ * tell the rest. That holds for HP_CPU_STRETCH_NS at most: what a hypervisor takes in between counts as the
+ * thread's, as on kernels that do not know of it, and goes on counting: it is not missing in what is measured
+ * next.
  *
  * Where it cannot be known that the thread kept its processor (no x86-64, no TSC, glibc before 2.35, a kernel
  * without rseq or one that does not clear its pointer after every switch) the clock is read each time.

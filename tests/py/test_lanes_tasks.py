@@ -112,11 +112,7 @@ def test_a_thousand_overlapping_tasks_never_mix(tmp_path: Any) -> None:
         lane_ms = (record["lanes"][lane]["end_ns"] - record["lanes"][lane]["start_ns"]) / 1e6
         assert lane_ms >= 20 * (number % 3 + 1)
         assert waits_ms(record, AWAIT, lane) <= lane_ms
-        assert record["lanes"][lane]["cpu_ns"] / 1e6 < 20
-    # What a hypervisor takes for itself may count for one task and then not for the next (base/cpu.h).
-    used = sorted(record["lanes"][lane]["cpu_ns"] / 1e6 for lane in tasks)
-    assert used[len(used) // 50] >= 0.19
-    assert sum(used) >= 0.2 * len(used)
+        assert 0.2 <= record["lanes"][lane]["cpu_ns"] / 1e6 < 20
     each = [waits_ms(record, AWAIT, lane) / (number % 3 + 1) for number, lane in enumerate(tasks)]
     assert statistics.median(each) == pytest.approx(20, abs=1)
     # Each statement is on the lane of its own task.

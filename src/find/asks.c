@@ -4,8 +4,6 @@
 #include "find/find_int.h"
 #include "find/pytext.h"
 
-#define MOST_STATEMENTS 256u
-
 struct reading {
     struct hp_str header; /* of the function */
     struct hp_str callee;
@@ -113,12 +111,11 @@ hp_err hp__asks_read(struct hp_str source, uint32_t first_line, uint32_t line, s
                      struct hp_arena *arena, unsigned *asks)
 {
     struct reading reading = {.callee = callee};
-    struct hp__py_statement *list =
-        hp_arena_alloc(arena, MOST_STATEMENTS * sizeof *list, _Alignof(struct hp__py_statement));
+    uint32_t n;
+    struct hp__py_statement *list = hp__py_list(source, first_line, arena, &n);
     if (list == NULL) {
         return HP_ENOMEM;
     }
-    uint32_t n = hp__py_split(source, first_line, list, MOST_STATEMENTS);
     for (uint32_t k = 1; k < n; k++) {
         if (list[k].first <= line && line <= list[k].last) {
             reading.header = list[0].text;

@@ -8,10 +8,9 @@
 
 #include "find/pytext.h"
 
-#define MOST_STATEMENTS 256u
-#define MOST_TARGETS    8u
-#define MOST_NAMES      48u
-#define NO_STATEMENT    UINT32_MAX
+#define MOST_TARGETS 8u
+#define MOST_NAMES   48u
+#define NO_STATEMENT UINT32_MAX
 
 enum word { WORD_PLAIN, WORD_FOR, WORD_WHILE, WORD_IF, WORD_BLOCK /* of another kind */ };
 
@@ -330,13 +329,12 @@ hp_err hp__depends_read(struct hp_str source, uint32_t first_line, struct hp_are
                         struct hp__depends *depends)
 {
     struct reading reading = {.out = depends};
-    struct hp__py_statement *split =
-        hp_arena_alloc(arena, MOST_STATEMENTS * sizeof *split, _Alignof(struct hp__py_statement));
-    reading.list = hp_arena_alloc(arena, MOST_STATEMENTS * sizeof *reading.list, _Alignof(struct statement));
+    struct hp__py_statement *split = hp__py_list(source, first_line, arena, &reading.count);
+    reading.list =
+        hp_arena_alloc(arena, HP__PY_STATEMENTS * sizeof *reading.list, _Alignof(struct statement));
     if (split == NULL || reading.list == NULL) {
         return HP_ENOMEM;
     }
-    reading.count = hp__py_split(source, first_line, split, MOST_STATEMENTS);
     for (uint32_t k = 0; k < reading.count; k++) {
         reading.list[k] = (struct statement){.py = split[k]};
         parse_statement(&reading.list[k]);

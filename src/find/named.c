@@ -10,8 +10,7 @@
 #include "find/find_int.h"
 #include "find/pytext.h"
 
-#define MOST_PAIRS      64u /* others count as named */
-#define MOST_STATEMENTS 256u
+#define MOST_PAIRS 64u /* others count as named */
 
 struct hp__named {
     uint32_t count;
@@ -19,7 +18,7 @@ struct hp__named {
         uint32_t caller, callee;
         bool calls;
     } pairs[MOST_PAIRS];
-    struct hp__py_statement room[MOST_STATEMENTS];
+    struct hp__py_statement room[HP__PY_STATEMENTS];
 };
 
 hp_err hp__named_init(struct hp__find *f)
@@ -49,8 +48,8 @@ static bool names(const struct hp__find *f, uint32_t caller, struct hp_str calle
 {
     struct hp_symbol symbol = hp_dict_symbol(f->c->dict, caller);
     struct hp_str source = f->c->source(f->c->source_ctx, symbol.file);
-    uint32_t n = hp__py_split(source, symbol.line, f->named->room, MOST_STATEMENTS);
-    bool found = n == 0 || n == MOST_STATEMENTS;
+    uint32_t n = hp__py_split(source, symbol.line, f->named->room, HP__PY_STATEMENTS);
+    bool found = n == 0 || n == HP__PY_STATEMENTS;
     for (uint32_t i = 0; i < n && !found; i++) {
         found = has_word(f->named->room[i].text, callee);
     }

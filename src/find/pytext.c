@@ -367,6 +367,15 @@ uint32_t hp__py_split(struct hp_str source, uint32_t line, struct hp__py_stateme
     return n;
 }
 
+struct hp__py_statement *hp__py_list(struct hp_str source, uint32_t line, struct hp_arena *arena,
+                                     uint32_t *count)
+{
+    struct hp__py_statement *list =
+        hp_arena_alloc(arena, HP__PY_STATEMENTS * sizeof *list, _Alignof(struct hp__py_statement));
+    *count = list == NULL ? 0 : hp__py_split(source, line, list, HP__PY_STATEMENTS);
+    return list;
+}
+
 static bool begins_loop(struct hp_str text)
 {
     return hp_str_starts(text, HP_STR("for ")) || hp_str_starts(text, HP_STR("while ")) ||

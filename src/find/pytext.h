@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/arena.h"
 #include "base/str.h"
 
 #define HP__PY_TEXTS 8u /* f-strings in f-strings; deeper ones are not read */
@@ -67,6 +68,12 @@ struct hp__py_statement {
  * body, at most `most` together. Returns how many; 0: no function begins there. Headers of blocks are
  * statements of their own. */
 uint32_t hp__py_split(struct hp_str source, uint32_t line, struct hp__py_statement *list, uint32_t most);
+
+#define HP__PY_STATEMENTS 256u
+
+/* The same into a list of HP__PY_STATEMENTS of `arena`, NULL without memory. */
+struct hp__py_statement *hp__py_list(struct hp_str source, uint32_t line, struct hp_arena *arena,
+                                     uint32_t *count);
 /* Where the innermost loop around `line` begins, in the function that begins at `first_line`; 0: there is
  * none, or it is not known. */
 uint32_t hp__py_loop(struct hp_str source, uint32_t first_line, uint32_t line);

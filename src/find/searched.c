@@ -3,8 +3,7 @@
 
 #include "find/pytext.h"
 
-#define MOST_STATEMENTS 256u
-#define MANY_ITEMS      16u /* a display of fewer is as fast as a set */
+#define MANY_ITEMS 16u /* a display of fewer is as fast as a set */
 
 /* ---- what is assigned ---- */
 
@@ -121,12 +120,11 @@ hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_ar
                          struct hp__searched *searched)
 {
     *searched = (struct hp__searched){.line = 0};
-    struct hp__py_statement *list =
-        hp_arena_alloc(arena, MOST_STATEMENTS * sizeof *list, _Alignof(struct hp__py_statement));
+    uint32_t n;
+    struct hp__py_statement *list = hp__py_list(source, first_line, arena, &n);
     if (list == NULL) {
         return HP_ENOMEM;
     }
-    uint32_t n = hp__py_split(source, first_line, list, MOST_STATEMENTS);
     for (uint32_t k = 1; k < n; k++) {
         struct hp__py py;
         uint32_t loops = 0;

@@ -102,6 +102,7 @@ def known_work(store: str, seconds: float, rate: int, mode: str, least: int = 0)
 
 
 @pytest.mark.slow
+@pytest.mark.one_python
 def test_shares_are_those_of_the_work_within_3_points(tmp_path: Path) -> None:
     store = str(tmp_path / "a.db")
     with Watch() as watch:
@@ -128,6 +129,7 @@ def test_shares_are_those_of_the_work_within_3_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.one_python
 def test_100_hz_costs_next_to_nothing(tmp_path: Path) -> None:
     with Watch() as watch:
         sampler = run_isolated(known_work, str(tmp_path / "a.db"), 3, 0, "wall")["sampler"]
@@ -162,6 +164,7 @@ def eight_threads(store: str, rate: int) -> Any:
 
 # Of a core, by the sampler's own clock: a multiple of the budget, which bench/own_sampler.py goes by.
 @pytest.mark.slow
+@pytest.mark.one_python
 @pytest.mark.parametrize(("rate", "most"), [(100, 0.02), (1000, 0.10)])
 def test_eight_threads_cost_little_and_tear_nothing(rate: int, most: float, tmp_path: Path) -> None:
     with Watch() as watch:

@@ -69,6 +69,7 @@ static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct
                           struct hp_errinfo *info)
 {
     struct routes routes = {.arena = arena};
+    const struct hp_dict *dict = hp_store_dict(store);
     hp_err err = hp_store_routes(store, &answer->options.scope, add_route, &routes, info);
     if (err != HP_OK || routes.err != HP_OK) {
         return err != HP_OK ? err : hp_err_set(info, routes.err, 0, "out of memory while loading routes");
@@ -86,7 +87,10 @@ static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct
     for (uint32_t i = 0; i < routes.count; i++) {
         struct hp_answer_route *route = &answer->routes[i];
         route->row = routes.list[i];
-        route->name = hp_sampled_route_name(hp_store_dict(store), route->row.route, arena);
+        route->name = hp_sampled_route_name(dict, route->row.route, arena);
+        if (hp_dict_route_needs_endpoint(dict, route->row.route)) {
+            route->endpoint = hp_dict_route(dict, route->row.route).endpoint;
+        }
         route->now_ns = route->after_all_ns = route->low_ns = route->high_ns = route->row.p50_ns;
         answer->requests += route->row.requests;
         answer->total_ns += route->row.total_ns;

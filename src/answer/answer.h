@@ -44,7 +44,8 @@ struct hp_answer_finding {
 
 struct hp_answer_route {
     struct hp_route_row row;
-    struct hp_str name; /* "GET /settings" */
+    struct hp_str name;     /* "GET /settings" */
+    struct hp_str endpoint; /* where another route has the same name, else empty */
     uint64_t now_ns, after_all_ns, low_ns, high_ns;
     uint32_t first, count;  /* its findings: routes' order of rank, as indices in hp_answer.by_route */
     struct hp_str sentence; /* empty without findings */

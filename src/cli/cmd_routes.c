@@ -183,6 +183,7 @@ static int put_text(const struct hp_reading *reading, const struct rows *rows, s
                                                      {"mean", false},   {"p50", false},   {"p95", false},
                                                      {"p99", false},    {"cpu", false},   {"sql/req", false},
                                                      {"errors", false}, {"route", true}};
+    const struct hp_dict *dict = hp_store_dict(reading->store);
     struct hp_table table;
     struct hp_buf name;
     double whole = 0;
@@ -219,7 +220,11 @@ static int put_text(const struct hp_reading *reading, const struct rows *rows, s
             put_bytes_cell(&table, left->rss_growth_bytes, left->rss_requests != 0);
         }
         hp_buf_reset(&name);
-        hp_reading_put_route(&name, hp_store_dict(reading->store), row->route);
+        hp_reading_put_route(&name, dict, row->route);
+        if (hp_dict_route_needs_endpoint(dict, row->route)) {
+            hp_buf_put_text(&name, HP_STR("  "));
+            hp_output_text(&name, hp_dict_route(dict, row->route).endpoint);
+        }
         hp_table_cell(&table, hp_buf_str(&name));
     }
     hp_reading_put_scope(reading, out);

@@ -13,7 +13,7 @@
 static const char common_help[] =
     "\n"
     "Which requests:\n"
-    "  --route ROUTE       'GET /x', a rule or an endpoint\n"
+    "  --route ROUTE       'GET /x', 'GET /x ENDPOINT', a rule or an endpoint\n"
     "  --label NAME        a recorded stretch; NAME~1 is the one before it\n"
     "  --revision REV      of the application; without it the newest one\n"
     "  --all               all revisions\n"

@@ -96,8 +96,9 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
     const char *faster = part->own_ns * 4 > part->ns
                              ? "Do it faster: a converter of yours is called for each item; build plain "
                                "dicts and lists of the wanted fields in one comprehension, then encode once."
-                             : "Do it faster: without indent and without an encoder class the C encoder does "
-                               "it; or another encoder (orjson).";
+                             : "Do it faster: JSON without indent and without an encoder class is written by "
+                               "its encoder in C, or by another one (orjson); for other formats there are "
+                               "encoders in C, too (lxml).";
     finding->advice = hp__textf(f->arena,
                                 "Do not do it here: a copy needs no text in between (copy by constructor or "
                                 "comprehension), and fields that nobody reads need no "

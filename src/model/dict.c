@@ -239,6 +239,18 @@ struct hp_route hp_dict_route(const struct hp_dict *dict, uint32_t id)
     return route;
 }
 
+bool hp_dict_route_needs_endpoint(const struct hp_dict *dict, uint32_t id)
+{
+    struct hp_route route = hp_dict_route(dict, id);
+    for (uint32_t i = 1; i < hp_dict_route_count(dict) && route.endpoint.n != 0; i++) {
+        struct hp_route other = hp_dict_route(dict, i);
+        if (i != id && hp_str_eq(other.rule, route.rule) && hp_str_eq(other.method, route.method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct hp_str hp_dict_string(const struct hp_dict *dict, uint32_t id)
 {
     return hp_intern_get(dict->strings, id);

@@ -76,6 +76,10 @@ struct hp_statement hp_dict_statement(const struct hp_dict *dict, uint32_t id);
 struct hp_route hp_dict_route(const struct hp_dict *dict, uint32_t id);
 struct hp_str hp_dict_string(const struct hp_dict *dict, uint32_t id);
 
+/* Whether another route has the same method and rule, as two applications in one process may: then only its
+ * endpoint tells them apart. In time proportional to the number of routes. Threads: any. */
+bool hp_dict_route_needs_endpoint(const struct hp_dict *dict, uint32_t id);
+
 /* Content hash of a symbol (file, name, line, kind; not flags or path): the same in every process. 0 for id
  * 0. Threads: any. */
 uint64_t hp_dict_symbol_hash(const struct hp_dict *dict, uint32_t id);

@@ -7,16 +7,26 @@
 
 #define LAST_ROWS 8192u
 
-/* "GET /x", the rule alone, or the endpoint. */
+/* Whether the text begins with this word, and what is left of it behind the word and a blank. */
+static bool skip(struct hp_str *text, struct hp_str word)
+{
+    if (!hp_str_starts(*text, word) || (text->n > word.n && text->p[word.n] != ' ')) {
+        return false;
+    }
+    size_t used = word.n + (text->n > word.n);
+    *text = hp_str_make(text->p + used, text->n - used);
+    return true;
+}
+
+/* "GET /x", "GET /x shop.page", the rule alone, or the endpoint. */
 static bool route_is(const struct hp_dict *dict, uint32_t id, struct hp_str text)
 {
     struct hp_route route = hp_dict_route(dict, id);
-    size_t m = route.method.n;
     if (hp_str_eq(text, route.rule) || (route.endpoint.n != 0 && hp_str_eq(text, route.endpoint))) {
         return true;
     }
-    return m != 0 && text.n == m + 1 + route.rule.n && memcmp(text.p, route.method.p, m) == 0 &&
-           text.p[m] == ' ' && hp_str_eq(hp_str_make(text.p + m + 1, route.rule.n), route.rule);
+    return route.method.n != 0 && skip(&text, route.method) && skip(&text, route.rule) &&
+           (text.n == 0 || hp_str_eq(text, route.endpoint));
 }
 
 static bool wants_route(struct hp__filter *filter, uint32_t id)

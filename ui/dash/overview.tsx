@@ -172,6 +172,12 @@ function NarrowFigures({ row }: { row: RouteRow }) {
 }
 
 /** Routes as a table; also the page that compares them. */
+/* Its name, and where another route has the same, as in two applications of one process, its endpoint. */
+function routeWords(row: RouteRow, routes: RouteRow[]): string[] {
+  const others = routes.some((other) => other.route === row.route && other.endpoint !== row.endpoint);
+  return others && row.endpoint ? [row.route, row.endpoint] : [row.route];
+}
+
 export function RouteTable({ routes }: { routes: RouteRow[] }) {
   const { link } = useWhere();
   const search = useRef<HTMLInputElement>(null);
@@ -190,7 +196,8 @@ export function RouteTable({ routes }: { routes: RouteRow[] }) {
       value: (row) => row.route,
       cell: (row) => (
         <>
-          <a href={link("route", { route: row.route })}>{row.route}</a>
+          <a href={link("route", { route: routeWords(row, routes).join(" ") })}>{row.route}</a>
+          {routeWords(row, routes)[1] && <span class="pale"> {row.endpoint}</span>}
           <NarrowFigures row={row} />
         </>
       ),

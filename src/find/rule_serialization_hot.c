@@ -15,19 +15,22 @@
  * at the usual speed, up to half a megabyte; less than a tenth of the route.
  *
  * Saving (usual costs by hp__speed_slowness where processors were short): all of it less the response's bytes
- * at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine). A longer one is more
- * than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be needed
- * for it; high = all.
+ * at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine), or at 20 where a
+ * generator in Python yields them a few at a time: then it was no C encoder that took so long. A longer one is
+ * more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be
+ * needed for it; high = all.
  */
 #include "base/show.h"
 #include "find/find_int.h"
 
-#define BYTE_NS    50u
-#define LINE_NS    1500u
-#define PASS_NS    14000000u /* as rule_hot_function.c has it of one pass over something */
-#define LONG_BYTES 500000u
-#define LOW_SHARE  0.4
-#define MIN_SHARE  0.10
+#define BYTE_NS       50u
+#define PIECE_BYTES   64u /* that a generator in Python yields at a time, and less */
+#define PIECE_BYTE_NS 20u
+#define LINE_NS       1500u
+#define PASS_NS       14000000u /* as rule_hot_function.c has it of one pass over something */
+#define LONG_BYTES    500000u
+#define LOW_SHARE     0.4
+#define MIN_SHARE     0.10
 
 static bool is_serialiser(const struct hp_symbol *sym)
 {
@@ -75,6 +78,20 @@ static bool is_serialiser(const struct hp_symbol *sym)
     return false;
 }
 
+/* How often a serialiser's own generators gave a piece of text. */
+static uint64_t yielded(const struct hp__view *view)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t times = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        if (tree->nodes[i].resumes != 0 && hp_tree_live(tree, i)) {
+            struct hp_symbol sym = hp_dict_symbol(view->facts->dict, tree->nodes[i].sym);
+            times += is_serialiser(&sym) ? tree->nodes[i].resumes : 0;
+        }
+    }
+    return times;
+}
+
 static uint64_t product_ns(const struct hp__view *view)
 {
     const struct hp_record *record = view->sample->record;
@@ -83,7 +100,8 @@ static uint64_t product_ns(const struct hp__view *view)
         return 0;
     }
     bytes = bytes < LONG_BYTES ? bytes : LONG_BYTES; /* of a compressed one more than that is a guess */
-    return (uint64_t)((double)bytes * BYTE_NS * hp__speed_slowness(view->sample));
+    uint64_t byte_ns = yielded(view) * PIECE_BYTES >= bytes ? PIECE_BYTE_NS : BYTE_NS;
+    return (uint64_t)((double)(bytes * byte_ns) * hp__speed_slowness(view->sample));
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, const struct hp__bound_part *part)

@@ -17,24 +17,24 @@
  * costs exec + fetch + the library around it: the total of the library calls that the application's
  * expression made for it, less SQL (view.c). One execution stays whole, also when each is slow by itself: a
  * scan for many keys is one scan. What the same rows cost stays too: the least fetch time per row seen on the
- * route, or where row counts differ the slope of time over rows (of SQLite at most 1 µs); and a share of the
- * library time for making objects: predicted keeps 10 %, low keeps 30 % and three times the row cost, high
- * keeps nothing.
+ * route, or where row counts differ the slope of time over rows (of SQLite at most 1 µs); and of the library
+ * time what making their objects takes: predicted keeps 5 µs a row (by hp__speed_slowness where processors
+ * were short), at most 30 %; low keeps three times as much, high nothing.
  */
 #include <string.h>
 #include "find/find_int.h"
 #include "base/show.h"
 #include "find/compare.h"
 
-#define MIN_EXECUTIONS  3u
-#define KEEP_AROUND     0.10
-#define KEEP_AROUND_LOW 0.30
-#define ROW_COST_LOW    3.0
-#define FILE_ROW_NS     1000.0
-#define PAGE_ROWS       10u
-#define PORTION_ROWS    50u
-#define LINES           32u
-#define WAITS_A_ROW     2u /* to send, and for the answer */
+#define MIN_EXECUTIONS 3u
+#define OBJECT_NS      5000.0
+#define OBJECTS_MOST   0.30 /* of the library's time */
+#define STAYS_LOW      3.0
+#define FILE_ROW_NS    1000.0
+#define PAGE_ROWS      10u
+#define PORTION_ROWS   50u
+#define LINES          32u
+#define WAITS_A_ROW    2u /* to send, and for the answer */
 
 struct candidate {
     struct hp__key key;
@@ -181,14 +181,15 @@ static double row_cost_ns(const struct hp__find *f, struct hp__key key, uint32_t
 }
 
 static hp_err cut_executions(struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
-                             double row_ns, double keep_around, struct hp__cut *cut)
+                             double row_ns, double object_ns, struct hp__cut *cut)
 {
     const struct hp_record *record = view->sample->record;
     double scale = hp__view_scale(view, at[0], n);
     double share = 1 - 1 / ((double)all_sendings(view, at, n) * scale);
     for (uint32_t i = 0; i < n; i++) {
         const struct hp_stmt *stmt = &record->stmts[at[i]];
-        double stays = (double)rows_of(stmt) * row_ns + (double)view->around_ns[at[i]] * keep_around;
+        double rows = (double)rows_of(stmt), most = (double)view->around_ns[at[i]] * OBJECTS_MOST;
+        double stays = rows * row_ns + (rows * object_ns < most ? rows * object_ns : most);
         double goes = share * scale * ((double)hp__view_cost_ns(view, at[i]) - stays);
         if (goes > 0) {
             hp_err err = hp__cut_add(f->arena, cut, stmt->lane, stmt->t0_ns, (uint64_t)goes);
@@ -323,9 +324,10 @@ static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t
 {
     const struct hp__view *view = &f->views[i];
     struct hp__cut cut = {0}, low = {0}, high = {0};
-    hp_err err = cut_executions(f, view, at, n, row_ns, KEEP_AROUND, &cut);
+    double object_ns = OBJECT_NS * hp__speed_slowness(view->sample);
+    hp_err err = cut_executions(f, view, at, n, row_ns, object_ns, &cut);
     if (err == HP_OK) {
-        err = cut_executions(f, view, at, n, row_ns * ROW_COST_LOW, KEEP_AROUND_LOW, &low);
+        err = cut_executions(f, view, at, n, row_ns * STAYS_LOW, object_ns * STAYS_LOW, &low);
     }
     if (err == HP_OK) {
         err = cut_executions(f, view, at, n, 0, 0, &high);

@@ -38,7 +38,7 @@ def test_blind_half_plants_every_kind_and_has_clean_pages() -> None:
     assert {cause.kind for each in ill for cause in each.causes} == planted().KINDS
     assert len(ill) >= 49
     assert sum(len(each.causes) for each in ill) >= 53
-    assert len(endpoints) - len(ill) >= 24
+    assert len(endpoints) - len(ill) >= 19
 
 
 def test_every_cause_was_measured_and_is_worth_a_finding() -> None:
@@ -71,7 +71,7 @@ def test_the_part_for_each_run_plants_every_kind_and_has_clean_pages() -> None:
     ("names", "clean"),
     [
         pytest.param(PART, 2, id="part"),
-        pytest.param((), 4, id="all", marks=pytest.mark.corpus),  # of 155
+        pytest.param((), 4, id="all", marks=pytest.mark.corpus),  # of 174
     ],
 )
 def test_report_is_as_right_on_the_corpus_as_it_was(names: tuple[str, ...], clean: int) -> None:

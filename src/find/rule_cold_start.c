@@ -7,7 +7,8 @@
  * process) takes five times the others' median and 150 ms more (30 ms where three processes or more show it,
  * 10 ms where then also three fifths of that are lines of the application or a module that a line of it
  * imports), and of that at least three fifths are imports, or computing and sleeping below one application
- * function that the others do not run (or in that function itself).
+ * function that the others do not run (or in that function itself). A first one needs three others beside it,
+ * or one where three processes or more show it.
  *
  * Silent: several slow requests of one process (a cache that fills by key); a first request that was answered
  * otherwise than all others (another status, or a body twice or half as long: it asked for something else),
@@ -72,10 +73,11 @@ static bool find_cold(const struct hp__find *f, struct cold *cold, uint64_t *roo
         cold->count += is_cold;
     }
     cold->usual_ns = median;
-    bool much =
-        cold->count >= MIN_PROCESSES || (cold->least_ns == SEVERAL_NS && room[n - 1] >= median + MIN_MORE_NS);
-    return cold->count != 0 && much && n - cold->count >= MIN_SAMPLES && cold->count * 4 <= n &&
-           are_first(f, cold);
+    bool several = cold->count >= MIN_PROCESSES;
+    bool much = several || (cold->least_ns == SEVERAL_NS && room[n - 1] >= median + MIN_MORE_NS);
+    uint32_t others = several ? 1 : 3; /* for each: several firsts and nothing else are hardly chance */
+    return cold->count != 0 && much && n - cold->count >= MIN_SAMPLES &&
+           cold->count * others <= n - cold->count && are_first(f, cold);
 }
 
 /* Whether one of the usual requests was answered as this one was. What is computed only for other parameters

@@ -237,6 +237,35 @@ static void little_that_each_process_does_at_first_is_told_of_own_lines_alone(vo
     rec_silent(&set);
 }
 
+/* Of each process three or four requests were seen. */
+static void firsts_of_several_processes_need_few_others(void **state)
+{
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) { /* in the second round one of the others imports, too */
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/cold");
+        for (unsigned i = 0; i < 12; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t always = rec_work_app(&set, rec, rec_work_page(&set, rec), "always", 12, 1, 0.1);
+            bool imports = i % 3 == 0 || (more != 0 && i == 5);
+            if (imports) {
+                rec_node(rec, always,
+                         rec_sym(&set, "<frozen importlib._bootstrap>", "_find_and_load", 20, REC_LIB), 15, 1,
+                         400);
+            }
+            rec->record.req.process = i / 3;
+            rec->record.req.seq = 3 + i % 3;
+            rec_work_end(&set, rec, imports ? 400.2 : 0.1);
+        }
+        if (more == 0) {
+            assert_near(rec_ms(rec_only(&set, HP_FIND_cold_start)->median_ns), 400, 0.03);
+            rec_set_fini(&set);
+        } else {
+            rec_silent(&set);
+        }
+    }
+}
+
 /* The first request builds an index in 400 ms, of which a statement of that engine takes 250. */
 static void make_index(struct rec_set *set, enum hp_engine engine)
 {
@@ -318,6 +347,7 @@ int main(void)
         cmocka_unit_test(few_large_blocks_are_told_by_the_peak_that_rises_with_what_is_asked_for),
         cmocka_unit_test(little_that_each_process_does_at_first_is_told_of_own_lines_alone),
         cmocka_unit_test(first_request_that_asked_for_something_else_is_no_cold_start),
+        cmocka_unit_test(firsts_of_several_processes_need_few_others),
         cmocka_unit_test(caches_and_libraries_that_warm_up_are_no_cold_start),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),
     };

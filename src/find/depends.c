@@ -27,6 +27,7 @@ struct statement {
     size_t value;        /* where what is assigned begins */
     bool updates;        /* a target keeps something of what it was */
     struct hp_str owner; /* what a method is called of, where nothing else is done */
+    bool collects;       /* that method puts what it is given into a container */
 };
 
 struct reading {
@@ -102,6 +103,20 @@ static struct hp_str owner_of(struct hp_str path)
     return dot + 1 + rest < path.n ? hp_str_make(path.p, dot + 1 + rest) : HP_STR("");
 }
 
+/* "found.append", "headers.update". */
+static bool is_put(struct hp_str path)
+{
+    static const char *const methods[] = {".add",    ".append", ".appendleft", ".extend",
+                                          ".insert", ".put",    ".setdefault", ".update"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct hp_str method = hp_str_from0(methods[i]);
+        if (path.n > method.n && hp_str_eq(hp_str_make(path.p + path.n - method.n, method.n), method)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void parse_name(struct parse *parse, struct hp__py_token token)
 {
     struct statement *statement = parse->statement;
@@ -119,6 +134,7 @@ static void parse_name(struct parse *parse, struct hp__py_token token)
     bool plain = parse->py.calls == 0 && parse->py.indexes == 0 && !token.member && !parse->typed;
     if (parse->first && hp__py_peek(&parse->py) == '(') {
         statement->owner = owner_of(token.text);
+        statement->collects = is_put(token.text);
     }
     if (hp__py_peek(&parse->py) == ':' && parse->py.depth != 0) { /* before := */
         struct hp__py ahead = parse->py;
@@ -191,7 +207,12 @@ static bool uses(const struct statement *statement, const struct names *names, b
     struct hp_str value = statement->py.text;
     value = hp_str_make(value.p + statement->value, value.n - statement->value);
     hp__py_init(&py, value, statement->py.first);
+    bool container = statement->collects; /* comes first, and is not asked for anything */
     for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        if (container && token.kind == HP__PY_NAME && !token.keyword) {
+            container = false;
+            continue;
+        }
         if (token.kind != HP__PY_NAME || token.member || (py.calls != 0 && hp__py_names_parameter(&py)) ||
             !holds(names, token.text)) {
             continue;
@@ -301,6 +322,9 @@ static void follow(struct reading *reading, uint32_t i)
     bool inside = loop != NO_STATEMENT;
     for (uint32_t t = 0; t < from->target_count; t++) {
         add_name(&names, from->targets[t]);
+    }
+    if (from->target_count == 0 && from->collects) {
+        add_name(&names, from->owner);
     }
     struct names next_turn = names;
     for (; k < reading->count; k++) {

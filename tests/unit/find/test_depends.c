@@ -99,7 +99,7 @@ static void assignments_carry_an_answer_on_and_off(void **state)
            "    key = ask('/key')\n"
            "    session.headers.update({'key': key})\n"
            "    return session.get(ask('/c'))\n",
-           "000", "000", "010");
+           "000", "000", "110");
     EXPECT("def page():\n"
            "    if (found := ask('/a')):\n"
            "        return ask('/b', found)\n"
@@ -125,6 +125,27 @@ static void a_condition_on_an_answer_is_a_need(void **state)
            "    while not done:\n"
            "        done = ask('/done')\n",
            "1");
+}
+
+static void an_answer_is_kept_in_what_it_is_put_into(void **state)
+{
+    (void)state;
+    EXPECT("def page():\n"
+           "    coupons = []\n"
+           "    for coupon in range(4):\n"
+           "        before = coupons[-1] if coupons else 'first'\n"
+           "        coupons.append(ask(coupon, before))\n",
+           "1");
+    EXPECT("def page():\n"
+           "    found.append(ask('/a'))\n"
+           "    found.append(ask('/b'))\n"
+           "    return ask('/c', found)\n",
+           "000", "000", "110");
+    EXPECT("def page():\n"
+           "    for each in things:\n"
+           "        found.append(ask(each))\n"
+           "    return found\n",
+           "0");
 }
 
 static void a_loop_that_asks_by_the_last_answer_needs_itself(void **state)
@@ -251,6 +272,7 @@ int main(void)
         cmocka_unit_test(a_name_elsewhere_is_no_need),
         cmocka_unit_test(assignments_carry_an_answer_on_and_off),
         cmocka_unit_test(a_condition_on_an_answer_is_a_need),
+        cmocka_unit_test(an_answer_is_kept_in_what_it_is_put_into),
         cmocka_unit_test(a_loop_that_asks_by_the_last_answer_needs_itself),
         cmocka_unit_test(statements_of_several_lines_are_one),
         cmocka_unit_test(other_functions_and_other_texts_say_nothing),

@@ -19,7 +19,7 @@
  *
  * Saving (usual costs by hp__speed_slowness where processors were short): time less the larger of 3.5 µs a
  * value (10 of a translation, 20 of a url_for) and 60 ns a byte of the response (shared out over its
- * templates); inclusions per item entirely. A page that needs more than 13 ms of it is longer than anybody
+ * templates); inclusions per item entirely. A page that needs more than 21 ms of it is longer than anybody
  * reads at once: in pages, or kept as it is, nearly all goes. Without a tree 150 ns a byte. low = 0.4, high =
  * all. Compiling in each request goes entirely.
  */
@@ -32,7 +32,7 @@
 #define TEXT_NS       10000u /* a translation */
 #define BYTE_NS       60u
 #define BYTE_NS_NOTE  150u      /* values are not known */
-#define LONG_NS       13000000u /* what a page that is too long would need … */
+#define LONG_NS       21000000u /* what a page that is too long would need … */
 #define LONG_TAKES_NS 6000000u  /* … and takes, at the least */
 #define LEAST_NS      200000u
 #define MANY          40u

@@ -4,10 +4,12 @@
  * waiting, nor SQL, nor another application function, nor framework dispatch.
  *
  * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route
- * and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms (a short request has always some function with a tenth of it). A function
- * that runs once and computes in its own lines goes over what it was given once, which is what it is for: it
- * must take 14 ms, unless its source shows that it looks through a list for each thing (searched.h); so must
- * one that is called for each of many things and is as short as a line in their loop (1.2 us with the loop).
+ * and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms where it is called less than ten times (a short request has always some
+ * function with a tenth of it, and does something with each of many things). A function that runs once and
+ * computes in its own lines (calls of a library that are as short as a line, 1.2 us, are its own) goes over
+ * what it was given once, which is what it is for: it must take 14 ms, unless its source shows that it looks
+ * through a list for each thing (searched.h); so must one that is called for each of many things and is as
+ * short as a line in their loop (1.2 us with the loop), or computes in its own lines for less than 30 %.
  * All of it is processor time: what other programs held the request up makes no function hot.
  *
  * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that
@@ -59,7 +61,7 @@
 struct work {            /* one request */
     uint64_t *exclusive; /* per node: self of what it owns and nothing else explains */
     uint64_t *busy;      /* of an estimate, likewise: processor time */
-    uint64_t *library;   /* of it in library code that it calls */
+    uint64_t *library;   /* of it in library code that it calls, calls as short as a line left out */
     uint32_t *sym;     /* per node that owns: the function that it counts for, its own or the one around it */
     uint64_t waits_ns; /* known waiting of the main lane, in-process SQL too */
     uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
@@ -218,6 +220,31 @@ static hp_err work_room(const struct hp_tree *tree, struct hp_arena *arena, stru
     return fine ? HP_OK : HP_ENOMEM;
 }
 
+/* Nodes of libraries that are as short as a line of the function that calls them over and over, with all
+ * below. */
+static hp_err mark_lines(const struct hp__view *view, struct hp_arena *arena, uint8_t **lines)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t *waited_ns = hp__zeroed(arena, tree->count, sizeof *waited_ns);
+    *lines = hp__zeroed(arena, tree->count, 1);
+    if (waited_ns == NULL || *lines == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        if (record->waits[i].node < tree->count) {
+            waited_ns[record->waits[i].node] += record->waits[i].ns;
+        }
+    }
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        bool entry = !view->app[i] && view->owner[i] == node->parent;
+        bool brief = node->calls >= LOOP_CALLS && node->total <= LINE_NS * node->calls + waited_ns[i];
+        (*lines)[i] = entry ? brief : !view->app[i] && (*lines)[node->parent];
+    }
+    return HP_OK;
+}
+
 static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
                        struct work *work)
 {
@@ -225,6 +252,10 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
     uint8_t *explained = hp_arena_alloc(arena, tree->count, 1);
     work->waits_ns = work->embedded_ns = 0;
     if (work_room(tree, arena, work) != HP_OK || explained == NULL) {
+        return HP_ENOMEM;
+    }
+    uint8_t *lines;
+    if (mark_lines(view, arena, &lines) != HP_OK) {
         return HP_ENOMEM;
     }
     mark_explained(view, dict, explained);
@@ -246,7 +277,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
         if (counts && view->owner[i] != HP_NODE_NONE) {
             work->exclusive[view->owner[i]] += node->self;
             work->busy[view->owner[i]] += node->cpu_ns;
-            work->library[view->owner[i]] += view->app[i] ? 0 : node->self;
+            work->library[view->owner[i]] += view->app[i] || lines[i] ? 0 : node->self;
         }
     }
     subtract_direct(view, explained, work);
@@ -577,22 +608,27 @@ static hp_err price_function(struct hp__find *f, struct hp_finding *finding, uin
     return err == HP_OK ? hp__finding_price(f, finding, i, &cut, &low, error > 0 ? &high : NULL) : err;
 }
 
-static bool is_hot(uint64_t ns, uint64_t of_ns, bool once)
-{
-    double share = of_ns != 0 ? (double)ns / (double)of_ns : 0;
-    if (once) {
-        return share >= MIN_SHARE && ns >= ONCE_NS;
-    }
-    return (share >= MIN_SHARE && ns >= MIN_NS) || (share >= BIG_SHARE && ns >= BIG_NS);
-}
-
 /* Whether the function ran once, and computed in its own lines; or is no more than a line of the loop that
- * calls it. Of samples nobody knows. */
-static bool is_once(const struct part *part)
+ * calls it; or is what a request that mostly does something else does with each of many things. Of samples
+ * nobody knows. */
+static bool is_pass(const struct part *part, double share)
 {
     uint64_t busy_ns = part->cpu_ns < part->wall_ns ? part->cpu_ns : part->wall_ns;
-    bool line = part->calls >= LOOP_CALLS && busy_ns <= LINE_NS * part->calls;
-    return line || (part->calls == 1 && part->library_ns * 2 < part->wall_ns);
+    bool many = part->calls >= LOOP_CALLS, own = part->library_ns * 2 < part->wall_ns;
+    return (many && busy_ns <= LINE_NS * part->calls) ||
+           (own && (part->calls == 1 || (many && share < BIG_SHARE)));
+}
+
+/* What it must take at the least to be hot; `passes`: as far as its calls tell, see is_pass. */
+static uint64_t least_ns(const struct part *part, double share, bool passes)
+{
+    if (share < MIN_SHARE) {
+        return UINT64_MAX;
+    }
+    if (passes) {
+        return ONCE_NS;
+    }
+    return share >= BIG_SHARE && part->calls < LOOP_CALLS ? BIG_NS : MIN_NS;
 }
 
 /* What a share of processor time is of: samples tell what was running when, trees what other programs held
@@ -602,12 +638,22 @@ static uint64_t whole_ns(const struct hp_sample *sample)
     return sample->estimate != NULL ? sample->duration_ns : hp__speed_quiet_ns(sample);
 }
 
-static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *part, bool once)
+static double share_of(uint64_t ns, uint64_t of_ns)
+{
+    return of_ns != 0 ? (double)ns / (double)of_ns : 0;
+}
+
+/* `*least`: what it must take; it is a pass unless the function looks through a list (`searches`). */
+static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *part, bool searches,
+                      uint64_t *least)
 {
     const struct hp_sample *sample = &f->c->samples[i];
     double error = sample->estimate != NULL ? error_ns(f->c, sample->duration_ns, part->cpu_ns)
                                             : 0; /* hot also at the lower end */
-    return (double)part->cpu_ns > error && is_hot(part->cpu_ns - (uint64_t)error, whole_ns(sample), once);
+    uint64_t ns = (double)part->cpu_ns > error ? part->cpu_ns - (uint64_t)error : 0;
+    double share = share_of(ns, whole_ns(sample));
+    *least = least_ns(part, share, !searches && is_pass(part, share));
+    return ns != 0 && ns >= *least;
 }
 
 /* The list that the function looks through for each of many things, where it is hot by any measure in some
@@ -619,7 +665,8 @@ static hp_err find_searched(struct hp__find *f, const struct table *table, uint3
     bool hot = false;
     *searched = (struct hp__searched){.line = 0};
     for (uint32_t i = 0; i < f->c->sample_count && !hot && f->c->source != NULL; i++) {
-        hot = is_hot_in(f, i, &table->parts[(size_t)i * table->count + k], false);
+        uint64_t least;
+        hot = is_hot_in(f, i, &table->parts[(size_t)i * table->count + k], true, &least);
     }
     return hot ? hp__searched_read(f->c->source(f->c->source_ctx, sym.file), sym.line, f->arena, searched)
                : HP_OK;
@@ -695,9 +742,9 @@ static void choose_place(const struct hp__find *f, const struct table *table, ui
 
 static hp_err try_function(struct hp__find *f, const struct table *table, uint32_t k)
 {
-    uint32_t sym = table->syms[k], once = 0;
+    uint32_t sym = table->syms[k];
     struct hp_finding finding;
-    struct hp__spread calls, wall, vouched;
+    struct hp__spread calls, wall, vouched, leasts;
     struct hp__searched searched;
     bool kept, again = false;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_hot_function);
@@ -705,23 +752,24 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     err = err == HP_OK ? hp__spread_init(f, &calls) : err;
     err = err == HP_OK ? hp__spread_init(f, &wall) : err;
     err = err == HP_OK ? hp__spread_init(f, &vouched) : err;
+    err = err == HP_OK ? hp__spread_init(f, &leasts) : err;
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         struct part part = table->parts[(size_t)i * table->count + k];
-        bool passes = is_once(&part) && searched.line == 0;
-        if (!is_hot_in(f, i, &part, passes)) {
+        uint64_t least;
+        if (!is_hot_in(f, i, &part, searched.line != 0, &least)) {
             continue;
         }
+        hp__spread_add(&leasts, least);
         hp__spread_add(&calls, part.calls);
         hp__spread_add(&wall, part.wall_ns);
         hp__spread_add(&vouched, part.cpu_ns);
         finding.seen++;
-        once += passes;
         again = again || !f->views[i].first;
         err = price_function(f, &finding, i, &part);
     }
     uint64_t hot_ns = err == HP_OK ? hp__spread_median(&vouched) : 0;
-    if (err != HP_OK || finding.seen == 0 || !is_hot(hot_ns, table->whole_ns, once * 2 > finding.seen) ||
-        is_told(f, sym, hot_ns)) {
+    if (err != HP_OK || finding.seen == 0 || hot_ns < hp__spread_median(&leasts) ||
+        share_of(hot_ns, table->whole_ns) < MIN_SHARE || is_told(f, sym, hot_ns)) {
         return err;
     }
     choose_place(f, table, k, hp__spread_median(&wall), &finding);

@@ -242,27 +242,38 @@ static void one_pass_over_what_is_given_is_no_hot_function(void **state)
 {
     (void)state;
     static const struct {
-        uint64_t calls;
-        double own_ms, library_ms;
+        uint64_t calls, library_calls;
+        double own_ms, library_ms, view_ms;
         bool told;
-    } cases[] = {{1, 9, 0, false},
-                 {1, 9, 2, false},
-                 {1, 16, 0, true},
-                 {1, 1, 9, true},
-                 {2, 9, 0, true},
+    } cases[] = {{1, 1, 9, 0, 0, false},
+                 {1, 1, 9, 2, 0, false},
+                 {1, 1, 16, 0, 0, true},
+                 {1, 1, 1, 9, 0, true},
+                 {2, 1, 9, 0, 0, true},
                  /* as short as a line of the loop */
-                 {9000, 9, 0, false},
-                 {9000, 16, 0, true},
-                 {2000, 9, 0, true}};
+                 {9000, 1, 9, 0, 0, false},
+                 {9000, 1, 16, 0, 0, true},
+                 {2000, 1, 9, 0, 0, true},
+                 /* a library's function that is as short as a line */
+                 {1, 9000, 1, 9, 0, false},
+                 {1, 9000, 4, 12, 0, true},
+                 /* something with each of many things, for a moment, or for a smaller part of the request */
+                 {900, 1, 3.5, 0, 0, false},
+                 {3, 1, 3.5, 0, 0, true},
+                 {240, 1, 9, 0, 30, false},
+                 {240, 1, 16, 0, 50, true},
+                 {240, 240, 1, 8, 30, true}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct rec_set set;
         rec_set_init(&set, "GET", "/x");
         for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
             struct rec *rec = rec_begin(&set);
-            uint32_t work = rec_work_app(&set, rec, rec_work_page(&set, rec), "work", 12, cases[k].calls,
-                                         cases[k].own_ms);
-            rec_work_lib(&set, rec, work, "statistics.py", "fmean", 31, 1, cases[k].library_ms);
-            rec_work_end(&set, rec, cases[k].own_ms + cases[k].library_ms);
+            uint32_t page = rec_work_page(&set, rec);
+            uint32_t work = rec_work_app(&set, rec, page, "work", 12, cases[k].calls, cases[k].own_ms);
+            rec_work_lib(&set, rec, work, "statistics.py", "fmean", 31, cases[k].library_calls,
+                         cases[k].library_ms);
+            rec_work_lib(&set, rec, page, "statistics.py", "stdev", 14, 1, cases[k].view_ms);
+            rec_work_end(&set, rec, cases[k].own_ms + cases[k].library_ms + cases[k].view_ms);
         }
         assert_int_equal(rec_find(&set).findings.count, cases[k].told);
         rec_set_fini(&set);

@@ -35,6 +35,7 @@ def make_tables() -> None:
             "CREATE TABLE stay (id INTEGER PRIMARY KEY, guest INTEGER, room INTEGER, night INTEGER, cents INTEGER)"
         )
         filling.execute("CREATE INDEX stay_guest ON stay (guest, night)")
+        filling.execute("CREATE INDEX stay_night ON stay (night, room)")
         filling.executemany(
             "INSERT INTO guest (name, town) VALUES (?, ?)",
             [

@@ -140,10 +140,10 @@ def report(number: int) -> dict[str, Any]:
     """A report that another service makes on demand."""
     job = f"{number}-{next(numbers)}"
     if ask_again_later:
-        while session().get(f"{HTTP}/u30/x500/jobs/{job}", timeout=5).status_code == 503:
+        while session().get(f"{HTTP}/u20/x500/jobs/{job}", timeout=5).status_code == 503:
             time.sleep(0.1)  # cause: sleep@reports
         return {"report": number, "size": 500}
-    return {"report": number, "size": len(get(f"/30/x500/jobs/{job}?wait=5"))}
+    return {"report": number, "size": len(get(f"/20/x500/jobs/{job}?wait=5"))}
 
 
 flags_kept: dict[str, Any] = {"until": 0.0}

@@ -13,7 +13,8 @@
  * well. Where a route runs little else there is nothing to compare with; then it takes a plan by which a
  * statement that only skips rows (OFFSET) reads 1,000 or more and gives at most 5 % of them; or, of 10 ms,
  * one that reads 10,000 or more, sorts them or drops duplicates, gives at most 5 % of them, and does not add
- * them up.
+ * them up; or one that reads a table of 1,000 rows or more from end to end again for each row that it gives,
+ * 10,000 together.
  *
  * Silent: transaction control and DDL; what adds up rows that its plan has to read (plan_sums.h), under 50
  * ms, unless it counts what another statement of the route shows a page of; time that the rows themselves
@@ -101,11 +102,24 @@ static struct hp_compare_side collect(const struct hp__find *f, const struct can
     return (struct hp_compare_side){into, n};
 }
 
+/* The most rows that an execution gives. */
+static double most_given(const struct hp__find *f, const struct candidate *cand, uint32_t *at)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        uint32_t n = hp__group_pick(&f->views[i], cand->key, at);
+        const struct hp_stmt *stmt = n != 0 ? &f->c->samples[i].record->stmts[at[0]] : NULL;
+        bool more = stmt != NULL && stmt->rows != HP_ABSENT && stmt->rows > rows;
+        rows = more ? stmt->rows : rows;
+    }
+    return (double)rows;
+}
+
 /* By its plan: what it reads of the one table that it reads in the order that is asked for. */
 static double passed_rows(const struct hp__find *f, const struct candidate *cand, uint32_t *at)
 {
     const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
-    double scanned = 0, rows = 0;
+    double scanned = 0;
     uint32_t tables = 0;
     for (uint32_t i = 0; plan != NULL && i < plan->count; i++) {
         const struct hp_plan_node *node = &plan->nodes[i];
@@ -116,12 +130,7 @@ static double passed_rows(const struct hp__find *f, const struct candidate *cand
         tables += reads;
         scanned = reads ? node->scanned : scanned;
     }
-    for (uint32_t i = 0; tables == 1 && i < f->c->sample_count; i++) {
-        uint32_t n = hp__group_pick(&f->views[i], cand->key, at);
-        const struct hp_stmt *stmt = n != 0 ? &f->c->samples[i].record->stmts[at[0]] : NULL;
-        bool more = stmt != NULL && stmt->rows != HP_ABSENT && (double)stmt->rows > rows;
-        rows = more ? (double)stmt->rows : rows;
-    }
+    double rows = tables == 1 ? most_given(f, cand, at) : 0;
     bool few = rows >= LEAST_GIVEN && rows <= scanned * HP_PLAN_MAX_SHARE && scanned >= HP_PLAN_MIN_ROWS;
     return few && hp__words_skips(cand->statement.text) ? scanned - rows : 0;
 }
@@ -151,18 +160,26 @@ static bool sorts_for_few(struct hp__find *f, const struct candidate *cand, uint
         query.scope_count == 0 || query.scopes[0].sums) {
         return false;
     }
-    uint64_t rows = 0;
     for (uint32_t i = 0; i < plan->count; i++) {
         sorts = sorts || (plan->nodes[i].flags & HP_PLAN_SORT) != 0;
     }
-    for (uint32_t i = 0; sorts && i < f->c->sample_count; i++) {
-        uint32_t n = hp__group_pick(&f->views[i], cand->key, at);
-        const struct hp_stmt *stmt = n != 0 ? &f->c->samples[i].record->stmts[at[0]] : NULL;
-        bool more = stmt != NULL && stmt->rows != HP_ABSENT && stmt->rows > rows;
-        rows = more ? stmt->rows : rows;
+    double rows = sorts ? most_given(f, cand, at) : 0;
+    return rows >= LEAST_GIVEN && scanned >= MANY_ROWS && rows <= scanned * HP_PLAN_MAX_SHARE;
+}
+
+/* By its plan: reads a large table from end to end again for each row that it gives (a correlated subquery, a
+ * join without an index). */
+static bool reads_again(const struct hp__find *f, const struct candidate *cand, uint32_t *at)
+{
+    const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
+    double most = 0;
+    for (uint32_t i = 0; plan != NULL && i < plan->count; i++) {
+        const struct hp_plan_node *node = &plan->nodes[i];
+        bool whole = node->access == HP_PLAN_SCAN || node->access == HP_PLAN_INDEX_SCAN;
+        bool again = whole && (node->flags & HP_PLAN_REPEATED) && node->scanned >= HP_PLAN_MIN_ROWS;
+        most = again && node->scanned > most ? node->scanned : most;
     }
-    return sorts && (double)rows >= LEAST_GIVEN && scanned >= MANY_ROWS &&
-           (double)rows <= scanned * HP_PLAN_MAX_SHARE;
+    return most > 0 && most * most_given(f, cand, at) >= MANY_ROWS;
 }
 
 static bool is_local(struct hp_str peer)
@@ -261,7 +278,7 @@ static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, ui
         (median >= SLOW_SCAN_NS * slow && !sums && scanned_rows(f, cand) >= MANY_ROWS)) {
         return true;
     }
-    return median >= SLOW_NS * slow && sorts_for_few(f, cand, at);
+    return median >= SLOW_NS * slow && (sorts_for_few(f, cand, at) || reads_again(f, cand, at));
 }
 
 static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,

@@ -330,6 +330,24 @@ static void a_long_scan_need_not_be_compared_with_others(void **state)
     }
 }
 
+static void a_table_that_is_read_again_for_each_row_is_no_way_to_find_it(void **state)
+{
+    (void)state;
+    static const char places[] = "SELECT p.id, (SELECT count(*) FROM visit o WHERE o.n > p.n) FROM visit p "
+                                 "WHERE p.street BETWEEN ? AND ?";
+    static const char again[] = "[{\"operation\":\"range\",\"table\":\"visit\",\"alias\":\"p\",\"access\":"
+                                "\"index\",\"index\":\"street\"},{\"operation\":\"scan\",\"table\":\"visit\","
+                                "\"alias\":\"o\",\"access\":\"scan\",\"scanned\":2500,\"repeated\":true}]";
+    static const char once[] = "[{\"operation\":\"scan\",\"table\":\"visit\",\"alias\":\"p\",\"access\":"
+                               "\"scan\",\"scanned\":2500}]";
+    static const char small[] = "[{\"operation\":\"scan\",\"table\":\"visit\",\"alias\":\"o\",\"access\":"
+                                "\"scan\",\"scanned\":200,\"repeated\":true}]";
+    assert_int_equal(slow_queries((struct listing){places, again, 150, 5}), 1);
+    assert_int_equal(slow_queries((struct listing){places, again, 2, 5}), 0);
+    assert_int_equal(slow_queries((struct listing){places, once, 150, 5}), 0);
+    assert_int_equal(slow_queries((struct listing){places, small, 150, 5}), 0);
+}
+
 static void a_count_of_what_a_page_is_shown_of_need_not_be_made(void **state)
 {
     (void)state;
@@ -391,6 +409,7 @@ int main(void)
         cmocka_unit_test(rows_that_are_all_sorted_for_a_few_of_them_are_too_many),
         cmocka_unit_test(adding_up_rows_that_have_to_be_read_is_no_slow_query),
         cmocka_unit_test(a_long_scan_need_not_be_compared_with_others),
+        cmocka_unit_test(a_table_that_is_read_again_for_each_row_is_no_way_to_find_it),
         cmocka_unit_test(a_count_of_what_a_page_is_shown_of_need_not_be_made),
         cmocka_unit_test(what_costs_nothing_is_not_told),
         cmocka_unit_test(without_memory_it_fails_cleanly),

@@ -322,6 +322,7 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     if (err != HP_OK) {
         return hp_err_set(info, err, 0, "out of memory while looking for causes");
     }
+    route->mostly = result.mostly;
     err = hp_keeps_settle(store, &answer->options.scope, &sampled->c, &result.findings, info);
     if (err == HP_OK && result.findings.count != 0) {
         route->now_ns = result.now_ns;
@@ -360,7 +361,8 @@ static uint32_t first_of_cause(const struct hp_answer *answer, uint32_t i)
     return 0;
 }
 
-static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_errinfo *info)
+static hp_err rank(const struct hp_dict *dict, struct hp_arena *arena, struct hp_answer *answer,
+                   struct hp_errinfo *info)
 {
     if (answer->finding_count > 1) {
         qsort(answer->findings, answer->finding_count, sizeof *answer->findings, by_weight);
@@ -384,7 +386,7 @@ static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_e
             }
         }
         route->count = at - route->first;
-        route->sentence = hp_sentence_route(answer, route, arena);
+        route->sentence = hp_sentence_route(answer, route, dict, arena);
     }
     return HP_OK;
 }
@@ -448,7 +450,7 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
         err = look_into(store, arena, &scratch, &sides, &answer, i, info);
     }
     if (err == HP_OK) {
-        err = rank(arena, &answer, info);
+        err = rank(hp_store_dict(store), arena, &answer, info);
     }
     hp_sampled_fini(&sides.now);
     hp_sampled_fini(&sides.then);

@@ -47,8 +47,9 @@ struct hp_answer_route {
     struct hp_str name;     /* "GET /settings" */
     struct hp_str endpoint; /* where another route has the same name, else empty */
     uint64_t now_ns, after_all_ns, low_ns, high_ns;
-    uint32_t first, count;  /* its findings: routes' order of rank, as indices in hp_answer.by_route */
-    struct hp_str sentence; /* empty without findings */
+    uint32_t first, count; /* its findings: routes' order of rank, as indices in hp_answer.by_route */
+    struct hp_mostly mostly;
+    struct hp_str sentence; /* without findings where most of its time goes, empty if nobody knows */
     double lowered;         /* share of its requests whose level the budget lowered */
     uint8_t lowered_to;     /* the lowest that it was lowered to */
     uint8_t lowest_level;   /* of its sampled requests */

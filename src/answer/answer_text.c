@@ -8,6 +8,8 @@
 
 #define WIDTH        100u
 #define TABLE_ROUTES 20u
+#define SLOW_NS      5000000u
+#define SLOW_SHARE   0.05 /* of all time */
 
 /* One line each, not wrapped: they are what other tools cut out of a report. */
 static void put_sentences(const struct hp_answer *answer, struct hp_buf *out)
@@ -15,7 +17,7 @@ static void put_sentences(const struct hp_answer *answer, struct hp_buf *out)
     uint32_t without = 0;
     for (uint32_t i = 0; i < answer->route_count; i++) {
         const struct hp_answer_route *route = &answer->routes[i];
-        if (route->sentence.n != 0) {
+        if (route->count != 0) {
             hp_buf_put_text(out, route->sentence);
             hp_buf_put_text(out, HP_STR("\n"));
         } else {
@@ -128,19 +130,30 @@ static void put_finding(const struct hp_answer *answer, const struct hp_answer_f
     }
 }
 
+/* Whether a route without a finding is one that somebody may look for. */
+static bool is_slow(const struct hp_answer *answer, const struct hp_answer_route *route)
+{
+    return route->sentence.n != 0 && route->now_ns >= SLOW_NS &&
+           (double)route->row.total_ns >= SLOW_SHARE * (double)answer->total_ns;
+}
+
 static void put_left(const struct hp_answer *answer, uint32_t width, struct hp_buf *out)
 {
-    if (answer->finding_count == 0) {
-        return;
-    }
-    hp_buf_put_text(out, HP_STR("\nWhat is left\n"));
+    bool begun = false;
     for (uint32_t i = 0; i < answer->route_count; i++) {
+        const struct hp_answer_route *route = &answer->routes[i];
         struct hp_buf line;
-        if (answer->routes[i].count == 0) {
+        if (route->count == 0 && !is_slow(answer, route)) {
             continue;
         }
+        hp_buf_put_text(out, begun ? HP_STR("") : HP_STR("\nWhat is left\n"));
+        begun = true;
         hp_buf_init(&line, (size_t)1 << 16);
-        hp_sentence_left(answer, &answer->routes[i], &line);
+        if (route->count != 0) {
+            hp_sentence_left(answer, route, &line);
+        } else {
+            hp_buf_put_text(&line, route->sentence);
+        }
         hp_sentence_wrap(hp_buf_str(&line), 2, width, out);
         hp_buf_fini(&line);
     }

@@ -19,14 +19,44 @@ void hp_sentence_place(const struct hp_answer_finding *finding, struct hp_buf *o
     }
 }
 
+static struct hp_str kept(struct hp_buf *buf, struct hp_arena *arena)
+{
+    char *copy = buf->err == HP_OK ? hp_arena_dup(arena, buf->data, buf->len) : NULL;
+    struct hp_str text = hp_str_make(copy, copy != NULL ? buf->len : 0);
+    hp_buf_fini(buf);
+    return text;
+}
+
+static struct hp_str mostly(const struct hp_answer_route *route, const struct hp_dict *dict,
+                            struct hp_arena *arena)
+{
+    struct hp_symbol function = hp_dict_symbol(dict, route->mostly.sym);
+    struct hp_symbol callee = hp_dict_symbol(dict, route->mostly.callee);
+    char figure[HP_SHOW_BYTES];
+    struct hp_buf buf;
+    if (route->mostly.share <= 0) {
+        return (struct hp_str){NULL, 0};
+    }
+    hp_buf_init(&buf, (size_t)1 << 16);
+    hp_buf_put_text(&buf, route->name);
+    hp_buf_printf(&buf, " %s: ", hp_show_ns(figure, route->now_ns));
+    hp_buf_printf(&buf, "%s %s %.*s:%u in %.*s", hp_show_percent(figure, route->mostly.share),
+                  callee.name.n != 0 ? "is at" : "computes at", (int)function.file.n, function.file.p,
+                  route->mostly.line, (int)function.name.n, function.name.p);
+    if (callee.name.n != 0) {
+        hp_buf_printf(&buf, ", which calls %.*s", (int)callee.name.n, callee.name.p);
+    }
+    hp_buf_put_text(&buf, HP_STR("; no cause of the kinds checked"));
+    return kept(&buf, arena);
+}
+
 struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_answer_route *route,
-                                struct hp_arena *arena)
+                                const struct hp_dict *dict, struct hp_arena *arena)
 {
     struct hp_buf buf;
-    struct hp_str sentence = {NULL, 0};
     char figure[HP_SHOW_BYTES];
     if (route->count == 0) {
-        return sentence;
+        return mostly(route, dict, arena);
     }
     hp_buf_init(&buf, (size_t)1 << 20);
     hp_buf_put_text(&buf, route->name);
@@ -49,12 +79,7 @@ struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_
     } else {
         hp_buf_printf(&buf, "; fixing all %u: about %s", route->count, figure);
     }
-    char *copy = buf.err == HP_OK ? hp_arena_dup(arena, buf.data, buf.len) : NULL;
-    if (copy != NULL) {
-        sentence = hp_str_make(copy, buf.len);
-    }
-    hp_buf_fini(&buf);
-    return sentence;
+    return kept(&buf, arena);
 }
 
 /* "1–3", "1 and 4", "2": ranks of the route's findings. */

@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "find/compare.h"
 #include "find/find_int.h"
+#include "find/mostly.h"
 
 #define MIN_SHARE          0.02     /* of the route */
 #define MIN_SAVING_NS      1000000u /* or … */
@@ -494,6 +495,9 @@ hp_err hp_find_run(const struct hp_case *c, struct hp_arena *arena, struct hp_fi
         goto done;
     }
     err = prepare(&f);
+    if (err == HP_OK) {
+        err = hp__mostly_find(c, arena, &result.mostly);
+    }
     for (size_t i = 0; i < sizeof rules / sizeof *rules && err == HP_OK; i++) {
         err = rules[i](&f);
     }

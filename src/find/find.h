@@ -141,7 +141,15 @@ struct hp_findings {
  * price, drop what is under 2 % of the route, or under 1 ms and under 1 % of all recorded time, take overlaps
  * apart, and sort by saving × requests. `after_all_ns`, low and high: the route's median with all findings
  * fixed, by no more below it than the findings' savings together. Memory from `arena`. HP_ENOMEM. */
+struct hp_mostly { /* the application's line at which most of a route's time goes (mostly.h) */
+    uint32_t sym, line;
+    uint32_t
+        callee; /* what it calls there; 0: nothing, the function itself computes, and the line is its first */
+    double share; /* of the requests' time; 0: there is no such line */
+};
+
 struct hp_find_result {
+    struct hp_mostly mostly;
     struct hp_findings findings;
     uint64_t now_ns, after_all_ns, after_low_ns, after_high_ns;
 };

@@ -3,8 +3,9 @@
  * Principle: the request waits for somebody else's service. Nothing in the application makes that faster, so:
  * not here, or not again.
  *
- * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request, or 100 ms
- * and a fifth of it; and at least twice the calls of any other function, unless they take 150 ms. Also calls
+ * Evidence: calls at one function (not a database's) of 30 ms or more that are half of the request (10 ms of
+ * those before the view: what is asked whatever the page is, is not what it shows), or 100 ms and a fifth of
+ * it; and at least twice the calls of any other function, unless they take 150 ms. Also calls
  * of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
  * that the same is asked each time (asks.h; of 30 ms, as such an answer may have to be fresh, unless two
  * other calls or more need it: a token), here or in the functions that hand it up; or a HEAD (whether there
@@ -26,7 +27,7 @@
 #define HALF_NS    30000000u
 #define FIFTH_NS   100000000u
 #define ALONE_NS   150000000u
-#define TOLD_NS    10000000u /* where the source says that it need not be */
+#define TOLD_NS    10000000u /* where the source says that it need not be, or before the view */
 #define MOST_LINES 64u
 #define MOST_ABOVE 16u
 #define MANY_NEED  2u /* of one a token and its query cannot be told from any two steps */
@@ -43,6 +44,16 @@ static uint64_t call_ns(const struct hp__call *call)
     uint64_t ns = call->t1_ns - call->t0_ns;
     uint64_t other_ns = call->read1_ns - call->t0_ns + call->more_ns; /* what the other side takes */
     return call->read1_ns > call->t0_ns && other_ns < ns ? other_ns : ns;
+}
+
+/* Whether it is over before the view can have begun: a before_request, or middleware. */
+static bool is_before(const struct hp__view *view, const struct hp__call *call)
+{
+    const struct hp_request *req = &view->sample->record->req;
+    const uint64_t *phase_ns = req->phase_ns;
+    return call->lane == 0 && req->view_sym != 0 && phase_ns[0] != HP_ABSENT &&
+           call_ns(call) <= phase_ns[HP_PHASE_BEFORE] &&
+           call->t1_ns <= phase_ns[HP_PHASE_OUTER] + phase_ns[HP_PHASE_BEFORE];
 }
 
 /* ---- what the source says ---- */
@@ -282,12 +293,14 @@ static uint32_t keep_dominant(struct hp__io *io, const struct hp__view *view, ui
 {
     uint32_t kept = 0;
     uint64_t longest = 0, of_ns = view->sample->duration_ns, ns = 0;
+    bool before = true;
     for (uint32_t k = 0; k < calls; k++) {
-        uint64_t one = call_ns(&view->calls[io->calls[k]]);
-        longest = one > longest ? one : longest;
+        const struct hp__call *call = &view->calls[io->calls[k]];
+        longest = call_ns(call) > longest ? call_ns(call) : longest;
+        before = before && is_before(view, call);
     }
     bool alone = longest >= ALONE_NS || longest >= 2 * rival_ns(io, view, longest);
-    if (longest < HALF_NS || !alone) {
+    if (longest < (before ? TOLD_NS : HALF_NS) || !alone) {
         return 0;
     }
     for (uint32_t k = 0; k < calls; k++) {
@@ -344,6 +357,7 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
     for (uint32_t k = 0; k < io->count && err == HP_OK; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
         io->sum[0] |= find_reason(io, view, call, &spot);
+        io->sum[1] += is_before(view, call) ? 0 : 1;
         hp__places_add(&io->places, spot.sym, spot.line, spot.via, call_ns(call));
         err = hp__io_cut_call(io, call, call_ns(call), &cuts[HP__CUT]);
     }
@@ -364,7 +378,8 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
               "answer says so, too. "
         : (io->sum[0] & HP__ASKS_UNUSED) != 0 ? "The source does not use the answer. "
         : (io->sum[0] & HP__ASKS_SAME) != 0   ? "The source asks the same each time, whatever the request. "
-                                              : "";
+        : io->sum[1] == 0 ? "It is made before the view runs, whatever the view is asked for. "
+                          : "";
     io->finding.advice = hp__textf(
         io->f->arena,
         "%sDo not do it here: if the response does not use the answer, make the call in a background "

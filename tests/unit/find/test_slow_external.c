@@ -15,6 +15,9 @@ static double takes = 38;      /* ms, of the call */
 static double answered = 38;   /* ms from its begin until the first read ends; the rest arrives while the
                                   application does something else */
 
+static double elsewhere = 50; /* ms */
+static double before = 0;     /* ms of before_request; 0: no phases are known */
+
 static uint32_t then = 0; /* server that is asked for 16 ms afterwards; 0: none */
 
 #define MORE_READS 40
@@ -34,7 +37,7 @@ static void add_read(struct rec_set *set, struct rec *rec, uint32_t node, uint32
                                    .bytes = 2000});
 }
 
-/* page, at line 31 and 11 after another, calls fetch() at line 22, which calls Client.get; 50 ms more are
+/* page, at line 31 and 11 after another, calls fetch() at line 22, which calls Client.get; more time is
  * spent elsewhere. */
 static struct hp_find_result find(struct rec_set *set, const char *fetch, const char *above, const char *page)
 {
@@ -84,7 +87,13 @@ static struct hp_find_result find(struct rec_set *set, const char *fetch, const 
                                            .t1 = takes + 18,
                                            .bytes = 2000});
         }
-        rec_end(set, rec, takes + 51, 50);
+        if (before > 0) {
+            uint64_t *phase_ns = rec->record.req.phase_ns;
+            memset(phase_ns, 0, sizeof rec->record.req.phase_ns);
+            phase_ns[HP_PHASE_BEFORE] = rec_ns(before);
+            phase_ns[HP_PHASE_VIEW] = rec_ns(takes + elsewhere + 1 - before);
+        }
+        rec_end(set, rec, takes + elsewhere + 1, elsewhere);
     }
     struct hp_case c = rec_case(set);
     c.source = source_of;
@@ -138,6 +147,24 @@ static void the_same_question_each_time_is_told_where_it_is_put(void **state)
     expect("y = client.get()", "y = fetch()", "y = above()", 0, NULL);
     takes = answered = 18; /* such an answer may have to be fresh */
     expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 0, NULL);
+    takes = answered = 38;
+}
+
+static void what_is_asked_before_the_view_is_not_what_the_page_shows(void **state)
+{
+    (void)state;
+    takes = answered = 22;
+    elsewhere = 5;
+    expect(helper, "return fetch(x)", "return above(x)", 0, NULL);
+    before = 24;
+    expect(helper, "return fetch(x)", "return above(x)", 31, "before the view runs");
+    before = 2; /* the call is the view's */
+    expect(helper, "return fetch(x)", "return above(x)", 0, NULL);
+    before = 24;
+    elsewhere = 30; /* it is not half of the request */
+    expect(helper, "return fetch(x)", "return above(x)", 0, NULL);
+    before = 0;
+    elsewhere = 50;
     takes = answered = 38;
 }
 
@@ -240,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_that_nobody_uses_is_told_where_it_is_dropped),
         cmocka_unit_test(the_same_question_each_time_is_told_where_it_is_put),
+        cmocka_unit_test(what_is_asked_before_the_view_is_not_what_the_page_shows),
         cmocka_unit_test(what_the_application_does_between_two_reads_is_not_the_other_side),
         cmocka_unit_test(a_line_that_only_connects_or_sends_says_nothing_of_the_answer),
         cmocka_unit_test(what_several_others_need_is_asked_for_once),

@@ -65,6 +65,25 @@ static int by_total(const void *a, const void *b)
     return (x->route > y->route) - (x->route < y->route);
 }
 
+static bool add_time(void *ctx, const struct hp_route_row *row)
+{
+    *(uint64_t *)ctx += row->total_ns;
+    return true;
+}
+
+static hp_err load_recorded(struct hp_store *store, struct hp_answer *answer, struct hp_errinfo *info)
+{
+    struct hp_scope all = answer->options.scope;
+    answer->recorded_ns = answer->total_ns;
+    if (all.route.n == 0 && all.min_ns == 0 && all.max_ns == 0) {
+        return HP_OK;
+    }
+    all.route = (struct hp_str){NULL, 0};
+    all.min_ns = all.max_ns = 0;
+    answer->recorded_ns = 0;
+    return hp_store_routes(store, &all, add_time, &answer->recorded_ns, info);
+}
+
 static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct hp_answer *answer,
                           struct hp_errinfo *info)
 {
@@ -96,7 +115,7 @@ static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct
         answer->total_ns += route->row.total_ns;
         answer->own_ns += route->row.own_ns;
     }
-    return HP_OK;
+    return load_recorded(store, answer, info);
 }
 
 /* Ids of the slowest sampled requests that show it, slowest first. */
@@ -293,8 +312,8 @@ static hp_err look_into(struct hp_store *store, struct hp_arena *arena, struct h
     due = has_tail(&route->row) ? most : due;
     most = most < due ? most : due;
     hp_arena_reset(scratch);
-    hp_err err = hp_sampled_load(sampled, store, &answer->options.scope, &route->row, answer->total_ns, most,
-                                 scratch, info);
+    hp_err err = hp_sampled_load(sampled, store, &answer->options.scope, &route->row, answer->recorded_ns,
+                                 most, scratch, info);
     if (err != HP_OK) {
         return err;
     }

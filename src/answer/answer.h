@@ -66,6 +66,7 @@ struct hp_answer {
     uint32_t *by_route;                 /* indices of findings, those of one route together */
     uint32_t route_count, finding_count, muted_count;
     uint64_t requests, total_ns, own_ns;
+    uint64_t recorded_ns; /* of all routes, also where the scope is one route or some of its durations */
     struct hp_sampled_row
         sampler; /* all samplers in range added up, from and to as far as they ran together; sweeps 0: none */
     uint64_t sampler_ns; /* that they ran, added up */

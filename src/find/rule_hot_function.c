@@ -10,6 +10,8 @@
  * what it was given once, which is what it is for: it must take 14 ms, unless its source shows that it looks
  * through a list for each thing (searched.h); so must one that is called for each of many things and is as
  * short as a line in their loop (1.2 us with the loop), or computes in its own lines for less than 30 %.
+ * Of the view, whose own work is what the page is for, a library's Python functions count that it calls ten
+ * times or more: ≥ 30 % of the route and ≥ 5 ms.
  * All of it is processor time: what other programs held the request up makes no function hot.
  *
  * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that
@@ -17,7 +19,7 @@
  * function that is called.
  *
  * Silent: the smaller rest of a function of which another finding tells what it computes; what a client
- * library computes for calls to other services, 1 ms each; the view itself (below its decorators and the
+ * library computes for calls to other services, 1 ms each; the view's own lines (below its decorators and the
  * framework's classes, view.c), also the generator in it that its response streams; framework; templates (a
  * kind of their own); below the library call that runs a statement, starts or joins threads (SQL and thread
  * rules own those); what a process's first request imports; the stdlib's and extension's waiting primitives
@@ -62,6 +64,8 @@ struct work {            /* one request */
     uint64_t *exclusive; /* per node: self of what it owns and nothing else explains */
     uint64_t *busy;      /* of an estimate, likewise: processor time */
     uint64_t *library;   /* of it in library code that it calls, calls as short as a line left out */
+    uint64_t *repeated;  /* of that in functions that it calls over and over … */
+    uint64_t *repeats;   /* … and how often it calls them */
     uint32_t *sym;     /* per node that owns: the function that it counts for, its own or the one around it */
     uint64_t waits_ns; /* known waiting of the main lane, in-process SQL too */
     uint64_t embedded_ns; /* of it in-process SQL, which is CPU */
@@ -215,8 +219,11 @@ static hp_err work_room(const struct hp_tree *tree, struct hp_arena *arena, stru
     work->exclusive = hp__zeroed(arena, tree->count, sizeof *work->exclusive);
     work->busy = hp__zeroed(arena, tree->count, sizeof *work->busy);
     work->library = hp__zeroed(arena, tree->count, sizeof *work->library);
+    work->repeated = hp__zeroed(arena, tree->count, sizeof *work->repeated);
+    work->repeats = hp__zeroed(arena, tree->count, sizeof *work->repeats);
     work->sym = hp__zeroed(arena, tree->count, sizeof *work->sym);
-    bool fine = work->exclusive != NULL && work->busy != NULL && work->library != NULL && work->sym != NULL;
+    bool fine = work->exclusive != NULL && work->busy != NULL && work->library != NULL &&
+                work->repeated != NULL && work->repeats != NULL && work->sym != NULL;
     return fine ? HP_OK : HP_ENOMEM;
 }
 
@@ -245,6 +252,24 @@ static hp_err mark_lines(const struct hp__view *view, struct hp_arena *arena, ui
     return HP_OK;
 }
 
+/* Nodes of libraries that a function calls over and over, with all below. Serialisers have a kind of their
+ * own. */
+static void mark_repeated(const struct hp__view *view, const struct hp_dict *dict, uint8_t *repeated)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    memset(repeated, 0, tree->count);
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        if (view->app[i] || view->owner[i] == HP_NODE_NONE) {
+            continue;
+        }
+        struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
+        bool often = node->calls >= LOOP_CALLS * tree->nodes[view->owner[i]].calls;
+        repeated[i] = view->app[node->parent] ? often && sym.kind == HP_SYM_PYTHON : repeated[node->parent];
+        repeated[i] = repeated[i] && !hp__bound_serialisers.is_boundary(&sym);
+    }
+}
+
 static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, struct hp_arena *arena,
                        struct work *work)
 {
@@ -254,10 +279,11 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
     if (work_room(tree, arena, work) != HP_OK || explained == NULL) {
         return HP_ENOMEM;
     }
-    uint8_t *lines;
-    if (mark_lines(view, arena, &lines) != HP_OK) {
+    uint8_t *lines, *repeated = hp_arena_alloc(arena, tree->count, 1);
+    if (repeated == NULL || mark_lines(view, arena, &lines) != HP_OK) {
         return HP_ENOMEM;
     }
+    mark_repeated(view, dict, repeated);
     mark_explained(view, dict, explained);
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
@@ -278,6 +304,9 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
             work->exclusive[view->owner[i]] += node->self;
             work->busy[view->owner[i]] += node->cpu_ns;
             work->library[view->owner[i]] += view->app[i] || lines[i] ? 0 : node->self;
+            bool again = repeated[i] && !lines[i];
+            work->repeated[view->owner[i]] += again ? node->self : 0;
+            work->repeats[view->owner[i]] += again && view->app[node->parent] ? node->calls : 0;
         }
     }
     subtract_direct(view, explained, work);
@@ -287,6 +316,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
 
 struct part {
     uint64_t wall_ns, cpu_ns, calls, busy_ns, library_ns;
+    bool of_view; /* only what the view calls over and over */
 };
 
 /* What the request's CPU time vouches for of `wall_ns`, by the reasoning in the head comment. */
@@ -330,12 +360,36 @@ static bool owns(const struct hp__view *view, uint32_t i)
     return view->owner[i] == i && hp_tree_live(view->sample->tree, i);
 }
 
-static void add_node(const struct hp__view *view, const struct work *work, uint32_t i, struct part *part)
+/* The view, or the body that it streams: a function written inside the view that the framework runs, not the
+ * application. */
+static bool is_view(const struct hp__view *view, const struct hp_dict *dict, uint32_t i)
 {
-    part->wall_ns += work->exclusive[i];
+    const struct hp_node *node = &view->sample->tree->nodes[i];
+    uint32_t view_sym = view->view_sym;
+    if (node->sym == view_sym || view->owner[node->parent] != HP_NODE_NONE) {
+        return node->sym == view_sym;
+    }
+    return view_sym != 0 && hp__facts_part_of(dict, node->sym, view_sym);
+}
+
+/* What the rule looks at of a node that owns. */
+static uint64_t node_ns(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
+                        uint32_t i)
+{
+    bool less = is_view(view, dict, i) && work->repeated[i] < work->exclusive[i];
+    return less ? work->repeated[i] : work->exclusive[i];
+}
+
+static void add_node(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
+                     uint32_t i, struct part *part)
+{
+    part->of_view = part->of_view || is_view(view, dict, i);
+    part->wall_ns += node_ns(view, dict, work, i);
     part->busy_ns += work->busy[i];
     part->library_ns += work->library[i];
-    part->calls += view->sample->tree->nodes[i].sym == work->sym[i] ? view->sample->tree->nodes[i].calls : 0;
+    const struct hp_node *node = &view->sample->tree->nodes[i];
+    uint64_t calls = part->of_view ? work->repeats[i] : node->calls;
+    part->calls += node->sym == work->sym[i] ? calls : 0;
 }
 
 uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t sym,
@@ -352,7 +406,7 @@ uint64_t hp__hot_function_ns(const struct hp__view *view, const struct hp_dict *
     if (work_out(view, dict, &scratch, &work) == HP_OK) {
         for (uint32_t i = 1; i < view->sample->tree->count; i++) {
             if (owns(view, i) && work.sym[i] == sym) {
-                add_node(view, &work, i, &part);
+                add_node(view, dict, &work, i, &part);
             }
         }
         vouch(view, &work, concurrency, &part);
@@ -395,6 +449,27 @@ static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
     return c->estimate_samples != 0 ? hp_tree_share_error(share, c->estimate_samples) * (double)of_ns : 0;
 }
 
+/* " of strptime" for the library's function that a view calls over and over and that takes most. */
+static struct hp_str called_by(struct hp__find *f, uint32_t view_sym)
+{
+    uint64_t most = 0;
+    uint32_t name = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        const struct hp_tree *tree = f->c->samples[i].tree;
+        for (uint32_t k = 1; tree != NULL && k < tree->count; k++) {
+            const struct hp_node *node = &tree->nodes[k];
+            uint32_t owner = f->views[i].owner[k];
+            if (owner != HP_NODE_NONE && tree->nodes[owner].sym == view_sym && !f->views[i].app[k] &&
+                f->views[i].app[node->parent] && node->calls >= LOOP_CALLS && node->total > most) {
+                most = node->total;
+                name = node->sym;
+            }
+        }
+    }
+    struct hp_symbol sym = hp_dict_symbol(f->c->dict, name);
+    return name != 0 ? hp__textf(f->arena, " of %.*s", (int)sym.name.n, sym.name.p) : HP_STR("");
+}
+
 static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp__spread *calls,
                        struct hp__spread *wall, bool first_only, const struct hp__searched *searched)
 {
@@ -404,8 +479,10 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
     hp_show_count(count, n);
     hp_show_ns(time, ns);
     hp_show_ns(each, n != 0 ? ns / n : ns);
-    finding->title = n > 1 ? hp__textf(f->arena, "%.*s computes for %s in %s calls", (int)sym.name.n,
-                                       sym.name.p, time, count)
+    struct hp_str of =
+        finding->subject_sym == f->views[0].view_sym ? called_by(f, finding->subject_sym) : HP_STR("");
+    finding->title = n > 1 ? hp__textf(f->arena, "%.*s computes for %s in %s calls%.*s", (int)sym.name.n,
+                                       sym.name.p, time, count, (int)of.n, of.p)
                            : hp__textf(f->arena, "%.*s computes for %s", (int)sym.name.n, sym.name.p, time);
     finding->advice =
         n > 1 ? hp__textf(f->arena,
@@ -460,18 +537,6 @@ static uint32_t slot_of(const struct table *table, uint32_t sym)
     return sym < table->slot_count ? table->slot[sym] : 0;
 }
 
-/* The view, or the body that it streams: a function written inside the view that the framework runs, not the
- * application. */
-static bool is_view(const struct hp__view *view, const struct hp_dict *dict, uint32_t i)
-{
-    const struct hp_node *node = &view->sample->tree->nodes[i];
-    uint32_t view_sym = view->view_sym;
-    if (node->sym == view_sym || view->owner[node->parent] != HP_NODE_NONE) {
-        return node->sym == view_sym;
-    }
-    return view_sym != 0 && hp__facts_part_of(dict, node->sym, view_sym);
-}
-
 /* Functions with a node that is worth a look in this request. */
 static void collect(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
                     struct table *table)
@@ -481,7 +546,7 @@ static void collect(const struct hp__view *view, const struct hp_dict *dict, con
     for (uint32_t i = 1; i < tree->count && table->count < MAX_FUNCTIONS; i++) {
         uint32_t sym = work->sym[i];
         bool template = (hp__facts_of(view->facts, sym) & HP__FACT_TEMPLATE) != 0;
-        if (view->owner[i] != i || template || (double)work->exclusive[i] < least || is_view(view, dict, i)) {
+        if (view->owner[i] != i || template || (double)node_ns(view, dict, work, i) < least) {
             continue;
         }
         if (sym < table->slot_count && table->slot[sym] == 0) {
@@ -510,7 +575,7 @@ static void give_loop(const struct table *table, struct part *parts, uint32_t k)
     uint32_t caller = table->caller[k];
     struct part *called = &parts[k];
     struct part *loop = caller != 0 && caller != CALLER_UNKNOWN ? &parts[caller - 1] : NULL;
-    if (loop != NULL && called->calls >= LOOP_CALLS * loop->calls &&
+    if (loop != NULL && !loop->of_view && called->calls >= LOOP_CALLS * loop->calls &&
         loop->wall_ns <= LOOP_NS * called->calls && loop->wall_ns <= LOOP_MOST * called->wall_ns) {
         called->wall_ns += loop->wall_ns;
         called->busy_ns += loop->busy_ns;
@@ -518,14 +583,14 @@ static void give_loop(const struct table *table, struct part *parts, uint32_t k)
     }
 }
 
-static void fill_parts(const struct hp__view *view, const struct work *work, const struct table *table,
-                       struct part *parts)
+static void fill_parts(const struct hp__view *view, const struct hp_dict *dict, const struct work *work,
+                       const struct table *table, struct part *parts)
 {
     const struct hp_tree *tree = view->sample->tree;
     for (uint32_t i = 1; i < tree->count; i++) {
         uint32_t slot = owns(view, i) ? slot_of(table, work->sym[i]) : 0;
         if (slot != 0) {
-            add_node(view, work, i, &parts[slot - 1]);
+            add_node(view, dict, work, i, &parts[slot - 1]);
             note_caller(view, work, i, table);
         }
     }
@@ -578,7 +643,7 @@ static hp_err make_table(struct hp__find *f, struct table *table)
     memset(table->caller, 0xff, table->count * sizeof *table->caller);
     for (uint32_t i = 0; i < n && table->count != 0; i++) {
         if (f->c->samples[i].tree != NULL) {
-            fill_parts(&f->views[i], &works[i], table, &table->parts[(size_t)i * table->count]);
+            fill_parts(&f->views[i], f->c->dict, &works[i], table, &table->parts[(size_t)i * table->count]);
         }
     }
     for (uint32_t i = 0; i < n && table->count != 0; i++) {
@@ -615,6 +680,9 @@ static bool is_pass(const struct part *part, double share)
 {
     uint64_t busy_ns = part->cpu_ns < part->wall_ns ? part->cpu_ns : part->wall_ns;
     bool many = part->calls >= LOOP_CALLS, own = part->library_ns * 2 < part->wall_ns;
+    if (part->of_view) {
+        return false;
+    }
     return (many && busy_ns <= LINE_NS * part->calls) ||
            (own && (part->calls == 1 || (many && share < BIG_SHARE)));
 }
@@ -622,7 +690,7 @@ static bool is_pass(const struct part *part, double share)
 /* What it must take at the least to be hot; `passes`: as far as its calls tell, see is_pass. */
 static uint64_t least_ns(const struct part *part, double share, bool passes)
 {
-    if (share < MIN_SHARE) {
+    if (share < (part->of_view ? BIG_SHARE : MIN_SHARE)) {
         return UINT64_MAX;
     }
     if (passes) {

@@ -280,6 +280,39 @@ static void one_pass_over_what_is_given_is_no_hot_function(void **state)
     }
 }
 
+static void what_a_view_calls_over_and_over_is_not_its_own_work(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t calls;
+        double library_ms, own_ms;
+        bool told;
+    } cases[] = {{2500, 11, 1, true},   {3, 11, 1, false},     /* once for the page */
+                 {2500, 11, 30, false},                        /* a smaller part of it */
+                 {2500, 4, 1, false},   {10000, 11, 1, false}, /* as short as a line */
+                 {2500, 0, 12, false}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t page = rec_work_page(&set, rec);
+            rec_work_lib(&set, rec, page, "_strptime.py", "_strptime_datetime", 14, cases[k].calls,
+                         cases[k].library_ms);
+            rec->tree->nodes[page].self += rec_ns(cases[k].own_ms);
+            rec_work_end(&set, rec, cases[k].library_ms + cases[k].own_ms);
+        }
+        struct hp_find_result r = rec_find(&set);
+        assert_int_equal(r.findings.count, cases[k].told);
+        if (cases[k].told) {
+            assert_int_equal(r.findings.list[0].site_line, 14);
+            assert_near(rec_ms(r.findings.list[0].median_ns), cases[k].library_ms, 0.1);
+            assert_non_null(strstr(r.findings.list[0].title.p, "2,500 calls of _strptime_datetime"));
+        }
+        rec_set_fini(&set);
+    }
+}
+
 static void time_in_which_other_programs_ran_makes_no_function_hot(void **state)
 {
     (void)state;
@@ -361,6 +394,7 @@ int main(void)
         cmocka_unit_test(function_with_what_is_written_inside_it_is_one_cause),
         cmocka_unit_test(loop_is_one_cause_with_the_function_that_it_calls),
         cmocka_unit_test(one_pass_over_what_is_given_is_no_hot_function),
+        cmocka_unit_test(what_a_view_calls_over_and_over_is_not_its_own_work),
         cmocka_unit_test(time_in_which_other_programs_ran_makes_no_function_hot),
         cmocka_unit_test(recorded_waits_say_that_a_function_does_not_compute),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

@@ -146,7 +146,8 @@ static void put_left(const struct hp_answer *answer, uint32_t width, struct hp_b
         if (route->count == 0 && !is_slow(answer, route)) {
             continue;
         }
-        hp_buf_put_text(out, begun ? HP_STR("") : HP_STR("\nWhat is left\n"));
+        hp_buf_put_text(out, begun ? HP_STR("")
+                                   : HP_STR("\nWhat is left (no cause of the kinds checked above 2 %)\n"));
         begun = true;
         hp_buf_init(&line, (size_t)1 << 16);
         if (route->count != 0) {

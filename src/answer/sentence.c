@@ -46,7 +46,6 @@ static struct hp_str mostly(const struct hp_answer_route *route, const struct hp
     if (callee.name.n != 0) {
         hp_buf_printf(&buf, ", which calls %.*s", (int)callee.name.n, callee.name.p);
     }
-    hp_buf_put_text(&buf, HP_STR("; no cause of the kinds checked"));
     return kept(&buf, arena);
 }
 
@@ -102,8 +101,7 @@ void hp_sentence_left(const struct hp_answer *answer, const struct hp_answer_rou
     hp_buf_put_text(out, route->name);
     hp_buf_put_text(out, HP_STR(": after fixing "));
     put_ranks(answer, route, out);
-    hp_buf_printf(out, " about %s; in the rest no cause of the kinds checked above 2 %%",
-                  hp_show_ns(figure, route->after_all_ns));
+    hp_buf_printf(out, " about %s", hp_show_ns(figure, route->after_all_ns));
 }
 
 static size_t columns(const char *p, size_t n)

@@ -4,7 +4,8 @@
  * once; other data need no sync.
  *
  * Evidence: disk waits at a function, outside of statements and of log handlers. A commit of SQLite has to
- * sync; three or more of them in a request could be one. A file that is read whole (256 kB or more at once)
+ * sync; three or more of them in a request could be one. So could three syncs; of one or two, which is what
+ * data that must be safe takes, only 5 ms are worth asking whether they must be. A file that is read whole (256 kB or more at once)
  * has to be copied also where it is in memory: 3 ms and a tenth of the request.
  *
  * Silent: what only some requests do (tail_latency tells of it); one or two commits; reading in smaller
@@ -19,6 +20,8 @@
 
 #define LEAST_NS      500000u
 #define LEAST_COMMITS 3u
+#define LEAST_SYNCS   3u
+#define FEW_SYNCS_NS  5000000u
 #define LEAST_READ_NS 3000000u
 #define READ_SHARE    0.1
 
@@ -155,6 +158,9 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     hp_show_ns(time, ns);
     if (io->mode == READS) {
         return describe_reads(io, count, ns);
+    }
+    if (io->mode == SYNCS && count < LEAST_SYNCS && ns < FEW_SYNCS_NS) {
+        return false;
     }
     io->finding.title =
         hp__textf(io->f->arena, "waits %s for the disk in %s sync%s", time, n, count == 1 ? "" : "s");

@@ -469,6 +469,18 @@ static void syncs(struct page *page)
     }
 }
 
+static void one_sync(struct page *page)
+{
+    page->t += 20;
+    span(page, HP_WAIT_DISK, 4, 0);
+}
+
+static void one_long_sync(struct page *page)
+{
+    page->t += 20;
+    span(page, HP_WAIT_DISK, 8, 0);
+}
+
 static void commit_syncs(struct page *page)
 {
     page->t += 300;
@@ -544,6 +556,8 @@ static void waits_of_the_machine(void **state)
     expect(sleeps_between_asking, HP_FIND_sleep, 40, 0);
     expect_silence(sleep_of_nothing);
     expect(syncs, HP_FIND_disk_io, 20, 15);
+    expect_silence(one_sync); /* as data that must be safe take */
+    expect(one_long_sync, HP_FIND_disk_io, 8, 0);
     expect_silence(commit_syncs);
     expect(logs_to_a_disk, HP_FIND_log_io, 22, 11);
     expect(logs_by_a_handler_of_the_application, HP_FIND_log_io, 22, 11);

@@ -7,7 +7,8 @@
  *
  * A library's classes with a method on the way from the application's line to a connect are the connection's
  * client. What makes and closes objects of theirs for the same function, about once for each connection that
- * it opens, goes when the connection is kept.
+ * it opens, goes when the connection is kept; so does what another function that opens none makes for it, or
+ * has closed because it is the last to let go.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -80,21 +81,33 @@ static bool makes_or_closes(struct hp_str name)
     return false;
 }
 
+/* Whether another function opens connections, too: what it makes is its own. */
+static bool opens(const struct hp__view *view, uint32_t owner)
+{
+    for (uint32_t i = 0; i < view->call_count; i++) {
+        if (opener(view, i) == owner) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* All of it for one function's `opened` connections. */
 static uint64_t client_ns(const struct hp__view *view, uint32_t owner, const struct way *way, uint32_t opened)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint64_t ns = 0;
-    for (uint32_t i = owner + 1; i < tree->count; i++) {
+    for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         uint8_t above = view->inside[node->parent];
-        bool called = view->app[node->parent] ? view->owner[node->parent] == owner : (above & BELOW) != 0;
-        if (!called || view->app[i] || node->kind == HP_NODE_LANE) {
+        bool called = view->app[node->parent] || (above & BELOW) != 0;
+        if (!called || view->app[i] || node->kind == HP_NODE_LANE || node->lane != tree->nodes[owner].lane) {
             continue;
         }
         struct hp_symbol sym = hp_dict_symbol(view->facts->dict, node->sym);
         bool each = node->calls * 4 >= 3u * opened && node->calls <= (uint64_t)MOST_EACH * opened;
-        bool makes = !(view->inside[i] & ON) && each && makes_or_closes(sym.name) && is_of(way, &sym);
+        bool makes = !(view->inside[i] & ON) && each && makes_or_closes(sym.name) && is_of(way, &sym) &&
+                     (view->owner[i] == owner || !opens(view, view->owner[i]));
         ns += makes && !(above & MAKES) ? node->total : 0;
         view->inside[i] |= (uint8_t)(BELOW | (makes ? MAKES : above & MAKES));
     }

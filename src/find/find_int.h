@@ -249,11 +249,12 @@ struct hp__spot {
 /* The application line that calls the function which owns `node`, through libraries or not. False: the
  * framework does, or there is no tree. */
 bool hp__place_caller(const struct hp__view *view, uint32_t node, struct hp__spot *spot);
-/* The costliest application line that calls a function. False as above. */
-bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot);
+/* The costliest application line that calls a function, past the wrappers of decorators. False as above. */
+bool hp__place_call_of(const struct hp__find *f, const struct hp__view *view, uint32_t sym,
+                       struct hp__spot *spot);
 /* The line to look at of a function that computes: its costliest library call if that is most of it, else the
  * call of it, else where it is defined. Needs a tree. */
-struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym);
+struct hp__spot hp__place_function(const struct hp__find *f, const struct hp__view *view, uint32_t sym);
 /* Whether the function of a node of `view` runs, called by the same functions of the application, in a
  * request that is not among the `odd` ones ([sample_count], 0: not odd). */
 bool hp__place_runs(const struct hp__find *f, const uint64_t *odd, const struct hp__view *view,

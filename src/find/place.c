@@ -9,6 +9,8 @@
  * it names the callee. There the line stands that calls what the loop does not know, unless a function
  * further up names it, as one does whose callee a decorator wraps.
  *
+ * A decorator's wrapper calls what it was given, too: the line is the one that calls what is decorated.
+ *
  * All of it needs a call tree; without one the innermost application line stands.
  */
 #include "find/find_int.h"
@@ -99,7 +101,28 @@ static struct hp__spot climb(const struct hp__find *f, const struct hp__view *vi
     return unnamed != 0 && spot.sym != view->view_sym ? below : spot;
 }
 
-bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spot *spot)
+/* What a decorator makes: a function written inside another one, or an object that is called. */
+static bool may_wrap(const struct hp__view *view, uint32_t sym)
+{
+    struct hp_str name = hp_dict_symbol(view->facts->dict, sym).name;
+    return hp__words_holds(name, HP_STR("<locals>.")) || hp_str_ends(name, HP_STR(".__call__"));
+}
+
+/* From the line of a decorator that calls what it was given to the line that calls what is decorated. */
+static struct hp__spot past_wrappers(const struct hp__find *f, const struct hp__view *view, uint32_t sym,
+                                     struct hp__spot spot)
+{
+    struct hp__spot above = spot;
+    while (may_wrap(view, above.sym) && !hp__named_calls(f, above.sym, sym)) {
+        if (!hp__place_caller(view, above.node, &above)) {
+            return spot;
+        }
+    }
+    return above.sym == spot.sym || hp__named_calls(f, above.sym, sym) ? above : spot;
+}
+
+bool hp__place_call_of(const struct hp__find *f, const struct hp__view *view, uint32_t sym,
+                       struct hp__spot *spot)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint64_t most = 0;
@@ -112,6 +135,9 @@ bool hp__place_call_of(const struct hp__view *view, uint32_t sym, struct hp__spo
             *spot = here;
             found = true;
         }
+    }
+    if (found) {
+        *spot = past_wrappers(f, view, sym, *spot);
     }
     return found;
 }
@@ -140,7 +166,7 @@ static uint32_t sampled_line(const struct hp__view *view, uint32_t sym, uint64_t
     return most * 2 >= all ? line : 0;
 }
 
-struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
+struct hp__spot hp__place_function(const struct hp__find *f, const struct hp__view *view, uint32_t sym)
 {
     const struct hp_tree *tree = view->sample->tree;
     struct hp__spot spot = {.sym = sym}, caller;
@@ -166,7 +192,7 @@ struct hp__spot hp__place_function(const struct hp__view *view, uint32_t sym)
         return spot;
     }
     spot.line = hp_dict_symbol(view->facts->dict, sym).line;
-    return hp__place_call_of(view, sym, &caller) ? caller : spot;
+    return hp__place_call_of(f, view, sym, &caller) ? caller : spot;
 }
 
 /* ---- statements ---- */

@@ -247,7 +247,7 @@ static hp_err look_for(struct hp__find *f, uint64_t least_ns, bool *kept)
         last = part;
         finding.subject_sym = f->c->samples[i].tree->nodes[part.node].sym;
         struct hp__spot spot = hp__place_turn(f, cold.more_ns, i, part.node,
-                                              hp__place_function(&f->views[i], finding.subject_sym));
+                                              hp__place_function(f, &f->views[i], finding.subject_sym));
         finding.site_sym = spot.sym;
         finding.site_line = spot.line;
         finding.seen++;

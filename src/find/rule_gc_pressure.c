@@ -101,7 +101,7 @@ static void add_places(const struct hp__find *f, const struct hp__view *view, st
         const struct hp_gc *gc = &record->notes.gcs[i];
         uint32_t line, maker = maker_of(view, gc, &line), sym = maker != 0 ? maker : view_sym;
         struct hp__spot spot = {.sym = sym, .line = line};
-        if (line == 0 && !hp__place_call_of(view, sym, &spot)) {
+        if (line == 0 && !hp__place_call_of(f, view, sym, &spot)) {
             spot.line = hp_dict_symbol(f->c->dict, sym).line;
         }
         hp__places_add(places, spot.sym, spot.line, 0, gc->t1_ns - gc->t0_ns);

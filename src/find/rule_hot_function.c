@@ -800,7 +800,7 @@ static void choose_place(const struct hp__find *f, const struct table *table, ui
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         uint64_t ns = table->parts[(size_t)i * table->count + k].wall_ns;
         if (ns != 0) {
-            struct hp__spot spot = hp__place_function(&f->views[i], table->syms[k]);
+            struct hp__spot spot = hp__place_function(f, &f->views[i], table->syms[k]);
             uint64_t most = f->views[i].first ? 1 : 2 * usual_ns;
             hp__places_add(&places, spot.sym, spot.line, 0, ns < most ? ns : most);
         }

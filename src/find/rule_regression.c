@@ -157,7 +157,7 @@ static bool find_call(const struct hp__find *f, uint32_t sym, struct hp__spot *s
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         struct hp__spot here;
         uint64_t ns = f->c->samples[i].duration_ns;
-        if (ns >= most_ns && hp__place_call_of(&f->views[i], sym, &here)) {
+        if (ns >= most_ns && hp__place_call_of(f, &f->views[i], sym, &here)) {
             *spot = here;
             most_ns = ns;
             found = true;
@@ -349,7 +349,7 @@ static void place_function(const struct hp__find *f, const struct cause *cause, 
         }
     }
     if (longest != NULL) {
-        struct hp__spot spot = hp__place_function(longest, cause->subject);
+        struct hp__spot spot = hp__place_function(f, longest, cause->subject);
         finding->site_sym = spot.sym;
         finding->site_line = spot.line;
     }

@@ -292,7 +292,7 @@ static struct hp__spot find_spot(const struct hp__find *f, const struct table *t
     uint32_t line = part->line != 0 ? part->line : hp_dict_symbol(f->c->dict, part->site).line;
     uint32_t node = view->sample->tree != NULL ? node_of(view, part) : HP_NODE_NONE;
     struct hp__spot spot = part->kind == HP_MOVED_FUNCTION
-                               ? hp__place_function(view, part->id)
+                               ? hp__place_function(f, view, part->id)
                                : (struct hp__spot){.sym = part->site, .line = line};
     return hp__place_turn(f, table->more_ns, request, node, spot);
 }

@@ -69,6 +69,50 @@ static void one_pass_that_looks_through_a_list_is_hot_where_another_is_not(void 
     }
 }
 
+/* page ── timed.<locals>.wrapper ── digest; the last source has page call what it was given, too. */
+static void line_of_a_decorated_function_is_the_one_that_calls_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source, *caller;
+        uint32_t line;
+    } cases[] = {
+        {"def timed(fn):\n    def wrapper(*args):\n        return fn(*args)\n    return wrapper\n\n"
+         "def shown():\n    return digest(1)\n",
+         "shown", 7},
+        {"def timed(fn):\n    def wrapper(*args):\n        return digest(*args)\n    return wrapper\n\n"
+         "def shown():\n    return digest(1)\n",
+         "timed.<locals>.wrapper", 3},
+        {"def timed(fn):\n    def wrapper(*args):\n        return fn(*args)\n    return wrapper\n\n"
+         "def shown():\n    return call(1)\n",
+         "timed.<locals>.wrapper", 3}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        uint32_t shown = rec_sym(&set, "app/work.py", "shown", 6, REC_APP);
+        uint32_t wrapper = rec_sym(&set, "app/work.py", "timed.<locals>.wrapper", 2, REC_APP);
+        uint32_t digest = rec_sym(&set, "app/work.py", "digest", 20, REC_APP);
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t above = rec_node(rec, rec_work_page(&set, rec), shown, 12, 1, 0.1);
+            rec_node(rec, rec_node(rec, above, wrapper, 7, 5, 0.1), digest, 3, 5, 30);
+            rec_work_end(&set, rec, 30.2);
+        }
+        struct hp_case c = rec_case(&set);
+        struct hp_find_result r;
+        char text[256];
+        memcpy(text, cases[k].source, strlen(cases[k].source) + 1);
+        c.source = source_of;
+        c.source_ctx = text;
+        assert_int_equal(hp_find_run(&c, &set.arena, &r), HP_OK);
+        assert_int_equal(r.findings.count, 1);
+        assert_int_equal(r.findings.list[0].subject_sym, digest);
+        assert_string_equal(hp_dict_symbol(set.dict, r.findings.list[0].site_sym).name.p, cases[k].caller);
+        assert_int_equal(r.findings.list[0].site_line, cases[k].line);
+        rec_set_fini(&set);
+    }
+}
+
 static void helper_of_a_librarys_own_view_is_not_the_view(void **state)
 {
     (void)state;
@@ -385,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(view_behind_a_decorator_is_the_view_and_the_decorator_is_not),
         cmocka_unit_test(one_pass_that_looks_through_a_list_is_hot_where_another_is_not),
+        cmocka_unit_test(line_of_a_decorated_function_is_the_one_that_calls_it),
         cmocka_unit_test(helper_of_a_librarys_own_view_is_not_the_view),
         cmocka_unit_test(what_the_first_request_does_is_not_the_place_of_a_hot_function),
         cmocka_unit_test(what_the_only_request_imports_is_no_hot_function),

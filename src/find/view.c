@@ -436,12 +436,28 @@ void hp__view_take_node(struct hp__view *view, uint32_t node)
     }
 }
 
+/* What a library call that runs a statement waits for the disk: it commits as well. */
+static void take_syncs(struct hp__view *view, uint32_t entry)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 0; i < view->item_count; i++) {
+        uint32_t at = view->items[i].span.node;
+        while (at < tree->count && at > entry) {
+            at = tree->nodes[at].parent;
+        }
+        view->items[i].taken |= at == entry && view->items[i].span.kind == HP_WAIT_DISK;
+    }
+}
+
 void hp__view_take_stmt(struct hp__view *view, uint32_t stmt)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint32_t entry = view->entry[stmt], at = view->sample->record->stmts[stmt].node;
     view->stmt_taken[stmt] = 1;
     bool is_first = tree != NULL && entry != HP_NODE_NONE && !view->node_taken[entry];
+    if (is_first) {
+        take_syncs(view, entry);
+    }
     for (uint32_t i = 1; is_first && i < tree->count; i++) {
         if (view->runner[i] == entry) {
             hp__view_take_node(view, i);

@@ -32,6 +32,46 @@ static void query_per_item_is_priced_with_the_library_around_it(void **state)
     rec_set_fini(&set);
 }
 
+static void a_commit_for_each_row_that_it_writes_is_one_cause(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/made");
+    uint32_t sql = rec_sql(&set, "INSERT INTO sample (code) VALUES (?)", HP_ENGINE_SQLITE), journal;
+    uint32_t commit = rec_sym(&set, "sqlalchemy/orm/session.py", "Session.commit", 1900, REC_LIB);
+    uint32_t sync = rec_sym(&set, "sqlalchemy/engine/default.py", "do_commit", 950, REC_LIB);
+    assert_int_equal(hp_dict_add_string(set.dict, HP_STR("/data/shop.db-wal"), &journal), HP_OK);
+    for (unsigned r = 0; r < 8; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 5, 1, 1);
+        uint32_t flush = rec_node(rec, view, commit, 15, 10, 10 * 0.5);
+        uint32_t waits = rec_node(rec, flush, sync, 1910, 10, 10 * 4);
+        for (unsigned i = 0; i < 10; i++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = flush,
+                                                .site_sym = set.view,
+                                                .site_line = 15,
+                                                .t0 = 1 + 4.5 * i,
+                                                .exec = 0.4,
+                                                .params = i + 1});
+            rec_add_span(&set, rec,
+                         (struct rec_span){.kind = HP_WAIT_DISK,
+                                           .node = waits,
+                                           .peer = journal,
+                                           .site_sym = set.view,
+                                           .site_line = 15,
+                                           .t0 = 1.5 + 4.5 * i,
+                                           .t1 = 5.4 + 4.5 * i});
+        }
+        rec_end(&set, rec, 47, 6);
+    }
+    struct hp_find_result result = rec_find(&set);
+    assert_int_equal(result.findings.count, 1);
+    assert_int_equal(result.findings.list[0].kind, HP_FIND_n_plus_one);
+    assert_near(rec_ms(result.findings.list[0].median_ns), 9 * 4.5, 0.5);
+    rec_set_fini(&set);
+}
+
 struct maker {
     const char *file, *name;
     uint32_t line;
@@ -644,6 +684,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query_per_item_is_priced_with_the_library_around_it),
+        cmocka_unit_test(a_commit_for_each_row_that_it_writes_is_one_cause),
         cmocka_unit_test(what_makes_a_statement_goes_with_it),
         cmocka_unit_test(objects_have_to_be_made_all_the_same),
         cmocka_unit_test(rows_of_an_engine_in_the_process_are_cheap_to_carry),

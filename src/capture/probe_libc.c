@@ -624,6 +624,7 @@ static void begin_lock(struct hp_probe_call *call, struct hp_holder_wait *wait, 
     hp__probe_begin(call, kind);
     if (call->how == HP_PROBE_OPEN) {
         hp__holder_begin(wait, kind == HP_WAIT_GIL, on);
+        hp__slot_wait(true);
     }
 }
 
@@ -631,6 +632,7 @@ static void end_lock(const struct hp_probe_call *call, struct hp_holder_wait *wa
 {
     if (call->how == HP_PROBE_OPEN) {
         int saved = errno;
+        hp__slot_wait(false);
         hp__holder_end(wait, kind == HP_WAIT_GIL, call->t0, error == ETIMEDOUT);
         hp__wait_thread.held = wait;
         hp__probe_end(call, kind, hp__probe_nobody, 0, error);

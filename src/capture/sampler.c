@@ -9,11 +9,13 @@
  * still has not run, so its stack is what it was.
  */
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,22 +29,24 @@
 #include "frames/stack.h"
 #include "frames/walk.h"
 
-#define FRAMES_MOST  HP_STACK_MOST
-#define KEPT_FRAMES  65536u /* of all threads: 3.5 MB */
-#define THREADS_MOST 4096u
-#define FEW_THREADS  8u    /* with more, only those that run a request are looked at */
-#define TASKS        1024u /* power of two */
-#define PROBES       8u
-#define TRIES        3
-#define SECOND_NS    1000000000u
-#define LOCK_WAIT_NS 2000000u
-#define FORK_WAIT_NS 50000000u
-#define NAP_NS       20000u
-#define STOP_MS      200u
-#define STACK_BYTES  ((size_t)512 << 10)
-#define POOL_MOST    HP_POOL_REQUESTS
-#define OUTSIDE_CAP  65536u
-#define SHAPE_BYTES  ((size_t)8 << 20)
+#define FRAMES_MOST   HP_STACK_MOST
+#define KEPT_FRAMES   65536u /* of all threads: 3.5 MB */
+#define THREADS_MOST  4096u
+#define FEW_THREADS   8u    /* with more, only those that run a request are looked at */
+#define TASKS         1024u /* power of two */
+#define PROBES        8u
+#define TRIES         3
+#define SECOND_NS     1000000000u
+#define LOCK_WAIT_NS  2000000u
+#define FORK_WAIT_NS  50000000u
+#define NAP_NS        20000u
+#define ACCOUNT_NS    50000000u /* between readings of our own clock */
+#define STOP_MS       200u
+#define STACK_BYTES   ((size_t)512 << 10)
+#define POOL_MOST     HP_POOL_REQUESTS
+#define OUTSIDE_CAP   65536u
+#define SHAPE_BYTES   ((size_t)8 << 20)
+#define EXPECTED_MOST 16u /* threads */
 
 enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
 
@@ -50,16 +54,15 @@ enum thread_state { THREAD_NONE, THREAD_RUNS, THREAD_ENDED };
 struct task {
     uint64_t thread; /* its state; 0: free */
     uint64_t native_id;
-    uint64_t cpu_ns;            /* of its clock before the stack was read */
+    uint64_t cpu_ns;            /* of its clock before the stack was read; HP_ABSENT: not asked for */
     uint64_t owed_ns;           /* of stacks that were torn */
     struct hp_samples *samples; /* whose tree `node` is of; NULL: the process's */
     uint64_t id;                /* of the request, or the generation of the process's tree */
     uint32_t node, line;        /* line: that of the innermost frame */
-    uint32_t turn, sweep;
-    bool known;            /* cpu_ns and node are set */
-    uint32_t base, placed; /* of `stack`: frames outside of the request; from there up to here `node` is set,
-                              in the tree of `id` */
-    struct hp_stack stack; /* owned; where there is no room for it the spare one serves */
+    uint32_t turn, waits, sweep;
+    bool known, stood;          /* node is set; it had not run at the last sweep */
+    uint32_t placed;            /* outermost frames of `stack` whose `node` is set, in the tree of `id` */
+    struct hp_stack stack;      /* owned; where there is no room for it the spare one serves */
     const struct hp_tree *tree; /* of `node`, and its nodes: may be gone, for the processor only */
     const struct hp_node *nodes;
 };
@@ -76,10 +79,9 @@ struct hp_sampling {
     uint32_t idle_count;
 
     pthread_t thread;
-    sem_t wake;
     _Atomic int state;
-    _Atomic bool stop;
-    bool tried; /* under the GIL */
+    _Atomic uint32_t stop; /* what the thread sleeps on */
+    bool tried;            /* under the GIL */
     bool fork_locked;
 
     pthread_mutex_t step_lock; /* over a step; guards all below it */
@@ -88,7 +90,7 @@ struct hp_sampling {
     struct hp_rng rng;
     struct hp_namer namer;
     struct task tasks[TASKS];
-    uint64_t last_ns;
+    uint64_t last_ns, account_ns;
     uint32_t sweep_number;
     struct hp_stack_work work;
     struct hp_stack spare_stack;
@@ -119,9 +121,11 @@ void hp_cap_code_gone(const void *code)
                               memory_order_release);
 }
 
+/* Each counter has one writer: the sampler's thread, or who has the GIL. */
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 static uint64_t get(const _Atomic uint64_t *counter)
@@ -182,30 +186,15 @@ static hp_err read_by_calls(struct hp_sampling *s, const struct hp_thread *threa
     return err == HP_OK ? hp_stack_set(stack, &s->work, s->resolved, depth) : err;
 }
 
-/* Frames from the request's own outermost one on: how many are further out. */
-static uint32_t find_base(const struct hp_stack *stack, uint64_t root)
-{
-    for (uint32_t i = stack->count; root != 0 && i > 0; i--) {
-        if (stack->frames[i - 1].address == root) {
-            return i;
-        }
-    }
-    return 0;
-}
-
 static hp_err read_into(struct hp_sampling *s, struct task *task, struct hp_thread *thread,
                         const struct hp_slot_view *view, struct hp_stack *stack)
 {
     bool cut = false, direct = s->way == HP_GUARD_DIRECT && s->layout.frame_tlbc == 0;
     uint64_t root = view->samples != NULL ? view->root : 0;
-    hp_err err = direct ? hp_stack_read(stack, &s->work, &s->layout, &s->peek, &s->codes, thread, &cut)
+    hp_err err = direct ? hp_stack_read(stack, &s->work, &s->layout, &s->peek, &s->codes, thread, root, &cut)
                         : read_by_calls(s, thread, stack, root, &cut);
     task->placed = task->placed < stack->kept ? task->placed : stack->kept;
-    if (err == HP_OK && (task->placed <= task->base || task->turn != view->turn)) {
-        task->base = find_base(stack, root);
-        task->placed = 0;
-    }
-    count(&s->cut, err == HP_OK && cut && task->base == 0);
+    count(&s->cut, err == HP_OK && cut);
     s->stack = stack;
     return err;
 }
@@ -248,10 +237,9 @@ static uint32_t place_stack(struct hp_sampling *s, struct task *task, struct hp_
                             const struct hp_slot_view *view, uint32_t *line)
 {
     struct hp_stack *stack = s->stack;
-    uint32_t node = HP_NODE_ROOT, i = task->base;
+    uint32_t node = HP_NODE_ROOT, i = task->placed;
     *line = 0;
-    if (task->placed > i) {
-        i = task->placed;
+    if (i != 0) {
         node = stack->frames[i - 1].node;
         *line = stack->frames[i - 1].line;
     } else if (view->samples != NULL && view->lane_kind != HP_LANE_MAIN && view->lane_kind < HP_LANE_KINDS) {
@@ -281,9 +269,14 @@ static struct task empty_task(const struct task *task)
     return empty;
 }
 
+static uint32_t first_probe(const struct hp_thread *thread)
+{
+    return (uint32_t)hp_hash_mix(thread->address, thread->native_id);
+}
+
 static struct task *task_of(struct hp_sampling *s, const struct hp_thread *thread)
 {
-    uint32_t first = (uint32_t)hp_hash_mix(thread->address, thread->native_id);
+    uint32_t first = first_probe(thread);
     struct task *oldest = NULL;
     for (uint32_t i = 0; i < PROBES; i++) {
         struct task *task = &s->tasks[(first + i) % TASKS];
@@ -376,19 +369,45 @@ static void add_sample(struct hp_sampling *s, struct task *task, const struct hp
     count(&s->outside_count, samples == NULL);
 }
 
-/* Whether the thread has done nothing since its stack was read. */
+/* Whether the thread has done nothing since its stack was read: it is in the same wait, or its clock stands. */
 static bool is_still(const struct task *task, const struct hp_slot_view *view, uint64_t cpu_ns)
 {
-    return task->known && cpu_ns != HP_ABSENT && cpu_ns == task->cpu_ns && view->turn == task->turn &&
-           view->samples == task->samples && (view->samples == NULL || view->id == task->id);
+    bool stands =
+        hp__slot_waits(view) ? task->waits == view->waits : cpu_ns != HP_ABSENT && cpu_ns == task->cpu_ns;
+    return task->known && stands && view->turn == task->turn && view->samples == task->samples &&
+           (view->samples == NULL || view->id == task->id);
 }
 
-/* Have what the sample will look at fetched while the kernel is asked for the clock. */
-static void expect(const struct hp_sampling *s, const struct task *task, const struct hp_slot_view *view)
+/* Have what a sample will look at fetched while the kernel is asked for something. */
+static void expect(const struct hp_sampling *s, const struct task *task)
 {
-    __builtin_prefetch(view->samples, 1);
+    __builtin_prefetch(task->samples, 1);
     __builtin_prefetch(task->tree);
-    hp_stack_expect(&task->stack, &s->layout, task->nodes, sizeof *task->nodes);
+    if (task->stood) { /* and may go on doing so: then its node is all */
+        __builtin_prefetch(task->nodes + task->node, 1);
+    } else {
+        hp_stack_expect(&task->stack, &s->layout, task->nodes, sizeof *task->nodes);
+    }
+}
+
+/* Whether the thread was running. It ran for most of the time since the sweep before (maybe our wake-up took
+ * its CPU away), or while its stack was read. Who has the stack of before and had little time only looked
+ * whether it may go on; who waited for a lock then, and was not asked for its time, runs if it has the GIL now. */
+static bool was_running(const struct hp_sampling *s, const struct task *task, const struct hp_thread *thread,
+                        bool fresh, uint64_t elapsed_ns, uint64_t cpu_ns)
+{
+    bool asked = !fresh && task->cpu_ns != HP_ABSENT;
+    if (cpu_ns == HP_ABSENT) {
+        return false;
+    }
+    if (asked && cpu_ns > task->cpu_ns && (cpu_ns - task->cpu_ns) * 2 >= elapsed_ns) {
+        return true;
+    }
+    if (!fresh && thread->has_gil && (task->waits & 1) != 0) {
+        return true;
+    }
+    bool same = !fresh && s->stack->kept == s->stack->count && !thread->has_gil;
+    return !same && clock_of(thread->native_id) > cpu_ns;
 }
 
 static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, bool few, uint64_t elapsed_ns)
@@ -400,21 +419,19 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     }
     struct task *task = task_of(s, thread);
     bool fresh = task->sweep + 1 != s->sweep_number; /* it was not looked at in the sweep before */
-    expect(s, task, &view);
-    uint64_t cpu_ns = clock_of(thread->native_id);
+    bool waits = told && hp__slot_waits(&view);
+    uint32_t turn = view.waits;
+    uint64_t cpu_ns = waits ? HP_ABSENT : clock_of(thread->native_id);
     bool still = !fresh && told && is_still(task, &view, cpu_ns);
     hp_err err = still ? HP_OK : read_thread(s, task, thread, &view);
-    task->sweep = s->sweep_number;
     elapsed_ns += task->owed_ns;
-    /* It ran for most of the time since the sweep before (maybe our wake-up took its CPU away), or while it
-     * was read. Who has the stack of before and had little time only looked whether it may go on, as those do
-     * who wait for the GIL. */
-    bool waits = !fresh && err == HP_OK && s->stack->kept == s->stack->count && !thread->has_gil;
-    bool runs = !still && cpu_ns != HP_ABSENT &&
-                ((!fresh && cpu_ns > task->cpu_ns && (cpu_ns - task->cpu_ns) * 2 >= elapsed_ns) ||
-                 (!waits && clock_of(thread->native_id) > cpu_ns));
+    bool runs = !still && err == HP_OK && was_running(s, task, thread, fresh, elapsed_ns, cpu_ns);
+    task->sweep = s->sweep_number;
     task->owed_ns = 0;
     task->known = err == HP_OK;
+    task->stood = still;
+    task->cpu_ns = cpu_ns;
+    task->waits = turn;
     if (err == HP_ECORRUPT) {
         count(&s->torn, 1);
         task->owed_ns = elapsed_ns < SECOND_NS ? elapsed_ns : SECOND_NS;
@@ -423,7 +440,6 @@ static hp_err sample_thread(struct hp_sampling *s, struct hp_thread *thread, boo
     if (err != HP_OK) {
         return err;
     }
-    task->cpu_ns = cpu_ns != HP_ABSENT ? cpu_ns : 0;
     uint64_t busy_ns = runs ? elapsed_ns : 0;
     uint64_t weight_ns = weight_of(s, thread, elapsed_ns, busy_ns);
     if (weight_ns != 0 && (still || s->stack->count != 0 || view.samples != NULL)) {
@@ -449,11 +465,38 @@ static void watch_codes(struct hp_sampling *s)
     }
 }
 
+/* What a sweep begins with lies in a line here and a line there, cold at 100 Hz: fetch the lines of the threads of
+ * the sweep before. */
+static void expect_threads(const struct hp_sampling *s)
+{
+    uint32_t count = s->sweep.count < EXPECTED_MOST ? s->sweep.count : EXPECTED_MOST;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct hp_thread *thread = &s->sweep.threads[i];
+        const struct task *task = &s->tasks[first_probe(thread) % TASKS];
+        hp_sweep_expect(thread, &s->layout);
+        hp__slot_expect(thread->address);
+        __builtin_prefetch(task, 1);
+        __builtin_prefetch((const char *)task + 64, 1);
+    }
+}
+
+static void expect_stack(const struct hp_sampling *s, uint32_t i)
+{
+    if (i < s->sweep.count) {
+        const struct task *task = &s->tasks[first_probe(&s->sweep.threads[i]) % TASKS];
+        if (task->thread == s->sweep.threads[i].address) {
+            expect(s, task);
+        }
+    }
+}
+
 /* Fails: HP_EPERM (memory cannot be read), HP_ENOMEM. */
 static hp_err step(struct hp_sampling *s, uint64_t now_ns)
 {
     hp_err err = HP_ECORRUPT;
+    expect_threads(s);
     s->way = hp_guard_way();
+    expect_stack(s, 0);
     s->sweep.words = s->way == HP_GUARD_DIRECT;
     for (int i = 0; i < TRIES && err == HP_ECORRUPT; i++) {
         err = hp_sweep_take(&s->sweep, &s->layout, &s->peek, s->config.runtime);
@@ -470,6 +513,7 @@ static hp_err step(struct hp_sampling *s, uint64_t now_ns)
     s->last_ns = now_ns;
     s->sweep_number++;
     for (uint32_t i = 0; err == HP_OK && i < s->sweep.count; i++) {
+        expect_stack(s, i + 1);
         err = sample_thread(s, &s->sweep.threads[i], s->sweep.count <= FEW_THREADS, elapsed_ns);
     }
     count(&s->sweeps, 1);
@@ -482,7 +526,9 @@ static hp_err step(struct hp_sampling *s, uint64_t now_ns)
 static void wait_until(struct hp_sampling *s, uint64_t until_ns)
 {
     struct timespec until = {(time_t)(until_ns / SECOND_NS), (long)(until_ns % SECOND_NS)};
-    while (!atomic_load(&s->stop) && sem_clockwait(&s->wake, CLOCK_MONOTONIC, &until) != 0 &&
+    while (!atomic_load(&s->stop) &&
+           syscall(SYS_futex, &s->stop, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0, &until, NULL,
+                   FUTEX_BITSET_MATCH_ANY) != 0 &&
            errno == EINTR) {
     }
 }
@@ -493,6 +539,14 @@ static uint64_t next_period(struct hp_sampling *s)
     return s->period_ns * 3 / 4 + hp_rng_below(&s->rng, s->period_ns / 2 + 1);
 }
 
+/* What the thread took so far; asked for now and then, as each time is a system call. */
+static void account(struct hp_sampling *s, uint64_t now_ns)
+{
+    s->account_ns = now_ns;
+    atomic_store_explicit(&s->cpu_ns, hp_clock_thread_cpu_ns(), memory_order_relaxed);
+    atomic_store_explicit(&s->run_ns, now_ns - s->start_ns, memory_order_relaxed);
+}
+
 static void *run(void *arg)
 {
     struct hp_sampling *s = arg;
@@ -500,18 +554,21 @@ static void *run(void *arg)
     prctl(PR_SET_NAME, "hotplate-sample", 0, 0, 0);
     uint64_t next_ns = hp_clock_mono_ns();
     s->start_ns = next_ns;
+    s->account_ns = 0;
     while (!atomic_load(&s->stop) && err == HP_OK) {
         pthread_mutex_lock(&s->step_lock);
         uint64_t now_ns = hp_clock_mono_ns();
         err = atomic_load(&s->stop) ? HP_OK : step(s, now_ns);
         pthread_mutex_unlock(&s->step_lock);
         count(&s->late, now_ns > next_ns + s->period_ns);
-        atomic_store_explicit(&s->cpu_ns, hp_clock_thread_cpu_ns(), memory_order_relaxed);
-        atomic_store_explicit(&s->run_ns, now_ns - s->start_ns, memory_order_relaxed);
+        if (now_ns - s->account_ns >= ACCOUNT_NS) {
+            account(s, now_ns);
+        }
         next_ns += next_period(s);
         next_ns = next_ns > now_ns ? next_ns : now_ns + s->period_ns;
         wait_until(s, next_ns);
     }
+    account(s, hp_clock_mono_ns());
     atomic_store(&s->state, THREAD_ENDED);
     return NULL;
 }
@@ -558,8 +615,8 @@ bool hp__sampling_stop(struct hp_sampling *s, uint32_t timeout_ms)
     }
     uint64_t deadline_ns = hp_clock_mono_ns() + (uint64_t)timeout_ms * 1000000u;
     struct timespec nap = {0, NAP_NS};
-    atomic_store(&s->stop, true);
-    sem_post(&s->wake);
+    atomic_store(&s->stop, 1);
+    syscall(SYS_futex, &s->stop, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX);
     while (atomic_load(&s->state) == THREAD_RUNS) {
         if (hp_clock_mono_ns() >= deadline_ns) {
             return false;
@@ -568,7 +625,7 @@ bool hp__sampling_stop(struct hp_sampling *s, uint32_t timeout_ms)
     }
     pthread_join(s->thread, NULL);
     atomic_store(&s->state, THREAD_NONE);
-    atomic_store(&s->stop, false);
+    atomic_store(&s->stop, 0);
     s->last_ns = 0;
     s->tried = false;
     return true;
@@ -768,10 +825,9 @@ void hp__sampling_fork_child(struct hp_sampling *s)
     }
     pthread_mutex_init(&s->step_lock, NULL);
     pthread_mutex_init(&s->tree_lock, NULL);
-    sem_init(&s->wake, 0, 0);
     s->tried = !s->fork_locked; /* a step was under way: what it left is not to be trusted, so none here */
     atomic_store(&s->state, THREAD_NONE);
-    atomic_store(&s->stop, false);
+    atomic_store(&s->stop, 0);
     for (uint32_t i = 0; i < TASKS; i++) {
         s->tasks[i] = empty_task(&s->tasks[i]);
     }
@@ -851,7 +907,6 @@ static hp_err init(struct hp_sampling *s, struct hp_cap *cap, const struct hp_sa
     hp_rng_seed(&s->rng, hp_clock_mono_ns());
     pthread_mutex_init(&s->step_lock, NULL);
     pthread_mutex_init(&s->tree_lock, NULL);
-    sem_init(&s->wake, 0, 0);
     memcpy(s->lane_syms, cap->root_syms, sizeof s->lane_syms);
     hp_buf_init(&s->shape, SHAPE_BYTES);
     hp_buf_init(&s->values, SHAPE_BYTES);
@@ -912,7 +967,6 @@ void hp__sampling_free(struct hp_sampling *s)
     hp_buf_fini(&s->values);
     pthread_mutex_destroy(&s->step_lock);
     pthread_mutex_destroy(&s->tree_lock);
-    sem_destroy(&s->wake);
     hp_free(s);
 }
 

@@ -43,7 +43,14 @@ struct hp_slot_view {
     uint64_t id;                /* of that request */
     uint64_t root; /* frame that called the request: it and those around it are not its own; 0: all are */
     uint32_t lane_kind, turn;
+    uint32_t waits; /* waits for locks that began and ended */
 };
+
+/* Whether the thread was inside a wait for a lock, so it did not run: the same wait while `waits` is the same. */
+static inline bool hp__slot_waits(const struct hp_slot_view *view)
+{
+    return (view->waits & 1) != 0;
+}
 
 /* Whether anything is to be published. */
 void hp__slots_open(bool open);
@@ -52,6 +59,10 @@ bool hp__slot_look(uint64_t thread, struct hp_slot_view *view);
 /* The lane that this thread runs has changed: its level, root frame or samples. Hot: a thread-local look
  * unless it is sampled. */
 void hp__slot_moved(const struct hp_cap_lane *lane);
+/* This thread begins, or has ended, to wait for a lock. Threads: any. Hot: yes. */
+void hp__slot_wait(bool begins);
+/* Have the processor fetch what hp__slot_look will look at. Hot: yes. */
+void hp__slot_expect(uint64_t thread);
 /* In a fork's child: there is one thread only. */
 void hp__slots_forget(void);
 

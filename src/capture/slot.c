@@ -13,9 +13,9 @@
 
 #define PROBES 16u
 
-struct slot {
-    _Atomic uint32_t turn;
-    _Atomic uint32_t lane_kind;
+struct slot { /* one cache line */
+    _Alignas(64) _Atomic uint32_t turn;
+    _Atomic uint32_t lane_kind, waits;
     _Atomic(struct hp_samples *) samples;
     _Atomic uint64_t id, root;
     const void *lane; /* identity, for the owner only */
@@ -47,6 +47,7 @@ static void give_back(struct slot *slot)
 {
     struct hp_slot_view none = {0};
     write_slot(slot, &none, NULL);
+    atomic_store_explicit(&slot->waits, 0, memory_order_relaxed);
     atomic_store(&owners[slot - slots], 0);
 }
 
@@ -103,11 +104,29 @@ bool hp__slot_look(uint64_t thread, struct hp_slot_view *view)
         view->id = atomic_load_explicit(&slot->id, memory_order_relaxed);
         view->root = atomic_load_explicit(&slot->root, memory_order_relaxed);
         view->lane_kind = atomic_load_explicit(&slot->lane_kind, memory_order_relaxed);
+        view->waits = atomic_load_explicit(&slot->waits, memory_order_relaxed);
         atomic_thread_fence(memory_order_acquire);
         return (view->turn & 1) == 0 && atomic_load_explicit(&slot->turn, memory_order_relaxed) == view->turn;
     }
     *view = (struct hp_slot_view){0};
     return true;
+}
+
+void hp__slot_expect(uint64_t thread)
+{
+    uint32_t at = first_probe(thread) % HP_SLOTS;
+    __builtin_prefetch(&owners[at]);
+    __builtin_prefetch(&slots[at]);
+}
+
+void hp__slot_wait(bool begins)
+{
+    if (own_slot != NULL) {
+        uint32_t waits = atomic_load_explicit(&own_slot->waits, memory_order_relaxed);
+        if ((waits & 1) != (begins ? 1 : 0)) {
+            atomic_store_explicit(&own_slot->waits, waits + 1, memory_order_relaxed);
+        }
+    }
 }
 
 static void publish(struct slot *slot, const struct hp_cap_lane *lane)
@@ -163,6 +182,7 @@ void hp__slots_forget(void)
         }
         atomic_store_explicit(&slots[i].samples, NULL, memory_order_relaxed);
         atomic_store_explicit(&slots[i].turn, 0, memory_order_relaxed);
+        atomic_store_explicit(&slots[i].waits, 0, memory_order_relaxed);
         atomic_store_explicit(&owners[i], 0, memory_order_relaxed);
     }
 }

@@ -34,6 +34,13 @@ static inline hp_err hp_peek_at(const struct hp_peek *peek, uint64_t address, vo
     return peek->read(peek->ctx, &span, 1, &done);
 }
 
+/* Have the processor fetch a line of this process. */
+static inline void hp_peek_expect(uint64_t address)
+{
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what we have, and prefetching never faults */
+    __builtin_prefetch((const void *)(uintptr_t)address);
+}
+
 /* Little-endian fields of copied bytes, whatever their alignment. */
 static inline uint64_t hp_peek_u64(const uint8_t *bytes)
 {

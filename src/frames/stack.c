@@ -10,6 +10,9 @@
 #define BATCH          8u /* frames compared by one read */
 #define WORDS          3u /* of a frame: code, caller, instruction; then the stamp of its code */
 #define EXPECTED_MOST  64u
+#define NONE           UINT32_MAX
+#define CHUNK_BYTES    16384u /* frames of one thread that lie in the same piece of so much are in order */
+#define INNER          4u     /* frames whose nodes are looked at: the rest stands where it stood */
 #define NEAR_LINES     16u
 #define LINE_BYTES     64u
 #define SEARCH_MOST                                                                                          \
@@ -46,34 +49,39 @@ hp_err hp_stack_reserve(struct hp_stack *stack, struct hp_stack_work *work, uint
 
 /* ---- what will be read soon ---- */
 
-static void expect(uint64_t address)
-{
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what we have, and prefetching never faults */
-    __builtin_prefetch((const void *)(uintptr_t)address);
-}
-
 void hp_stack_expect(const struct hp_stack *stack, const struct hp_layout *layout, const void *nodes,
                      size_t node_bytes)
 {
     uint32_t first = stack->count > EXPECTED_MOST ? stack->count - EXPECTED_MOST : 0;
     for (uint32_t i = stack->count; i-- > first;) {
-        expect(stack->frames[i].address + layout->frame_code);
-        expect(stack->frames[i].address + layout->frame_instr);
-        expect((uint64_t)(uintptr_t)nodes + stack->frames[i].node * node_bytes);
+        hp_peek_expect(stack->frames[i].address + layout->frame_code);
+        hp_peek_expect(stack->frames[i].address + layout->frame_instr);
+    }
+    for (uint32_t i = stack->count, last = i > INNER ? i - INNER : 0; i-- > last;) {
+        hp_peek_expect((uint64_t)(uintptr_t)nodes + stack->frames[i].node * node_bytes);
     }
 }
 
 /* ---- frames that were there before ---- */
 
-/* Index of the frame at `address` below `limit`, limit: there is none. */
-static uint32_t find(const struct hp_stack *stack, uint64_t address, uint32_t limit, uint32_t *budget)
+/* Index of the frame at `address` below `*limit`, NONE: there is none or it was not found. In a chunk callers lie
+ * below callees, so the frames above `address` have returned and are left behind, and none is looked for among
+ * those below it. */
+static uint32_t find(const struct hp_stack *stack, uint64_t address, uint32_t *limit, uint32_t *budget)
 {
-    for (uint32_t i = limit; i-- > 0 && *budget != 0; --*budget) {
-        if (stack->frames[i].address == address) {
+    for (uint32_t i = *limit; i-- > 0 && *budget != 0; --*budget) {
+        uint64_t there = stack->frames[i].address;
+        if (there == address) {
             return i;
         }
+        if ((there ^ address) < CHUNK_BYTES && there < address) {
+            return NONE;
+        }
+        if ((there ^ address) < CHUNK_BYTES && i + 1 == *limit) {
+            *limit = i;
+        }
     }
-    return limit;
+    return NONE;
 }
 
 static uint64_t code_of(const struct hp_layout *layout, const struct hp_stack_frame *frame)
@@ -172,19 +180,19 @@ static hp_err name_frames(struct hp_stack_work *work, const struct hp_layout *la
 
 /* ---- both ---- */
 
-/* Follow the links from `address` on; what is new goes to `work`. `*kept`: as many outermost frames close the
+/* Follow the links from `address` on to `until`; what is new goes to `work`. `*kept`: as many outermost frames close the
  * stack as they are. */
 static hp_err follow(const struct hp_stack *stack, struct hp_stack_work *work, const struct hp_layout *layout,
                      const struct hp_peek *peek, const struct hp_codes *codes, uint64_t address,
-                     uint32_t *kept, bool *cut)
+                     uint64_t until, uint32_t *kept, bool *cut)
 {
     uint64_t mark = 0; /* Brent, as in walk.c */
     uint32_t limit = stack->count, budget = SEARCH_MOST, steps = 0, stride = 1;
     work->count = *kept = 0;
     for (uint32_t i = 0; i < NEAR_LINES; i++) { /* callers lie right below their callees */
-        expect(address - (uint64_t)i * LINE_BYTES);
+        hp_peek_expect(address - (uint64_t)i * LINE_BYTES);
     }
-    while (address != 0) {
+    while (address != 0 && address != until) {
         struct hp_stack_frame frame;
         if (!hp_walk_plausible(address) || address == mark) {
             return HP_ECORRUPT;
@@ -197,7 +205,7 @@ static hp_err follow(const struct hp_stack *stack, struct hp_stack_work *work, c
         if (err != HP_OK) {
             return err;
         }
-        uint32_t at = find(stack, address, limit, &budget), standing = 0;
+        uint32_t at = find(stack, address, &limit, &budget), standing = 0;
         if (at < limit && frame.code == stack->frames[at].code &&
             frame.previous == stack->frames[at].previous && frame.instr == stack->frames[at].instr) {
             standing = count_standing(stack, layout, peek, codes, at);
@@ -226,19 +234,20 @@ static hp_err follow(const struct hp_stack *stack, struct hp_stack_work *work, c
 
 hp_err hp_stack_read(struct hp_stack *stack, struct hp_stack_work *work, const struct hp_layout *layout,
                      const struct hp_peek *peek, struct hp_codes *codes, const struct hp_thread *thread,
-                     bool *cut)
+                     uint64_t until, bool *cut)
 {
-    uint64_t address;
+    uint64_t address, outermost = stack->count != 0 ? stack->frames[0].previous : 0;
     uint32_t kept = 0;
     hp_assert(layout->frame_tlbc == 0);
     *cut = false;
-    if (stack->count != 0 && stack->frames[0].previous != 0) { /* it was cut, so it does not reach its end */
+    if (stack->until != until || (outermost != 0 && outermost != until)) { /* ended elsewhere, or was cut */
         stack->count = 0;
     }
     hp_err err = hp_walk_first(layout, peek, thread, &address);
-    err = err == HP_OK ? follow(stack, work, layout, peek, codes, address, &kept, cut) : err;
+    err = err == HP_OK ? follow(stack, work, layout, peek, codes, address, until, &kept, cut) : err;
     err = err == HP_OK ? name_frames(work, layout, peek, codes) : err;
     err = err == HP_OK ? hp_stack_reserve(stack, work, kept + work->count) : err;
+    stack->until = until;
     if (err != HP_OK) {
         stack->count = stack->kept = 0;
         return err;

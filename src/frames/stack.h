@@ -35,7 +35,8 @@ struct hp_stack_frame {
 struct hp_stack {
     struct hp_stack_frame *frames; /* outermost first */
     uint32_t count, capacity;
-    uint32_t kept; /* of the last read: so many outermost frames are as they were, `node` included */
+    uint64_t until; /* the frame that the last read ended at; 0: there was none */
+    uint32_t kept;  /* of the last read: so many outermost frames are as they were, `node` included */
 };
 
 /* What a read needs for itself: one serves all stacks of a thread of ours. */
@@ -55,13 +56,14 @@ void hp_stack_fini(struct hp_stack *stack, struct hp_stack_work *work);
 void hp_stack_expect(const struct hp_stack *stack, const struct hp_layout *layout, const void *nodes,
                      size_t node_bytes);
 
-/* Read the stack of `thread`. `*cut`: it is deeper than HP_STACK_MOST, the outermost frames are missing. Hot:
+/* Read the stack of `thread`, without the frame at `until` (0: none) and those further out. `*cut`: it is deeper than HP_STACK_MOST, the outermost frames are missing. Hot:
  * no allocation at depths seen before. Fails: HP_ECORRUPT (torn), HP_EFULL (no room left in `work`),
  * HP_ENOMEM and as hp_peek.read but for HP_ERANGE; the stack is then empty. Precondition: not a free-threaded
  * build. */
 HP_CHECK hp_err hp_stack_read(struct hp_stack *stack, struct hp_stack_work *work,
                               const struct hp_layout *layout, const struct hp_peek *peek,
-                              struct hp_codes *codes, const struct hp_thread *thread, bool *cut);
+                              struct hp_codes *codes, const struct hp_thread *thread, uint64_t until,
+                              bool *cut);
 
 /* Make it the frames that were read in another way, innermost first; nothing is kept. Fails: HP_EFULL,
  * HP_ENOMEM. */

@@ -26,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "capture/sampler.h"
 #include "capture/wait.h"
 #include "fake_requests.h"
 
@@ -487,6 +488,45 @@ static void the_interpreters_lock_is_told_from_others(void **state)
     assert_int_equal(last.req.gil_ns, sum_of(HP_WAIT_GIL).ns);
 }
 
+/* How many waits for locks have begun and ended on this thread. */
+static uint32_t told_waits(void *state)
+{
+    struct hp_slot_view view;
+    assert_true(hp__slot_look((uint64_t)(uintptr_t)state, &view));
+    assert_false(hp__slot_waits(&view));
+    return view.waits;
+}
+
+static void the_sampler_is_told_of_waits_for_locks(void **state)
+{
+    (void)state;
+    uint64_t thread = 0;
+    pthread_cond_t gil = PTHREAD_COND_INITIALIZER;
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    sem_t semaphore;
+    sem_init(&semaphore, 0, 0);
+    hp__slots_open(true);
+    hp_waits_gil(&gil, sizeof gil, NULL, NULL);
+    struct hp_cap_request *request = begin_here(HP_LEVEL_MONITOR);
+    hp_cap_sampling_thread(hp_cap_request_lane(request), &thread);
+    assert_int_equal(told_waits(&thread), 0);
+    pthread_mutex_lock(&mutex);
+    struct timespec until = in_ms(CLOCK_REALTIME, 2);
+    pthread_cond_timedwait(&gil, &mutex, &until);
+    pthread_mutex_unlock(&mutex);
+    assert_int_equal(told_waits(&thread), 2);
+    until = in_ms(CLOCK_REALTIME, 2);
+    assert_int_equal(sem_timedwait(&semaphore, &until), -1);
+    assert_int_equal(told_waits(&thread), 4);
+    sleep_ms(1); /* a system call may do work */
+    assert_int_equal(told_waits(&thread), 4);
+    hp_cap_sampling_thread(NULL, &thread);
+    finish_here(request);
+    hp_waits_gil(NULL, 0, NULL, NULL);
+    hp__slots_open(false);
+    sem_destroy(&semaphore);
+}
+
 static void sums_stay_complete_when_spans_and_places_overflow(void **state)
 {
     (void)state;
@@ -679,6 +719,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_is_one_group_and_the_next_another, setup_hooked,
                                         teardown_hooked),
         cmocka_unit_test_setup_teardown(a_pending_connect_owns_the_poll_that_follows, setup_hooked,
+                                        teardown_hooked),
+        cmocka_unit_test_setup_teardown(the_sampler_is_told_of_waits_for_locks, setup_hooked,
                                         teardown_hooked),
         cmocka_unit_test_setup_teardown(the_interpreters_lock_is_told_from_others, setup_hooked,
                                         teardown_hooked),

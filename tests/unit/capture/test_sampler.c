@@ -161,6 +161,33 @@ static void after_its_end_samples_are_the_process_s(void **state)
     hp_cap_request_finish(request);
 }
 
+static void set_innermost(uint64_t frame)
+{
+    uint64_t cframe = image_get_u64(&image, thread + image.layout.thread_frame);
+    *(volatile uint64_t *)(uintptr_t)(cframe + image.layout.cframe_frame) = frame;
+}
+
+/* Its stack is not read again: what changes in it meanwhile is seen after the wait only. */
+static void a_thread_that_waits_for_a_lock_stands_where_it_stood(void **state)
+{
+    (void)state;
+    struct hp_sampling_config config = config_of(NULL, 0);
+    assert_int_equal(hp_cap_sampling(cap, &config), HP_OK);
+    struct hp_cap_request *request = begin_sampled(outer);
+    hp__slot_wait(true);
+    wait_sweeps(10);
+    set_innermost(inner);
+    wait_sweeps(20);
+    hp__slot_wait(false);
+    wait_sweeps(20);
+    assert_true(hp__sampling_end(request));
+    const struct hp_tree *tree = request->samples->tree;
+    uint32_t f = only_child(tree, HP_NODE_ROOT, "f"), g = only_child(tree, f, "g");
+    assert_true(tree->nodes[g].samples >= 25);
+    assert_true(tree->nodes[f].samples >= 10);
+    hp_cap_request_finish(request);
+}
+
 static void memory_that_goes_away_is_a_torn_sample(void **state)
 {
     (void)state;
@@ -262,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SAMPLED(a_request_gets_the_stacks_of_its_thread_up_to_its_caller),
         SAMPLED(after_its_end_samples_are_the_process_s),
+        SAMPLED(a_thread_that_waits_for_a_lock_stands_where_it_stood),
         SAMPLED(memory_that_goes_away_is_a_torn_sample),
         SAMPLED(an_interpreter_that_is_read_wrong_is_refused),
         SAMPLED(a_child_of_fork_has_a_sampler_of_its_own),

@@ -98,10 +98,15 @@ static struct hp_thread thread_now(void)
                               .frame = image_get_u64(&image, thread + image.layout.thread_frame)};
 }
 
-static hp_err look(struct hp_stack *stack, bool *cut)
+static hp_err look_until(struct hp_stack *stack, uint64_t until, bool *cut)
 {
     struct hp_thread who = thread_now();
-    return hp_stack_read(stack, &work, &image.layout, &image.peek, &codes, &who, cut);
+    return hp_stack_read(stack, &work, &image.layout, &image.peek, &codes, &who, until, cut);
+}
+
+static hp_err look(struct hp_stack *stack, bool *cut)
+{
+    return look_until(stack, 0, cut);
 }
 
 /* The stack as a walk and codes that know nothing say it is. */
@@ -193,6 +198,38 @@ static void says_what_a_walk_says_whatever_runs(void **state)
         assert_true(kept > ROUNDS); /* it does keep */
         tidy_up(&stack);
     }
+}
+
+/* The end of a look is another frame each time, or one that is not on the stack. */
+static void ends_at_the_frame_that_is_asked_for(void **state)
+{
+    (void)state;
+    struct hp_rng rng;
+    struct hp_stack whole = {0}, stack = {0};
+    uint32_t kept = 0;
+    bool cut;
+    lay_out(12, false);
+    hp_codes_watch(&codes, &gone);
+    hp_rng_seed(&rng, 815);
+    for (int i = 0; i < ROUNDS; i++) {
+        run_on(&rng);
+        uint32_t from = (uint32_t)(i / 8 % 5);
+        uint64_t until = from != 0 && from <= depth ? now[from - 1] : 0;
+        from = until != 0 ? from : 0;
+        assert_int_equal(look(&whole, &cut), HP_OK);
+        assert_int_equal(look_until(&stack, until, &cut), HP_OK);
+        assert_false(cut);
+        assert_int_equal(stack.count, depth - from);
+        for (uint32_t k = 0; k < stack.count; k++) {
+            assert_int_equal(stack.frames[k].address, whole.frames[from + k].address);
+            assert_int_equal(stack.frames[k].sym, whole.frames[from + k].sym);
+            assert_int_equal(stack.frames[k].line, whole.frames[from + k].line);
+        }
+        kept += stack.kept;
+    }
+    assert_true(kept > ROUNDS);
+    hp_stack_fini(&whole, &work);
+    tidy_up(&stack);
 }
 
 static void of_what_did_not_change_a_few_words_are_read_at_once(void **state)
@@ -341,6 +378,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_a_walk_says_whatever_runs),
+        cmocka_unit_test(ends_at_the_frame_that_is_asked_for),
         cmocka_unit_test(of_what_did_not_change_a_few_words_are_read_at_once),
         cmocka_unit_test(what_is_deeper_than_the_cap_is_cut_and_not_kept),
         cmocka_unit_test(what_grows_beyond_the_cap_is_cut),

@@ -260,6 +260,30 @@ static bool has_index(const struct choice *choice, const struct hp_plan_advice *
     return false;
 }
 
+struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query *query, double returned)
+{
+    const struct hp_query_scope *scope = &query->scopes[0];
+    bool plain = query->scope_count == 1 && query->source_count == 1 && !scope->grouped && !scope->sums &&
+                 !(scope->limited && scope->ordered);
+    for (uint32_t i = 0; i < plan->count && plain; i++) {
+        struct choice choice = {.plan = plan, .query = query, .node = &plan->nodes[i]};
+        choice.table = hp_plan_table(plan, choice.node->table);
+        bool much = choice.node->access == HP_PLAN_SCAN && choice.node->scanned >= HP_PLAN_MIN_ROWS &&
+                    returned >= 0 && returned <= HP_PLAN_MAX_SHARE * choice.node->scanned;
+        for (uint32_t k = 0; much && k < query->term_count; k++) {
+            const struct hp_query_term *term = &query->terms[k];
+            const struct hp_plan_column *column = hp_plan_column(choice.table, term->column);
+            struct hp_plan_advice index = {.columns = {term->column}, .column_count = 1};
+            bool equals = term->op == HP_QUERY_EQUAL && term->column.n != 0 && term->other_column.n == 0;
+            bool telling = column != NULL && column->distinct * HP_PLAN_MAX_SHARE >= 1;
+            if (equals && telling && has_index(&choice, &index)) {
+                return column->name;
+            }
+        }
+    }
+    return (struct hp_str){NULL, 0};
+}
+
 /* The columns of the index, and what it leaves to read. False: it is not plain that one helps. */
 static bool design(struct choice *choice, double returned, struct hp_plan_advice *advice)
 {

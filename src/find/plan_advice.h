@@ -43,4 +43,9 @@ void hp_plan_resolve(struct hp_plan *plan, const struct hp_query *query);
 HP_CHECK hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query *query, double returned,
                                struct hp_arena *arena, struct hp_plan_advices *out);
 
+/* The column with an index that an execution's one row of 20 or less is looked for by, which the plan reads
+ * the whole table for all the same: the value is not of the column's kind, or of another collation. Empty:
+ * there is none. Of a resolved plan; borrowed from it. Pure. Threads: any. */
+struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query *query, double returned);
+
 #endif

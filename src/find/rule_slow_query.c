@@ -14,7 +14,9 @@
  * statement that only skips rows (OFFSET) reads 1,000 or more and gives at most 5 % of them; or, of 10 ms,
  * one that reads 10,000 or more, sorts them or drops duplicates, gives at most 5 % of them, and does not add
  * them up; or one that reads a table of 1,000 rows or more from end to end again for each row that it gives,
- * 10,000 together.
+ * 10,000 together. Also one that reads 1,000 rows or more from end to end for at most 5 % of them although
+ * there is an index on the column that it compares, whose values tell rows apart: it cannot be used as the
+ * value is given.
  *
  * Silent: transaction control and DDL; what adds up rows that its plan has to read (plan_sums.h), under 50
  * ms, unless it counts what another statement of the route shows a page of; time that the rows themselves
@@ -51,8 +53,9 @@ struct candidate {
     struct hp__spread executions, each_ns, rows, values; /* values: a hash of them, a request */
     uint64_t floor_ns;
     double row_ns;
-    double passed; /* rows that it reads before those that it gives; 0: not known to */
-    bool of_page;  /* counts the rows that another statement shows a page of */
+    double passed;          /* rows that it reads before those that it gives; 0: not known to */
+    bool of_page;           /* counts the rows that another statement shows a page of */
+    struct hp_str unserved; /* a column whose index does not serve; empty: none */
 };
 
 /* What an execution takes of the database. */
@@ -257,6 +260,18 @@ static bool adds_up(struct hp__find *f, const struct candidate *cand, double too
            hp_plan_sums(plan, &query, took_ns);
 }
 
+/* By its plan: the column that is compared, if its index is there and does not serve. */
+static struct hp_str unserved(struct hp__find *f, const struct candidate *cand, uint32_t *at)
+{
+    const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
+    struct hp_query query;
+    if (plan == NULL ||
+        hp_query_read(cand->statement.text, (enum hp_engine)plan->engine, f->arena, &query) != HP_OK) {
+        return (struct hp_str){NULL, 0};
+    }
+    return hp_plan_unserved(plan, &query, most_given(f, cand, at));
+}
+
 static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, uint64_t *room)
 {
     double slow = stretched(f, cand, at, room);
@@ -271,7 +286,8 @@ static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, ui
     cand->of_page = counts_for_page(f, cand);
     bool sums = adds_up(f, cand, median);
     bool unlike = cheap > 0 && median >= SLOW_FACTOR * cheap;
-    if (median >= VERY_SLOW_NS * slow || cand->passed > 0) {
+    cand->unserved = unserved(f, cand, at);
+    if (median >= VERY_SLOW_NS * slow || cand->passed > 0 || cand->unserved.n != 0) {
         return true;
     }
     if ((unlike && (cand->of_page || !sums)) ||
@@ -350,6 +366,16 @@ static struct hp_str advise_skip(struct hp__find *f, struct candidate *cand)
         passed, rows);
 }
 
+static struct hp_str advise_kind(struct hp__find *f, const struct candidate *cand)
+{
+    return hp__textf(
+        f->arena,
+        "Do it faster: there is an index on %.*s, but the whole table is read. The value that it is compared "
+        "with is not of its kind (a number for a text, another collation), so that each row is converted "
+        "first: give it as the column has it (str(value)).",
+        (int)cand->unserved.n, cand->unserved.p);
+}
+
 static struct hp_str advise_count(struct hp__find *f)
 {
     return hp__textf(
@@ -406,9 +432,10 @@ static void describe(struct hp__find *f, struct candidate *cand)
     finding->title = table.n != 0 ? hp__textf(f->arena, "one %.*s on %.*s takes %s", (int)verb.n, verb.p,
                                               (int)table.n, table.p, time)
                                   : hp__textf(f->arena, "one %.*s takes %s", (int)verb.n, verb.p, time);
-    finding->advice = cand->passed > 0 ? advise_skip(f, cand)
-                      : cand->of_page  ? advise_count(f)
-                                       : advise_look(f, cand, plan.n != 0);
+    finding->advice = cand->passed > 0        ? advise_skip(f, cand)
+                      : cand->of_page         ? advise_count(f)
+                      : cand->unserved.n != 0 ? advise_kind(f, cand)
+                                              : advise_look(f, cand, plan.n != 0);
     hp__finding_text(finding, "statement", cand->statement.text);
     hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));
     hp__finding_number(finding, "each_ms", (double)each_ns / 1e6);

@@ -330,6 +330,36 @@ static void a_long_scan_need_not_be_compared_with_others(void **state)
     }
 }
 
+static void an_index_that_the_value_does_not_fit_is_told(void **state)
+{
+    static const struct {
+        double rows, distinct;
+        const char *indexes;
+        bool told;
+    } cases[] = {{40000, 40000, "{\"name\":\"i\",\"columns\":[\"name\"]}", true},
+                 {40000, 40000, "{\"name\":\"i\",\"columns\":[\"age\",\"name\"]}", false},
+                 {40000, 5, "{\"name\":\"i\",\"columns\":[\"name\"]}", false},
+                 {500, 500, "{\"name\":\"i\",\"columns\":[\"name\"]}", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/settings");
+        for (unsigned k = 0; k < 10; k++) {
+            rec_add_page(&set, (struct rec_page){.queries = 1, .query_ms = 5, .view_ms = 1, .cpu_share = 1});
+        }
+        struct hp_case c = with_plan(&set, &set.arena, cases[i].rows, cases[i].distinct, cases[i].indexes);
+        struct hp_find_result r = run(&set, &c);
+        unsigned told = 0;
+        for (uint32_t k = 0; k < r.findings.count; k++) {
+            const struct hp_finding *finding = &r.findings.list[k];
+            told += finding->kind == HP_FIND_slow_query &&
+                    strstr(finding->advice.p, "there is an index on name") != NULL;
+        }
+        assert_int_equal(told, cases[i].told);
+        rec_set_fini(&set);
+    }
+}
+
 static void a_table_that_is_read_again_for_each_row_is_no_way_to_find_it(void **state)
 {
     (void)state;
@@ -409,6 +439,7 @@ int main(void)
         cmocka_unit_test(rows_that_are_all_sorted_for_a_few_of_them_are_too_many),
         cmocka_unit_test(adding_up_rows_that_have_to_be_read_is_no_slow_query),
         cmocka_unit_test(a_long_scan_need_not_be_compared_with_others),
+        cmocka_unit_test(an_index_that_the_value_does_not_fit_is_told),
         cmocka_unit_test(a_table_that_is_read_again_for_each_row_is_no_way_to_find_it),
         cmocka_unit_test(a_count_of_what_a_page_is_shown_of_need_not_be_made),
         cmocka_unit_test(what_costs_nothing_is_not_told),

@@ -157,6 +157,11 @@ function wordsOf(place: Place, where: Where, saved: string | undefined): Words {
   return words;
 }
 
+/* A long place wraps at its marks, not in the middle of a name. */
+function broken(text: string, marks: RegExp): ComponentChildren {
+  return text.split(marks).map((part, k) => (k === 0 ? part : [<wbr key={`${k}`} />, part]));
+}
+
 /** `file:line`, a button to copy it, a link to the editor, the source line as it was when recorded. */
 export function Code({ place, source, name, bare, plain }: CodeProps) {
   const { editor, saved } = useLive();
@@ -170,17 +175,15 @@ export function Code({ place, source, name, bare, plain }: CodeProps) {
     <span class="code">
       {plain || place.file.startsWith("/") || saved?.holds("source", words) === false ? (
         <span class="where" title={full}>
-          {shortFile(place.file)}
-          {line}
+          {broken(`${shortFile(place.file)}${line}`, /(?<=[/_])/)}
         </span>
       ) : (
         <a class="where" title={full} href={link("source", words)}>
-          {shortFile(place.file)}
-          {line}
+          {broken(`${shortFile(place.file)}${line}`, /(?<=[/_])/)}
         </a>
       )}
       {name && place.function && <span class="in"> in {place.function}</span>}
-      {place.via && <span class="in"> via {place.via}</span>}
+      {place.via && <span class="in"> via {broken(place.via, /(?<=[._])/)}</span>}
       {!bare && (
         <>
           {" "}

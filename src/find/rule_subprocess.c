@@ -4,8 +4,10 @@
  * stays, does not.
  *
  * Evidence: waits for child processes at one function, with the pipes polled for them at the same lines. With
- * a tree the whole library call is known (reading one pipe is no wait that probes see): the total of the
- * calls into the module that waits, made from the application's lines.
+ * a tree the whole library call is known: the total of the calls into the module that waits or below which a
+ * program is started, made from the application's lines. Reading a pipe is no wait that probes see: where the
+ * function does so itself (os.popen, Popen.stdout), it is what of its own time the thread neither ran nor
+ * waited for what is known.
  *
  * Silent: programs that nobody waits for; whatever saves too little (find.c).
  *
@@ -17,7 +19,42 @@
 
 #define LEAST_NS 1000000u
 
-/* Library calls from the function's own lines into the module that holds the waits: their total. */
+/* Nodes of libraries below which a program is started. */
+static void mark_starts(const struct hp__view *view, const struct hp_dict *dict)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    memset(view->inside, 0, tree->count);
+    for (uint32_t i = tree->count; i-- > 1;) {
+        struct hp_str file = hp_dict_symbol(dict, tree->nodes[i].sym).file;
+        view->inside[i] |= !view->app[i] && hp_str_eq(file, HP_STR("subprocess.py"));
+        view->inside[tree->nodes[i].parent] |= view->inside[i] && !view->app[i];
+    }
+}
+
+/* Of the function's own time what nobody knows of: the thread neither ran nor waited in a way that shows. */
+static uint64_t unknown_ns(const struct hp__io *io, const struct hp__view *view)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    const struct hp_lane *lane = record->lane_count != 0 ? &record->lanes[0] : NULL;
+    if (lane == NULL || lane->runqueue_ns == HP_ABSENT || lane->wait_busy_ns == HP_ABSENT ||
+        record->req.cpu_ns == HP_ABSENT) {
+        return 0;
+    }
+    uint64_t known_ns = record->req.cpu_ns + lane->runqueue_ns, own_ns = 0;
+    for (uint32_t i = 0; i < record->wait_count; i++) {
+        known_ns += record->waits[i].lane == 0 ? record->waits[i].ns : 0;
+    }
+    for (uint32_t i = 1; i < tree->count; i++) {
+        own_ns += tree->nodes[i].sym == io->site_sym ? tree->nodes[i].self : 0;
+    }
+    uint64_t all_ns = view->sample->duration_ns + lane->wait_busy_ns;
+    uint64_t left_ns = all_ns > known_ns ? all_ns - known_ns : 0;
+    return left_ns < own_ns ? left_ns : own_ns;
+}
+
+/* What the function's own lines call of the module that holds the waits, or of one that starts programs: its
+ * total. */
 static uint64_t library_ns(const struct hp__io *io, const struct hp__view *view, uint32_t n)
 {
     const struct hp_tree *tree = view->sample->tree;
@@ -30,14 +67,14 @@ static uint64_t library_ns(const struct hp__io *io, const struct hp__view *view,
     for (uint32_t i = 0; i < n && entry == HP_NODE_NONE; i++) {
         entry = hp__view_entry_of(view, view->items[io->at[i]].span.node);
     }
-    if (entry == HP_NODE_NONE) {
-        return 0;
-    }
-    struct hp_str file = hp_dict_symbol(dict, tree->nodes[entry].sym).file;
+    struct hp_str file =
+        entry != HP_NODE_NONE ? hp_dict_symbol(dict, tree->nodes[entry].sym).file : (struct hp_str){NULL, 0};
+    mark_starts(view, dict);
     for (uint32_t i = 1; i < tree->count; i++) {
         uint32_t parent = tree->nodes[i].parent;
-        if (!view->app[i] && view->app[parent] && tree->nodes[parent].sym == io->site_sym && file.n != 0 &&
-            hp_str_eq(hp_dict_symbol(dict, tree->nodes[i].sym).file, file)) {
+        bool waits = file.n != 0 && hp_str_eq(hp_dict_symbol(dict, tree->nodes[i].sym).file, file);
+        if (!view->app[i] && view->app[parent] && tree->nodes[parent].sym == io->site_sym &&
+            (waits || view->inside[i])) {
             ns += tree->nodes[i].total;
         }
     }
@@ -67,6 +104,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
     }
     uint64_t waits = hp__waits_ns(view, io->at, n), library = library_ns(io, view, n);
     io->ns = waits > library ? waits : library;
+    io->ns += view->sample->tree != NULL && n != 0 ? unknown_ns(io, view) : 0;
     for (uint32_t i = 0; i < children; i++) {
         io->count += view->items[io->at[i]].count;
     }

@@ -304,6 +304,36 @@ static void files_that_are_opened_by_the_dozen_are_found_with_reading_them(void 
     rec_silent(&set);
 }
 
+static void a_program_is_started_and_its_pipe_read(void **state)
+{
+    (void)state;
+    for (int busy = 0; busy < 2; busy++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/work");
+        uint32_t sym = rec_sym(&set, "app/work.py", "system", 20, REC_APP);
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t page = rec_work_page(&set, rec);
+            rec_work_lib(&set, rec, page, "parser.py", "parse", 12, 1, 3);
+            uint32_t system = rec_work_app(&set, rec, page, "system", 31, 1, 4);
+            uint32_t popen = rec_work_lib(&set, rec, system, "<frozen os>", "popen", 41, 1, 0.1);
+            rec_work_lib(&set, rec, popen, "subprocess.py", "Popen.__init__", 42, 1, 1.9);
+            rec_add_span(&set, rec,
+                         (struct rec_span){.kind = HP_WAIT_SUBPROCESS,
+                                           .node = system,
+                                           .site_sym = sym,
+                                           .site_line = 41,
+                                           .t0 = 8,
+                                           .t1 = 9.2});
+            rec->record.lanes[0].runqueue_ns = rec->record.lanes[0].wait_busy_ns = 0;
+            double wall = 1.2 + 3 + 4 + 2; /* of it the waiting for the program's end 1.2 */
+            rec_end(&set, rec, wall, busy != 0 ? wall - 1.2 : wall - 1.2 - 2.8);
+        }
+        assert_near(rec_ms(rec_only(&set, HP_FIND_subprocess)->median_ns), busy != 0 ? 2 : 4.8, 0.05);
+        rec_set_fini(&set);
+    }
+}
+
 /* The view reads so much of a file in `ms`, beside 12 ms of work. */
 static void make_reads(struct rec_set *set, double ms, uint64_t bytes)
 {
@@ -684,6 +714,7 @@ int main(void)
         cmocka_unit_test(converter_of_the_application_counts_with_the_encoder),
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),
         cmocka_unit_test(what_a_lookup_costs_its_caller_is_the_lookups),
+        cmocka_unit_test(a_program_is_started_and_its_pipe_read),
         cmocka_unit_test(files_that_are_opened_by_the_dozen_are_found_with_reading_them),
         cmocka_unit_test(a_file_that_is_read_whole_each_time_is_found),
         cmocka_unit_test(listing_files_is_part_of_opening_them),

@@ -404,6 +404,10 @@ void hp__io_evidence(struct hp__io *io, const char *what, uint64_t count, uint64
  * where they are half of what the calls cost. */
 HP_CHECK hp_err hp__churn_run(struct hp__find *f, enum hp_finding_kind kind);
 
+/* ---- rule_log_io.c ---- */
+/* What records cost: their handlers, and with a tree the calls that log them as a whole. */
+uint64_t hp__log_ns(const struct hp__view *view, const struct hp_log *log);
+
 /* ---- own_waits.c: for own.c ---- */
 typedef hp_err (*hp__own_fn)(void *ctx, uint32_t site_sym, uint32_t lane, uint64_t at_ns, uint64_t ns);
 bool hp__own_of_waits(enum hp_finding_kind kind);

@@ -3,7 +3,7 @@
  *
  *     sequential_io, slow_external                 outgoing calls, from the first byte sent to the last received
  *     connection_churn, tls_churn, dns_repeat      setups of connections, and look-ups by themselves
- *     log_io                                       time in log handlers
+ *     log_io                                       time in log handlers, and making records
  *     the others                                   waits of their kinds
  *
  * Each stretch is told with the function whose it is; what statements, joins and the server account for is in
@@ -57,7 +57,7 @@ static hp_err tell_logs(const struct hp__view *view, const struct told *to)
     for (uint32_t i = 0; i < notes->count[HP_NOTE_LOG] && err == HP_OK; i++) {
         const struct hp_log *log = &notes->logs[i];
         struct hp_span span = {.site_sym = log->site_sym, .lane = log->lane};
-        err = tell(to, &span, log->t0_ns, log->total_ns);
+        err = tell(to, &span, log->t0_ns, hp__log_ns(view, log));
     }
     return err;
 }

@@ -4,13 +4,13 @@
  * a listener thread does not.
  *
  * Evidence: time in handlers of the records of one function (notes), which holds the waits of the handlers at
- * that line. Needs no tree.
+ * that line. Needs no tree; with one the calls that log are known as a whole, making the records too.
  *
  * Silent: few records by handlers that neither wait nor take more than making a record does (a queue is what
  * is advised); whatever saves too little (find.c). Disk and network waits elsewhere in the function.
  *
- * Saving: the handlers' time, as if these records were not made. low: half of it (putting a record into a
- * queue costs something, too).
+ * Saving: the handlers' time, with a tree that of the calls that log: as if these records were not made. low:
+ * half of it (putting a record into a queue costs something, too).
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -47,6 +47,34 @@ static bool is_free(const struct hp__io *io, const struct hp__view *view, const 
 {
     return log->site_sym == io->site_sym &&
            (log->lane >= view->sample->record->lane_count || !view->lane_taken[log->lane]);
+}
+
+/* Whether other records than these are logged at the same line of the main lane. */
+static bool is_shared(const struct hp_notes *notes, const struct hp_log *log)
+{
+    uint32_t alike = 0;
+    for (uint32_t i = 0; i < notes->count[HP_NOTE_LOG]; i++) {
+        const struct hp_log *other = &notes->logs[i];
+        alike += other->site_sym == log->site_sym && other->site_line == log->site_line && other->lane == 0;
+    }
+    return alike != 1 || log->lane != 0;
+}
+
+uint64_t hp__log_ns(const struct hp__view *view, const struct hp_log *log)
+{
+    static const char *const modules[] = {"logging"};
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t ns = 0;
+    bool known = tree != NULL && !is_shared(&view->sample->record->notes, log);
+    for (uint32_t i = 1; known && i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        bool call = node->line == log->site_line && tree->nodes[node->parent].sym == log->site_sym;
+        if (call && node->lane == HP_NODE_ROOT && !view->app[i] && hp_tree_live(tree, i) &&
+            hp__bound_in(hp_dict_symbol(view->facts->dict, node->sym).file, modules, 1)) {
+            ns += node->total;
+        }
+    }
+    return ns > log->total_ns ? ns : log->total_ns;
 }
 
 static bool at_line(const struct hp_log *log, const struct hp_span *span)
@@ -93,7 +121,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
     uint32_t all, n = 0;
     for (uint32_t k = 0; k < notes->count[HP_NOTE_LOG]; k++) {
         io->count += is_free(io, view, &notes->logs[k]) ? notes->logs[k].count : 0;
-        io->ns += is_free(io, view, &notes->logs[k]) ? notes->logs[k].total_ns : 0;
+        io->ns += is_free(io, view, &notes->logs[k]) ? hp__log_ns(view, &notes->logs[k]) : 0;
     }
     all = io->count != 0 ? hp__waits_pick(view, ~0u, HP__ANY_SITE, io->at) : 0;
     for (uint32_t i = 0; i < all; i++) {
@@ -125,10 +153,10 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
         if (!is_free(io, view, log)) {
             continue;
         }
-        hp__places_add(&io->places, log->site_sym, log->site_line, 0, log->total_ns);
-        err = hp__cut_add(arena, &cuts[HP__CUT], log->lane, log->t0_ns, log->total_ns);
-        err = err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], log->lane, log->t0_ns, log->total_ns / 2)
-                           : err;
+        uint64_t ns = hp__log_ns(view, log);
+        hp__places_add(&io->places, log->site_sym, log->site_line, 0, ns);
+        err = hp__cut_add(arena, &cuts[HP__CUT], log->lane, log->t0_ns, ns);
+        err = err == HP_OK ? hp__cut_add(arena, &cuts[HP__CUT_LOW], log->lane, log->t0_ns, ns / 2) : err;
     }
     return err;
 }
@@ -143,7 +171,7 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     hp_show_count(n, count);
     hp_show_ns(time, ns);
     io->finding.title =
-        hp__textf(io->f->arena, "%s spent in log handlers for %s record%s", time, n, count == 1 ? "" : "s");
+        hp__textf(io->f->arena, "%s spent on %s log record%s", time, n, count == 1 ? "" : "s");
     io->finding.advice =
         hp__textf(io->f->arena,
                   "Do not do it here: log less in a loop (one record with the sum, or a higher level). Do it "

@@ -6,7 +6,7 @@
  * Evidence: a call tree; an application function whose statements bring 500 rows or more, and library time
  * around them (all calls into the packages that ran them, build.c) of at least twice what the database takes
  * (exec + fetch, but of a server's driver only the waiting: taking rows apart in Python is work for the rows,
- * too) and 15 % of the request, and of 4 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where
+ * too) and 15 % of the request, and of 3 µs a row beyond 0.5 ms a statement (by hp__speed_slowness where
  * processors were short).
  *
  * Silent: what writes; plain rows; few rows (the library's fixed cost a statement is another matter);
@@ -14,7 +14,8 @@
  * building.
  *
  * Saving: the library time less 0.5 ms a statement (compiling and the session stay): predicted 85 % of it,
- * which is what columns save; low 40 % (entities are needed for some of it), high all.
+ * which is what columns save, and of taking the rows apart (fetch, of a server's driver all that it computes)
+ * the share of the columns that nobody reads; low 40 % (entities are needed for some of it), high all.
  */
 #include "base/show.h"
 #include "find/find_int.h"
@@ -23,7 +24,7 @@
 #define MIN_FACTOR    2u
 #define MIN_SHARE     0.15
 #define FIXED_NS      500000u /* a statement: compiling it, the session */
-#define ROW_NS        4000u   /* a row: a plain one takes less also on a slow machine, an entity more */
+#define ROW_NS        3000u   /* a row: a plain one takes less also on a slow machine, an entity more */
 #define SAVES         0.85
 #define SAVES_LOW     0.40
 #define MAX_FUNCTIONS 64u
@@ -64,6 +65,11 @@ static struct sum sum_of(const struct hp__find *f, struct hp__view *view, uint32
     return sum;
 }
 
+static bool has_rows(const struct sum *sum)
+{
+    return sum->stmt != UINT32_MAX && sum->build.rows >= MIN_ROWS;
+}
+
 static bool is_overhead(const struct hp__view *view, const struct hp__build *build)
 {
     double slow = hp__speed_slowness(view->sample);
@@ -100,19 +106,67 @@ static void describe(struct hp__find *f, struct candidate *cand)
     hp__finding_number(finding, "sql_ms", (double)database_ns / 1e6);
 }
 
+/* "a, b.c, max(d, e)" of SELECT … FROM: 3. */
+static uint32_t count_columns(struct hp_str text)
+{
+    uint32_t depth = 0, columns = 1;
+    for (size_t i = 0; i < text.n && !hp_str_starts(hp_str_make(text.p + i, text.n - i), HP_STR(" FROM "));
+         i++) {
+        depth += text.p[i] == '(';
+        depth -= text.p[i] == ')' && depth != 0;
+        columns += text.p[i] == ',' && depth == 0;
+    }
+    return columns;
+}
+
+/* Reads of attributes that the package's descriptors give. */
+static uint64_t count_reads(const struct hp__view *view, struct hp_str package)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t reads = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        struct hp_symbol sym = hp_dict_symbol(view->facts->dict, tree->nodes[i].sym);
+        bool get = !view->app[i] && hp_tree_live(tree, i) && hp_str_ends(sym.name, HP_STR(".__get__"));
+        reads += get && hp_str_eq(hp__build_package(sym.file), package) ? tree->nodes[i].calls : 0;
+    }
+    return reads;
+}
+
+/* Columns that nobody reads are not carried when only those that are read are asked for. */
+static double unread_ns(const struct hp__view *view, const struct candidate *cand, const struct sum *sum)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_stmt *first = &record->stmts[sum->stmt];
+    struct hp_statement statement = hp_dict_statement(view->facts->dict, first->statement);
+    struct hp_str package = hp__build_package(hp_dict_symbol(view->facts->dict, first->via_sym).file);
+    double carried = (double)sum->build.rows * count_columns(statement.text), ns = 0;
+    double reads = (double)count_reads(view, package);
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        uint32_t owner = stmt->node < view->sample->tree->count ? view->owner[stmt->node] : HP_NODE_NONE;
+        if (stmt->statement == first->statement && owner != HP_NODE_NONE &&
+            view->sample->tree->nodes[owner].sym == cand->sym) {
+            uint64_t all = stmt->exec_ns + stmt->fetch_ns, waits = hp__build_database_ns(view, i);
+            ns += (double)(waits < all ? all - waits : stmt->fetch_ns);
+        }
+    }
+    return reads != 0 && reads < carried ? ns * (1 - reads / carried) : 0;
+}
+
 static hp_err price(struct hp__find *f, struct candidate *cand, uint32_t i, const struct sum *sum)
 {
     const struct hp_stmt *stmt = &f->c->samples[i].record->stmts[sum->stmt];
     uint64_t fixed = sum->build.statements * FIXED_NS;
     double goes = sum->build.ns > fixed ? (double)(sum->build.ns - fixed) : 0;
+    double unread = unread_ns(&f->views[i], cand, sum);
     hp__places_add(&cand->places, cand->sym, stmt->site_line, stmt->via_sym, sum->build.ns);
     hp__spread_add(&cand->build, sum->build.ns);
     hp__spread_add(&cand->database, sum->build.database_ns);
     hp__spread_add(&cand->rows, sum->build.rows);
     cand->statement = stmt->statement;
     cand->finding.seen++;
-    return hp__bound_price(f, &cand->finding, i, (uint64_t)(goes * SAVES), (uint64_t)(goes * SAVES_LOW),
-                           (uint64_t)goes);
+    return hp__bound_price(f, &cand->finding, i, (uint64_t)(goes * SAVES + unread),
+                           (uint64_t)(goes * SAVES_LOW), (uint64_t)(goes + unread));
 }
 
 /* The statement that gives the rows is part of the cause: fewer rows and fewer columns are what both need. */
@@ -130,9 +184,25 @@ static void take_statement(struct hp__view *view, const struct candidate *cand)
     }
 }
 
+/* Whether building is an overhead in at least half of the requests that build: then it is in the others, which
+ * a collection less or a free processor made faster, too. */
+static bool is_usual(const struct hp__find *f, uint32_t sym)
+{
+    uint32_t builds = 0, overheads = 0;
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        if (f->c->samples[i].tree != NULL) {
+            struct sum sum = sum_of(f, &f->views[i], sym, false);
+            builds += has_rows(&sum);
+            overheads += has_rows(&sum) && is_overhead(&f->views[i], &sum.build);
+        }
+    }
+    return overheads * 2 >= builds;
+}
+
 static hp_err try_function(struct hp__find *f, uint32_t sym)
 {
     struct candidate cand = {.sym = sym};
+    bool usual = is_usual(f, sym);
     bool kept = false;
     hp_err err = hp__finding_init(f, &cand.finding, HP_FIND_orm_overhead);
     err = err == HP_OK ? hp__spread_init(f, &cand.build) : err;
@@ -141,7 +211,7 @@ static hp_err try_function(struct hp__find *f, uint32_t sym)
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         if (f->c->samples[i].tree != NULL) {
             struct sum sum = sum_of(f, &f->views[i], sym, false);
-            if (sum.stmt != UINT32_MAX && is_overhead(&f->views[i], &sum.build)) {
+            if (has_rows(&sum) && (usual || is_overhead(&f->views[i], &sum.build))) {
                 err = price(f, &cand, i, &sum);
             }
         }

@@ -91,6 +91,40 @@ static void objects_that_cost_more_than_their_rows_are_found_with_their_garbage(
     rec_set_fini(&set);
 }
 
+static void columns_that_nobody_reads_need_not_be_carried(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    struct load l = {
+        .exec_ms = 1, .fetch_ms = 5, .build_ms = 20, .loop_ms = 2, .rows = 1500, .bytes_out = 100000};
+    l.text = "SELECT item.id, item.name, max(item.a, item.b), item.c, item.d FROM item";
+    l.look_ups = 3000; /* two of five columns */
+    make_loads(&set, l);
+    assert_near(rec_ms(rec_only(&set, HP_FIND_orm_overhead)->median_ns), (20.1 - 0.5) * 0.85 + 0.6 * 5, 0.01);
+    rec_set_fini(&set);
+    l.look_ups = 7500;
+    make_loads(&set, l);
+    assert_near(rec_ms(rec_only(&set, HP_FIND_orm_overhead)->median_ns), (20.1 - 0.5) * 0.85, 0.01);
+    rec_set_fini(&set);
+}
+
+static void objects_that_are_usually_dear_count_where_they_were_made_fast(void **state)
+{
+    (void)state;
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/items");
+    for (unsigned i = 0; i < 10; i++) {
+        struct load l = {.exec_ms = 1, .fetch_ms = 1, .loop_ms = 2, .rows = 3000, .bytes_out = 100000};
+        l.build_ms = i % 5 < 3 ? 12 : 8; /* of which 9 ms would be plain rows' */
+        l.text = "SELECT item.id, item.name FROM item";
+        add_load(&set, l);
+    }
+    const struct hp_finding *finding = rec_only(&set, HP_FIND_orm_overhead);
+    assert_int_equal(finding->seen, 10);
+    assert_false(finding->tail);
+    rec_set_fini(&set);
+}
+
 static void the_statement_whose_rows_they_are_made_of_is_the_same_cause(void **state)
 {
     (void)state;
@@ -297,6 +331,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_that_cost_more_than_their_rows_are_found_with_their_garbage),
+        cmocka_unit_test(columns_that_nobody_reads_need_not_be_carried),
+        cmocka_unit_test(objects_that_are_usually_dear_count_where_they_were_made_fast),
         cmocka_unit_test(the_statement_whose_rows_they_are_made_of_is_the_same_cause),
         cmocka_unit_test(few_rows_and_slow_databases_are_no_matter_of_objects),
         cmocka_unit_test(a_drivers_work_for_the_rows_is_not_the_databases),

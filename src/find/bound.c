@@ -30,7 +30,7 @@ struct names { /* of each symbol, asked when a tree has it */
         told; /* the package of which orm_overhead tells: reading its objects goes with making them */
 };
 
-enum known { NOT_ASKED = 0, OTHER, BOUNDARY, AROUND };
+enum known { NOT_ASKED = 0, OTHER, BOUNDARY, AROUND, USE };
 
 struct request {        /* one sampled request */
     uint32_t *top;      /* [tree->count] boundary above or at the node; NONE */
@@ -104,7 +104,8 @@ static enum known known_of(const struct names *names, uint32_t id)
         bool around = names->rule->is_around != NULL && names->rule->is_around(&sym);
         bool told = names->told.n != 0 && hp_str_eq(hp__build_package(sym.file), names->told);
         bool begins = names->rule->is_boundary(&sym) && !(told && names->rule->callers_too);
-        names->known[id] = begins ? BOUNDARY : around ? AROUND : OTHER;
+        bool uses = names->rule->is_use != NULL && names->rule->is_use(&sym);
+        names->known[id] = begins ? BOUNDARY : around ? AROUND : uses ? USE : OTHER;
     }
     return (enum known)names->known[id];
 }
@@ -146,6 +147,12 @@ static void subtract_outside(const struct hp__view *view, struct request *reques
     }
 }
 
+/* Whether a call that uses what comes of a boundary belongs to it: one of many, and mostly that. */
+static bool is_for_it(const struct hp_node *use, const struct hp_node *below)
+{
+    return use->calls >= LEAST_REPEATED && use->total <= 2 * below->total;
+}
+
 /* Nodes that may begin a boundary: those named by the rule, and those around them that are called at most
  * twice as often. */
 static void mark_starts(const struct hp_tree *tree, const struct names *names, uint8_t *starts)
@@ -153,8 +160,10 @@ static void mark_starts(const struct hp_tree *tree, const struct names *names, u
     for (uint32_t i = tree->count; i-- > 1;) {
         const struct hp_node *node = &tree->nodes[i];
         enum known known = known_of(names, node->sym);
-        starts[i] = known == BOUNDARY || (known == AROUND && starts[i]);
-        if (starts[i] && tree->nodes[node->parent].calls <= 2 * node->calls) {
+        const struct hp_node *above = &tree->nodes[node->parent];
+        starts[i] = known == BOUNDARY || ((known == AROUND || known == USE) && starts[i]);
+        if (starts[i] && above->calls <= 2 * node->calls &&
+            (known_of(names, above->sym) != USE || is_for_it(above, node))) {
             starts[node->parent] = 1; /* stays only if it is one of those around */
         }
     }

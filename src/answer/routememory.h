@@ -5,7 +5,8 @@
 #include "store/store.h"
 
 struct hp_route_memory {
-    double kept_bytes, rss_growth_bytes;  /* by 1,000 requests; of what is negative memory was given back */
+    /* By 1,000 requests; of what is negative memory was given back. */
+    double kept_bytes, kept_blocks, rss_growth_bytes;
     uint32_t kept_requests, rss_requests; /* that these are means of; 0: not recorded */
 };
 
@@ -17,7 +18,8 @@ HP_CHECK hp_err hp_route_memory_load(struct hp_store *store, const struct hp_sco
 
 /* What the requests of all other routes give back beyond what they take and what those leave that leave
  * little, added up: of what this route's leave so much may be free lists of the interpreter, which a
- * collection empties, or rings of garbage. Fails: as above. */
+ * collection empties, or rings of garbage. Nothing where it is just what one other route leaves. Fails: as
+ * above. */
 HP_CHECK hp_err hp_route_memory_given_back(struct hp_store *store, const struct hp_scope *scope,
                                            uint32_t route, double *bytes, struct hp_errinfo *info);
 

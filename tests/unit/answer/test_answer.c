@@ -492,6 +492,25 @@ static void what_other_routes_give_back_is_not_lost(void **state)
     }
 }
 
+static void what_a_route_leaves_for_another_to_collect_is_not_a_third_ones(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct hp_arena arena;
+        struct hp_store *store = open_store();
+        hp_arena_init(&arena, (size_t)512 << 20);
+        put_keeping(store, "/drafts", 400);
+        put_keeping(store, "/loading", i == 0 ? 800 : 1200);
+        put_keeping(store, "/collecting", -800);
+        struct hp_answer answer = load(store, &arena, (struct hp_scope){.newest_revision = true});
+        assert_int_equal(answer.finding_count, 1);
+        struct hp_str route = answer.routes[answer.findings[0].route].name;
+        assert_true(hp_str_eq(route, i == 0 ? HP_STR("GET /drafts") : HP_STR("GET /loading")));
+        hp_arena_fini(&arena);
+        assert_int_equal(hp_store_close(store), HP_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +525,7 @@ int main(void)
         cmocka_unit_test(what_is_too_little_in_all_is_so_in_one_route),
         cmocka_unit_test(one_cause_on_two_routes_is_told_once_with_both),
         cmocka_unit_test(what_other_routes_give_back_is_not_lost),
+        cmocka_unit_test(what_a_route_leaves_for_another_to_collect_is_not_a_third_ones),
         cmocka_unit_test(out_of_memory_while_loading_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
+import re
 import uuid
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -462,8 +463,7 @@ def log_lines(store: str) -> Any:
 
 def test_slow_statements_are_logged_folded_with_their_line(tmp_path: Any) -> None:
     (line,) = run_isolated(log_lines, str(tmp_path / "s.db"))
-    assert line.startswith("sql 0.")
-    assert "select ?" in line
+    assert re.match(r"sql \d+\.\d+ ms  select \?  ", line)
     assert "secret" not in line
     assert line.endswith(f"{os.path.basename(HERE)}:{at('logged')}")
 

@@ -1,11 +1,14 @@
-"""What attaching takes from a server under load: throughput of gunicorn with a sampler at its worker, against bare.
+"""What attaching takes from a server under load: gunicorn with a sampler at its worker, against bare.
 
-    attach.py [--pairs 6] [--seconds 5] [TOOL...]
+    attach.py [--pairs 12] [--seconds 2] [TOOL...]
 
 One server (a worker of four threads) serves all windows, of which each has wrk ask as fast as it can: bare, tool,
-tool, bare. Shown are the sampler's own processor time as a share of a core while the load runs, and the throughput as a
-ratio to bare, median over pairs with a 95 % interval. Exit 1 when Hotplate's own time is above its limit, or all of
-its interval below the limit of throughput. A tool that is not installed is said.
+tool, bare. Windows are short, so that what else the machine does meets both alike. Shown are the sampler's own
+processor time as a share of a core while the load runs; two ratios to bare, medians over pairs with a 95 % interval:
+requests a second, and requests for a second of processor time of the worker, which others on the machine hardly
+change; and, with strace around the sampler, the calls a second by which it stops, signals or writes the worker. Exit 1
+when Hotplate's own time is above its limit, all of an interval below the limit of requests, or there is one such
+call. The row of `sleep` is what the same comes to with nothing there. A tool that is not installed is said.
 """
 
 from __future__ import annotations
@@ -21,15 +24,44 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from samplers import ATTACH, RATE, SETTLE_S, cpu_ns, found, is_missing, ratio
+from sampled import RATE
+from samplers import ATTACH, SETTLE_S, cpu_ns, found, is_missing, ratio
 from side_by_side import interval
 
 APPS = Path(__file__).resolve().parent.parent / "tests" / "apps"
-TOOLS = ("hotplate-attach", "py-spy", "austin")
+COMMANDS = {"sleep": ["sleep", "600"], **ATTACH}  # one that does nothing tells what the machine does
+TOOLS = ("sleep", "hotplate-attach", "py-spy", "austin")
 CLIENTS = 4
 LEAST_RATIO, MOST_OWN = 0.98, 0.03
+WATCHED_S = 2.0
+DISTURBING = (
+    "ptrace",
+    "process_vm_writev",
+    "kill",
+    "tgkill",
+    "tkill",
+    "rt_sigqueueinfo",
+    "pidfd_send_signal",
+)
+
+
+def children(pid: int) -> list[int]:
+    """Of the first thread of a process."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@dataclass
+class Window:
+    """One of wrk's runs."""
+
+    speed: float  # requests a second
+    cheapness: float  # requests for a second of the worker's processor time
+    own: float  # cores that the sampler used
 
 
 class Server:
@@ -57,11 +89,10 @@ class Server:
 
     def worker(self) -> int:
         """Its worker's process."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
+        return children(self.process.pid)[0]
 
-    def load(self, seconds: float) -> float:
-        """Requests a second that it answers."""
+    def load(self, seconds: float) -> tuple[float, int]:
+        """Requests a second that it answers, and how many."""
         until = time.monotonic() + 20
         while True:
             try:
@@ -82,9 +113,10 @@ class Server:
             f"http://127.0.0.1:{self.port}/orm",
         ]
         said = subprocess.run(wrk, capture_output=True, text=True, check=True, timeout=60 + seconds).stdout
-        if "Non-2xx" in said or (speed := re.search(r"Requests/sec: *([\d.]+)", said)) is None:
+        speed, count = re.search(r"Requests/sec: *([\d.]+)", said), re.search(r"(\d+) requests in", said)
+        if "Non-2xx" in said or speed is None or count is None:
             raise ValueError(said)
-        return float(speed[1])
+        return float(speed[1]), int(count[1])
 
     def close(self) -> None:
         """End it."""
@@ -93,39 +125,82 @@ class Server:
         self.errors.close()
 
 
-def window(server: Server, tool: str, seconds: float, folder: Path) -> tuple[float, float]:
-    """Requests a second, and cores that the tool used meanwhile."""
-    if tool == "bare":
-        return server.load(seconds), 0.0
+@contextmanager
+def attached(server: Server, tool: str, folder: Path, around: tuple[str, ...] = ()) -> Iterator[int]:
+    """The tool at the server's worker: its pid."""
     words = {
         "PID": str(server.worker()),
         "FILE": str(folder / "stacks"),
-        ATTACH[tool][0]: found(ATTACH[tool][0]),
+        COMMANDS[tool][0]: found(COMMANDS[tool][0]),
     }
-    command = [words.get(word) or word for word in ATTACH[tool]]
+    command = [*around, *(words.get(word) or word for word in COMMANDS[tool])]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as peer:
         try:
             time.sleep(SETTLE_S)
-            start, before = time.monotonic(), cpu_ns(peer.pid, beside=False)
-            speed = server.load(seconds)
-            own = (cpu_ns(peer.pid, beside=False) - before) / 1e9 / (time.monotonic() - start)
+            yield peer.pid
         finally:
-            peer.send_signal(signal.SIGINT)
+            for pid in children(peer.pid) if around else [peer.pid]:
+                os.kill(pid, signal.SIGINT)
             peer.wait(30)
-    return speed, own
+
+
+def window(server: Server, seconds: float, sampler: int | None = None) -> Window:
+    """Load, with the sampler's process beside it."""
+
+    def clocks() -> tuple[float, int, int]:
+        return (
+            time.monotonic(),
+            cpu_ns(server.worker(), beside=False),
+            0 if sampler is None else cpu_ns(sampler, beside=False),
+        )
+
+    before = clocks()
+    speed, count = server.load(seconds)
+    took, worker, own = (after - was for after, was in zip(clocks(), before, strict=True))
+    return Window(speed, count / (worker / 1e9), own / 1e9 / took)
+
+
+def disturbing(server: Server, tool: str, folder: Path) -> float | None:
+    """Calls a second that stop, signal or write the worker; None: no strace here."""
+    if shutil.which("strace") is None:
+        return None
+    log = folder / "strace"
+    around = (
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        f"trace={','.join(DISTURBING)}",
+        "-e",
+        "signal=none",
+        "-o",
+        str(log),
+    )
+    with attached(server, tool, folder, around):
+        server.load(WATCHED_S)
+    calls = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
+    own = sum(1 for call in calls if call.startswith(tuple(f"{name}(" for name in DISTURBING)))
+    return own / (SETTLE_S + WATCHED_S)
 
 
 def compare(server: Server, tool: str, options: argparse.Namespace, folder: Path) -> bool:
     """Print a tool's row; whether it keeps what is promised of ours."""
-    speeds, own = [], []
+    speeds, cheap, own = [], [], []
     for _ in range(options.pairs):
-        turns = [window(server, each, options.seconds, folder) for each in ("bare", tool, tool, "bare")]
-        speeds.append((turns[1][0] + turns[2][0]) / (turns[0][0] + turns[3][0]))
-        own += [turns[1][1], turns[2][1]]
+        first = window(server, options.seconds)
+        with attached(server, tool, folder) as sampler:
+            both = [window(server, options.seconds, sampler) for _ in range(2)]
+        last = window(server, options.seconds)
+        speeds.append((both[0].speed + both[1].speed) / (first.speed + last.speed))
+        cheap.append((both[0].cheapness + both[1].cheapness) / (first.cheapness + last.cheapness))
+        own += [each.own for each in both]
+    calls = disturbing(server, tool, folder)
     median = statistics.median(own)
-    fits = not tool.startswith("hotplate") or (median <= MOST_OWN and interval(speeds)[1] >= LEAST_RATIO)
+    least = min(interval(speeds)[1], interval(cheap)[1])
+    fits = not tool.startswith("hotplate") or (median <= MOST_OWN and least >= LEAST_RATIO and not calls)
     print(
-        f"  {tool:16} {100 * median:13.2f} %   {ratio(speeds):24}{'' if fits else 'OUTSIDE ITS LIMITS'}",
+        f"  {tool:16} {100 * median:7.2f} %   {ratio(speeds):24} {ratio(cheap):24}"
+        f" {'-' if calls is None else f'{calls:.0f}':>8}{'' if fits else '   OUTSIDE ITS LIMITS'}",
         flush=True,
     )
     return fits
@@ -134,8 +209,8 @@ def compare(server: Server, tool: str, options: argparse.Namespace, folder: Path
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("tools", nargs="*", metavar="TOOL", default=TOOLS)
     options = parser.parse_args()
     if unknown := set(options.tools) - set(TOOLS):
@@ -148,10 +223,13 @@ def main() -> int:
         folder = Path(name)
         server = Server(folder)
         try:
-            print(f"  {RATE:3} Hz{'own CPU':>26}   throughput ÷ bare", flush=True)
-            print(f"  limits {'':9} {100 * MOST_OWN:13.2f} %   {LEAST_RATIO}", flush=True)
+            print(f"  ratios to bare, load {os.getloadavg()[0]:.1f} before", flush=True)
+            print(f"  {RATE:3} Hz {'own CPU':>19}   {'requests/s':24} {'requests/CPU s':24} stops/s")
+            print(
+                f"  limits {100 * MOST_OWN:16.2f} %   {LEAST_RATIO:<24} {LEAST_RATIO:<24} {0:>8}", flush=True
+            )
             for tool in options.tools:
-                if is_missing(tool):
+                if tool in ATTACH and is_missing(tool):
                     print(f"  {tool:16} not installed here", flush=True)
                 else:
                     fits = compare(server, tool, options, folder) and fits

@@ -10,17 +10,22 @@ from urllib.parse import urlsplit
 import pymysql
 
 
+def settings(database: str | None = None) -> dict[str, Any]:
+    """How to connect to the server, or to one of its databases."""
+    parts = urlsplit(os.environ["FINDINGS_MARIADB"])
+    return {
+        "host": parts.hostname,
+        "port": parts.port or 3306,
+        "user": parts.username or "root",
+        "database": database,
+        "autocommit": True,
+        "ssl_disabled": True,
+    }
+
+
 def connect(database: str | None = None) -> Any:
     """A connection to the server, or to one of its databases."""
-    parts = urlsplit(os.environ["FINDINGS_MARIADB"])
-    return pymysql.connect(
-        host=parts.hostname,
-        port=parts.port or 3306,
-        user=parts.username or "root",
-        database=database,
-        autocommit=True,
-        ssl_disabled=True,
-    )
+    return pymysql.connect(**settings(database))
 
 
 def make(database: str, statements: list[str]) -> None:

@@ -12,6 +12,7 @@ from math import sin
 from typing import Any
 
 import mariadb_tables
+import pymysql
 from flask import Flask, abort, request
 from switches import planted
 
@@ -83,7 +84,7 @@ def kept_connection() -> Any:
 def cursor(fresh: bool = False) -> Iterator[Any]:
     """A cursor, where wanted on a connection of its own."""
     if fresh:
-        own = mariadb_tables.connect(DATABASE)  # cause: connection_churn@balance
+        own = pymysql.connect(**mariadb_tables.settings(DATABASE))  # cause: connection_churn@balance
         with closing(own), own.cursor() as opened:
             yield opened
     else:

@@ -2,7 +2,7 @@
  *
  * Principle: putting a value into a page costs a known amount. What a template takes beyond that is loops
  * over things that are not shown, filters, including a part for each item (a context is built each time), or
- * compiling the same source in every request. A part (an include, a macro) that another template runs over
+ * compiling the same source in every request, or a macro that is given the same each time. A part (an include, a macro) that another template runs over
  * and over, each time for a moment, is that template's work: one cause, at the line that repeats it.
  *
  * Evidence: with a call tree the self time of a template's code with the engine's functions below it, and how
@@ -10,6 +10,10 @@
  * the engine's work for each inclusion, of fewer it is needed. Without a tree the notes' self times. Less
  * waits, and SQL with the library around it; functions of the application that an expression calls are not
  * the template's.
+ *
+ * A macro that runs ten times and more from one line is drawn once where the template's source says that
+ * nothing it is given changes from one time to the next (drawn.h): all but one time goes, and of what the page
+ * shows one time's values count.
  *
  * Templates that are looked up 20 times and more in a request, and cost a tenth of it that way (a loader asks
  * the disk whether each is still what it was), are another cause, at the line that asks.
@@ -25,6 +29,7 @@
  */
 #include <string.h>
 #include "base/show.h"
+#include "find/drawn.h"
 #include "find/find_int.h"
 
 #define VALUE_NS      3500u
@@ -46,7 +51,13 @@
 
 struct part { /* one template's code in one request */
     uint64_t ns, load_ns, values, links, texts, loads, saved_ns;
-    uint64_t few_ns; /* the engine's work to include what a page is made of */
+    uint64_t few_ns;  /* the engine's work to include what a page is made of */
+    uint64_t same_ns; /* of ns what draws the same again */
+};
+
+struct drawn { /* what the source says of the calls at a line of one template's code of another's */
+    uint32_t caller, line, macro;
+    bool same;
 };
 
 struct table {
@@ -54,6 +65,10 @@ struct table {
     uint32_t count;
     struct part *parts; /* [request × MAX_SITES + site] */
     uint32_t **owner;   /* [request]: of each node the template node that it works for, NONE */
+    uint32_t **again; /* [request]: of each node the macro that draws the same each time and that it is below
+                           or is, 0: none */
+    struct drawn drawn[MAX_SITES];
+    uint32_t drawn_count;
 };
 
 static uint32_t site_index(struct table *table, uint32_t sym)
@@ -103,6 +118,66 @@ static void find_owners(const struct hp__view *view, uint32_t *owner)
     }
 }
 
+static bool reads_same(const struct hp__find *f, struct table *table, struct drawn drawn)
+{
+    uint32_t k = 0;
+    while (k < table->drawn_count &&
+           (table->drawn[k].caller != drawn.caller || table->drawn[k].line != drawn.line ||
+            table->drawn[k].macro != drawn.macro)) {
+        k++;
+    }
+    if (k == MAX_SITES || f->c->source == NULL) {
+        return false;
+    }
+    if (k == table->drawn_count) {
+        struct hp_symbol macro = hp_dict_symbol(f->c->dict, drawn.macro);
+        struct hp_symbol caller = hp_dict_symbol(f->c->dict, drawn.caller);
+        struct hp_str name = hp__drawn_macro(f->c->source(f->c->source_ctx, macro.file), macro.line);
+        name = hp__textf(f->arena, "%.*s", (int)name.n, name.p); /* the next source may take its place */
+        drawn.same = hp__drawn_same(f->c->source(f->c->source_ctx, caller.file), drawn.line, name);
+        table->drawn[table->drawn_count++] = drawn;
+    }
+    return table->drawn[k].same;
+}
+
+/* Whether a node is a macro that a template draws again and again, the same each time. */
+static bool is_drawn_again(const struct hp__find *f, const struct hp__view *view, uint32_t i,
+                           struct table *table)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t at = i, above = tree->nodes[i].parent;
+    if (!(hp__facts_of(view->facts, tree->nodes[i].sym) & HP__FACT_TEMPLATE) ||
+        tree->nodes[i].calls < REPEATED) {
+        return false;
+    }
+    while (above != HP_NODE_ROOT && !view->app[above]) {
+        at = above;
+        above = tree->nodes[at].parent;
+    }
+    bool drawn = (hp__facts_of(view->facts, tree->nodes[above].sym) & HP__FACT_TEMPLATE) != 0;
+    return drawn && reads_same(f, table,
+                               (struct drawn){.caller = tree->nodes[above].sym,
+                                              .line = tree->nodes[at].line,
+                                              .macro = tree->nodes[i].sym});
+}
+
+static void find_again(const struct hp__find *f, const struct hp__view *view, struct table *table,
+                       uint32_t *again)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    again[HP_NODE_ROOT] = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        uint32_t above = tree->nodes[i].kind != HP_NODE_LANE ? again[tree->nodes[i].parent] : 0;
+        again[i] = above == 0 && is_drawn_again(f, view, i, table) ? i : above;
+    }
+}
+
+/* Of so much below a node what is left where it is drawn once. */
+static uint64_t drawn_once(const struct hp_tree *tree, uint32_t again, uint64_t amount)
+{
+    return again != 0 ? amount / tree->nodes[again].calls : amount;
+}
+
 /* The engine's work to include or import a part. */
 static bool is_load(const struct hp_symbol *sym)
 {
@@ -142,7 +217,7 @@ static uint64_t free_self(const struct hp__view *view, uint32_t i)
 }
 
 static void add_loads(const struct hp__view *view, const struct hp_dict *dict, const uint32_t *owner,
-                      uint32_t at, struct part *part)
+                      const uint32_t *again, uint32_t at, struct part *part)
 {
     const struct hp_tree *tree = view->sample->tree;
     for (uint32_t i = at + 1; i < tree->count; i++) {
@@ -151,7 +226,7 @@ static void add_loads(const struct hp__view *view, const struct hp_dict *dict, c
         }
         struct hp_symbol sym = hp_dict_symbol(dict, tree->nodes[i].sym);
         if (is_escape(&sym)) {
-            part->values += tree->nodes[i].calls;
+            part->values += drawn_once(tree, again[i], tree->nodes[i].calls);
         } else if (is_load(&sym) && tree->nodes[i].calls >= MANY) {
             part->load_ns += tree->nodes[i].total;
             part->loads = part->loads > tree->nodes[i].calls ? part->loads : tree->nodes[i].calls;
@@ -183,7 +258,7 @@ static void add_tree(const struct hp__find *f, struct table *table, uint32_t r)
     const struct hp__view *view = &f->views[r];
     const struct hp_tree *tree = view->sample->tree;
     const struct hp_record *record = view->sample->record;
-    const uint32_t *owner = table->owner[r];
+    const uint32_t *owner = table->owner[r], *again = table->again[r];
     struct part *parts = &table->parts[(size_t)r * MAX_SITES];
     for (uint32_t i = 1; i < tree->count; i++) {
         uint32_t k = owner[i] != NONE ? site_index(table, tree->nodes[owner[i]].sym) : NONE;
@@ -191,11 +266,13 @@ static void add_tree(const struct hp__find *f, struct table *table, uint32_t r)
             continue;
         }
         struct hp_symbol sym = hp_dict_symbol(f->c->dict, tree->nodes[i].sym);
-        parts[k].ns += free_self(view, i);
-        parts[k].links += is_link(&sym) ? tree->nodes[i].calls : 0;
-        parts[k].texts += is_translation(&sym) ? tree->nodes[i].calls : 0;
+        uint64_t self = free_self(view, i), calls = drawn_once(tree, again[i], tree->nodes[i].calls);
+        parts[k].ns += self;
+        parts[k].same_ns += self - drawn_once(tree, again[i], self);
+        parts[k].links += is_link(&sym) ? calls : 0;
+        parts[k].texts += is_translation(&sym) ? calls : 0;
         if (hp__facts_of(view->facts, tree->nodes[i].sym) & HP__FACT_TEMPLATE) {
-            add_loads(view, f->c->dict, owner, i, &parts[k]);
+            add_loads(view, f->c->dict, owner, again, i, &parts[k]);
         }
     }
     for (uint32_t i = 0; i < record->stmt_count; i++) {
@@ -239,13 +316,16 @@ static void judge(const struct hp__view *view, const struct table *table, struct
         all += parts[k].ns - parts[k].load_ns;
     }
     for (uint32_t k = 0; k < table->count && all != 0; k++) {
-        double rest = (double)(parts[k].ns - parts[k].load_ns);
+        uint64_t most = parts[k].ns - parts[k].load_ns;
+        parts[k].same_ns = parts[k].same_ns < most ? parts[k].same_ns : most;
+        double rest = (double)(most - parts[k].same_ns);
         double shown = bytes != HP_ABSENT ? (double)bytes * byte_ns * rest / (double)all : rest;
         double values =
             (double)(parts[k].values * VALUE_NS + parts[k].links * LINK_NS + parts[k].texts * TEXT_NS) * slow;
         double needed = (shown > values ? shown : values) + (double)parts[k].few_ns;
         needed = needed > LONG_NS * slow && rest > LONG_TAKES_NS ? 0 : needed;
-        parts[k].saved_ns = parts[k].load_ns + (rest > needed ? (uint64_t)(rest - needed) : 0);
+        parts[k].saved_ns =
+            parts[k].load_ns + parts[k].same_ns + (rest > needed ? (uint64_t)(rest - needed) : 0);
     }
 }
 
@@ -276,7 +356,7 @@ static uint32_t line_of(const struct hp__find *f, const struct table *table, uin
 }
 
 struct medians {
-    struct hp__spread ns, load, values, loads;
+    struct hp__spread ns, load, values, loads, same;
     uint32_t again; /* requests that are not the first of their process */
 };
 
@@ -288,24 +368,29 @@ static void describe(struct hp__find *f, struct hp_finding *finding, struct medi
     char time[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
     hp_show_ns(time, ns);
     hp_show_count(count, loads);
-    bool includes = load * 3 >= ns;
+    bool includes = load * 3 >= ns, same = hp__spread_median(&medians->same) * 2 >= ns;
     finding->title = includes
                          ? hp__textf(f->arena, "%.*s includes a part %s times, %s", (int)sym.file.n,
                                      sym.file.p, count, time)
                          : hp__textf(f->arena, "%.*s takes %s to render", (int)sym.file.n, sym.file.p, time);
-    finding->advice =
-        hp__textf(f->arena,
-                  "Do not do it here: render fewer items (pages), and filter, sort and count in the view or "
-                  "the database, not in loops of the template. Do it "
-                  "once: keep a fragment that rarely changes (cache.memoize, or a string made at start). %s",
-                  includes ? "Do it together: a macro imported once, or the part's lines in the loop itself, "
-                             "instead of an include "
-                             "for each item: every include builds a context."
-                           : "Do it faster: look a value up once ({% set %}) outside of the loop, and build "
-                             "what takes computing in Python.");
+    finding->advice = hp__textf(
+        f->arena,
+        "Do not do it here: render fewer items (pages), and filter, sort and count in the view or "
+        "the database, not in loops of the template. Do it "
+        "once: keep a fragment that rarely changes (cache.memoize, or a string made at start). %s",
+        same       ? "Do it once: the macro is given the same each time: {% set drawn = name(values) %} "
+                     "before the loop, {{ drawn }} in it."
+        : includes ? "Do it together: a macro imported once, or the part's lines in the loop itself, "
+                     "instead of an include "
+                     "for each item: every include builds a context."
+                   : "Do it faster: look a value up once ({% set %}) outside of the loop, and build "
+                     "what takes computing in Python.");
     hp__finding_number(finding, "template_ms", (double)ns / 1e6);
     hp__finding_number(finding, "including_ms", (double)load / 1e6);
     hp__finding_number(finding, "values", (double)values);
+    if (same) {
+        hp__finding_number(finding, "same_again_ms", (double)hp__spread_median(&medians->same) / 1e6);
+    }
 }
 
 static hp_err add_request(struct hp__find *f, const struct part *part, uint32_t r, struct hp_finding *finding,
@@ -315,6 +400,7 @@ static hp_err add_request(struct hp__find *f, const struct part *part, uint32_t 
     hp__spread_add(&medians->load, part->load_ns);
     hp__spread_add(&medians->values, part->values);
     hp__spread_add(&medians->loads, part->loads);
+    hp__spread_add(&medians->same, part->same_ns);
     medians->again += !f->views[r].first;
     finding->seen++;
     return hp__bound_price(f, finding, r, part->saved_ns, (uint64_t)((double)part->saved_ns * LOW_SHARE),
@@ -340,7 +426,8 @@ static hp_err try_site(struct hp__find *f, const struct table *table, uint32_t s
     struct medians medians = {.again = 0};
     bool kept = false;
     hp_err err = hp__finding_init(f, &finding, HP_FIND_template_hot);
-    struct hp__spread *spreads[] = {&medians.ns, &medians.load, &medians.values, &medians.loads};
+    struct hp__spread *spreads[] = {&medians.ns, &medians.load, &medians.values, &medians.loads,
+                                    &medians.same};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
         err = hp__spread_init(f, spreads[i]);
     }
@@ -369,7 +456,8 @@ static hp_err make(struct hp__find *f, struct hp_arena *arena, struct table *tab
     uint32_t n = f->c->sample_count;
     table->parts = hp__zeroed(arena, (size_t)n * MAX_SITES, sizeof *table->parts);
     table->owner = hp__zeroed(arena, n, sizeof *table->owner);
-    if (table->parts == NULL || table->owner == NULL) {
+    table->again = hp__zeroed(arena, n, sizeof *table->again);
+    if (table->parts == NULL || table->owner == NULL || table->again == NULL) {
         return HP_ENOMEM;
     }
     for (uint32_t r = 0; r < n; r++) {
@@ -378,10 +466,12 @@ static hp_err make(struct hp__find *f, struct hp_arena *arena, struct table *tab
             add_notes(f, table, r);
         } else {
             table->owner[r] = hp_arena_alloc(arena, tree->count * sizeof(uint32_t), _Alignof(uint32_t));
-            if (table->owner[r] == NULL) {
+            table->again[r] = hp_arena_alloc(arena, tree->count * sizeof(uint32_t), _Alignof(uint32_t));
+            if (table->owner[r] == NULL || table->again[r] == NULL) {
                 return HP_ENOMEM;
             }
             find_owners(&f->views[r], table->owner[r]);
+            find_again(f, &f->views[r], table, table->again[r]);
             add_tree(f, table, r);
         }
         judge(&f->views[r], table, &table->parts[(size_t)r * MAX_SITES]);

@@ -52,6 +52,52 @@ static struct hp_find_result run(struct rec_set *set, struct parts p)
     return result;
 }
 
+static struct hp_str source_of(void *ctx, struct hp_str file)
+{
+    (void)ctx;
+    return hp_str_eq(file, HP_STR("templates/macros.html")) ? HP_STR("{% macro tag(words) %}{% endmacro %}")
+           : hp_str_eq(file, HP_STR("templates/list.html"))
+               ? HP_STR("\n\n{% for one in all %}\n{{ one }} {{ tag(words) }}\n{% endfor %}")
+               : HP_STR("{% for one in all %}\n{{ tag(one) }}\n{% endfor %}");
+}
+
+/* A macro of 100 values, run 20 times from line 4 of list.html, or line 2 of other.html. */
+static void a_macro_that_is_given_the_same_each_time_is_drawn_once(void **state)
+{
+    (void)state;
+    for (int other = 0; other < 2; other++) {
+        struct rec_set set;
+        struct hp_find_result result;
+        rec_set_init(&set, "GET", "/list");
+        for (int i = 0; i < REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t wsgi = rec_node(rec, HP_NODE_ROOT,
+                                     rec_sym(&set, "flask/app.py", "wsgi_app", 1, REC_FRAMEWORK), 0, 1, 5);
+            uint32_t view = rec_node(rec, wsgi, set.view, 5, 1, 0.1);
+            const char *file = other ? "templates/other.html" : "templates/list.html";
+            uint32_t list = rec_node(rec, view, template(&set, file, "root", HP_SYM_APP), 12, 1, 0.2);
+            uint32_t call =
+                rec_node(rec, list, rec_sym(&set, "jinja2/runtime.py", "Context.call", 1, REC_FRAMEWORK),
+                         other ? 2 : 4, 20, 0.1);
+            uint32_t macro =
+                rec_node(rec, call, template(&set, "templates/macros.html", "macro", HP_SYM_APP), 1, 20, 5);
+            rec_node(rec, macro, rec_sym(&set, "markupsafe/__init__.py", "escape", 1, REC_LIB), 1, 2000, 1);
+            rec->record.req.bytes_out = 20000;
+            rec_end(&set, rec, 11.4, 11.4);
+        }
+        struct hp_case c = rec_case(&set);
+        c.source = source_of;
+        assert_int_equal(hp_find_run(&c, &set.arena, &result), HP_OK);
+        assert_int_equal(result.findings.count, other ? 0 : 1);
+        if (!other) {
+            assert_int_equal(result.findings.list[0].kind, HP_FIND_template_hot);
+            double saved_ms = (double)result.findings.list[0].median_ns / 1e6;
+            assert_true(saved_ms > 6 * 0.95 - 0.05 && saved_ms < 6 * 0.95 + 0.05);
+        }
+        rec_set_fini(&set);
+    }
+}
+
 static void expect_place(const struct rec_set *set, const struct hp_finding *finding, const char *file,
                          uint32_t line)
 {
@@ -310,6 +356,7 @@ static void templates_that_are_looked_up_again_and_again_are_told_where_they_are
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_macro_that_is_given_the_same_each_time_is_drawn_once),
         cmocka_unit_test(parts_that_are_run_over_and_over_are_one_cause_where_they_repeat),
         cmocka_unit_test(a_part_is_not_long_because_the_machine_is_busy),
         cmocka_unit_test(part_that_takes_long_each_time_is_a_cause_by_itself),

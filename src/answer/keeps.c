@@ -40,21 +40,6 @@ static bool next_line(struct hp_str *rest, struct line *line)
     return true;
 }
 
-static bool is_word(char c)
-{
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (unsigned char)c >= 0x80;
-}
-
-static size_t word_length(struct hp_str text)
-{
-    size_t n = 0;
-    while (n < text.n && is_word(text.p[n])) {
-        n++;
-    }
-    return n;
-}
-
 static struct hp_str from(struct hp_str text, size_t at)
 {
     return at < text.n ? hp_str_make(text.p + at, text.n - at) : (struct hp_str){"", 0};
@@ -73,8 +58,8 @@ static struct hp_str trimmed(struct hp_str text)
 static size_t find_word(struct hp_str text, size_t at, struct hp_str word)
 {
     for (; at + word.n <= text.n; at++) {
-        bool starts = at == 0 || !is_word(text.p[at - 1]);
-        bool ends = at + word.n == text.n || !is_word(text.p[at + word.n]);
+        bool starts = at == 0 || !hp_str_is_word(text.p[at - 1]);
+        bool ends = at + word.n == text.n || !hp_str_is_word(text.p[at + word.n]);
         if (starts && ends && memcmp(text.p + at, word.p, word.n) == 0) {
             return at;
         }
@@ -139,7 +124,7 @@ static struct hp_str expression_of(struct hp_str text)
             return from(text, strlen(words[i]));
         }
     }
-    struct hp_str after = trimmed(from(text, word_length(text)));
+    struct hp_str after = trimmed(from(text, hp_str_word_length(text)));
     struct hp_str value = is_assignment(after) ? trimmed(from(after, 1)) : text;
     return find_word(value, 0, HP_STR("setdefault")) < value.n ? value : text;
 }
@@ -149,7 +134,7 @@ static struct hp_str expression_of(struct hp_str text)
 static struct hp_str container_of(struct hp_str text)
 {
     const struct hp_str none = {NULL, 0};
-    struct hp_str root = hp_str_make(text.p, word_length(text)), rest = from(text, root.n);
+    struct hp_str root = hp_str_make(text.p, hp_str_word_length(text)), rest = from(text, root.n);
     while (root.n != 0 && rest.n != 0 && !ends_with_request(root, true)) {
         size_t item = item_length(rest);
         if (item != 0) {
@@ -166,7 +151,7 @@ static struct hp_str container_of(struct hp_str text)
             return none;
         }
         struct hp_str name = from(rest, 1);
-        name.n = word_length(name);
+        name.n = hp_str_word_length(name);
         rest = from(rest, 1 + name.n);
         if (ends_with_request(name, false)) {
             return none;
@@ -197,7 +182,7 @@ static bool has_kept_default(struct hp_str rest)
         }
         if (depth == 0 && c == '=') {
             struct hp_str value = trimmed(from(rest, i + 1));
-            struct hp_str word = hp_str_make(value.p, word_length(value));
+            struct hp_str word = hp_str_make(value.p, hp_str_word_length(value));
             bool called = word.n < value.n && value.p[word.n] == '(';
             return value.n != 0 && (value.p[0] == '[' || value.p[0] == '{' || (word.n != 0 && called));
         }
@@ -251,7 +236,7 @@ static bool is_bounded(const struct function *function, struct hp_str name)
     struct hp_str rest = function->source;
     struct line line = {.number = 0};
     while (next_line(&rest, &line)) {
-        if (hp_str_starts(line.text, name) && word_length(line.text) == name.n &&
+        if (hp_str_starts(line.text, name) && hp_str_word_length(line.text) == name.n &&
             find_word(line.text, name.n, HP_STR("maxlen")) < line.text.n) {
             return true;
         }
@@ -304,9 +289,9 @@ static bool names_cache(struct hp_str word)
 static bool is_cache(struct hp_str decorator)
 {
     struct hp_str rest = from(decorator, 1), word = {"", 0};
-    while (rest.n != 0 && (is_word(rest.p[0]) || rest.p[0] == '.')) {
+    while (rest.n != 0 && (hp_str_is_word(rest.p[0]) || rest.p[0] == '.')) {
         rest = from(rest, rest.p[0] == '.');
-        word = hp_str_make(rest.p, word_length(rest));
+        word = hp_str_make(rest.p, hp_str_word_length(rest));
         rest = from(rest, word.n);
     }
     return names_cache(word);

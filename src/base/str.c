@@ -25,6 +25,21 @@ size_t hp_str_find_char(struct hp_str text, char c)
     return hit != NULL ? (size_t)(hit - text.p) : text.n;
 }
 
+bool hp_str_is_word(char c)
+{
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (unsigned char)c >= 0x80;
+}
+
+size_t hp_str_word_length(struct hp_str text)
+{
+    size_t n = 0;
+    while (n < text.n && hp_str_is_word(text.p[n])) {
+        n++;
+    }
+    return n;
+}
+
 static bool is_continuation(unsigned char byte)
 {
     return (byte & 0xC0) == 0x80;

@@ -45,6 +45,11 @@ bool hp_str_ends(struct hp_str text, struct hp_str suffix);
 /* Index of the first byte `c` in `text`; text.n if there is none. */
 size_t hp_str_find_char(struct hp_str text, char c);
 
+/* Whether `c` may stand in a name of a programming language: letters, digits, "_", all beyond ASCII. */
+bool hp_str_is_word(char c);
+/* How many such characters `text` begins with. */
+size_t hp_str_word_length(struct hp_str text);
+
 /* Length in bytes (1–4) of the well-formed UTF-8 sequence at the start of `text`; 0 if there is none (empty,
  * overlong, surrogate, above U+10FFFF, cut short or a stray byte). Threads: any, like all of this file. */
 size_t hp_utf8_len(struct hp_str text);

@@ -26,27 +26,12 @@ static struct hp_str from(struct hp_str text, size_t at)
     return at < text.n ? hp_str_make(text.p + at, text.n - at) : (struct hp_str){"", 0};
 }
 
-static bool is_word(char c)
-{
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (unsigned char)c >= 0x80;
-}
-
-static size_t word_length(struct hp_str text)
-{
-    size_t n = 0;
-    while (n < text.n && is_word(text.p[n])) {
-        n++;
-    }
-    return n;
-}
-
 /* The next word, which `*rest` is moved beyond; `*before`: the character before it, blanks left out. Strings
  * are passed. Empty: there is none. */
 static struct hp_str next_word(struct hp_str *rest, char *before)
 {
     *before = ' ';
-    while (rest->n != 0 && !is_word(rest->p[0])) {
+    while (rest->n != 0 && !hp_str_is_word(rest->p[0])) {
         char c = rest->p[0];
         *rest = from(*rest, 1);
         if (c == '"' || c == '\'') {
@@ -54,7 +39,7 @@ static struct hp_str next_word(struct hp_str *rest, char *before)
         }
         *before = strchr(" \t\n", c) == NULL ? c : *before;
     }
-    struct hp_str word = hp_str_make(rest->p, word_length(*rest));
+    struct hp_str word = hp_str_make(rest->p, hp_str_word_length(*rest));
     *rest = from(*rest, word.n);
     return word;
 }
@@ -128,8 +113,8 @@ static void open_block(struct reading *reading, struct hp_str bound)
 static struct hp_str up_to(struct hp_str text, struct hp_str end)
 {
     for (size_t at = 0; at + end.n <= text.n; at++) {
-        bool starts = at == 0 || !is_word(end.p[0]) || !is_word(text.p[at - 1]);
-        bool ends = at + end.n == text.n || !is_word(end.p[0]) || !is_word(text.p[at + end.n]);
+        bool starts = at == 0 || !hp_str_is_word(end.p[0]) || !hp_str_is_word(text.p[at - 1]);
+        bool ends = at + end.n == text.n || !hp_str_is_word(end.p[0]) || !hp_str_is_word(text.p[at + end.n]);
         if (starts && ends && memcmp(text.p + at, end.p, end.n) == 0) {
             return hp_str_make(text.p, at);
         }

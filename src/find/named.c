@@ -5,7 +5,6 @@
  *
  * Why: a loop over such calls is there for whatever it is given. What it costs is decided elsewhere.
  */
-#include <ctype.h>
 #include <string.h>
 #include "find/find_int.h"
 #include "find/pytext.h"
@@ -27,17 +26,12 @@ hp_err hp__named_init(struct hp__find *f)
     return f->named != NULL ? HP_OK : HP_ENOMEM;
 }
 
-static bool is_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
-}
-
 /* In strings and comments, too: attrgetter("rating") names it. */
 static bool has_word(struct hp_str text, struct hp_str word)
 {
     for (size_t at = 0; at + word.n <= text.n; at++) {
-        if (memcmp(text.p + at, word.p, word.n) == 0 && (at == 0 || !is_word(text.p[at - 1])) &&
-            (at + word.n == text.n || !is_word(text.p[at + word.n]))) {
+        if (memcmp(text.p + at, word.p, word.n) == 0 && (at == 0 || !hp_str_is_word(text.p[at - 1])) &&
+            (at + word.n == text.n || !hp_str_is_word(text.p[at + word.n]))) {
             return true;
         }
     }

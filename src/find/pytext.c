@@ -6,12 +6,6 @@
 #define TAB           8u
 #define MOST_IN_LOOPS 256u /* statements */
 
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -153,7 +147,7 @@ static bool is_prefix(struct hp_str word, bool *braces)
 
 static size_t word_end(const struct hp__py *py, size_t at)
 {
-    while (is_word(byte_at(py, at))) {
+    while (hp_str_is_word(byte_at(py, at))) {
         at++;
     }
     return at;
@@ -180,7 +174,7 @@ static struct hp__py_token word(struct hp__py *py)
         return token;
     }
     token.keyword = is_keyword(since(py, from));
-    while (!token.keyword && byte_at(py, py->at) == '.' && is_word(byte_at(py, py->at + 1))) {
+    while (!token.keyword && byte_at(py, py->at) == '.' && hp_str_is_word(byte_at(py, py->at + 1))) {
         py->at = word_end(py, py->at + 1);
     }
     token.text = since(py, from);
@@ -216,7 +210,7 @@ static struct hp__py_token mark(struct hp__py *py)
         py->at++;
         close_bracket(py);
     } else if (is_digit(c)) {
-        while (is_word(byte_at(py, py->at)) || byte_at(py, py->at) == '.') {
+        while (hp_str_is_word(byte_at(py, py->at)) || byte_at(py, py->at) == '.') {
             py->at++;
         }
     } else {
@@ -282,7 +276,7 @@ struct hp__py_token hp__py_next(struct hp__py *py)
         py->callable = py->dot = false;
         return token;
     }
-    return is_word(c) && !is_digit(c) ? word(py) : mark(py);
+    return hp_str_is_word(c) && !is_digit(c) ? word(py) : mark(py);
 }
 
 bool hp__py_names_parameter(const struct hp__py *py)

@@ -32,6 +32,9 @@ static void starts_ends_and_find(void **state)
     assert_int_equal(hp_str_find_char(HP_STR("a:b"), ':'), 1);
     assert_int_equal(hp_str_find_char(HP_STR("ab"), ':'), 2);
     assert_int_equal(hp_str_find_char(hp_str_make(NULL, 0), ':'), 0);
+    assert_int_equal(hp_str_word_length(HP_STR("_a1.b")), 3);
+    assert_int_equal(hp_str_word_length(HP_STR("\xc3\xa9t\xc3\xa9")), 5);
+    assert_int_equal(hp_str_word_length(HP_STR("-a")), 0);
 }
 
 static void utf8_is_judged_as_unicode_does(void **state)

@@ -3,13 +3,14 @@
  * Principle: its exclusive time (own code, and library and C functions that it calls) that is neither
  * waiting, nor SQL, nor another application function, nor framework dispatch.
  *
- * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the route
- * and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms where it is called less than ten times (a short request has always some
- * function with a tenth of it, and does something with each of many things). A function that runs once and
- * computes in its own lines (calls of a library that are as short as a line, 1.2 us, are its own) goes over
- * what it was given once, which is what it is for: it must take 14 ms, unless its source shows that it looks
- * through a list for each thing (searched.h); so must one that is called for each of many things and is as
- * short as a line in their loop (1.2 us with the loop), or computes in its own lines for less than 30 %.
+ * Evidence: a call tree; exclusive wall time that the request's CPU time can account for, ≥ 10 % of the
+ * route and ≥ 5 ms, or ≥ 30 % and ≥ 2 ms where it is called less than ten times or takes as long as five
+ * lines (6 us) each time (a short request has always some function with a tenth of it, and does a little
+ * with each of many things). A function that runs once and computes in its own lines (calls of a library
+ * that are as short as a line, 1.2 us, are its own) goes over what it was given once, which is what it is
+ * for: it must take 14 ms, unless its source shows that it looks through a list for each thing (searched.h);
+ * so must one that is called for each of many things and is as short as a line in their loop (1.2 us with
+ * the loop), or computes in its own lines for less than 30 %.
  * Of the view, whose own work is what the page is for, a library's Python functions count that it calls ten
  * times or more: ≥ 30 % of the route and ≥ 5 ms.
  * All of it is processor time: what other programs held the request up makes no function hot.
@@ -58,6 +59,7 @@
     1000000u /* what a client library may compute for one call to another service: it is part of that call   \
               */
 #define LINE_NS       1200u /* a call with its loop that takes no longer might as well be written there */
+#define MOMENT_LINES  5u
 #define MAX_FUNCTIONS 512u
 
 struct work {            /* one request */
@@ -696,7 +698,9 @@ static uint64_t least_ns(const struct part *part, double share, bool passes)
     if (passes) {
         return ONCE_NS;
     }
-    return share >= BIG_SHARE && part->calls < LOOP_CALLS ? BIG_NS : MIN_NS;
+    uint64_t busy_ns = part->cpu_ns < part->wall_ns ? part->cpu_ns : part->wall_ns;
+    bool moments = part->calls >= LOOP_CALLS && busy_ns < MOMENT_LINES * LINE_NS * part->calls;
+    return share >= BIG_SHARE && !moments && !part->of_view ? BIG_NS : MIN_NS;
 }
 
 /* What a share of processor time is of: samples tell what was running when, trees what other programs held

@@ -303,6 +303,7 @@ static void one_pass_over_what_is_given_is_no_hot_function(void **state)
                  {1, 9000, 4, 12, 0, true},
                  /* something with each of many things, for a moment, or for a smaller part of the request */
                  {900, 1, 3.5, 0, 0, false},
+                 {450, 1, 4.4, 0, 0, true},
                  {3, 1, 3.5, 0, 0, true},
                  {240, 1, 9, 0, 30, false},
                  {240, 1, 16, 0, 50, true},

@@ -58,7 +58,8 @@ static PyObject *compile_source(void)
 static double traced_ns(PyObject *function, PyObject *range)
 {
     hp_frame *frame = hp_frame_current(PyThreadState_Get());
-    struct hp_cap_request *request = hp_cap_request_begin(hp_ext.cap, HP_X_LEVEL_TRACE, 0, true, frame);
+    struct hp_cap_request *request =
+        hp_cap_request_begin(hp_ext.cap, HP_X_LEVEL_TRACE, 0, true, frame, hp_cap_ticks());
     if (request == NULL) {
         return 0.0;
     }

@@ -32,6 +32,10 @@ struct hp_span8 hp_utf8(PyObject *text)
 {
     struct hp_span8 span = {"", 0};
     if (text != NULL && PyUnicode_Check(text)) {
+        if (PyUnicode_IS_COMPACT_ASCII(text)) {
+            return (struct hp_span8){(const char *)PyUnicode_1BYTE_DATA(text),
+                                     (size_t)PyUnicode_GET_LENGTH(text)};
+        }
         Py_ssize_t n;
         const char *p = PyUnicode_AsUTF8AndSize(text, &n);
         if (p == NULL) {

@@ -52,6 +52,16 @@
 
 typedef struct _PyInterpreterFrame hp_frame;
 
+/* A number that no other type has, nor this one after a change to it or to its bases; 0: none yet. */
+static inline unsigned hp_type_version(const PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    return type->tp_flags & Py_TPFLAGS_VALID_VERSION_TAG ? type->tp_version_tag : 0;
+#else
+    return type->tp_version_tag;
+#endif
+}
+
 /* Whether the frame is one of the interpreter's own, which no Python code runs in: a shim at the entry from
  * C, or the trampoline under an inlined __init__. The latter's code object is constant data and must not be
  * written to; what tells it is that its function is None. */

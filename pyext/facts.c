@@ -65,13 +65,11 @@ bool hp_facts_queue(struct hp_span8 text, uint64_t now_ns, uint64_t *queue_ns)
     return *queue_ns <= QUEUE_MAX_NS && then_ns < now_ns + 1000000000u;
 }
 
-static void note_queue(struct hp_cap_request *request, PyObject *env)
+static __attribute__((noinline)) void note_queue(struct hp_cap_request *request, PyObject *text)
 {
-    PyObject *text = hp_dict_find(env, str_request_start); /* borrowed */
-    text = text != NULL ? text : hp_dict_find(env, str_queue_start);
     struct timespec now;
     uint64_t queue_ns;
-    if (text != NULL && clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+    if (clock_gettime(CLOCK_REALTIME, &now) == 0 &&
         hp_facts_queue(hp_utf8(text), (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
                        &queue_ns)) {
         hp_cap_request_queue(request, queue_ns);
@@ -123,15 +121,25 @@ static void note_config(struct hp_cap_request *request, PyObject *app)
     Py_XDECREF(values);
 }
 
+static __attribute__((noinline)) void note_wanted(struct hp_cap_request *request, PyObject *wsgi_environ,
+                                                  PyObject *app)
+{
+    struct hp_pending pending = hp_pending_save();
+    note_headers(request, wsgi_environ);
+    note_config(request, app);
+    hp_swallow();
+    hp_pending_restore(pending);
+}
+
 void hp_facts_note(struct hp_cap_request *request, PyObject *wsgi_environ, PyObject *app)
 {
-    note_queue(request, wsgi_environ);
+    PyObject *started = hp_dict_find(wsgi_environ, str_request_start); /* borrowed */
+    started = started != NULL ? started : hp_dict_find(wsgi_environ, str_queue_start);
+    if (started != NULL) {
+        note_queue(request, started);
+    }
     if (header_count != 0 || config_count != 0) {
-        struct hp_pending pending = hp_pending_save();
-        note_headers(request, wsgi_environ);
-        note_config(request, app);
-        hp_swallow();
-        hp_pending_restore(pending);
+        note_wanted(request, wsgi_environ, app);
     }
 }
 

@@ -21,8 +21,8 @@
 /* ---- small tables: rule -> route and view; code -> place ---- */
 
 enum { METHOD_COUNT = 10, ROUTE_SLOTS = 1024, PLACE_SLOTS = 4096 };
-static const char *const methods[METHOD_COUNT] = {"OTHER",  "GET",     "HEAD",  "POST",  "PUT",
-                                                  "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+static const char methods[METHOD_COUNT][8] = {"OTHER",  "GET",     "HEAD",  "POST",  "PUT",
+                                              "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"};
 
 static struct route_entry {
     PyObject *rule; /* owned; NULL: free */
@@ -124,8 +124,13 @@ static uint32_t method_index(PyObject *method)
 {
     bool plain = method != NULL && PyUnicode_Check(method) && PyUnicode_IS_COMPACT_ASCII(method);
     size_t n = plain ? (size_t)PyUnicode_GET_LENGTH(method) : 0;
-    for (uint32_t i = 1; plain && i < METHOD_COUNT; i++) {
-        if (strlen(methods[i]) == n && memcmp(methods[i], PyUnicode_1BYTE_DATA(method), n) == 0) {
+    char padded[sizeof methods[0]] = "";
+    if (n == 0 || n >= sizeof padded) {
+        return 0;
+    }
+    memcpy(padded, PyUnicode_1BYTE_DATA(method), n);
+    for (uint32_t i = 1; i < METHOD_COUNT; i++) {
+        if (memcmp(methods[i], padded, sizeof padded) == 0) {
             return i;
         }
     }

@@ -99,7 +99,7 @@ static void note_values(struct hp_cap_request *request, int kind, struct hp_span
     }
 }
 
-static void note_keys(struct hp_cap_request *request, int kind, PyObject *mapping)
+static __attribute__((noinline)) void note_keys(struct hp_cap_request *request, int kind, PyObject *mapping)
 {
     PyObject *key, *value; /* borrowed */
     Py_ssize_t at = 0, n = 0;
@@ -122,10 +122,9 @@ static bool note_part(struct hp_cap_request *request, int kind, PyObject *flask_
     return mapping != NULL;
 }
 
-static void note_json(struct hp_cap_request *request, PyObject *flask_request)
+static __attribute__((noinline)) void note_body(struct hp_cap_request *request, PyObject *cached)
 {
-    PyObject *cached = hp_own(flask_request, str_json); /* borrowed */
-    if (cached == NULL || !PyTuple_Check(cached) || PyTuple_GET_SIZE(cached) != 2) {
+    if (!PyTuple_Check(cached) || PyTuple_GET_SIZE(cached) != 2) {
         return;
     }
     PyObject *body = PyTuple_GET_ITEM(cached, 0);
@@ -180,14 +179,9 @@ static struct hp_span8 until(struct hp_span8 *rest, char end)
     return piece;
 }
 
-static void note_query(struct hp_cap_request *request, PyObject *flask_request)
+static __attribute__((noinline)) void note_pieces(struct hp_cap_request *request, struct hp_span8 query)
 {
-    PyObject *bytes = hp_own(flask_request, str_query); /* borrowed */
-    struct hp_span8 query = {NULL, 0};
     uint32_t n = 0, more = 0;
-    if (bytes != NULL && PyBytes_Check(bytes)) {
-        query = (struct hp_span8){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)};
-    }
     while (query.n != 0) {
         struct hp_span8 value = until(&query, '&');
         struct hp_span8 key = until(&value, '=');
@@ -208,6 +202,14 @@ static void note_query(struct hp_cap_request *request, PyObject *flask_request)
     hp_cap_request_left_out(request, more);
 }
 
+static void note_query(struct hp_cap_request *request, PyObject *flask_request)
+{
+    PyObject *bytes = hp_own(flask_request, str_query); /* borrowed */
+    if (bytes != NULL && PyBytes_Check(bytes) && PyBytes_GET_SIZE(bytes) != 0) {
+        note_pieces(request, (struct hp_span8){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)});
+    }
+}
+
 /* ---- a request ---- */
 
 void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request)
@@ -224,7 +226,10 @@ void hp_inputs_note(struct hp_cap_request *request, PyObject *flask_request)
     if (note_part(request, HP_X_FACT_FORM, flask_request, str_form)) {
         (void)note_part(request, HP_X_FACT_FORM, flask_request, str_files);
     }
-    note_json(request, flask_request);
+    PyObject *cached = hp_own(flask_request, str_json); /* borrowed */
+    if (cached != NULL) {
+        note_body(request, cached);
+    }
 }
 
 int hp_inputs_init(void)

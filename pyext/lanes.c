@@ -358,9 +358,12 @@ void hp_lane_find_greenlets(void)
     if (hp_ext.greenlets) {
         return;
     }
-    static Py_ssize_t without;                    /* how many modules there were when it was not among them */
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-    if (modules == NULL || !PyDict_Check(modules) || PyDict_GET_SIZE(modules) == without) {
+    static Py_ssize_t without; /* how many modules there were when it was not among them */
+    static PyObject *modules;  /* owned: the interpreter's, the same until its end */
+    if (modules == NULL && (modules = Py_XNewRef(PyImport_GetModuleDict())) == NULL) {
+        return;
+    }
+    if (!PyDict_Check(modules) || PyDict_GET_SIZE(modules) == without) {
         return;
     }
     if (PyDict_GetItemString(modules, "greenlet") == NULL) {

@@ -72,7 +72,7 @@ static char *put_duration(char *at, const char *name, uint64_t ns)
  * id is there for pages, whose scripts cannot read the headers of an image or of themselves. Not by printf:
  * it would cost more than all the rest of a bare request, and the process's locale must not turn the point
  * into a comma. New reference or NULL. */
-static PyObject *timing_text(const struct hp_cap_request *request)
+static __attribute__((noinline)) PyObject *timing_text(const struct hp_cap_request *request)
 {
     uint64_t wall_ns = 0, sql_ns = 0;
     uint32_t queries = 0;

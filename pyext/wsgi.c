@@ -24,23 +24,24 @@ static PyObject *idle_call, *idle_body,
     *idle_close; /* memory of one each, kept for the next request; NULL: none */
 static void *object_new(PyObject *type, PyObject **idle)
 {
-    if (*idle == NULL) {
+    PyObject *object = *idle;
+    if (object == NULL) {
         return PyObject_New(PyObject, (PyTypeObject *)type);
     }
-    PyObject *object = *idle;
     *idle = NULL;
-    return PyObject_Init(object, (PyTypeObject *)type);
+    _Py_NewReference(object); /* it has kept its type */
+    return object;
 }
 
 static void object_free(PyObject *object, PyObject **idle)
 {
-    PyTypeObject *type = Py_TYPE(object);
     if (*idle == NULL) {
         *idle = object;
     } else {
+        PyTypeObject *type = Py_TYPE(object);
         type->tp_free(object);
+        Py_DECREF(type);
     }
-    Py_DECREF(type);
 }
 
 static struct {
@@ -251,21 +252,57 @@ static PyObject *body_next(Body *self)
     return NULL;
 }
 
-/* Whether it is certain that this attribute is a method of the object's class, or of the object itself: then
- * it can be called without being bound before. */
-static bool is_plain_method(PyObject *object, PyObject *name)
+/* What is asked of the class of each body: an application has hardly more than one. */
+static struct {
+    const PyTypeObject *type; /* identity, good for this version of it */
+    unsigned version;
+    bool is_generic;   /* attributes are found as usual */
+    bool is_looked_in; /* a list, a file … (goes_unwrapped) */
+    bool has_members;  /* an object may have attributes of its own */
+    PyObject *close;   /* borrowed: its method of that name; NULL: none, or nothing usual */
+} body_class;
+
+static void learn_class(PyTypeObject *type)
 {
-    PyObject *found = Py_TYPE(object)->tp_getattro == PyObject_GenericGetAttr
-                          ? _PyType_Lookup(Py_TYPE(object), name)
-                          : NULL;
-    return found != NULL && PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR);
+    const PySequenceMethods *sequence = type->tp_as_sequence;
+    bool is_known = PyType_HasFeature(type, Py_TPFLAGS_LIST_SUBCLASS | Py_TPFLAGS_TUPLE_SUBCLASS |
+                                                Py_TPFLAGS_BYTES_SUBCLASS);
+    PyObject *close = _PyType_Lookup(type, str_close);
+    body_class.has_members = type->tp_dictoffset != 0;
+    body_class.is_generic = type->tp_getattro == PyObject_GenericGetAttr;
+    body_class.is_looked_in = is_known || (sequence != NULL && sequence->sq_length != NULL) ||
+                              _PyType_Lookup(type, str_read) != NULL;
+    body_class.close = close != NULL && body_class.is_generic &&
+                               PyType_HasFeature(Py_TYPE(close), Py_TPFLAGS_METHOD_DESCRIPTOR)
+                           ? close
+                           : NULL;
+    body_class.type = type;
+    body_class.version = hp_type_version(type); /* looking in it has given it one */
+}
+
+static inline void look_at_class(PyTypeObject *type)
+{
+    if (body_class.type != type || body_class.version != hp_type_version(type) || body_class.version == 0) {
+        learn_class(type);
+    }
+}
+
+/* How to call close() of the application's iterable without binding it before: the method, a new reference;
+ * NULL: it is to be looked for. */
+static PyObject *plain_close(PyObject *iterable)
+{
+    look_at_class(Py_TYPE(iterable));
+    if (body_class.close == NULL || (body_class.has_members && hp_own(iterable, str_close) != NULL)) {
+        return NULL;
+    }
+    return Py_NewRef(body_class.close);
 }
 
 /* close() of the application's iterable, if it has one: its result, None, or NULL with an exception. */
 static PyObject *close_iterable(Body *self)
 {
-    PyObject *close = NULL;
-    bool is_method = is_plain_method(self->iterable, str_close);
+    PyObject *close = plain_close(self->iterable);
+    bool is_method = close != NULL;
     if (!is_method && hp_lookup_attr(self->iterable, str_close, &close) <= 0) {
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
@@ -274,12 +311,11 @@ static PyObject *close_iterable(Body *self)
     if (watched) {
         stretch_begin(&stretch, self->call);
     }
-    PyObject *result =
-        is_method ? PyObject_CallMethodNoArgs(self->iterable, str_close) : PyObject_CallNoArgs(close);
+    PyObject *result = is_method ? PyObject_CallOneArg(close, self->iterable) : PyObject_CallNoArgs(close);
     if (watched) {
         stretch_end(&stretch);
     }
-    Py_XDECREF(close);
+    Py_DECREF(close);
     return result;
 }
 
@@ -346,33 +382,24 @@ static PyObject *body_getattro(PyObject *object, PyObject *name)
     return PyObject_GetAttr(((Body *)object)->iterable, name);
 }
 
-/* Whether it is file-like by its class, or may be by its own way to find attributes. 1, 0, or -1 with an
- * exception. */
-static int has_read(PyObject *body)
-{
-    if (_PyType_Lookup(Py_TYPE(body), str_read) != NULL) {
-        return 1;
-    }
-    PyObject *read = NULL;
-    int found =
-        Py_TYPE(body)->tp_getattro == PyObject_GenericGetAttr ? 0 : hp_lookup_attr(body, str_read, &read);
-    Py_XDECREF(read);
-    return found;
-}
-
-/* Whether the server may look into this object, so that it must get it as it is. 1, 0, or -1 with an
+/* Whether the server may look into this object, so that it must get it as it is: a sequence, a file by its
+ * class or by its own way to find attributes, or the server's own wrapper of files. 1, 0, or -1 with an
  * exception. */
 static int goes_unwrapped(PyObject *body, PyObject *env)
 {
-    if (PyList_Check(body) || PyTuple_Check(body) || PyBytes_Check(body) ||
-        (Py_TYPE(body)->tp_as_sequence != NULL && Py_TYPE(body)->tp_as_sequence->sq_length != NULL)) {
+    look_at_class(Py_TYPE(body));
+    if (body_class.is_looked_in) {
         return 1;
     }
+    bool is_generic = body_class.is_generic;
     PyObject *wrapper = hp_dict_find(env, str_file_wrapper); /* borrowed */
     if (wrapper != NULL && PyType_Check(wrapper) && PyObject_TypeCheck(body, (PyTypeObject *)wrapper)) {
         return 1;
     }
-    return has_read(body);
+    PyObject *read = NULL;
+    int found = is_generic ? 0 : hp_lookup_attr(body, str_read, &read);
+    Py_XDECREF(read);
+    return found;
 }
 
 static void count_list(Call *call, PyObject *body)
@@ -413,19 +440,23 @@ static PyObject *wrap_body(Call *call, PyObject *body)
 
 /* ---- the call ---- */
 
+/* By a proxy on this host: then the client may be anybody. */
+static __attribute__((noinline)) bool is_forwarded(PyObject *env)
+{
+    for (size_t i = 0; i < sizeof str_forwarded / sizeof str_forwarded[0]; i++) {
+        if (hp_dict_find(env, str_forwarded[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_loopback(PyObject *env)
 {
     struct hp_span8 address = hp_utf8(hp_dict_find(env, str_remote));
-    if (!((address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
-          (address.n == 3 && memcmp(address.p, "::1", 3) == 0))) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof str_forwarded / sizeof str_forwarded[0]; i++) {
-        if (hp_dict_find(env, str_forwarded[i]) != NULL) {
-            return false; /* a proxy on this host: the client may be anybody */
-        }
-    }
-    return true;
+    bool is_local = (address.n >= 4 && memcmp(address.p, "127.", 4) == 0) ||
+                    (address.n == 3 && memcmp(address.p, "::1", 3) == 0);
+    return is_local && !is_forwarded(env);
 }
 
 /* Flask's property of that name reads its config, so we do, without a call into Python in each request. */
@@ -510,7 +541,7 @@ static Call *call_begin(PyObject *app, PyObject *env, PyObject *done, int level,
     if (level == HP_X_LEVEL_TRACE && !hp_ext.tracing) {
         effective = hp_ext.sampling && done == NULL ? HP_X_LEVEL_SAMPLE : HP_X_LEVEL_MONITOR;
     }
-    call->request = hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, NULL);
+    call->request = hp_cap_request_begin(hp_ext.cap, effective, options.kind, done != NULL, NULL, started);
     if (call->request == NULL) {
         Py_DECREF(call);
         return NULL;

@@ -84,11 +84,12 @@ struct hp_cap {
     _Atomic(struct hp_redact *) new_redact;
     uint64_t slow_ns; /* requests that take less keep no detail; 0: all do */
 
-    struct hp_map texts;       /* hash of a folded text → string id */
-    uint32_t given_count;      /* of them those of HP_TEXT_GIVEN */
-    uint64_t peak_rss_bytes;   /* of the process when last looked; 0: not yet */
-    uint64_t peak_rss_wall_ns; /* when that was */
-    bool allocs, node_allocs;  /* the allocation hook runs; and nodes are to know */
+    struct hp_map texts;          /* hash of a folded text → string id */
+    uint32_t given_count;         /* of them those of HP_TEXT_GIVEN */
+    uint64_t wall_ns, wall_ticks; /* the wall clock when it was last read, and when that was */
+    uint64_t peak_rss_bytes,
+        peak_rss_ticks;       /* of the process when last looked, 0: not yet; and when that was */
+    bool allocs, node_allocs; /* the allocation hook runs; and nodes are to know */
 
     struct hp_buf shape, values, encoded; /* scratch of finish */
     uint32_t *numbers;                    /* owned, scratch: tree node → position */
@@ -262,7 +263,7 @@ void hp__cap_notes_freeze(struct hp_cap_request *request);
 /* Node ids → positions, as number_nodes. */
 void hp__cap_notes_number(struct hp_cap_request *request, const uint32_t *numbers);
 /* The peak of the process's memory: what a request adds to it. Outside of its measured time. */
-void hp__cap_memory_begin(struct hp_cap_request *request);
+void hp__cap_memory_begin(struct hp_cap *cap, uint64_t now);
 void hp__cap_memory_end(struct hp_cap_request *request);
 
 /* ---- share.c ---- */

@@ -199,7 +199,7 @@ void hp__cap_request_freeze(struct hp_cap_request *request)
         request->tree_used = hp_flight_keep(cap->flight, facts);
         facts->flags |= request->tree_used ? HP_REQ_FLIGHT : 0;
     }
-    if (hp__sampling_end(request)) {
+    if (request->samples != NULL && hp__sampling_end(request)) {
         facts->flags |= hp__sampling_flags(cap->sampling);
     }
     hp__cap_request_disown(request);

@@ -71,7 +71,7 @@ static bool is_slow(struct slot *slot, uint64_t duration_ns)
     return duration_ns > slot->slow_ns;
 }
 
-bool hp_flight_keep(struct hp_flight *flight, const struct hp_request *facts)
+__attribute__((noinline)) bool hp_flight_keep(struct hp_flight *flight, const struct hp_request *facts)
 {
     uint64_t duration_ns = facts->wall_ns > facts->own_ns ? facts->wall_ns - facts->own_ns : 0;
     bool failed = facts->status >= 500 || (facts->flags & HP_REQ_EXCEPTION) != 0;

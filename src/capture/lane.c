@@ -109,7 +109,7 @@ void hp__cap_lane_bottom(struct hp_cap_lane *lane, uint32_t node, const void *fr
     hp__slot_moved(lane);
 }
 
-void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now)
+__attribute__((noinline)) void hp__cap_lane_book(struct hp_cap_lane *lane, uint64_t now)
 {
     struct hp_node *node = &lane->tree->nodes[lane->stack[lane->depth - 1].node];
     node->self += now - lane->last;

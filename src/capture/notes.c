@@ -446,7 +446,7 @@ void hp_cap_alloc_end(struct hp_cap_lane *lane)
 
 /* Without our ring, whose pages become resident as it is written for the first time. 0: not known. The kernel
  * counts in batches of its own, so a reading may be below one before it; the peak is the highest. */
-static uint64_t peak_rss_bytes(const struct hp_cap *cap)
+static __attribute__((noinline)) uint64_t peak_rss_bytes(const struct hp_cap *cap)
 {
     struct rusage usage;
     uint64_t head = cap->ring != NULL ? hp_ring_head(cap->ring) : 0;
@@ -458,14 +458,12 @@ static uint64_t peak_rss_bytes(const struct hp_cap *cap)
 /* The kernel walks all threads for it (0.3 to 0.5 us), so the peak before a request is read again only when
  * the last reading is a millisecond old, and requests shorter than that are measured only where they ask for
  * much memory. */
-void hp__cap_memory_begin(struct hp_cap_request *request)
+void hp__cap_memory_begin(struct hp_cap *cap, uint64_t now)
 {
-    struct hp_cap *cap = request->cap;
-    uint64_t now_ns = request->facts.start_wall_ns; /* set back, it is another reading too many */
-    if (cap->peak_rss_bytes == 0 || now_ns - cap->peak_rss_wall_ns >= PEAK_EVERY_NS) {
-        uint64_t now = peak_rss_bytes(cap);
-        cap->peak_rss_bytes = now > cap->peak_rss_bytes ? now : cap->peak_rss_bytes;
-        cap->peak_rss_wall_ns = now_ns;
+    if (cap->peak_rss_bytes == 0 || hp_clock_ns_of_ticks(now - cap->peak_rss_ticks) >= PEAK_EVERY_NS) {
+        uint64_t bytes = peak_rss_bytes(cap);
+        cap->peak_rss_bytes = bytes > cap->peak_rss_bytes ? bytes : cap->peak_rss_bytes;
+        cap->peak_rss_ticks = now;
     }
 }
 
@@ -479,7 +477,7 @@ void hp__cap_memory_end(struct hp_cap_request *request)
     uint64_t now = peak_rss_bytes(cap), before = cap->peak_rss_bytes;
     request->facts.rss_growth_bytes = now > before ? now - before : 0;
     cap->peak_rss_bytes = now > before ? now : before;
-    cap->peak_rss_wall_ns = request->facts.start_wall_ns + request->facts.wall_ns;
+    cap->peak_rss_ticks = request->end;
 }
 
 /* ---- the end ---- */

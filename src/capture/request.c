@@ -93,10 +93,10 @@ static void unlist(struct hp_cap_request *request)
 }
 
 /* Make the tree small again if this request made it large, and count what it holds. */
-static void trim_tree(struct hp_cap_request *request)
+static __attribute__((noinline)) void trim_tree(struct hp_cap_request *request)
 {
     struct hp_tree *tree = request->tree;
-    if (tree != NULL && tree->count > HP_TREE_KEEP) {
+    if (tree->count > HP_TREE_KEEP) {
         if (tree->capacity > 2 * HP_TREE_KEEP) {
             hp_tree_free(tree);
             request->tree = NULL;
@@ -116,13 +116,17 @@ void hp__cap_request_recycle(struct hp_cap_request *request)
 {
     struct hp_cap *cap = request->cap;
     hp__cap_request_disown(request);
-    hp__sampling_recycle(request);
+    if (request->samples != NULL) {
+        hp__sampling_recycle(request);
+    }
     if (request->lane_count > 0) {
         hp_cap_lane_unref(request->objects[0]);
         request->lane_count = 0;
     }
     unlist(request);
-    trim_tree(request);
+    if (request->tree != NULL) {
+        trim_tree(request);
+    }
     if (cap->closed || cap->idle_request_count >= HP_POOL_REQUESTS) {
         cap->tree_bytes -= request->tree_bytes;
         hp__cap_request_free(request);
@@ -256,8 +260,23 @@ static struct hp_cap_request *make(struct hp_cap *cap, int level, int kind, bool
 
 static __thread bool has_served __attribute__((tls_model("initial-exec"))); /* this thread, before */
 
+#define WALL_EVERY_NS 1000000u
+
+/* The wall clock at `now`, read anew when the last reading is a millisecond old: nobody sets it in between
+ * that we would miss for longer. A tick from before that reading wraps, and reads it, too. */
+static uint64_t wall_ns_at(struct hp_cap *cap, uint64_t now)
+{
+    uint64_t since_ns = hp_clock_ns_of_ticks(now - cap->wall_ticks);
+    if (since_ns >= WALL_EVERY_NS) {
+        cap->wall_ns = hp_clock_wall_ns();
+        cap->wall_ticks = now;
+        since_ns = 0;
+    }
+    return cap->wall_ns + since_ns;
+}
+
 struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int kind, bool keep,
-                                            const void *frame)
+                                            const void *frame, uint64_t now)
 {
     if (!keep) {
         hp__cap_want_ring(cap);
@@ -270,12 +289,12 @@ struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int k
         }
         return NULL;
     }
-    request->facts.start_wall_ns = hp_clock_wall_ns();
+    request->facts.start_wall_ns = wall_ns_at(cap, now);
     request->facts.flags |= has_served ? 0 : HP_REQ_NEW_THREAD;
     has_served = true;
     struct hp_cap_lane *lane = request->objects[0];
     if (request->facts.level >= HP_LEVEL_MONITOR) {
-        hp__cap_memory_begin(request);
+        hp__cap_memory_begin(cap, now);
     }
     request->start = hp__cap_lane_clocks(lane);
     request->phase_since = request->start;
@@ -453,15 +472,19 @@ void hp__cap_setting_take(void *ctx, struct hp_str key, struct hp_str text)
     }
 }
 
-void hp__cap_budget_note(struct hp_cap_request *request)
+static __attribute__((noinline)) void note_budget(const struct hp_cap_request *request)
 {
     const struct hp_request *facts = &request->facts;
+    uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
+    uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
+    hp_budget_note(request->cap->budget, facts->route, budget_step(request),
+                   facts->own_ns + hp__sampling_cost_ns(request), base_ns, hp_clock_mono_ns_at(request->end));
+}
+
+void hp__cap_budget_note(struct hp_cap_request *request)
+{
     if (request->cap->budget != NULL && !request->insisted) {
-        uint64_t busy_ns = facts->cpu_ns != HP_ABSENT ? facts->cpu_ns : facts->wall_ns;
-        uint64_t base_ns = busy_ns > facts->own_ns ? busy_ns - facts->own_ns : 1;
-        hp_budget_note(request->cap->budget, facts->route, budget_step(request),
-                       facts->own_ns + hp__sampling_cost_ns(request), base_ns,
-                       hp_clock_mono_ns_at(request->end));
+        note_budget(request);
     }
 }
 

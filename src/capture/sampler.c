@@ -683,7 +683,7 @@ void hp__sampling_begin(struct hp_cap_request *request)
     request->samples = samples;
 }
 
-bool hp__sampling_end(struct hp_cap_request *request)
+__attribute__((noinline)) bool hp__sampling_end(struct hp_cap_request *request)
 {
     struct hp_sampling *s = request->cap->sampling;
     struct hp_samples *samples = request->samples;
@@ -703,7 +703,7 @@ bool hp__sampling_end(struct hp_cap_request *request)
     return true;
 }
 
-void hp__sampling_recycle(struct hp_cap_request *request)
+__attribute__((noinline)) void hp__sampling_recycle(struct hp_cap_request *request)
 {
     struct hp_samples *samples = request->samples;
     if (samples == NULL || !hp__sampling_end(request)) {

@@ -142,13 +142,15 @@ static void give_blocks(struct block *first)
     release_pool();
 }
 
-void hp__wait_refill(void)
+/* Only written with the pool claimed; a guess does. */
+static inline bool wants_blocks(void)
 {
-    if (!atomic_load_explicit(&hp__wait_probes, memory_order_relaxed)) {
-        return;
-    }
-    while (pool.ready < READY_LEAST &&
-           pool.all < POOL_CAP) { /* only written with the pool claimed; a guess does */
+    return pool.ready < READY_LEAST && pool.all < POOL_CAP;
+}
+
+static __attribute__((noinline)) void make_blocks(void)
+{
+    while (wants_blocks()) {
         struct block *block = hp_malloc(BLOCK_BYTES);
         if (block == NULL) {
             return;
@@ -156,6 +158,13 @@ void hp__wait_refill(void)
         block->next = NULL;
         pool.all++;
         give_blocks(block);
+    }
+}
+
+void hp__wait_refill(void)
+{
+    if (atomic_load_explicit(&hp__wait_probes, memory_order_relaxed) && wants_blocks()) {
+        make_blocks();
     }
 }
 
@@ -663,7 +672,7 @@ void hp__wait_end(struct hp_cap_lane *lane)
     }
 }
 
-void hp__wait_convert(struct hp_cap_request *request)
+__attribute__((noinline)) void hp__wait_convert(struct hp_cap_request *request)
 {
     for (uint32_t i = 0; i < request->wait_count; i++) {
         request->waits[i].ns = hp_clock_ns_of_ticks(request->waits[i].ns);

@@ -297,15 +297,9 @@ static bool step(struct hp_writer *writer, uint32_t records_max, uint64_t time_n
     return more;
 }
 
-void hp_writer_after_push(struct hp_writer *writer)
+/* Without a thread of its own it is whoever pushes. */
+static __attribute__((noinline)) void step_here(struct hp_writer *writer)
 {
-    if (hp_writer_running(writer)) {
-        if ((atomic_load(&writer->asleep) && atomic_exchange(&writer->asleep, false)) ||
-            (nearly_full(writer) && !atomic_exchange(&writer->hurry, true))) {
-            sem_post(&writer->wake);
-        }
-        return;
-    }
     if (atomic_load(&writer->stop)) {
         return;
     }
@@ -314,6 +308,18 @@ void hp_writer_after_push(struct hp_writer *writer)
         writer->last_step_ns = now;
         step(writer, STEP_RECORDS, STEP_NS);
         count_wait(writer, now);
+    }
+}
+
+void hp_writer_after_push(struct hp_writer *writer)
+{
+    if (hp_writer_running(writer)) {
+        if ((atomic_load(&writer->asleep) && atomic_exchange(&writer->asleep, false)) ||
+            (nearly_full(writer) && !atomic_exchange(&writer->hurry, true))) {
+            sem_post(&writer->wake);
+        }
+    } else {
+        step_here(writer);
     }
 }
 

@@ -131,3 +131,65 @@ def never_ended(store: str) -> Any:
 def test_the_end_comes_on_a_thread_that_never_had_it(tmp_path: Any) -> None:
     record = run_isolated(never_ended, str(tmp_path / "s.db"))
     assert waits(record, SLEEP) == []
+
+
+class Parts:
+    """What an application returns: nothing that a server may look into."""
+
+    def __init__(self) -> None:
+        self.closed: list[str] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"part"])
+
+    def close(self) -> None:
+        self.closed.append("by the class")
+
+
+def of_a_class_that_changes(store: str) -> Any:
+    """Which close() was called, and whether the server got the application's own object, of each body."""
+    captured.start(store, "monitor")
+    app = captured.flask_app(view)
+    returned: list[Parts] = []
+    app.wsgi_app = lambda environ, start: (start("200 OK", []), returned[-1])[1]
+    told = []
+
+    def serve(change: Any = None) -> None:
+        body = Parts()
+        returned.append(body)
+        served: Any = app(wsgi.environ("/"), lambda *_args: None)
+        if change is not None:
+            change(body)
+        assert list(served) == [b"part"]
+        served.close()
+        told.append((body.closed, served is body))
+
+    cls: Any = Parts
+    original = cls.close
+    serve()
+    serve(lambda body: setattr(body, "close", lambda: body.closed.append("by the object")))
+    serve(lambda _body: setattr(cls, "close", lambda self: self.closed.append("by another one")))
+    cls.close = staticmethod(lambda: None)
+    serve()
+    cls.close = original
+    for name in ("__len__", "read"):
+        setattr(cls, name, lambda _self: 1)
+        serve()
+        delattr(cls, name)
+        serve()
+    return told
+
+
+def test_a_class_of_bodies_may_change(tmp_path: Any) -> None:
+    usual = [["by the class"], False]
+    looked_in = [["by the class"], True]
+    assert run_isolated(of_a_class_that_changes, str(tmp_path / "s.db")) == [
+        usual,
+        [["by the object"], False],
+        [["by another one"], False],
+        [[], False],
+        looked_in,
+        usual,
+        looked_in,
+        usual,
+    ]

@@ -107,9 +107,9 @@ uint64_t hp_cap_thread_cpu_ns(void);
 
 /* Begin a request with its main lane; NULL when memory is out (counted). level as enum hp_level. The request
  * is alive until finish and until the last lane that refers to it has ended. `keep`: do not push to the ring
- * at finish (the drop-in middleware reads the tree itself). */
+ * at finish (the drop-in middleware reads the tree itself). `now`: hp_cap_ticks, read just before. */
 struct hp_cap_request *hp_cap_request_begin(struct hp_cap *cap, int level, int kind, bool keep,
-                                            const void *frame);
+                                            const void *frame, uint64_t now);
 struct hp_cap_lane *hp_cap_request_lane(struct hp_cap_request *request);
 uint64_t hp_cap_request_id(const struct hp_cap_request *request);
 int hp_cap_request_level(const struct hp_cap_request *request);

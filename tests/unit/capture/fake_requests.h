@@ -53,7 +53,7 @@ static inline int teardown(void **state)
 
 static inline struct hp_cap_request *begin(int level)
 {
-    return hp_cap_request_begin(cap, level, HP_KIND_REQUEST, false, &frames[0]);
+    return hp_cap_request_begin(cap, level, HP_KIND_REQUEST, false, &frames[0], hp_cap_ticks());
 }
 
 static inline struct hp_cap_counts counts(void)

@@ -29,7 +29,7 @@ static int close_cap(void **state)
 
 static struct hp_cap_request *begin(int level)
 {
-    struct hp_cap_request *request = hp_cap_request_begin(cap, level, 0, true, NULL);
+    struct hp_cap_request *request = hp_cap_request_begin(cap, level, 0, true, NULL, hp_cap_ticks());
     assert_non_null(request);
     return request;
 }
@@ -214,7 +214,7 @@ static void use(void *arg)
     if (hp_cap_open(&config, &own) != HP_OK) {
         return;
     }
-    struct hp_cap_request *request = hp_cap_request_begin(own, HP_LEVEL_TRACE, 0, true, NULL);
+    struct hp_cap_request *request = hp_cap_request_begin(own, HP_LEVEL_TRACE, 0, true, NULL, hp_cap_ticks());
     if (request != NULL) {
         struct hp_cap_lane *lane = hp_cap_request_lane(request);
         struct hp_cap_frame frame = {1, 2};

@@ -25,6 +25,23 @@ static uint32_t select_one(void)
     return hp_cap_statement(cap, span("SELECT 1"), HP_ENGINE_SQLITE, NULL);
 }
 
+/* The wall clock is not read for each. */
+static void each_tells_when_it_began(void **state)
+{
+    (void)state;
+    uint64_t until = hp_clock_mono_ns() + 4000000u;
+    do {
+        uint64_t before_ns = hp_clock_wall_ns();
+        struct hp_cap_request *request = begin(HP_LEVEL_MONITOR);
+        uint64_t after_ns = hp_clock_wall_ns();
+        hp_cap_request_finish(request);
+        load_last();
+        assert_true(last.req.start_wall_ns + 20000u >= before_ns);
+        assert_true(last.req.start_wall_ns <= after_ns + 1000000u);
+        spin_us(50);
+    } while (hp_clock_mono_ns() < until);
+}
+
 static void facts_arrive(void **state)
 {
     (void)state;
@@ -215,7 +232,8 @@ static void ids_differ(void **state)
 static void kept_requests_are_not_pushed(void **state)
 {
     (void)state;
-    struct hp_cap_request *request = hp_cap_request_begin(cap, HP_LEVEL_TRACE, 0, true, &frames[0]);
+    struct hp_cap_request *request =
+        hp_cap_request_begin(cap, HP_LEVEL_TRACE, 0, true, &frames[0], hp_cap_ticks());
     struct hp_cap_lane *lane = hp_cap_request_lane(request);
     hp_cap_enter(lane, sym("view"), 1, &frames[1], false);
     spin_us(20);
@@ -601,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_short_request_is_measured_where_it_asks_for_much_memory, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(facts_arrive, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_tells_when_it_began, setup, teardown),
         cmocka_unit_test_setup_teardown(count_level_has_wall_and_nothing_dear, setup, teardown),
         cmocka_unit_test_setup_teardown(monitor_level_has_no_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(phases_add_up_to_the_wall_time, setup, teardown),

@@ -101,7 +101,7 @@ static void wait_sweeps(uint64_t more)
 static struct hp_cap_request *begin_sampled(uint64_t root)
 {
     struct hp_cap_request *request =
-        hp_cap_request_begin(cap, HP_LEVEL_SAMPLE, 0, true, (const void *)(uintptr_t)root);
+        hp_cap_request_begin(cap, HP_LEVEL_SAMPLE, 0, true, (const void *)(uintptr_t)root, hp_cap_ticks());
     assert_non_null(request);
     hp_cap_sampling_thread(hp_cap_request_lane(request), (void *)(uintptr_t)thread);
     return request;
@@ -270,7 +270,8 @@ static void open_and_close(void *arg)
     }
     hp_err err = hp_cap_sampling(one, &config);
     assert_true(err == HP_OK || err == HP_ENOMEM);
-    struct hp_cap_request *request = hp_cap_request_begin(one, HP_LEVEL_SAMPLE, 0, true, NULL);
+    struct hp_cap_request *request =
+        hp_cap_request_begin(one, HP_LEVEL_SAMPLE, 0, true, NULL, hp_cap_ticks());
     if (request != NULL) {
         hp_cap_request_finish(request);
     }

@@ -28,8 +28,8 @@ LIMITS = {
         (3, 13): {"trace": 1.30, "monitor": 1.06, "flight": 1.06, "toolbar": TOOLBAR},
     },
     "/hello": {
-        (3, 11): {"monitor": 1.04},
-        (3, 12): {"monitor": 1.035},
+        (3, 11): {"monitor": 1.034},
+        (3, 12): {"monitor": 1.032},
     },
 }
 WARM_UP = 4
@@ -137,7 +137,7 @@ def main() -> int:
         limit = limits.get(variant)
         bad = options.gate and limit is not None and ratio > limit
         failed = failed or bad
-        said = "" if limit is None else f"  (limit {limit:.2f}{', ABOVE IT' if bad else ''})"
+        said = "" if limit is None else f"  (limit {limit:g}{', ABOVE IT' if bad else ''})"
         print(f"  {variant:12} {thousands:10,.0f} k   {ratio:.3f} x{said}", flush=True)
     return 1 if failed else 0
 

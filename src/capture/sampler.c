@@ -74,6 +74,7 @@ struct hp_sampling {
     struct hp_peek peek;
     enum hp_guard_way way;
     uint64_t period_ns, start_ns;
+    uint64_t before_cpu_ns, before_run_ns; /* of the threads before this one */
     uint32_t lane_syms[HP_LANE_KINDS];
     struct hp_samples *idle; /* owned; under the GIL */
     uint32_t idle_count;
@@ -543,8 +544,8 @@ static uint64_t next_period(struct hp_sampling *s)
 static void account(struct hp_sampling *s, uint64_t now_ns)
 {
     s->account_ns = now_ns;
-    atomic_store_explicit(&s->cpu_ns, hp_clock_thread_cpu_ns(), memory_order_relaxed);
-    atomic_store_explicit(&s->run_ns, now_ns - s->start_ns, memory_order_relaxed);
+    atomic_store_explicit(&s->cpu_ns, s->before_cpu_ns + hp_clock_thread_cpu_ns(), memory_order_relaxed);
+    atomic_store_explicit(&s->run_ns, s->before_run_ns + now_ns - s->start_ns, memory_order_relaxed);
 }
 
 static void *run(void *arg)
@@ -555,6 +556,8 @@ static void *run(void *arg)
     uint64_t next_ns = hp_clock_mono_ns();
     s->start_ns = next_ns;
     s->account_ns = 0;
+    s->before_cpu_ns = get(&s->cpu_ns);
+    s->before_run_ns = get(&s->run_ns);
     while (!atomic_load(&s->stop) && err == HP_OK) {
         pthread_mutex_lock(&s->step_lock);
         uint64_t now_ns = hp_clock_mono_ns();
@@ -783,9 +786,8 @@ bool hp__sampling_take(void *ctx, struct hp_sampled_row *row)
     if (hp_tree_encode(s->spare, NULL, &s->shape, &s->values, NULL) != HP_OK) {
         return false; /* no memory: this stretch is missing */
     }
-    uint64_t run_ns = get(&s->run_ns); /* since the thread was started last */
-    *row = (struct hp_sampled_row){.from_ns = now.to_ns -
-                                              (run_ns > s->told_run_ns ? run_ns - s->told_run_ns : run_ns),
+    uint64_t run_ns = get(&s->run_ns);
+    *row = (struct hp_sampled_row){.from_ns = now.to_ns - (run_ns - s->told_run_ns),
                                    .to_ns = now.to_ns,
                                    .sweeps = now.sweeps - s->told.sweeps,
                                    .samples = now.samples - s->told.samples,

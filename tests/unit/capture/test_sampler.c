@@ -231,6 +231,26 @@ static void an_interpreter_that_is_read_wrong_is_refused(void **state)
     assert_int_equal(hp_cap_sampling(cap, &config), HP_OK);
 }
 
+static void what_it_takes_adds_up_over_its_threads(void **state)
+{
+    (void)state;
+    struct hp_sampling_config config = config_of(NULL, 0);
+    assert_int_equal(hp_cap_sampling(cap, &config), HP_OK);
+    uint64_t begin_ns = hp_clock_mono_ns();
+    for (int i = 0; i < 3; i++) {
+        struct hp_sampled_row row = {0};
+        struct hp_cap_request *request = begin_sampled(outer);
+        wait_sweeps(i == 0 ? 100 : 10); /* a thread that took less than the one before it */
+        hp_cap_request_finish(request);
+        hp_cap_sampling_stop(cap);
+        assert_true(hp__sampling_take(cap, &row));
+        uint64_t now_ns = hp_clock_mono_ns();
+        assert_true(row.cpu_ns > 0 && row.cpu_ns <= now_ns - begin_ns);
+        assert_true(row.to_ns - row.from_ns <= now_ns - begin_ns);
+        begin_ns = now_ns;
+    }
+}
+
 static void a_child_of_fork_has_a_sampler_of_its_own(void **state)
 {
     (void)state;
@@ -293,6 +313,7 @@ int main(void)
         SAMPLED(a_thread_that_waits_for_a_lock_stands_where_it_stood),
         SAMPLED(memory_that_goes_away_is_a_torn_sample),
         SAMPLED(an_interpreter_that_is_read_wrong_is_refused),
+        SAMPLED(what_it_takes_adds_up_over_its_threads),
         SAMPLED(a_child_of_fork_has_a_sampler_of_its_own),
         SAMPLED(without_memory_there_are_no_samples),
     };

@@ -274,7 +274,8 @@ static struct hp_str unserved(struct hp__find *f, const struct candidate *cand, 
 
 static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, uint64_t *room)
 {
-    double slow = stretched(f, cand, at, room);
+    cand->unserved = unserved(f, cand, at);
+    double slow = cand->unserved.n != 0 ? 1 : stretched(f, cand, at, room); /* the plan says enough */
     double median = hp_compare_quantile(collect(f, cand, is_own, room), 0.5);
     if (median < SLOW_NS * slow && (median < MOST_OF_NS * slow || median * 2 < (double)f->median_ns)) {
         return false;
@@ -286,7 +287,6 @@ static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, ui
     cand->of_page = counts_for_page(f, cand);
     bool sums = adds_up(f, cand, median);
     bool unlike = cheap > 0 && median >= SLOW_FACTOR * cheap;
-    cand->unserved = unserved(f, cand, at);
     if (median >= VERY_SLOW_NS * slow || cand->passed > 0 || cand->unserved.n != 0) {
         return true;
     }

@@ -346,6 +346,8 @@ static void an_index_that_the_value_does_not_fit_is_told(void **state)
         rec_set_init(&set, "GET", "/settings");
         for (unsigned k = 0; k < 10; k++) {
             rec_add_page(&set, (struct rec_page){.queries = 1, .query_ms = 5, .view_ms = 1, .cpu_share = 1});
+            struct hp_record *record = &set.requests[k].record; /* half of it no processor was free */
+            record->lanes[0].runqueue_ns = record->req.cpu_ns;
         }
         struct hp_case c = with_plan(&set, &set.arena, cases[i].rows, cases[i].distinct, cases[i].indexes);
         struct hp_find_result r = run(&set, &c);

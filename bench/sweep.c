@@ -78,7 +78,8 @@ static void lay_out(void)
 
 static struct hp_cap_request *begin(uint64_t state)
 {
-    struct hp_cap_request *request = hp_cap_request_begin(cap, HP_LEVEL_SAMPLE, 0, true, NULL);
+    struct hp_cap_request *request =
+        hp_cap_request_begin(cap, HP_LEVEL_SAMPLE, 0, true, NULL, hp_cap_ticks());
     hp_cap_sampling_thread(hp_cap_request_lane(request), (void *)(uintptr_t)state);
     return request;
 }

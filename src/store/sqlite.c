@@ -342,12 +342,12 @@ static hp_err tune(struct hp_sqlite *s, enum hp_store_mode mode, struct hp_errin
     /* The journal counts towards the cap, so a small store gets a small one. */
     uint64_t wal_pages = s->base.caps.max_bytes / PAGE_BYTES / 16;
     wal_pages = wal_pages > WAL_PAGES ? WAL_PAGES : wal_pages < WAL_LEAST ? WAL_LEAST : wal_pages;
+    s->journal_bytes = wal_pages * PAGE_BYTES * 2;
     snprintf(sql, sizeof sql,
              "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store "
              "= MEMORY;"
              "PRAGMA wal_autocheckpoint = %u; PRAGMA journal_size_limit = %u",
-             mode == HP_STORE_WRITE ? 1024 : 4096, (unsigned)wal_pages,
-             (unsigned)(wal_pages * PAGE_BYTES * 2));
+             mode == HP_STORE_WRITE ? 1024 : 4096, (unsigned)wal_pages, (unsigned)s->journal_bytes);
     hp_err err = hp__sqlite_exec(s, sql, info);
     uint64_t page_bytes = PAGE_BYTES;
     if (err == HP_OK) {

@@ -39,6 +39,7 @@ struct hp_sqlite {
     char *path;
     uint32_t busy_ms;
     uint32_t page_bytes;
+    uint64_t journal_bytes; /* that the journal may stay as long as */
     bool immutable;
     uint64_t deadline_ns; /* of CLOCK_MONOTONIC; 0: none */
 

@@ -346,6 +346,17 @@ static hp_err step(struct hp_sqlite *s, drop_fn drop, uint64_t now_ns, bool *did
     return err;
 }
 
+/* The journal that the drops made, where it is longer than it may stay: SQLite itself cuts it only when somebody
+ * writes again. Waits for nobody, and a failure is none: a reader that needs it keeps it. */
+static void cut_journal(struct hp_sqlite *s)
+{
+    if (file_bytes(s, "-wal") > s->journal_bytes) {
+        sqlite3_busy_timeout(s->db, 0);
+        (void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        sqlite3_busy_timeout(s->db, (int)s->busy_ms);
+    }
+}
+
 static hp_err give_back(struct hp_sqlite *s, uint64_t until_ns, struct hp_errinfo *info)
 {
     char sql[64];
@@ -414,5 +425,11 @@ hp_err hp__sqlite_tidy(struct hp_store *store, struct hp_errinfo *info)
     while (err == HP_OK && more && hp_clock_mono_ns() < until_ns) {
         err = step(s, drop_for_size, now_ns, &more, info);
     }
-    return err == HP_OK ? give_back(s, until_ns, info) : err;
+    if (err == HP_OK) {
+        err = give_back(s, until_ns, info);
+    }
+    if (err == HP_OK) {
+        cut_journal(s);
+    }
+    return err;
 }

@@ -88,7 +88,6 @@ static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct
                           struct hp_errinfo *info)
 {
     struct routes routes = {.arena = arena};
-    const struct hp_dict *dict = hp_store_dict(store);
     hp_err err = hp_store_routes(store, &answer->options.scope, add_route, &routes, info);
     if (err != HP_OK || routes.err != HP_OK) {
         return err != HP_OK ? err : hp_err_set(info, routes.err, 0, "out of memory while loading routes");
@@ -106,10 +105,7 @@ static hp_err load_routes(struct hp_store *store, struct hp_arena *arena, struct
     for (uint32_t i = 0; i < routes.count; i++) {
         struct hp_answer_route *route = &answer->routes[i];
         route->row = routes.list[i];
-        route->name = hp_sampled_route_name(dict, route->row.route, arena);
-        if (hp_dict_route_needs_endpoint(dict, route->row.route)) {
-            route->endpoint = hp_dict_route(dict, route->row.route).endpoint;
-        }
+        route->name = hp_sampled_route_name(answer->dict, route->row.route, arena);
         route->now_ns = route->after_all_ns = route->low_ns = route->high_ns = route->row.p50_ns;
         answer->requests += route->row.requests;
         answer->total_ns += route->row.total_ns;
@@ -380,8 +376,7 @@ static uint32_t first_of_cause(const struct hp_answer *answer, uint32_t i)
     return 0;
 }
 
-static hp_err rank(const struct hp_dict *dict, struct hp_arena *arena, struct hp_answer *answer,
-                   struct hp_errinfo *info)
+static hp_err rank(struct hp_arena *arena, struct hp_answer *answer, struct hp_errinfo *info)
 {
     if (answer->finding_count > 1) {
         qsort(answer->findings, answer->finding_count, sizeof *answer->findings, by_weight);
@@ -405,7 +400,7 @@ static hp_err rank(const struct hp_dict *dict, struct hp_arena *arena, struct hp
             }
         }
         route->count = at - route->first;
-        route->sentence = hp_sentence_route(answer, route, dict, arena);
+        route->sentence = hp_sentence_route(answer, route, arena);
     }
     return HP_OK;
 }
@@ -427,8 +422,10 @@ static bool add_sampler(void *ctx, const struct hp_sampled_row *row)
 hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *options, struct hp_arena *arena,
                       struct hp_answer *out, struct hp_errinfo *info)
 {
-    struct hp_answer answer = {
-        .options = *options, .from_ns = options->scope.from_ns, .to_ns = options->scope.to_ns};
+    struct hp_answer answer = {.options = *options,
+                               .dict = hp_store_dict(store),
+                               .from_ns = options->scope.from_ns,
+                               .to_ns = options->scope.to_ns};
     struct hp_arena scratch;
     struct sides sides;
     memset(&sides, 0, sizeof sides);
@@ -469,7 +466,7 @@ hp_err hp_answer_load(struct hp_store *store, const struct hp_answer_options *op
         err = look_into(store, arena, &scratch, &sides, &answer, i, info);
     }
     if (err == HP_OK) {
-        err = rank(hp_store_dict(store), arena, &answer, info);
+        err = rank(arena, &answer, info);
     }
     hp_sampled_fini(&sides.now);
     hp_sampled_fini(&sides.then);

@@ -44,8 +44,7 @@ struct hp_answer_finding {
 
 struct hp_answer_route {
     struct hp_route_row row;
-    struct hp_str name;     /* "GET /settings" */
-    struct hp_str endpoint; /* where another route has the same name, else empty */
+    struct hp_str name; /* "GET /settings" */
     uint64_t now_ns, after_all_ns, low_ns, high_ns;
     uint32_t first, count; /* its findings: routes' order of rank, as indices in hp_answer.by_route */
     struct hp_mostly mostly;
@@ -58,7 +57,8 @@ struct hp_answer_route {
 
 struct hp_answer {
     struct hp_answer_options options;
-    struct hp_str revision; /* the one revision that the answer is about; empty: all in scope */
+    const struct hp_dict *dict; /* the store's */
+    struct hp_str revision;     /* the one revision that the answer is about; empty: all in scope */
     struct hp_complete complete;
     uint64_t from_ns, to_ns;            /* the range asked for; 0 open */
     struct hp_answer_route *routes;     /* by total time */

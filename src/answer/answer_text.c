@@ -166,12 +166,16 @@ static void put_routes(const struct hp_answer *answer, struct hp_buf *out)
     hp_buf_printf(out, "  %10s %10s %10s %10s  route\n", "requests", "median", "p95", "total");
     for (uint32_t i = 0; i < answer->route_count && i < TABLE_ROUTES; i++) {
         const struct hp_answer_route *route = &answer->routes[i];
+        struct hp_str endpoint = HP_STR("");
+        if (hp_dict_route_needs_endpoint(answer->dict, route->row.route)) {
+            endpoint = hp_dict_route(answer->dict, route->row.route).endpoint;
+        }
         char requests[HP_SHOW_BYTES], median[HP_SHOW_BYTES], p95[HP_SHOW_BYTES], total[HP_SHOW_BYTES];
         hp_buf_printf(out, "  %10s %10s %10s %10s  %.*s%s%.*s\n",
                       hp_show_count(requests, route->row.requests), hp_show_ns(median, route->row.p50_ns),
                       hp_show_ns(p95, route->row.p95_ns), hp_show_ns(total, route->row.total_ns),
-                      (int)route->name.n, route->name.p, route->endpoint.n != 0 ? "  " : "",
-                      (int)route->endpoint.n, route->endpoint.p);
+                      (int)route->name.n, route->name.p, endpoint.n != 0 ? "  " : "", (int)endpoint.n,
+                      endpoint.p);
     }
     if (answer->route_count > TABLE_ROUTES) {
         hp_buf_printf(out, "  … and %u more: hotplate routes\n", answer->route_count - TABLE_ROUTES);

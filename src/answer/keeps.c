@@ -40,31 +40,13 @@ static bool next_line(struct hp_str *rest, struct line *line)
     return true;
 }
 
-static struct hp_str from(struct hp_str text, size_t at)
-{
-    return at < text.n ? hp_str_make(text.p + at, text.n - at) : (struct hp_str){"", 0};
-}
-
 static struct hp_str trimmed(struct hp_str text)
 {
     size_t n = 0;
     while (n < text.n && text.p[n] == ' ') {
         n++;
     }
-    return from(text, n);
-}
-
-/* Where `word` stands in the text as a whole word, from `at` on; text.n: nowhere. */
-static size_t find_word(struct hp_str text, size_t at, struct hp_str word)
-{
-    for (; at + word.n <= text.n; at++) {
-        bool starts = at == 0 || !hp_str_is_word(text.p[at - 1]);
-        bool ends = at + word.n == text.n || !hp_str_is_word(text.p[at + word.n]);
-        if (starts && ends && memcmp(text.p + at, word.p, word.n) == 0) {
-            return at;
-        }
-    }
-    return text.n;
+    return hp_str_from(text, n);
 }
 
 static bool is_assignment(struct hp_str text)
@@ -121,12 +103,12 @@ static struct hp_str expression_of(struct hp_str text)
     static const char *const words[] = {"return ", "yield ", "await "};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (hp_str_starts(text, hp_str_from0(words[i]))) {
-            return from(text, strlen(words[i]));
+            return hp_str_from(text, strlen(words[i]));
         }
     }
-    struct hp_str after = trimmed(from(text, hp_str_word_length(text)));
-    struct hp_str value = is_assignment(after) ? trimmed(from(after, 1)) : text;
-    return find_word(value, 0, HP_STR("setdefault")) < value.n ? value : text;
+    struct hp_str after = trimmed(hp_str_from(text, hp_str_word_length(text)));
+    struct hp_str value = is_assignment(after) ? trimmed(hp_str_from(after, 1)) : text;
+    return hp_str_find_word(value, 0, HP_STR("setdefault")) < value.n ? value : text;
 }
 
 /* The first name of "name.attribute[key] = …", "name += …" or "name.attribute.append(…"; empty: the statement
@@ -134,11 +116,11 @@ static struct hp_str expression_of(struct hp_str text)
 static struct hp_str container_of(struct hp_str text)
 {
     const struct hp_str none = {NULL, 0};
-    struct hp_str root = hp_str_make(text.p, hp_str_word_length(text)), rest = from(text, root.n);
+    struct hp_str root = hp_str_make(text.p, hp_str_word_length(text)), rest = hp_str_from(text, root.n);
     while (root.n != 0 && rest.n != 0 && !ends_with_request(root, true)) {
         size_t item = item_length(rest);
         if (item != 0) {
-            rest = from(rest, item);
+            rest = hp_str_from(rest, item);
             if (is_assignment(rest)) {
                 return root;
             }
@@ -150,9 +132,9 @@ static struct hp_str container_of(struct hp_str text)
         if (rest.p[0] != '.') {
             return none;
         }
-        struct hp_str name = from(rest, 1);
+        struct hp_str name = hp_str_from(rest, 1);
         name.n = hp_str_word_length(name);
-        rest = from(rest, 1 + name.n);
+        rest = hp_str_from(rest, 1 + name.n);
         if (ends_with_request(name, false)) {
             return none;
         }
@@ -181,7 +163,7 @@ static bool has_kept_default(struct hp_str rest)
             return false;
         }
         if (depth == 0 && c == '=') {
-            struct hp_str value = trimmed(from(rest, i + 1));
+            struct hp_str value = trimmed(hp_str_from(rest, i + 1));
             struct hp_str word = hp_str_make(value.p, hp_str_word_length(value));
             bool called = word.n < value.n && value.p[word.n] == '(';
             return value.n != 0 && (value.p[0] == '[' || value.p[0] == '{' || (word.n != 0 && called));
@@ -194,14 +176,14 @@ static bool has_kept_default(struct hp_str rest)
 static bool follows_as(struct hp_str text, size_t at)
 {
     struct hp_str before = hp_str_make(text.p, at < text.n ? at : 0);
-    size_t as = find_word(before, 0, HP_STR("as"));
-    return as < before.n && trimmed(from(before, as + 2)).n == 0;
+    size_t as = hp_str_find_word(before, 0, HP_STR("as"));
+    return as < before.n && trimmed(hp_str_from(before, as + 2)).n == 0;
 }
 
 static bool is_global(const struct function *function, struct line line, struct hp_str name)
 {
-    return hp_str_starts(line.text, HP_STR("global ")) && find_word(line.text, 7, name) < line.text.n &&
-           line.indent > function->indent;
+    return hp_str_starts(line.text, HP_STR("global ")) &&
+           hp_str_find_word(line.text, 7, name) < line.text.n && line.indent > function->indent;
 }
 
 /* Whether a name is an argument of the function, or bound in it. */
@@ -209,16 +191,16 @@ static bool is_local(const struct function *function, struct hp_str name)
 {
     struct hp_str rest = function->body;
     struct line line = {.number = 0};
-    size_t argument = find_word(function->header, 0, name);
+    size_t argument = hp_str_find_word(function->header, 0, name);
     if (argument < function->header.n) {
-        return !has_kept_default(from(function->header, argument + name.n));
+        return !has_kept_default(hp_str_from(function->header, argument + name.n));
     }
     while (next_line(&rest, &line) && line.number <= MOST_LINES) {
-        size_t at = find_word(line.text, 0, name);
-        struct hp_str after = trimmed(from(line.text, at + name.n));
+        size_t at = hp_str_find_word(line.text, 0, name);
+        struct hp_str after = trimmed(hp_str_from(line.text, at + name.n));
         bool annotated = at == 0 && after.n != 0 && after.p[0] == ':';
         bool bound = (hp_str_starts(line.text, HP_STR("for ")) && after.n > 2 &&
-                      find_word(after, 0, HP_STR("in")) < after.n) ||
+                      hp_str_find_word(after, 0, HP_STR("in")) < after.n) ||
                      (hp_str_starts(line.text, HP_STR("with ")) && follows_as(line.text, at));
         if (is_global(function, line, name)) {
             return false;
@@ -237,7 +219,7 @@ static bool is_bounded(const struct function *function, struct hp_str name)
     struct line line = {.number = 0};
     while (next_line(&rest, &line)) {
         if (hp_str_starts(line.text, name) && hp_str_word_length(line.text) == name.n &&
-            find_word(line.text, name.n, HP_STR("maxlen")) < line.text.n) {
+            hp_str_find_word(line.text, name.n, HP_STR("maxlen")) < line.text.n) {
             return true;
         }
     }
@@ -288,11 +270,11 @@ static bool names_cache(struct hp_str word)
 /* Whether the decorator's own name is one ("caches.get" is a route of a blueprint). */
 static bool is_cache(struct hp_str decorator)
 {
-    struct hp_str rest = from(decorator, 1), word = {"", 0};
+    struct hp_str rest = hp_str_from(decorator, 1), word = {"", 0};
     while (rest.n != 0 && (hp_str_is_word(rest.p[0]) || rest.p[0] == '.')) {
-        rest = from(rest, rest.p[0] == '.');
+        rest = hp_str_from(rest, rest.p[0] == '.');
         word = hp_str_make(rest.p, hp_str_word_length(rest));
-        rest = from(rest, word.n);
+        rest = hp_str_from(rest, word.n);
     }
     return names_cache(word);
 }
@@ -320,7 +302,7 @@ uint32_t hp_keeps_line(struct hp_str source, uint32_t first_line)
         }
     }
     function.header.n = (size_t)(line.text.p + line.text.n - function.header.p);
-    function.header = from(function.header, hp_str_find_char(function.header, '('));
+    function.header = hp_str_from(function.header, hp_str_find_char(function.header, '('));
     function.first_number = line.number;
     function.body = rest;
     return putting_line(&function);
@@ -329,7 +311,8 @@ uint32_t hp_keeps_line(struct hp_str source, uint32_t first_line)
 /* Whether the text calls something with this name as its only argument. */
 static bool wraps(struct hp_str text, struct hp_str name)
 {
-    for (size_t at = find_word(text, 0, name); at < text.n; at = find_word(text, at + 1, name)) {
+    for (size_t at = hp_str_find_word(text, 0, name); at < text.n;
+         at = hp_str_find_word(text, at + 1, name)) {
         size_t before = at, after = at + name.n;
         while (before > 0 && strchr(" \t\n", text.p[before - 1]) != NULL) {
             before--;

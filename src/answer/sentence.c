@@ -50,12 +50,12 @@ static struct hp_str mostly(const struct hp_answer_route *route, const struct hp
 }
 
 struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_answer_route *route,
-                                const struct hp_dict *dict, struct hp_arena *arena)
+                                struct hp_arena *arena)
 {
     struct hp_buf buf;
     char figure[HP_SHOW_BYTES];
     if (route->count == 0) {
-        return mostly(route, dict, arena);
+        return mostly(route, answer->dict, arena);
     }
     hp_buf_init(&buf, (size_t)1 << 20);
     hp_buf_put_text(&buf, route->name);

@@ -8,7 +8,7 @@
  * 40 times, app/profiles.py:15; fixing both: about 95.2 ms". Without findings "GET /chart 51.6 ms: 81 % is at
  * app/chart.py:8 in draw, which calls scatter". Empty where that is not known either, or without memory. */
 struct hp_str hp_sentence_route(const struct hp_answer *answer, const struct hp_answer_route *route,
-                                const struct hp_dict *dict, struct hp_arena *arena);
+                                struct hp_arena *arena);
 
 /* "GET /settings: after fixing 1–2 about 95.2 ms", appended. */
 void hp_sentence_left(const struct hp_answer *answer, const struct hp_answer_route *route,

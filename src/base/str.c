@@ -40,6 +40,24 @@ size_t hp_str_word_length(struct hp_str text)
     return n;
 }
 
+size_t hp_str_find_word(struct hp_str text, size_t at, struct hp_str word)
+{
+    for (; word.n != 0 && at + word.n <= text.n; at++) {
+        size_t end = at + word.n;
+        bool starts = at == 0 || !hp_str_is_word(text.p[at - 1]) || !hp_str_is_word(word.p[0]);
+        bool ends = end == text.n || !hp_str_is_word(text.p[end]) || !hp_str_is_word(word.p[word.n - 1]);
+        if (starts && ends && memcmp(text.p + at, word.p, word.n) == 0) {
+            return at;
+        }
+    }
+    return text.n;
+}
+
+struct hp_str hp_str_from(struct hp_str text, size_t at)
+{
+    return at < text.n ? hp_str_make(text.p + at, text.n - at) : HP_STR("");
+}
+
 static bool is_continuation(unsigned char byte)
 {
     return (byte & 0xC0) == 0x80;

@@ -49,6 +49,10 @@ size_t hp_str_find_char(struct hp_str text, char c);
 bool hp_str_is_word(char c);
 /* How many such characters `text` begins with. */
 size_t hp_str_word_length(struct hp_str text);
+/* Index of `word` in `text` from `at` on, where it is not part of a longer name; text.n: it is not there. */
+size_t hp_str_find_word(struct hp_str text, size_t at, struct hp_str word);
+/* What follows the first `at` bytes; "" if there is nothing. */
+struct hp_str hp_str_from(struct hp_str text, size_t at);
 
 /* Length in bytes (1–4) of the well-formed UTF-8 sequence at the start of `text`; 0 if there is none (empty,
  * overlong, surrogate, above U+10FFFF, cut short or a stray byte). Threads: any, like all of this file. */

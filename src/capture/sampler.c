@@ -370,7 +370,8 @@ static void add_sample(struct hp_sampling *s, struct task *task, const struct hp
     count(&s->outside_count, samples == NULL);
 }
 
-/* Whether the thread has done nothing since its stack was read: it is in the same wait, or its clock stands. */
+/* Whether the thread has done nothing since its stack was read: it is in the same wait, or its clock
+ * stands. */
 static bool is_still(const struct task *task, const struct hp_slot_view *view, uint64_t cpu_ns)
 {
     bool stands =
@@ -393,7 +394,8 @@ static void expect(const struct hp_sampling *s, const struct task *task)
 
 /* Whether the thread was running. It ran for most of the time since the sweep before (maybe our wake-up took
  * its CPU away), or while its stack was read. Who has the stack of before and had little time only looked
- * whether it may go on; who waited for a lock then, and was not asked for its time, runs if it has the GIL now. */
+ * whether it may go on; who waited for a lock then, and was not asked for its time, runs if it has the GIL
+ * now. */
 static bool was_running(const struct hp_sampling *s, const struct task *task, const struct hp_thread *thread,
                         bool fresh, uint64_t elapsed_ns, uint64_t cpu_ns)
 {
@@ -466,8 +468,8 @@ static void watch_codes(struct hp_sampling *s)
     }
 }
 
-/* What a sweep begins with lies in a line here and a line there, cold at 100 Hz: fetch the lines of the threads of
- * the sweep before. */
+/* What a sweep begins with lies in a line here and a line there, cold at 100 Hz: fetch the lines of the
+ * threads of the sweep before. */
 static void expect_threads(const struct hp_sampling *s)
 {
     uint32_t count = s->sweep.count < EXPECTED_MOST ? s->sweep.count : EXPECTED_MOST;

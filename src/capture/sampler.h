@@ -46,7 +46,8 @@ struct hp_slot_view {
     uint32_t waits; /* waits for locks that began and ended */
 };
 
-/* Whether the thread was inside a wait for a lock, so it did not run: the same wait while `waits` is the same. */
+/* Whether the thread was inside a wait for a lock, so it did not run: the same wait while `waits` is the
+ * same. */
 static inline bool hp__slot_waits(const struct hp_slot_view *view)
 {
     return (view->waits & 1) != 0;

@@ -109,8 +109,7 @@ static bool is_put(struct hp_str path)
     static const char *const methods[] = {".add",    ".append", ".appendleft", ".extend",
                                           ".insert", ".put",    ".setdefault", ".update"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        struct hp_str method = hp_str_from0(methods[i]);
-        if (path.n > method.n && hp_str_eq(hp_str_make(path.p + path.n - method.n, method.n), method)) {
+        if (hp_str_ends(path, hp_str_from0(methods[i]))) {
             return true;
         }
     }

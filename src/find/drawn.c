@@ -21,11 +21,6 @@ struct reading {
     bool lost; /* more than there is room for */
 };
 
-static struct hp_str from(struct hp_str text, size_t at)
-{
-    return at < text.n ? hp_str_make(text.p + at, text.n - at) : (struct hp_str){"", 0};
-}
-
 /* The next word, which `*rest` is moved beyond; `*before`: the character before it, blanks left out. Strings
  * are passed. Empty: there is none. */
 static struct hp_str next_word(struct hp_str *rest, char *before)
@@ -33,14 +28,14 @@ static struct hp_str next_word(struct hp_str *rest, char *before)
     *before = ' ';
     while (rest->n != 0 && !hp_str_is_word(rest->p[0])) {
         char c = rest->p[0];
-        *rest = from(*rest, 1);
+        *rest = hp_str_from(*rest, 1);
         if (c == '"' || c == '\'') {
-            *rest = from(*rest, hp_str_find_char(*rest, c) + 1);
+            *rest = hp_str_from(*rest, hp_str_find_char(*rest, c) + 1);
         }
         *before = strchr(" \t\n", c) == NULL ? c : *before;
     }
     struct hp_str word = hp_str_make(rest->p, hp_str_word_length(*rest));
-    *rest = from(*rest, word.n);
+    *rest = hp_str_from(*rest, word.n);
     return word;
 }
 
@@ -71,7 +66,7 @@ static void move(struct reading *reading, size_t n)
     for (size_t i = 0; i < n && i < reading->rest.n; i++) {
         reading->line += reading->rest.p[i] == '\n';
     }
-    reading->rest = from(reading->rest, n);
+    reading->rest = hp_str_from(reading->rest, n);
 }
 
 static bool next_tag(struct reading *reading, struct tag *tag)
@@ -112,14 +107,7 @@ static void open_block(struct reading *reading, struct hp_str bound)
 /* Of "for a, b in list" and "set a = b" what stands before the word or mark. */
 static struct hp_str up_to(struct hp_str text, struct hp_str end)
 {
-    for (size_t at = 0; at + end.n <= text.n; at++) {
-        bool starts = at == 0 || !hp_str_is_word(end.p[0]) || !hp_str_is_word(text.p[at - 1]);
-        bool ends = at + end.n == text.n || !hp_str_is_word(end.p[0]) || !hp_str_is_word(text.p[at + end.n]);
-        if (starts && ends && memcmp(text.p + at, end.p, end.n) == 0) {
-            return hp_str_make(text.p, at);
-        }
-    }
-    return text;
+    return hp_str_make(text.p, hp_str_find_word(text, 0, end));
 }
 
 static void follow(struct reading *reading, struct hp_str text)

@@ -430,8 +430,8 @@ struct hp__bound_rule {
     /* NULL, or library functions right above that do nothing else when they are called as often: they begin
      * the boundary. */
     bool (*is_around)(const struct hp_symbol *sym);
-    /* NULL, or those above that use what comes of it: ten and more of them begin it where that is most of what
-     * they do. */
+    /* NULL, or those above that use what comes of it: ten and more of them begin it where that is most of
+     * what they do. */
     bool (*is_use)(const struct hp_symbol *sym);
     double min_share,
         low_share; /* of what findings so far leave of the route's median; of the saving that is sure */

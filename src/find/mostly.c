@@ -1,5 +1,5 @@
 /* mostly.c -- see mostly.h. In each sampled request down the heaviest calls, as long as they are half of it;
- * then the line that most of the time of all requests agrees on.
+ * then the deepest of the lines that most of the requests' time agrees on.
  *
  *     (request) ── dispatch ── page ──line 8──▶ scatter ── …       page, line 8, which calls scatter
  */

@@ -7,8 +7,8 @@
 
 #include "find/find.h"
 
-/* Set `mostly` to the line of the application, the furthest down, at which at least half of the requests' time
- * goes; share 0: there is none, or no trees. HP_ENOMEM. Threads: any. */
+/* Set `mostly` to the line of the application, the furthest down, at which at least half of the requests'
+ * time goes; share 0: there is none, or no trees. HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp__mostly_find(const struct hp_case *c, struct hp_arena *arena, struct hp_mostly *mostly);
 
 #endif

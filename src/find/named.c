@@ -26,18 +26,6 @@ hp_err hp__named_init(struct hp__find *f)
     return f->named != NULL ? HP_OK : HP_ENOMEM;
 }
 
-/* In strings and comments, too: attrgetter("rating") names it. */
-static bool has_word(struct hp_str text, struct hp_str word)
-{
-    for (size_t at = 0; at + word.n <= text.n; at++) {
-        if (memcmp(text.p + at, word.p, word.n) == 0 && (at == 0 || !hp_str_is_word(text.p[at - 1])) &&
-            (at + word.n == text.n || !hp_str_is_word(text.p[at + word.n]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool names(const struct hp__find *f, uint32_t caller, struct hp_str callee)
 {
     struct hp_symbol symbol = hp_dict_symbol(f->c->dict, caller);
@@ -45,7 +33,8 @@ static bool names(const struct hp__find *f, uint32_t caller, struct hp_str calle
     uint32_t n = hp__py_split(source, symbol.line, f->named->room, HP__PY_STATEMENTS);
     bool found = n == 0 || n == HP__PY_STATEMENTS;
     for (uint32_t i = 0; i < n && !found; i++) {
-        found = has_word(f->named->room[i].text, callee);
+        struct hp_str text = f->named->room[i].text;
+        found = hp_str_find_word(text, 0, callee) < text.n; /* in strings, too: attrgetter("rating") */
     }
     return found;
 }

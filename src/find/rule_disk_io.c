@@ -5,8 +5,8 @@
  *
  * Evidence: disk waits at a function, outside of statements and of log handlers. A commit of SQLite has to
  * sync; three or more of them in a request could be one. So could three syncs; of one or two, which is what
- * data that must be safe takes, only 5 ms are worth asking whether they must be. A file that is read whole (256 kB or more at once)
- * has to be copied also where it is in memory: 3 ms and a tenth of the request.
+ * data that must be safe takes, only 5 ms are worth asking whether they must be. A file that is read whole
+ * (256 kB or more at once) has to be copied also where it is in memory: 3 ms and a tenth of the request.
  *
  * Silent: what only some requests do (tail_latency tells of it); one or two commits; reading in smaller
  * pieces and writing without a sync: those calls are not recorded as waits. Whatever saves too little

@@ -184,8 +184,8 @@ static void take_statement(struct hp__view *view, const struct candidate *cand)
     }
 }
 
-/* Whether building is an overhead in at least half of the requests that build: then it is in the others, which
- * a collection less or a free processor made faster, too. */
+/* Whether building is an overhead in at least half of the requests that build: then it is in the others,
+ * which a collection less or a free processor made faster, too. */
 static bool is_usual(const struct hp__find *f, uint32_t sym)
 {
     uint32_t builds = 0, overheads = 0;

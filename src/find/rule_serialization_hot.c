@@ -16,8 +16,8 @@
  *
  * Saving (usual costs by hp__speed_slowness where processors were short): all of it less the response's bytes
  * at 50 ns each (a C encoder with floats and short strings takes 10 to 40, by machine), or at 20 where a
- * generator in Python yields them a few at a time: then it was no C encoder that took so long. A longer one is
- * more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be
+ * generator in Python yields them a few at a time: then it was no C encoder that took so long. A longer one
+ * is more than anybody reads at once: kept encoded, or in pages, all goes. low = 0.4: another library may be
  * needed for it; high = all.
  */
 #include "base/show.h"

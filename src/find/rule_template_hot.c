@@ -2,8 +2,9 @@
  *
  * Principle: putting a value into a page costs a known amount. What a template takes beyond that is loops
  * over things that are not shown, filters, including a part for each item (a context is built each time), or
- * compiling the same source in every request, or a macro that is given the same each time. A part (an include, a macro) that another template runs over
- * and over, each time for a moment, is that template's work: one cause, at the line that repeats it.
+ * compiling the same source in every request, or a macro that is given the same each time. A part (an
+ * include, a macro) that another template runs over and over, each time for a moment, is that template's
+ * work: one cause, at the line that repeats it.
  *
  * Evidence: with a call tree the self time of a template's code with the engine's functions below it, and how
  * many values it escaped; of parts included 40 times and more (a page that somebody reads has fewer items)
@@ -12,8 +13,8 @@
  * the template's.
  *
  * A macro that runs ten times and more from one line is drawn once where the template's source says that
- * nothing it is given changes from one time to the next (drawn.h): all but one time goes, and of what the page
- * shows one time's values count.
+ * nothing it is given changes from one time to the next (drawn.h): all but one time goes, and of what the
+ * page shows one time's values count.
  *
  * Templates that are looked up 20 times and more in a request, and cost a tenth of it that way (a loader asks
  * the disk whether each is still what it was), are another cause, at the line that asks.

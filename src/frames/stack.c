@@ -64,9 +64,9 @@ void hp_stack_expect(const struct hp_stack *stack, const struct hp_layout *layou
 
 /* ---- frames that were there before ---- */
 
-/* Index of the frame at `address` below `*limit`, NONE: there is none or it was not found. In a chunk callers lie
- * below callees, so the frames above `address` have returned and are left behind, and none is looked for among
- * those below it. */
+/* Index of the frame at `address` below `*limit`, NONE: there is none or it was not found. In a chunk callers
+ * lie below callees, so the frames above `address` have returned and are left behind, and none is looked for
+ * among those below it. */
 static uint32_t find(const struct hp_stack *stack, uint64_t address, uint32_t *limit, uint32_t *budget)
 {
     for (uint32_t i = *limit; i-- > 0 && *budget != 0; --*budget) {
@@ -180,8 +180,8 @@ static hp_err name_frames(struct hp_stack_work *work, const struct hp_layout *la
 
 /* ---- both ---- */
 
-/* Follow the links from `address` on to `until`; what is new goes to `work`. `*kept`: as many outermost frames close the
- * stack as they are. */
+/* Follow the links from `address` on to `until`; what is new goes to `work`. `*kept`: as many outermost
+ * frames close the stack as they are. */
 static hp_err follow(const struct hp_stack *stack, struct hp_stack_work *work, const struct hp_layout *layout,
                      const struct hp_peek *peek, const struct hp_codes *codes, uint64_t address,
                      uint64_t until, uint32_t *kept, bool *cut)

@@ -56,10 +56,10 @@ void hp_stack_fini(struct hp_stack *stack, struct hp_stack_work *work);
 void hp_stack_expect(const struct hp_stack *stack, const struct hp_layout *layout, const void *nodes,
                      size_t node_bytes);
 
-/* Read the stack of `thread`, without the frame at `until` (0: none) and those further out. `*cut`: it is deeper than HP_STACK_MOST, the outermost frames are missing. Hot:
- * no allocation at depths seen before. Fails: HP_ECORRUPT (torn), HP_EFULL (no room left in `work`),
- * HP_ENOMEM and as hp_peek.read but for HP_ERANGE; the stack is then empty. Precondition: not a free-threaded
- * build. */
+/* Read the stack of `thread`, without the frame at `until` (0: none) and those further out. `*cut`: it is
+ * deeper than HP_STACK_MOST, the outermost frames are missing. Hot: no allocation at depths seen before.
+ * Fails: HP_ECORRUPT (torn), HP_EFULL (no room left in `work`), HP_ENOMEM and as hp_peek.read but for
+ * HP_ERANGE; the stack is then empty. Precondition: not a free-threaded build. */
 HP_CHECK hp_err hp_stack_read(struct hp_stack *stack, struct hp_stack_work *work,
                               const struct hp_layout *layout, const struct hp_peek *peek,
                               struct hp_codes *codes, const struct hp_thread *thread, uint64_t until,

@@ -346,8 +346,8 @@ static hp_err step(struct hp_sqlite *s, drop_fn drop, uint64_t now_ns, bool *did
     return err;
 }
 
-/* The journal that the drops made, where it is longer than it may stay: SQLite itself cuts it only when somebody
- * writes again. Waits for nobody, and a failure is none: a reader that needs it keeps it. */
+/* The journal that the drops made, where it is longer than it may stay: SQLite itself cuts it only when
+ * somebody writes again. Waits for nobody, and a failure is none: a reader that needs it keeps it. */
 static void cut_journal(struct hp_sqlite *s)
 {
     if (file_bytes(s, "-wal") > s->journal_bytes) {

@@ -35,6 +35,14 @@ static void starts_ends_and_find(void **state)
     assert_int_equal(hp_str_word_length(HP_STR("_a1.b")), 3);
     assert_int_equal(hp_str_word_length(HP_STR("\xc3\xa9t\xc3\xa9")), 5);
     assert_int_equal(hp_str_word_length(HP_STR("-a")), 0);
+    const struct hp_str text = HP_STR("tags, tag=tag_of(tag)");
+    assert_int_equal(hp_str_find_word(text, 0, HP_STR("tag")), 6);
+    assert_int_equal(hp_str_find_word(text, 7, HP_STR("tag")), 17);
+    assert_int_equal(hp_str_find_word(text, 18, HP_STR("tag")), text.n);
+    assert_int_equal(hp_str_find_word(text, 0, HP_STR("=")), 9);
+    assert_int_equal(hp_str_find_word(text, 0, HP_STR("")), text.n);
+    assert_true(hp_str_eq(hp_str_from(text, 17), HP_STR("tag)")));
+    assert_int_equal(hp_str_from(text, 99).n, 0);
 }
 
 static void utf8_is_judged_as_unicode_does(void **state)

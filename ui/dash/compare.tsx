@@ -4,7 +4,7 @@ import { kindOf } from "../model/kinds";
 import { inZone, momentOf, showChange, showCount, showMs, showShare } from "../model/show";
 import { question } from "../model/where";
 import { DeltaFlame } from "./delta";
-import { Absent, Answer, Answered, Bar, Code, Empty, Ms, Section, SqlLine, Status } from "./parts";
+import { Absent, Answer, Answered, Bar, Code, Empty, Entry, Ms, Section, SqlLine, Status } from "./parts";
 import { type Column, Rows, times } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -53,12 +53,12 @@ function Between({
     onChange(`${from}..${to}`);
   };
   const field = (end: "from" | "to") => (
-    <input
+    <Entry
       type="datetime-local"
       step={1}
-      aria-label={`${about}, ${end}`}
+      label={`${about}, ${end}`}
       value={range[end] === "" ? "" : inZone(Number(range[end]))}
-      onChange={(event) => change({ [end]: momentOf(event.currentTarget.value) })}
+      onEnter={(text) => change({ [end]: momentOf(text) })}
     />
   );
   return (

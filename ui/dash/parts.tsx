@@ -1,6 +1,6 @@
 /* parts.tsx -- small pieces that all pages are made of: sentences, places in code, bars, what is missing, what went wrong. */
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Place } from "../api/types";
 import { editorLink } from "../model/editor";
 import { kindOf } from "../model/kinds";
@@ -27,6 +27,35 @@ export function Absent() {
     <span class="absent" title={NOT_RECORDED}>
       not recorded
     </span>
+  );
+}
+
+interface EntryProps {
+  label: string;
+  value: string;
+  onEnter: (text: string) => void;
+  type?: "search" | "datetime-local";
+  class?: string;
+  placeholder?: string;
+  inputMode?: "numeric" | "decimal";
+  size?: number;
+  step?: number;
+}
+
+/** A field whose text counts once it is entered; what is half typed outlives the page's renewals, which draw it anew. */
+export function Entry({ label, value, onEnter, type, ...rest }: EntryProps) {
+  const field = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => {
+    if (field.current) field.current.value = value;
+  }, [value]);
+  return (
+    <input
+      {...rest}
+      type={type as "search"} // as good as the other: the types know no input of either
+      ref={field}
+      aria-label={label}
+      onChange={(event) => onEnter(event.currentTarget.value)}
+    />
   );
 }
 

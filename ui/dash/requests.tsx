@@ -2,7 +2,7 @@
 import type { RequestRow, RequestsAnswer } from "../api/types";
 import { showBytes, showCount, showMoment, showMs } from "../model/show";
 import { question, type Words } from "../model/where";
-import { Absent, Answer, Answered, Bar, Ms, Status } from "./parts";
+import { Absent, Answer, Answered, Bar, Entry, Ms, Status } from "./parts";
 import { type Column, Rows } from "./rows";
 import { useAsk, useLive, useWhere } from "./use";
 
@@ -125,42 +125,42 @@ function Filters() {
           <option value={words.status}>{words.status}</option>
         )}
       </select>
-      <input
+      <Entry
         type="search"
         class="argument"
         placeholder="Argument: a=1"
-        aria-label="Argument, header or key of query, form or JSON"
+        label="Argument, header or key of query, form or JSON"
         value={words.input ?? ""}
-        onChange={(event) => change({ input: event.currentTarget.value.trim() })}
+        onEnter={(text) => change({ input: text.trim() })}
       />
-      <input
+      <Entry
         class="worker"
         inputMode="numeric"
         size={6}
         placeholder="Worker"
-        aria-label="Worker, by the number that a request's page shows"
+        label="Worker, by the number that a request's page shows"
         value={words.worker ?? ""}
-        onChange={(event) => change({ worker: whole(event.currentTarget.value) })}
+        onEnter={(text) => change({ worker: whole(text) })}
       />
-      <label class="least">
+      <span class="least">
         from{" "}
-        <input
+        <Entry
           inputMode="decimal"
           size={4}
           value={words.min_ms ?? ""}
-          aria-label="Duration from, in ms"
-          onChange={(event) => change({ min_ms: number(event.currentTarget.value) })}
+          label="Duration from, in ms"
+          onEnter={(text) => change({ min_ms: number(text) })}
         />{" "}
         to{" "}
-        <input
+        <Entry
           inputMode="decimal"
           size={4}
           value={words.max_ms ?? ""}
-          aria-label="Duration to, in ms"
-          onChange={(event) => change({ max_ms: number(event.currentTarget.value) })}
+          label="Duration to, in ms"
+          onEnter={(text) => change({ max_ms: number(text) })}
         />{" "}
         ms
-      </label>
+      </span>
       <select
         aria-label="Order"
         value={words.sort ?? ""}

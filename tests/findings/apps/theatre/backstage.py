@@ -52,37 +52,39 @@ class Casting:
 @bp.get("/cast/<int:number>")
 def cast(number: int) -> dict[str, Any]:
     """The casts of a season."""
-    return Casting([(number + n) % 400 + 1 for n in range(30)]).all()  # cause: n_plus_one@roles
+    return Casting([(number + n) % 400 + 1 for n in range(90)]).all()  # cause: n_plus_one@roles
 
 
-def cheapest(production: int) -> int:
-    """The lowest price there was."""
+FACTS = {
+    "title": "SELECT title FROM production WHERE id = %s",
+    "genre": "SELECT genre FROM production WHERE id = %s",
+    "roles": "SELECT COUNT(*) FROM role WHERE production_id = %s",
+    "lead": "SELECT MIN(performer) FROM role WHERE production_id = %s",
+    "quote": "SELECT LEFT(quote, 30) FROM poster WHERE id = %s",
+    "seat": "SELECT seat FROM booking WHERE id = %s",
+    "last": "SELECT cents FROM booking WHERE id = %s * 9",
+    "next": "SELECT title FROM production WHERE id = %s + 1",
+    "before": "SELECT title FROM production WHERE id = %s - 1",
+    "parts": "SELECT COUNT(DISTINCT performer) FROM role WHERE production_id = %s",
+    "praise": "SELECT LENGTH(quote) FROM poster WHERE id = %s * 2",
+    "guest": "SELECT visitor FROM booking WHERE id = %s * 3",
+    "price": "SELECT MAX(cents) FROM booking WHERE id BETWEEN 5 AND 5 + %s",
+    "first": "SELECT name FROM role WHERE production_id = %s ORDER BY id LIMIT 1",
+    "code": "SELECT code FROM booking WHERE id = %s + 7",
+}
+
+
+def fact(name: str, production: int) -> Any:
+    """What the box office knows."""
     with store.box_office() as cursor:  # cause: connection_churn@prices
-        cursor.execute(
-            "SELECT MIN(cents) FROM booking WHERE id BETWEEN %s AND %s", (production, production + 90)
-        )
-        return int(cursor.fetchone()[0])
-
-
-def title(production: int) -> str:
-    """What it is called."""
-    with store.box_office() as cursor:  # cause: connection_churn@prices
-        cursor.execute("SELECT title FROM production WHERE id = %s", (production,))
-        return str(cursor.fetchone()[0])
-
-
-def season() -> str:
-    """Which one it is."""
-    with store.box_office() as cursor:  # cause: connection_churn@prices
-        cursor.execute("SELECT value FROM choice WHERE name = 'season'")
-        return str(cursor.fetchone()[0])
+        cursor.execute(FACTS[name], (production,))
+        return cursor.fetchone()[0]
 
 
 @bp.get("/prices/<int:number>")
 def prices(number: int) -> dict[str, Any]:
-    """What an evening costs."""
-    production = number % 400 + 1
-    return {"title": title(production), "from": cheapest(production), "season": season()}
+    """What one should know of an evening."""
+    return {name: fact(name, number % 390 + 2) for name in FACTS}  # cause: connection_churn@prices
 
 
 @bp.get("/bookings/<int:number>")

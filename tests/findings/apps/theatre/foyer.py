@@ -44,7 +44,7 @@ def repertoire() -> str:
 def reviews(number: int) -> str:
     """What the papers wrote."""
     texts = [NEWS[number % 4]]
-    stars = [(n % 5 + 1, f"reader {n}") for n in range(number % 10, number % 10 + 40)]
+    stars = [(n % 5 + 1, f"reader {n}") for n in range(number % 10, number % 10 + 70)]
     return render_template(
         "reviews.html", texts=texts, stars=stars
     )  # cause: duplicate_query@choice regex_compile@linked

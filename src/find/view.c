@@ -9,7 +9,9 @@
  * Time around a statement: from the execution's node up to its owner lies the library that the application's
  * line called (Query.first … do_execute). The entry is the first node on that way, from the owner down, that
  * is not called much more often than statements ran below it: an attribute look-up called a thousand times
- * with forty lazy loads in it is passed, the loader inside is the entry. What its total has beside SQL is
+ * with forty lazy loads in it is passed, the loader inside is the entry; so is a serialiser called once that
+ * runs one statement forty times. Where no application line is above (a decorator that marshals what a view
+ * returns), repeated statements have an entry, too. What its total has beside SQL is
  * shared evenly by the executions below it, since an ORM may run several under one entry. A helper of the
  * application that is called once for each execution and does little else is the entry (widen). What makes
  * the statement before it is run (query(), filter()) has an entry of its own in the tree, and belongs to it
@@ -194,24 +196,82 @@ static bool is_per_execution(const struct hp_node *node, uint64_t executions)
     return node->calls <= executions + executions / 4 + 1;
 }
 
-static uint32_t entry_of_stmt(const struct hp__view *view, const struct below *below, uint32_t node,
-                              double scale)
+/* The call of the application nearest to the node's owner; where the framework's dispatch is above, that of
+ * the library nearest to it. */
+static uint32_t top_of(const struct hp__view *view, uint32_t node)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint32_t top = hp__view_entry_of(view, node);
-    uint32_t best = HP_NODE_NONE;
-    if (top == HP_NODE_NONE) {
-        return best;
+    for (uint32_t at = node; at < tree->count && at != HP_NODE_ROOT && view->owner[at] == HP_NODE_NONE;
+         at = tree->nodes[at].parent) {
+        if (tree->nodes[at].kind == HP_NODE_LANE ||
+            (hp__facts_of(view->facts, tree->nodes[at].sym) & HP__FACT_FRAMEWORK)) {
+            break;
+        }
+        top = at;
     }
-    /* From the statement up: the last that fits is the highest. */
-    for (uint32_t at = node;; at = tree->nodes[at].parent) {
-        if (is_per_execution(&tree->nodes[at], (uint64_t)((double)below[at].count * scale))) {
+    return top;
+}
+
+/* From the statement up, the last that fits is the highest. A call below which one statement runs over and
+ * over does other things as well (a serialiser that loads what it comes upon). */
+static uint32_t entry_of_stmt(const struct hp__view *view, const struct below *below, const uint32_t *same,
+                              uint32_t node, double scale)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t top = top_of(view, node), best = HP_NODE_NONE;
+    for (uint32_t at = node; top != HP_NODE_NONE; at = tree->nodes[at].parent) {
+        const struct hp_node *call = &tree->nodes[at];
+        bool is_each = is_per_execution(call, (uint64_t)((double)below[at].count * scale)) &&
+                       (double)call->calls * 2 >= (double)same[at] * scale;
+        if (is_each && (call->calls >= 2 || view->owner[at] != HP_NODE_NONE)) {
             best = at;
         }
         if (at == top) {
-            return best;
+            break;
         }
     }
+    return best;
+}
+
+/* Executions of the statement that `first` is the first of, in the subtree of each node; again with -1 to
+ * forget them. */
+static void count_same(const struct hp__view *view, uint32_t first, int by, uint32_t *same)
+{
+    const struct hp_record *record = view->sample->record;
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = first; i < record->stmt_count; i++) {
+        uint32_t at = record->stmts[i].node;
+        bool is_same = record->stmts[i].statement == record->stmts[first].statement && at < tree->count;
+        for (; is_same && at != HP_NODE_ROOT; at = tree->nodes[at].parent) {
+            same[at] += (uint32_t)by;
+        }
+    }
+}
+
+static hp_err fill_entries(struct hp__view *view, const struct below *below, double scale,
+                           struct hp_arena *arena)
+{
+    const struct hp_record *record = view->sample->record;
+    uint32_t *same = hp__zeroed(arena, view->sample->tree->count, sizeof *same);
+    uint8_t *done = hp__zeroed(arena, record->stmt_count, 1);
+    if (same == NULL || done == NULL) {
+        return HP_ENOMEM;
+    }
+    for (uint32_t first = 0; first < record->stmt_count; first++) {
+        if (done[first]) {
+            continue;
+        }
+        count_same(view, first, 1, same);
+        for (uint32_t i = first; i < record->stmt_count; i++) {
+            if (record->stmts[i].statement == record->stmts[first].statement) {
+                view->entry[i] = entry_of_stmt(view, below, same, record->stmts[i].node, scale);
+                done[i] = 1;
+            }
+        }
+        count_same(view, first, -1, same);
+    }
+    return HP_OK;
 }
 
 /* A function of the application that is called once for each execution and does little else is part of it:
@@ -320,9 +380,9 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
     }
     double scale = stmts_per_recorded(record);
     count_below(view, below);
-    for (uint32_t i = 0; i < record->stmt_count; i++) {
-        uint32_t entry = entry_of_stmt(view, below, record->stmts[i].node, scale);
-        entry = widen(view, below, entry, record->stmts[i].node, scale);
+    hp_err err = fill_entries(view, below, scale, arena);
+    for (uint32_t i = 0; err == HP_OK && i < record->stmt_count; i++) {
+        uint32_t entry = widen(view, below, view->entry[i], record->stmts[i].node, scale);
         view->entry[i] = entry;
         if (entry == HP_NODE_NONE) {
             continue;
@@ -331,7 +391,7 @@ static hp_err find_entries(struct hp__view *view, struct hp_arena *arena)
         double around = (double)tree->nodes[entry].total - sql;
         view->around_ns[i] = around > 0 ? (uint64_t)(around / ((double)below[entry].count * scale)) : 0;
     }
-    return find_makers(view, below, scale, arena);
+    return err == HP_OK ? find_makers(view, below, scale, arena) : err;
 }
 
 bool hp__case_first(const struct hp_case *c, uint32_t i)

@@ -174,6 +174,54 @@ static void objects_have_to_be_made_all_the_same(void **state)
     assert_near(saving_of_objects(20), 19 * (0.25 - 0.060), 0.01); /* at most 30 % of the library's time */
 }
 
+/* A serialiser that is called once loads something for each of 30 items, 0.2 ms of the ORM's time each, and
+ * takes 40 ms for itself; below the view's line, or of a decorator below the framework. */
+static struct hp_find_result find_marshalling(struct rec_set *set, unsigned loads, bool decorated)
+{
+    rec_set_init(set, "GET", "/list");
+    uint32_t sql = rec_sql(set, BY_KIND, HP_ENGINE_SQLITE);
+    uint32_t wsgi = rec_sym(set, "flask/app.py", "Flask.wsgi_app", 1, REC_FRAMEWORK);
+    uint32_t wrapper = rec_sym(set, "marshal/deco.py", "marshal_with.<locals>.wrapper", 9, REC_LIB);
+    uint32_t dump = rec_sym(set, "marshal/schema.py", "dump", 20, REC_LIB);
+    uint32_t field = rec_sym(set, "marshal/fields.py", "get", 30, REC_LIB);
+    uint32_t load = rec_sym(set, "orm/lazy.py", "load", 40, REC_LIB);
+    for (unsigned r = 0; r < 8; r++) {
+        struct rec *rec = rec_begin(set);
+        uint32_t above = rec_node(rec, HP_NODE_ROOT, wsgi, 1, 1, 0.1);
+        above = rec_node(rec, above, decorated ? wrapper : set->view, 5, 1, 0.1);
+        if (decorated) {
+            (void)rec_node(rec, above, set->view, 10, 1, 0.5);
+        }
+        above = rec_node(rec, rec_node(rec, above, dump, 15, 1, 40), field, 21, 600, 0.1);
+        above = rec_node(rec, above, load, 31, loads, loads * (0.2 + 0.05));
+        for (unsigned i = 0; i < loads; i++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = above,
+                                                .site_sym = set->view,
+                                                .site_line = 15,
+                                                .t0 = 2 + 0.3 * i,
+                                                .exec = 0.05,
+                                                .params = i + 1,
+                                                .rows = 1});
+        }
+        rec_end(set, rec, 41 + loads * 0.25, 41 + loads * 0.25);
+    }
+    return rec_find(set);
+}
+
+static void a_serialiser_is_not_what_its_queries_cost(void **state)
+{
+    (void)state;
+    for (int decorated = 0; decorated < 2; decorated++) {
+        struct rec_set set;
+        struct hp_find_result r = find_marshalling(&set, 30, decorated == 1);
+        assert_int_equal(r.findings.count, 1);
+        assert_int_equal(r.findings.list[0].kind, HP_FIND_n_plus_one);
+        assert_near(rec_ms(r.findings.list[0].median_ns), 29 * (0.25 - 0.005), 0.1);
+        rec_set_fini(&set);
+    }
+}
+
 /* 30 queries of 0.4 ms, nearly all of it while rows are fetched: of an engine in the process that is the
  * search for them. */
 static uint64_t saving_of_fetching(enum hp_engine engine, const char *text, unsigned rows)
@@ -687,6 +735,7 @@ int main(void)
         cmocka_unit_test(a_commit_for_each_row_that_it_writes_is_one_cause),
         cmocka_unit_test(what_makes_a_statement_goes_with_it),
         cmocka_unit_test(objects_have_to_be_made_all_the_same),
+        cmocka_unit_test(a_serialiser_is_not_what_its_queries_cost),
         cmocka_unit_test(rows_of_an_engine_in_the_process_are_cheap_to_carry),
         cmocka_unit_test(a_list_of_keys_in_portions_is_together_already),
         cmocka_unit_test(query_per_item_without_tree_saves_only_sql),

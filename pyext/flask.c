@@ -28,13 +28,16 @@ static struct route_entry {
     PyObject *rule; /* owned; NULL: free */
     uint32_t method, route, view_sym, view_line;
     bool view_is_app;
-    PyCodeObject *view_code; /* owned or NULL */
+    struct hp_cap_place view_place; /* the line that registered a library's view */
+    PyCodeObject *view_code;        /* owned or NULL */
 } routes[ROUTE_SLOTS];
 static uint32_t unmatched[METHOD_COUNT];
 
 static struct place_entry {
-    PyCodeObject *code; /* owned; NULL: free */
+    PyObject *key;      /* owned: the code of a function, or a function that is a view; NULL: free */
+    PyCodeObject *code; /* borrowed of it */
     struct hp_cap_place place;
+    bool is_view;
 } registered[PLACE_SLOTS];
 static size_t registered_count;
 
@@ -51,41 +54,60 @@ static size_t hash_pointer(const void *pointer)
 
 /* ---- which line registered a function ---- */
 
-static struct place_entry *registered_slot(const PyCodeObject *code)
+static struct place_entry *registered_slot(const void *key)
 {
-    size_t at = hash_pointer(code) & (PLACE_SLOTS - 1);
-    while (registered[at].code != NULL && registered[at].code != code) {
+    size_t at = hash_pointer(key) & (PLACE_SLOTS - 1);
+    while (registered[at].key != NULL && (const void *)registered[at].key != key) {
         at = (at + 1) & (PLACE_SLOTS - 1);
     }
     return &registered[at];
 }
 
+static void set_registered(struct place_entry *entry, void *key, PyCodeObject *code,
+                           struct hp_cap_place place, bool is_view)
+{
+    registered_count += entry->key == NULL;
+    if (entry->key == NULL) {
+        entry->key = Py_NewRef((PyObject *)key);
+    }
+    entry->code = code;
+    entry->place = place;
+    entry->is_view = is_view;
+}
+
 /* What belongs to the application is known once it is there, and blueprints come before it: nothing is said
- * of the code yet. */
-static void note_registered(PyObject *function, struct hp_cap_place place)
+ * of the code yet. What as_view or a decorator of a library makes has one code for many views: then only the
+ * function knows its line. */
+static void note_registered(PyObject *function, struct hp_cap_place place, bool is_view)
 {
     PyCodeObject *code = hp_code_of(function);
     if (code == NULL || (hp_file_flags(code->co_filename) & HP_X_APP) || registered_count > PLACE_SLOTS / 2) {
         return;
     }
-    struct place_entry *entry = registered_slot(code);
-    if (entry->code == NULL) {
-        entry->code = (PyCodeObject *)Py_NewRef(code);
-        registered_count++;
+    struct place_entry *own = is_view ? registered_slot(function) : NULL, *entry = registered_slot(code);
+    if (own != NULL && own->key != NULL) {
+        return; /* its blueprint is registered now */
     }
-    entry->place = place;
+    bool many = is_view && entry->key != NULL &&
+                (entry->place.site_sym != place.site_sym || entry->place.site_line != place.site_line);
+    set_registered(entry, code, code, many ? (struct hp_cap_place){0, 0, 0} : place, is_view);
+    if (is_view) {
+        set_registered(registered_slot(function), function, code, place, true);
+    }
 }
 
 /* The line that registered this entry's function; all zero: nobody did, or it is the application's own. */
 static struct hp_cap_place place_of_registered(const struct place_entry *entry)
 {
     struct hp_cap_place place = {0, 0, 0};
-    if (entry->code != NULL && !(hp_code_flags(entry->code) & HP_X_APP)) {
+    if (entry->key != NULL && !(hp_code_flags(entry->code) & HP_X_APP)) {
         place = entry->place;
         place.via_sym = hp_code_symbol(entry->code);
     }
     return place;
 }
+
+enum { OF_HOOKS, OF_VIEWS }; /* tags of on_setup */
 
 /* before_request(f), teardown_appcontext(f), add_url_rule(rule, endpoint, view_func, …): every function among
  * the arguments. */
@@ -98,7 +120,7 @@ static PyObject *on_setup(struct hp_wrap *wrap, struct hp_cap_lane *lane, PyObje
         Py_ssize_t n = PyVectorcall_NARGS(nargsf) + (names == NULL ? 0 : PyTuple_GET_SIZE(names));
         for (Py_ssize_t i = 1; place.site_sym != 0 && i < n; i++) {
             if (PyFunction_Check(args[i]) || PyMethod_Check(args[i])) {
-                note_registered(args[i], place);
+                note_registered(args[i], place, wrap->tag == OF_VIEWS);
             }
         }
         hp_swallow();
@@ -111,7 +133,7 @@ struct hp_cap_place hp_place_registered(uint32_t via_sym)
     struct hp_cap_place place = {0, 0, via_sym};
     for (size_t i = 0; registered_count != 0 && via_sym != 0 && i < PLACE_SLOTS; i++) {
         struct hp_cap_place known = place_of_registered(&registered[i]);
-        if (known.via_sym == via_sym) {
+        if (known.via_sym == via_sym && registered[i].key == (PyObject *)registered[i].code) {
             return known;
         }
     }
@@ -187,6 +209,9 @@ static void fill_view(struct route_entry *entry, PyObject *app, PyObject *endpoi
         entry->view_sym = hp_code_symbol(code);
         entry->view_is_app = (hp_code_flags(code) & HP_X_APP) != 0;
         entry->view_line = (uint32_t)code->co_firstlineno; /* of the first decorator, if there is one */
+        if (!entry->view_is_app) {
+            entry->view_place = place_of_registered(registered_slot(view));
+        }
     }
     Py_XDECREF(function);
     Py_XDECREF(views);
@@ -283,14 +308,14 @@ static struct route_entry *route_of_context(void)
     return entry;
 }
 
-/* The outermost registered function on the stack. */
-static struct hp_cap_place running_registered(void)
+/* The outermost registered function of a library on the stack; NULL: none. */
+static const struct place_entry *running_registered(void)
 {
-    struct hp_cap_place found = {0, 0, 0};
+    const struct place_entry *found = NULL;
     hp_frame *frame = registered_count == 0 ? NULL : hp_frame_current(PyThreadState_Get());
     for (; frame != NULL && !hp_place_ends(hp_frame_code(frame)); frame = hp_frame_caller(frame)) {
-        struct hp_cap_place place = place_of_registered(registered_slot(hp_frame_code(frame)));
-        found = place.site_sym != 0 ? place : found;
+        const struct place_entry *entry = registered_slot(hp_frame_code(frame));
+        found = entry->key != NULL && !(hp_code_flags(entry->code) & HP_X_APP) ? entry : found;
     }
     return found;
 }
@@ -343,19 +368,17 @@ struct hp_cap_place hp_place_or_view(void)
         spawned.via_sym = place.via_sym;
         return spawned;
     }
-    struct hp_cap_place hook = running_registered();
-    if (hook.site_sym != 0) {
-        return hook;
+    const struct place_entry *running = running_registered();
+    struct route_entry *route = running != NULL && !running->is_view ? NULL : route_of_context();
+    bool known = route != NULL && route->view_sym != 0;
+    struct hp_cap_place view = known ? route->view_place : (struct hp_cap_place){0, 0, 0};
+    if (running != NULL && view.site_sym == 0 && !(known && route->view_is_app)) {
+        view = place_of_registered(running);
     }
-    struct route_entry *route = route_of_context();
-    if (route != NULL && route->view_sym != 0) {
-        struct hp_cap_place view = {0, 0, 0};
-        if (!route->view_is_app) {
-            view = place_of_registered(registered_slot(route->view_code));
-        }
-        if (view.site_sym != 0) {
-            return view;
-        }
+    if (view.site_sym != 0) {
+        return view;
+    }
+    if (known) {
         place.site_sym = route->view_sym;
         place.site_line = route->view_line;
     }
@@ -518,7 +541,8 @@ static int hook_app(PyObject *module)
         failed = hp_wrap_method(cls, phases[i].name, phases[i].handler, phases[i].phase, 0);
     }
     for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
-        failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);
+        failed = hp_wrap_method(cls, setups[i], on_setup,
+                                strcmp(setups[i], "add_url_rule") == 0 ? OF_VIEWS : OF_HOOKS, HP_WRAP_ALWAYS);
     }
     failed = failed || hp_wrap_method(cls, "handle_exception", on_exception, 0, 0) != 0 ||
              hp_wrap_method(cls, "handle_user_exception", on_user_exception, 0, 0) != 0;
@@ -543,7 +567,8 @@ static int hook_blueprints(PyObject *module)
     PyObject *cls = PyObject_GetAttrString(module, "Blueprint");
     int failed = cls == NULL;
     for (size_t i = 0; !failed && i < sizeof setups / sizeof setups[0]; i++) {
-        failed = hp_wrap_method(cls, setups[i], on_setup, 0, HP_WRAP_ALWAYS);
+        failed = hp_wrap_method(cls, setups[i], on_setup,
+                                strcmp(setups[i], "add_url_rule") == 0 ? OF_VIEWS : OF_HOOKS, HP_WRAP_ALWAYS);
     }
     Py_XDECREF(cls);
     return failed ? -1 : 0;

@@ -207,6 +207,68 @@ def test_work_without_application_code_is_placed_where_it_was_registered(tmp_pat
     assert rule == [at("rule registered"), "flask_loads.py"]
 
 
+MARSHAL = """
+import functools, sqlite3
+from flask.views import MethodView
+def load():
+    sqlite3.connect(":memory:").execute("select 1").fetchall()
+def marshal(view):
+    @functools.wraps(view)
+    def wrapper(*args, **kwargs):
+        load()
+        return view(*args, **kwargs)
+    return wrapper
+class Page(MethodView):
+    def get(self):
+        load()
+        return "library"
+"""
+
+
+def classes(store: str, folder: str) -> Any:
+    import sys
+    from pathlib import Path
+
+    from flask import Blueprint, Flask
+    from flask.views import MethodView
+
+    package = Path(folder) / "site-packages"
+    package.mkdir()
+    (package / "marshals.py").write_text(MARSHAL)
+    sys.path.insert(0, str(package))
+    import marshals
+
+    captured.start(store)
+    app = Flask("classes_under_test")
+
+    class First(MethodView):
+        @marshals.marshal  # first
+        def get(self) -> str:
+            return ""
+
+    class Second(MethodView):
+        @marshals.marshal  # second
+        def get(self) -> str:
+            return ""
+
+    pages = Blueprint("pages", __name__)
+    app.add_url_rule("/first", view_func=First.as_view("first"))
+    pages.add_url_rule("/second", view_func=Second.as_view("second"))
+    app.add_url_rule("/third", view_func=marshals.Page.as_view("third"))  # third
+    pages.add_url_rule("/fourth", view_func=marshals.Page.as_view("fourth"))  # fourth
+    app.register_blueprint(pages)
+    found = []
+    for path in ("/first", "/second", "/third", "/fourth"):
+        (statement,) = captured.last(app, path)["statements"]
+        found.append(statement["line"])
+    return found
+
+
+def test_views_made_by_one_function_have_a_line_each(tmp_path: Any) -> None:
+    found = run_isolated(classes, str(tmp_path / "s.db"), str(tmp_path))
+    assert found == [at("first"), at("second"), at("third"), at("fourth")]
+
+
 LISTENER = """
 import sqlite3
 def on_request(sender, **extra):

@@ -264,8 +264,8 @@ bool hp__place_runs(const struct hp__find *f, const uint64_t *odd, const struct 
 struct hp__spot hp__place_turn(const struct hp__find *f, const uint64_t *odd, uint32_t request, uint32_t node,
                                struct hp__spot spot);
 /* The lines to edit of executions of one statement in one request, each with what they cost: `places` past
- * whatever loops over them, `runs` (NULL: not wanted) where the statement is run, past helpers that run
- * any. */
+ * whatever loops over them. `runs` (else NULL) of executions that repeat the same: where the statement is
+ * run, past helpers that run any; `places` are then no further up than where one becomes many. */
 void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, const uint32_t *at, uint32_t n,
                      struct hp__places *places, struct hp__places *runs);
 

@@ -11,6 +11,9 @@
  *
  * A decorator's wrapper calls what it was given, too: the line is the one that calls what is decorated.
  *
+ * Where the same is asked each time (`repeats`) the outer one of two loops is not the place: nothing of it has
+ * to be collected first, and what can be kept stands in the inner one.
+ *
  * All of it needs a call tree; without one the innermost application line stands.
  */
 #include "find/find_int.h"
@@ -67,9 +70,10 @@ static bool leads_elsewhere(const struct hp__view *view, const struct hp__spot *
 
 /* Up from a line at which something happens `times` in the request, past functions that are called about once
  * for each (so the loop is the place; not a function that is called more often: it does other things as well)
- * and, if `helper`, past the function itself and those that only pass on what they are given. */
+ * and, if `helper`, past the function itself and those that only pass on what they are given. `repeats`: the
+ * same happens each time, so a function that is called less often is where it begins to. */
 static struct hp__spot climb(const struct hp__find *f, const struct hp__view *view, struct hp__spot from,
-                             uint64_t times, bool helper, uint32_t statement)
+                             uint64_t times, bool helper, bool repeats, uint32_t statement)
 {
     const struct hp_tree *tree = view->sample->tree;
     struct hp__spot spot = from, above, below = from;
@@ -81,7 +85,8 @@ static struct hp__spot climb(const struct hp__find *f, const struct hp__view *vi
             break;
         }
         uint64_t calls = tree->nodes[owner].calls;
-        bool once_each = times >= 2 && calls >= 2 && calls * 2 >= times && calls <= times * 2;
+        uint64_t least = repeats ? times : (times + 1) / 2;
+        bool once_each = times >= 2 && calls >= 2 && calls >= least && calls <= times * 2;
         bool passes_on = helper && calls >= times; /* else it loops itself */
         if ((!once_each && !passes_on) || !hp__place_caller(view, spot.node, &above)) {
             break;
@@ -263,10 +268,10 @@ void hp__place_stmts(const struct hp__find *f, const struct hp__view *view, cons
         }
         struct hp__spot run = {stmt->site_sym, stmt->site_line, stmt->via_sym, stmt->node};
         times = (uint64_t)((double)times * hp__view_scale(view, at[from], n) + 0.5);
-        struct hp__spot spot = climb(f, view, run, times, helper, stmt->statement);
+        struct hp__spot spot = climb(f, view, run, times, helper, runs != NULL, stmt->statement);
         hp__places_add(places, spot.sym, spot.line, spot.via, ns);
         if (runs != NULL) {
-            run = helper ? climb(f, view, run, 1, true, stmt->statement) : run;
+            run = helper ? climb(f, view, run, 1, true, true, stmt->statement) : run;
             hp__places_add(runs, run.sym, run.line, run.via, ns);
         }
     }

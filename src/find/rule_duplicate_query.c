@@ -3,8 +3,8 @@
  * Principle: what was read once in a request need not be read again in it.
  *
  * Evidence: k ≥ 2 executions of one reading statement with the same keyed parameter hash in one request, from
- * any place; the place reported is the costliest, a loop if three quarters are in it; where the repeats come
- * from here and there it is what runs them all. An execution counts as a repeat only if no statement that
+ * any place; the place reported is the costliest, a loop (of loops in loops the innermost) if three quarters
+ * are in it; where the repeats come from here and there it is what runs them all. An execution counts as a repeat only if no statement that
  * writes the same table ran since the one before.
  *
  * Silent: parameters that cannot be compared; reads with a write of their table in between (a count before

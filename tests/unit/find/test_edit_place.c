@@ -359,6 +359,45 @@ static void repeats_below_what_does_other_things_too_stay_below_it(void **state)
     rec_set_fini(&set);
 }
 
+/* page shows 30 items by show() at line 12, which for each calls load() twice in a loop at line 52. */
+static void add_inner_loops(struct rec_set *set, struct words w, uint32_t sql, uint32_t show, bool same)
+{
+    struct rec *rec = rec_begin(set);
+    uint32_t view = rec_node(rec, rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1), set->view, 4, 1, 2);
+    uint32_t load = rec_node(rec, rec_node(rec, view, show, 12, 30, 1), w.load, 52, 60, 0.1);
+    uint32_t execute = rec_node(rec, load, w.execute, 22, 60, 60);
+    for (int k = 0; k < 60; k++) {
+        rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                            .node = execute,
+                                            .site_sym = w.load,
+                                            .site_line = 22,
+                                            .t0 = 4 + k,
+                                            .exec = 0.9,
+                                            .rows = 1,
+                                            .params = same ? 7 : 7 + (uint64_t)k});
+    }
+    rec_end(set, rec, 65, 65);
+}
+
+static void repeats_are_in_the_inner_loop_and_queries_per_item_in_the_outer_one(void **state)
+{
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        struct rec_set set;
+        struct hp_find_result result;
+        struct words w = begin(&set);
+        uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+        uint32_t show = rec_sym(&set, "app/fields.py", "show", 50, REC_APP);
+        for (int r = 0; r < 10; r++) {
+            add_inner_loops(&set, w, sql, show, same);
+        }
+        const struct hp_finding *finding = only(&set, &result);
+        assert_int_equal(finding->kind, same ? HP_FIND_duplicate_query : HP_FIND_n_plus_one);
+        assert_place(&set, finding, same ? "show" : "page", same ? 52 : 12);
+        rec_set_fini(&set);
+    }
+}
+
 static void a_slow_function_is_where_it_is_called(void **state)
 {
     (void)state;
@@ -442,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_helper_of_all_routes_is_passed_and_the_finding_stays_the_same),
         cmocka_unit_test(repeats_are_where_they_loop_or_where_all_of_them_run),
         cmocka_unit_test(repeats_below_what_does_other_things_too_stay_below_it),
+        cmocka_unit_test(repeats_are_in_the_inner_loop_and_queries_per_item_in_the_outer_one),
         cmocka_unit_test(a_slow_function_is_where_it_is_called),
         cmocka_unit_test(what_only_slow_requests_ask_is_where_they_turn_off_not_in_the_helper_of_all),
     };

@@ -509,6 +509,7 @@ bool hp__words_reads(const struct hp_statement *statement);  /* SELECT and kin *
 bool hp__words_writes(const struct hp_statement *statement); /* INSERT, UPDATE, DELETE, DDL */
 bool hp__words_gives(const struct hp_statement *statement); /* rows: all that does not write, and RETURNING */
 bool hp__words_pages(struct hp_str text);                   /* has a LIMIT, OFFSET or FETCH word */
+bool hp__words_shuffles(struct hp_str text); /* gives a few rows by chance: ORDER BY RANDOM() LIMIT n */
 /* Gives a part of all rows of a table and passes those before it: OFFSET, or MySQL's LIMIT a, b, with nothing
  * that is looked for, joined or added up. */
 bool hp__words_skips(struct hp_str text);

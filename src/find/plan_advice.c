@@ -260,7 +260,8 @@ static bool has_index(const struct choice *choice, const struct hp_plan_advice *
     return false;
 }
 
-struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query *query, double returned)
+struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query *query, double returned,
+                               bool *within)
 {
     const struct hp_query_scope *scope = &query->scopes[0];
     bool plain = query->scope_count == 1 && query->source_count == 1 && !scope->grouped && !scope->sums &&
@@ -272,11 +273,13 @@ struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query
                     returned >= 0 && returned <= HP_PLAN_MAX_SHARE * choice.node->scanned;
         for (uint32_t k = 0; much && k < query->term_count; k++) {
             const struct hp_query_term *term = &query->terms[k];
-            const struct hp_plan_column *column = hp_plan_column(choice.table, term->column);
-            struct hp_plan_advice index = {.columns = {term->column}, .column_count = 1};
-            bool equals = term->op == HP_QUERY_EQUAL && term->column.n != 0 && term->other_column.n == 0;
+            bool bare = term->op == HP_QUERY_EQUAL && term->column.n != 0 && term->other_column.n == 0;
+            struct hp_str name = bare ? term->column : term->within;
+            const struct hp_plan_column *column = hp_plan_column(choice.table, name);
+            struct hp_plan_advice index = {.columns = {name}, .column_count = 1};
             bool telling = column != NULL && column->distinct * HP_PLAN_MAX_SHARE >= 1;
-            if (equals && telling && has_index(&choice, &index)) {
+            if (name.n != 0 && telling && has_index(&choice, &index)) {
+                *within = !bare;
                 return column->name;
             }
         }

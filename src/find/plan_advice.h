@@ -44,8 +44,10 @@ HP_CHECK hp_err hp_plan_advise(const struct hp_plan *plan, const struct hp_query
                                struct hp_arena *arena, struct hp_plan_advices *out);
 
 /* The column with an index that an execution's one row of 20 or less is looked for by, which the plan reads
- * the whole table for all the same: the value is not of the column's kind, or of another collation. Empty:
- * there is none. Of a resolved plan; borrowed from it. Pure. Threads: any. */
-struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query *query, double returned);
+ * the whole table for all the same: the value is not of the column's kind, or of another collation, or
+ * (*within) the column stands in a function. Empty: there is none. Of a resolved plan; borrowed from it.
+ * Pure. Threads: any. */
+struct hp_str hp_plan_unserved(const struct hp_plan *plan, const struct hp_query *query, double returned,
+                               bool *within);
 
 #endif

@@ -208,6 +208,38 @@ static void read_right(const struct reader *r, uint32_t at, uint32_t to, struct 
     }
 }
 
+/* A constant, or a function of constants and one column at most, which is put into `within`. Returns the token
+ * behind it; 0: something else. */
+static uint32_t pass_value(const struct reader *r, uint32_t at, uint32_t to, struct hp_str *within)
+{
+    struct side side = read_side(r, at, to);
+    if (side.constant || at + 1 >= to || !is_name(r, at) || !is_kind(r, at + 1, HP__SQL_OPEN)) {
+        return side.constant ? side.end : 0;
+    }
+    uint32_t close = closing(r, at + 1);
+    for (uint32_t i = at + 2; i < close; i++) {
+        bool calls = is_kind(r, i + 1, HP__SQL_OPEN) || is_kind(r, i + 1, HP__SQL_DOT);
+        bool types = r->tokens[i - 1].kind == HP__SQL_CAST || is_word(r, i - 1, "AS") || is_word(r, i, "AS");
+        if (is_name(r, i) && !calls && !types) {
+            if (within->n != 0) {
+                return 0;
+            }
+            *within = bare(r->tokens[i].text);
+        }
+    }
+    return close < to ? pass_cast(r, close + 1, to) : 0;
+}
+
+/* The column that stands in a function on one side of an equality whose other side has none. */
+static struct hp_str read_within(const struct reader *r, struct range range)
+{
+    struct hp_str left = {NULL, 0}, right = {NULL, 0};
+    uint32_t at = pass_value(r, range.from, range.to, &left);
+    bool equal = at != 0 && read_sign(r, &at, range.to) == HP_QUERY_EQUAL;
+    bool whole = equal && pass_value(r, at, range.to, &right) == range.to;
+    return whole && (left.n == 0 || right.n == 0) ? (left.n != 0 ? left : right) : (struct hp_str){NULL, 0};
+}
+
 static void read_term(struct reader *r, uint32_t scope, struct range range)
 {
     struct hp_query *q = r->q;
@@ -220,6 +252,7 @@ static void read_term(struct reader *r, uint32_t scope, struct range range)
                                    .alias = left.alias,
                                    .column = left.column,
                                    .op = HP_QUERY_OTHER,
+                                   .within = read_within(r, range),
                                    .first = range.from,
                                    .last = range.to};
     uint32_t at = left.end;

@@ -21,6 +21,7 @@ struct hp_query_term { /* column OP constant, column = column, or something that
     uint32_t scope;
     struct hp_str alias, column;             /* unquoted; alias empty where it is not written */
     struct hp_str other_alias, other_column; /* of a comparison with another column */
+    struct hp_str within; /* the column in a function that has to equal a constant; then `column` is empty */
     uint8_t op;
     bool number;          /* compared with a number that is written in the text */
     uint32_t values;      /* of IN: how many are written; a folded list counts 3 */

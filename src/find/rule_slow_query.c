@@ -16,7 +16,8 @@
  * them up; or one that reads a table of 1,000 rows or more from end to end again for each row that it gives,
  * 10,000 together. Also one that reads 1,000 rows or more from end to end for at most 5 % of them although
  * there is an index on the column that it compares, whose values tell rows apart: it cannot be used as the
- * value is given.
+ * value is given, or (of 10 ms) as the column stands in a function. Also one that sorts 1,000 rows or more by
+ * chance for a few of them.
  *
  * Silent: transaction control and DDL; what adds up rows that its plan has to read (plan_sums.h), under 50
  * ms, unless it counts what another statement of the route shows a page of; time that the rows themselves
@@ -56,6 +57,8 @@ struct candidate {
     double passed;          /* rows that it reads before those that it gives; 0: not known to */
     bool of_page;           /* counts the rows that another statement shows a page of */
     struct hp_str unserved; /* a column whose index does not serve; empty: none */
+    bool within;            /* … as it stands in a function */
+    bool shuffles;          /* a large table, for a few rows by chance */
 };
 
 /* What an execution takes of the database. */
@@ -261,7 +264,7 @@ static bool adds_up(struct hp__find *f, const struct candidate *cand, double too
 }
 
 /* By its plan: the column that is compared, if its index is there and does not serve. */
-static struct hp_str unserved(struct hp__find *f, const struct candidate *cand, uint32_t *at)
+static struct hp_str unserved(struct hp__find *f, struct candidate *cand, uint32_t *at)
 {
     const struct hp_plan *plan = hp__group_plan(f, cand->key.statement);
     struct hp_query query;
@@ -269,7 +272,7 @@ static struct hp_str unserved(struct hp__find *f, const struct candidate *cand, 
         hp_query_read(cand->statement.text, (enum hp_engine)plan->engine, f->arena, &query) != HP_OK) {
         return (struct hp_str){NULL, 0};
     }
-    return hp_plan_unserved(plan, &query, most_given(f, cand, at));
+    return hp_plan_unserved(plan, &query, most_given(f, cand, at), &cand->within);
 }
 
 static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, uint64_t *room)
@@ -285,16 +288,19 @@ static bool is_slow(struct hp__find *f, struct candidate *cand, uint32_t *at, ui
     cand->floor_ns = fast > FLOOR_NS ? (uint64_t)fast : FLOOR_NS;
     cand->passed = passed_rows(f, cand, at);
     cand->of_page = counts_for_page(f, cand);
+    cand->shuffles = hp__words_shuffles(cand->statement.text) && scanned_rows(f, cand) >= HP_PLAN_MIN_ROWS;
     bool sums = adds_up(f, cand, median);
     bool unlike = cheap > 0 && median >= SLOW_FACTOR * cheap;
-    if (median >= VERY_SLOW_NS * slow || cand->passed > 0 || cand->unserved.n != 0) {
+    bool known = cand->unserved.n != 0 && (median >= SLOW_NS || !cand->within);
+    if (median >= VERY_SLOW_NS * slow || cand->passed > 0 || known) {
         return true;
     }
     if ((unlike && (cand->of_page || !sums)) ||
         (median >= SLOW_SCAN_NS * slow && !sums && scanned_rows(f, cand) >= MANY_ROWS)) {
         return true;
     }
-    return median >= SLOW_NS * slow && (sorts_for_few(f, cand, at) || reads_again(f, cand, at));
+    return cand->shuffles ||
+           (median >= SLOW_NS * slow && (sorts_for_few(f, cand, at) || reads_again(f, cand, at)));
 }
 
 static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,
@@ -368,12 +374,32 @@ static struct hp_str advise_skip(struct hp__find *f, struct candidate *cand)
 
 static struct hp_str advise_kind(struct hp__find *f, const struct candidate *cand)
 {
+    if (cand->within) {
+        return hp__textf(
+            f->arena,
+            "Do it faster: there is an index on %.*s, but the column stands in a function, so that each row "
+            "of the "
+            "table is read and given to it. Compare the column as it is (a range of dates, a value that is "
+            "written as the column has it), or create an index on the expression.",
+            (int)cand->unserved.n, cand->unserved.p);
+    }
     return hp__textf(
         f->arena,
         "Do it faster: there is an index on %.*s, but the whole table is read. The value that it is compared "
         "with is not of its kind (a number for a text, another collation), so that each row is converted "
         "first: give it as the column has it (str(value)).",
         (int)cand->unserved.n, cand->unserved.p);
+}
+
+static struct hp_str advise_chance(struct hp__find *f)
+{
+    return hp__textf(
+        f->arena,
+        "Do it faster: to sort by chance, the database reads all rows and gives each a number before it "
+        "keeps "
+        "a few. Choose the keys first, which are cheap to have (a random number between the least and the "
+        "largest key: WHERE id >= :start ORDER BY id LIMIT n; or random.sample of keys that are kept), and "
+        "fetch those rows. Do it once: what is chosen may stay for a while.");
 }
 
 static struct hp_str advise_count(struct hp__find *f)
@@ -435,6 +461,7 @@ static void describe(struct hp__find *f, struct candidate *cand)
     finding->advice = cand->passed > 0        ? advise_skip(f, cand)
                       : cand->of_page         ? advise_count(f)
                       : cand->unserved.n != 0 ? advise_kind(f, cand)
+                      : cand->shuffles        ? advise_chance(f)
                                               : advise_look(f, cand, plan.n != 0);
     hp__finding_text(finding, "statement", cand->statement.text);
     hp__finding_number(finding, "executions", (double)hp__spread_median(&cand->executions));

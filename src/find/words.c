@@ -265,6 +265,21 @@ bool hp__words_pages(struct hp_str text)
     return has_word(text, "LIMIT") || has_word(text, "OFFSET") || has_word(text, "FETCH");
 }
 
+bool hp__words_shuffles(struct hp_str text)
+{
+    size_t at = 0;
+    struct hp_str first = {NULL, 0}, second = {NULL, 0};
+    for (struct hp_str word = next_word(text, &at); word.n != 0; word = next_word(text, &at)) {
+        bool ordered = same_word(first, "ORDER") && same_word(second, "BY");
+        if (ordered && (same_word(word, "RAND") || same_word(word, "RANDOM"))) {
+            return hp__words_pages(text);
+        }
+        first = second;
+        second = word;
+    }
+    return false;
+}
+
 bool hp__words_skips(struct hp_str text)
 {
     static const char *const others[] = {"WHERE", "GROUP", "HAVING", "DISTINCT", "JOIN", "UNION", "OVER"};

@@ -206,6 +206,51 @@ static void placeholders_know_their_column(void **state)
     hp_arena_fini(&arena);
 }
 
+/* The column, an asterisk before it where it stands in a function, of a scan that gives one row. */
+static const char *unserved(const char *sql)
+{
+    static const char document[] =
+        "{\"engine\":\"postgresql\",\"tables\":[{\"name\":\"student\",\"rows\":40000,\"columns\":["
+        "{\"name\":\"email\",\"type\":\"text\",\"distinct\":40000},"
+        "{\"name\":\"age\",\"type\":\"int\",\"distinct\":80}],"
+        "\"indexes\":[{\"name\":\"i\",\"columns\":[\"email\"]}]}],\"nodes\":[{\"operation\":\"scan\","
+        "\"alias\":\"student\",\"access\":\"scan\",\"scanned\":40000}]}";
+    struct hp_arena arena;
+    struct hp_plan plan;
+    struct hp_query query;
+    bool within = false;
+    hp_arena_init(&arena, (size_t)64 << 20);
+    assert_int_equal(hp_plan_read(hp_str_from0(document), &arena, &plan, NULL), HP_OK);
+    assert_int_equal(hp_query_read(hp_str_from0(sql), plan.engine, &arena, &query), HP_OK);
+    hp_plan_resolve(&plan, &query);
+    struct hp_str column = hp_plan_unserved(&plan, &query, 1, &within);
+    snprintf(proposed, sizeof proposed, "%s%.*s", within ? "*" : "", (int)column.n, column.p);
+    hp_arena_fini(&arena);
+    return proposed;
+}
+
+static void an_index_that_does_not_serve_is_told_of_the_column_that_decides(void **state)
+{
+    (void)state;
+    assert_string_equal(unserved("SELECT id FROM student WHERE email = ?"), "email");
+    assert_string_equal(unserved("SELECT id FROM student WHERE lower(email) = lower(%(email)s)"), "*email");
+    assert_string_equal(unserved("SELECT id FROM student WHERE ? = substr(trim(student.email), 1, 5)"),
+                        "*email");
+    assert_string_equal(unserved("SELECT id FROM student WHERE CAST(email AS citext) = ?"), "*email");
+    assert_string_equal(unserved("SELECT id FROM student WHERE lower(email) = ? AND age > ?"), "*email");
+    static const char *const silent[] = {
+        "SELECT id FROM student WHERE lower(email) LIKE ?",
+        "SELECT id FROM student WHERE lower(email) = lower(age)",
+        "SELECT id FROM student WHERE concat(email, age) = ?",
+        "SELECT id FROM student WHERE abs(age) = ?",
+        "SELECT id FROM student WHERE lower(email) = ? OR age = ?",
+        "SELECT count(*) FROM student WHERE lower(email) = ?",
+    };
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        assert_string_equal(unserved(silent[i]), "");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_scan_after_one_row_of_another_table_is_not_repeated),
         cmocka_unit_test(a_table_named_twice_is_not_guessed),
         cmocka_unit_test(placeholders_know_their_column),
+        cmocka_unit_test(an_index_that_does_not_serve_is_told_of_the_column_that_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

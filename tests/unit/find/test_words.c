@@ -98,6 +98,16 @@ static void counts_are_of_all_rows_together(void **state)
     assert_false(hp__words_counts(HP_STR("")));
 }
 
+static void few_rows_by_chance_are_ordered_by_a_random_number(void **state)
+{
+    (void)state;
+    assert_true(hp__words_shuffles(HP_STR("SELECT id FROM poster ORDER BY RAND() LIMIT ?")));
+    assert_true(hp__words_shuffles(HP_STR("select * from poster where a = ? order by random() limit ?")));
+    assert_false(hp__words_shuffles(HP_STR("SELECT id FROM poster ORDER BY random()"))); /* all of them */
+    assert_false(hp__words_shuffles(HP_STR("SELECT random() FROM poster ORDER BY id LIMIT ?")));
+    assert_false(hp__words_shuffles(HP_STR("SELECT rand FROM poster ORDER BY id, rand LIMIT ?")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +117,7 @@ int main(void)
         cmocka_unit_test(reading_and_writing_are_told_apart),
         cmocka_unit_test(conditions_are_what_stands_after_where),
         cmocka_unit_test(counts_are_of_all_rows_together),
+        cmocka_unit_test(few_rows_by_chance_are_ordered_by_a_random_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,9 +115,11 @@ struct hp__find {
     struct hp_arena *arena;
     struct hp_arena *scratch; /* for one price at a time */
     struct hp__facts facts;
-    struct hp__view *views;  /* [c->sample_count] */
-    struct hp_sites sites;   /* lines that run statements, of the samples */
-    struct hp__named *named; /* answers of hp__named_calls */
+    struct hp__view *views;        /* [c->sample_count] */
+    struct hp_sites sites;         /* lines that run statements, of the samples */
+    struct hp__named *named;       /* answers of hp__named_calls */
+    struct hp__needless *needless; /* answers of hp__needless_asks */
+    hp_err needless_err;           /* what went wrong with one of them */
     struct hp_findings *out;
     uint64_t median_ns; /* the route's, never 0 */
     uint64_t p95_ns;
@@ -516,6 +518,19 @@ bool hp__words_skips(struct hp_str text);
 bool hp__words_holds(struct hp_str text, struct hp_str part); /* anywhere in it */
 /* "page" of "shop.page" (an endpoint) and of "Shop.page" or "outer.<locals>.page" (qualified names). */
 struct hp_str hp__words_last(struct hp_str name);
+
+/* ---- needless.c: outgoing calls that need not be made each time, by the source ---- */
+#define HP__NEEDLESS_ABOVE   16u       /* functions that hand an answer up */
+#define HP__NEEDLESS_SAME_NS 20000000u /* of what is asked alike each time: its answer may have to be fresh */
+/* What a line says of its calls of a function (hp__asks_read). 0, and f->needless_err is set: HP_ENOMEM. */
+unsigned hp__needless_asks(struct hp__find *f, uint32_t sym, uint32_t line, uint32_t callee);
+/* The node of the application that makes a call, and the library's function that it calls for it (0: not
+ * known). HP_NODE_NONE: there is no tree. */
+uint32_t hp__needless_maker(const struct hp__view *view, const struct hp__call *call, uint32_t *callee);
+/* Why a call need not be made each time (HP__ASKS_UNUSED, _SAME or _HEAD), and where; 0: nothing says so, at
+ * the call itself. */
+unsigned hp__needless_why(struct hp__find *f, const struct hp__view *view, const struct hp__call *call,
+                          struct hp__spot *spot);
 
 /* ---- rules, in the order in which they run ---- */
 HP_CHECK hp_err hp__rule_thread_churn(struct hp__find *f);

@@ -11,12 +11,14 @@
  * Silent: calls that need each other's answers, as far as the source says it (depends.h); two calls at two
  * lines (the second mostly needs the first: a token, then the query); calls with sleeps in between; calls
  * that overlap or run in lanes of their own; databases (their statements have rules of their own); what a
- * connection's setup dominates (connection_churn); whatever saves too little (find.c).
+ * connection's setup dominates (connection_churn); a long call that asks the same each time, if the others are
+ * a sequence without it (slow_external); whatever saves too little (find.c).
  *
  * Saving: all but the longest chain of calls that need each other, in their lane; without a source all but
  * the longest call. That nothing else is between them cannot be seen: the advice says "if", and low is 0.
  */
 #include "base/show.h"
+#include "find/asks.h"
 #include "find/depends.h"
 #include "find/find_int.h"
 
@@ -238,9 +240,32 @@ static bool is_worth_asking(const struct hp__io *io, const struct hp__view *view
     return one_line || ns >= LINES_NS;
 }
 
+/* A long call that asks the same each time is slow_external's, where the others are a sequence without it. */
+static uint32_t leave_needless(struct hp__io *io, const struct hp__view *view, uint32_t calls)
+{
+    uint32_t *others = io->at, n = 0;
+    struct hp__spot spot;
+    for (uint32_t k = 0; k < calls; k++) {
+        const struct hp__call *call = &view->calls[io->calls[k]];
+        bool is_long =
+            call_ns(call) >= HP__NEEDLESS_SAME_NS && call_ns(call) * 5 >= view->sample->duration_ns;
+        if (!is_long || hp__needless_why(io->f, view, call, &spot) != HP__ASKS_SAME) {
+            others[n++] = io->calls[k];
+        }
+    }
+    if (n == calls || !is_sequence(view, others, n)) {
+        return calls;
+    }
+    for (uint32_t k = 0; k < n; k++) {
+        io->calls[k] = others[k];
+    }
+    return n;
+}
+
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 {
     uint32_t calls = pick_calls(io, view), n = 0;
+    calls = leave_needless(io, view, calls);
     calls = keep_independent(io, view, calls);
     calls = is_worth_asking(io, view, calls) ? calls : 0;
     for (uint32_t k = 0; k < calls; k++) {
@@ -255,7 +280,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
                   struct hp__cut cuts[HP__CUT_BOUNDS])
 {
-    hp_err err = HP_OK;
+    hp_err err = io->f->needless_err;
     double left = io->ns != 0 ? (double)chain_ns(io, view) / (double)io->ns : 1;
     (void)n;
     io->has_low = true;

@@ -7,7 +7,7 @@
  * those before the view: what is asked whatever the page is, is not what it shows), or 100 ms and a fifth of
  * it; and at least twice the calls of any other function, unless they take 150 ms. Also calls
  * of 10 ms or more, a fifth of the request together, of which the source says that the answer is not used, or
- * that the same is asked each time (asks.h; of 30 ms, as such an answer may have to be fresh, unless two
+ * that the same is asked each time (asks.h; of 20 ms, as such an answer may have to be fresh, unless two
  * other calls or more need it: a token), here or in the functions that hand it up; or a HEAD (whether there
  * is something) before another call to the same server, which tells that as well. Waits from the first byte
  * sent to the last received, without what the application does between two reads, or until a connect failed.
@@ -29,7 +29,6 @@
 #define ALONE_NS   150000000u
 #define TOLD_NS    10000000u /* where the source says that it need not be, or before the view */
 #define MOST_LINES 64u
-#define MOST_ABOVE 16u
 #define MANY_NEED  2u /* of one a token and its query cannot be told from any two steps */
 #define CALL_KINDS (HP__WAIT(CONNECT) | HP__WAIT(SEND) | HP__WAIT(RECV))
 
@@ -58,138 +57,27 @@ static bool is_before(const struct hp__view *view, const struct hp__call *call)
 
 /* ---- what the source says ---- */
 
-struct lines { /* of the source, as far as they have been asked for */
+struct needed { /* lines whose answers other calls of the function may need */
     struct {
-        uint32_t sym, line, callee; /* a symbol */
-        unsigned asks;
-    } list[MOST_LINES];
-    uint32_t count;
-    struct { /* lines whose answers other calls of the function may need */
         uint32_t sym, line;
         bool shared;
-    } needed[MOST_LINES];
-    uint32_t needed_count;
+    } list[MOST_LINES];
+    uint32_t count;
     hp_err err;
 };
 
 static hp_err learn(struct hp__io *io)
 {
-    io->own = hp__zeroed(io->f->arena, 1, sizeof(struct lines));
+    io->own = hp__zeroed(io->f->arena, 1, sizeof(struct needed));
     return io->own != NULL ? HP_OK : HP_ENOMEM;
-}
-
-/* What a line says of its calls of a function. */
-static unsigned asks_at(struct hp__io *io, uint32_t sym, uint32_t line, uint32_t callee)
-{
-    const struct hp_case *c = io->f->c;
-    struct lines *lines = io->own;
-    uint32_t i = 0;
-    while (i < lines->count &&
-           (lines->list[i].sym != sym || lines->list[i].line != line || lines->list[i].callee != callee)) {
-        i++;
-    }
-    if (i < lines->count) {
-        return lines->list[i].asks;
-    }
-    if (c->source == NULL || lines->count == MOST_LINES) {
-        return 0;
-    }
-    struct hp_symbol symbol = hp_dict_symbol(c->dict, sym);
-    struct hp_str name = callee != 0 ? hp__words_last(hp_dict_symbol(c->dict, callee).name) : HP_STR("");
-    lines->list[i].sym = sym;
-    lines->list[i].line = line;
-    lines->list[i].callee = callee;
-    lines->list[i].asks = 0;
-    lines->count++;
-    hp_arena_reset(io->f->scratch);
-    hp_err err = hp__asks_read(c->source(c->source_ctx, symbol.file), symbol.line, line, name, io->f->scratch,
-                               &lines->list[i].asks);
-    lines->err = err != HP_OK ? err : lines->err;
-    return lines->list[i].asks;
-}
-
-/* The node of the application that makes a call, and the library's function that it calls for it (0: not
- * known). HP_NODE_NONE: there is no tree. */
-static uint32_t maker_of(const struct hp__view *view, const struct hp__call *call, uint32_t *callee)
-{
-    const struct hp_tree *tree = view->sample->tree;
-    uint32_t at = call->node;
-    *callee = call->via_sym;
-    if (tree == NULL || at >= tree->count) {
-        return HP_NODE_NONE;
-    }
-    while (!view->app[at] && at != HP_NODE_ROOT && tree->nodes[at].kind != HP_NODE_LANE) {
-        *callee = tree->nodes[at].sym;
-        at = tree->nodes[at].parent;
-    }
-    return view->app[at] ? at : HP_NODE_NONE;
-}
-
-/* Whether one line does all of a call: of several one connects or sends, and another one asks or reads the
- * answer. */
-static bool is_one_line(const struct hp__view *view, const struct hp__call *call)
-{
-    uint32_t number = (uint32_t)(call - view->calls) + 1;
-    for (uint32_t i = 0; i < view->item_count; i++) {
-        const struct hp_span *span = &view->items[i].span;
-        bool is_elsewhere = span->site_sym != call->site_sym || span->site_line != call->site_line;
-        if (view->items[i].call == number && is_elsewhere && (CALL_KINDS >> span->kind & 1) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Whether the same server is asked something else once a call has its answer. */
-static bool is_followed(const struct hp__view *view, const struct hp__call *call)
-{
-    for (uint32_t i = 0; i < view->call_count; i++) {
-        const struct hp__call *other = &view->calls[i];
-        if (other->peer == call->peer && other->peer != 0 && other->lane == call->lane && other->answers &&
-            other->t0_ns >= call->t1_ns) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Why a call need not be made each time (UNUSED, SAME or HEAD), and where; 0: nothing says so, at the call
- * itself. */
-static unsigned find_reason(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
-                            struct hp__spot *spot)
-{
-    struct hp__spot here = {.sym = call->site_sym, .line = call->site_line, .via = call->via_sym};
-    uint32_t callee, node = maker_of(view, call, &callee);
-    unsigned may = HP__ASKS_UNUSED | HP__ASKS_SAME;
-    *spot = here;
-    for (uint32_t i = 0; i < MOST_ABOVE && may != 0; i++) {
-        unsigned asks = asks_at(io, here.sym, here.line, callee);
-        if (i == 0 && (asks & HP__ASKS_HEAD) != 0 && is_followed(view, call)) {
-            return HP__ASKS_HEAD;
-        }
-        asks &= i == 0 && !is_one_line(view, call) ? ~(unsigned)(HP__ASKS_UNUSED | HP__ASKS_SAME) : ~0u;
-        if ((asks & may) != 0) {
-            *spot = here;
-            return asks & may;
-        }
-        may &= ((asks & HP__ASKS_RETURN) != 0 ? HP__ASKS_UNUSED : 0u) |
-               ((asks & HP__ASKS_GIVEN) != 0 ? HP__ASKS_SAME : 0u);
-        callee = here.sym;
-        node = node != HP_NODE_NONE ? hp__view_caller(view, node, &here.line) : HP_NODE_NONE;
-        if (node == HP_NODE_NONE) {
-            break;
-        }
-        here.sym = view->sample->tree->nodes[node].sym;
-        here.via = 0;
-    }
-    return 0;
 }
 
 /* The line of a function from which a call is made; 0: it is made elsewhere. */
 static uint32_t line_in(const struct hp__view *view, const struct hp__call *call, uint32_t sym)
 {
-    uint32_t callee, at = call->site_sym, line = call->site_line, node = maker_of(view, call, &callee);
-    for (uint32_t i = 0; i < MOST_ABOVE && at != sym; i++) {
+    uint32_t callee, at = call->site_sym, line = call->site_line,
+                     node = hp__needless_maker(view, call, &callee);
+    for (uint32_t i = 0; i < HP__NEEDLESS_ABOVE && at != sym; i++) {
         node = node != HP_NODE_NONE ? hp__view_caller(view, node, &line) : HP_NODE_NONE;
         if (node == HP_NODE_NONE) {
             return 0;
@@ -205,11 +93,11 @@ static struct hp__spot receiver_of(struct hp__io *io, const struct hp__view *vie
                                    const struct hp__call *call, const struct hp__spot *asked)
 {
     struct hp__spot here = {.sym = call->site_sym, .line = call->site_line};
-    uint32_t callee, node = maker_of(view, call, &callee);
+    uint32_t callee, node = hp__needless_maker(view, call, &callee);
     bool reached = false;
-    for (uint32_t i = 0; i < MOST_ABOVE; i++) {
+    for (uint32_t i = 0; i < HP__NEEDLESS_ABOVE; i++) {
         reached = reached || (here.sym == asked->sym && here.line == asked->line);
-        if (reached && (asks_at(io, here.sym, here.line, callee) & HP__ASKS_RETURN) == 0) {
+        if (reached && (hp__needless_asks(io->f, here.sym, here.line, callee) & HP__ASKS_RETURN) == 0) {
             break;
         }
         callee = here.sym;
@@ -241,7 +129,7 @@ static uint32_t count_needing(struct hp__io *io, const struct hp__view *view, co
     hp_err err = c->source == NULL ? HP_OK
                                    : hp__depends_read(c->source(c->source_ctx, symbol.file), symbol.line,
                                                       io->f->scratch, &depends);
-    ((struct lines *)io->own)->err = err != HP_OK ? err : ((struct lines *)io->own)->err;
+    ((struct needed *)io->own)->err = err != HP_OK ? err : ((struct needed *)io->own)->err;
     for (uint32_t k = 1; k < depends.count; k++) {
         n += depends.needs[k] & 1u;
     }
@@ -253,23 +141,22 @@ static uint32_t count_needing(struct hp__io *io, const struct hp__view *view, co
 static bool is_shared(struct hp__io *io, const struct hp__view *view, const struct hp__call *call,
                       const struct hp__spot *asked)
 {
-    struct lines *lines = io->own;
+    struct needed *needed = io->own;
     struct hp__spot spot = receiver_of(io, view, call, asked);
     uint32_t i = 0;
-    while (i < lines->needed_count &&
-           (lines->needed[i].sym != spot.sym || lines->needed[i].line != spot.line)) {
+    while (i < needed->count && (needed->list[i].sym != spot.sym || needed->list[i].line != spot.line)) {
         i++;
     }
     if (i == MOST_LINES) {
         return false;
     }
-    if (i == lines->needed_count) {
-        lines->needed[i].sym = spot.sym;
-        lines->needed[i].line = spot.line;
-        lines->needed[i].shared = count_needing(io, view, &spot) >= MANY_NEED;
-        lines->needed_count++;
+    if (i == needed->count) {
+        needed->list[i].sym = spot.sym;
+        needed->list[i].line = spot.line;
+        needed->list[i].shared = count_needing(io, view, &spot) >= MANY_NEED;
+        needed->count++;
     }
-    return lines->needed[i].shared;
+    return needed->list[i].shared;
 }
 
 /* ---- calls ---- */
@@ -321,8 +208,9 @@ static uint32_t keep_needless(struct hp__io *io, const struct hp__view *view, ui
     struct hp__spot spot;
     for (uint32_t k = 0; k < calls; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
-        unsigned reason = call_ns(call) >= TOLD_NS ? find_reason(io, view, call, &spot) : 0;
-        bool counts = reason != HP__ASKS_SAME || call_ns(call) >= HALF_NS || is_shared(io, view, call, &spot);
+        unsigned reason = call_ns(call) >= TOLD_NS ? hp__needless_why(io->f, view, call, &spot) : 0;
+        bool counts = reason != HP__ASKS_SAME || call_ns(call) >= HP__NEEDLESS_SAME_NS ||
+                      is_shared(io, view, call, &spot);
         if (reason != 0 && counts) {
             io->calls[kept++] = io->calls[k];
             ns += call_ns(call);
@@ -350,13 +238,14 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
 static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
                   struct hp__cut cuts[HP__CUT_BOUNDS])
 {
-    hp_err err = ((struct lines *)io->own)->err;
+    const struct needed *needed = io->own;
+    hp_err err = needed->err != HP_OK ? needed->err : io->f->needless_err;
     struct hp__spot spot;
     (void)n;
     io->has_low = true;
     for (uint32_t k = 0; k < io->count && err == HP_OK; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
-        io->sum[0] |= find_reason(io, view, call, &spot);
+        io->sum[0] |= hp__needless_why(io->f, view, call, &spot);
         io->sum[1] += is_before(view, call) ? 0 : 1;
         hp__places_add(&io->places, spot.sym, spot.line, spot.via, call_ns(call));
         err = hp__io_cut_call(io, call, call_ns(call), &cuts[HP__CUT]);

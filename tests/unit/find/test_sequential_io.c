@@ -128,6 +128,29 @@ static void a_loop_that_follows_a_cursor_is_no_sequence(void **state)
            pages, 12, 40);
 }
 
+static void what_is_asked_alike_each_time_is_another_cause_beside_a_sequence(void **state)
+{
+    (void)state;
+    static const char source[] = "def page(x):\n"
+                                 "    rate = ask('/rates')\n"
+                                 "    a = ask('/a', x)\n"
+                                 "    b = ask('/b', x)\n"
+                                 "    return rate, a, b, ask('/c', x)\n";
+    struct rec_set set;
+    struct hp_find_result r =
+        find(&set, source, (const struct ask[]){{11, 28}, {12, 11}, {13, 11}, {14, 12}, {0, 0}});
+    assert_int_equal(r.findings.count, 2);
+    assert_int_equal(r.findings.list[0].kind, HP_FIND_slow_external);
+    assert_int_equal(r.findings.list[0].site_line, 11);
+    assert_int_equal(r.findings.list[1].kind, HP_FIND_sequential_io);
+    assert_int_equal(r.findings.list[1].site_line, 14);
+    double got = (double)r.findings.list[1].median_ns / 1e6;
+    assert_true(got > 21.9 && got < 22.1);
+    rec_set_fini(&set);
+    /* Without it there is none: all of them are one. */
+    expect(source, (const struct ask[]){{11, 28}, {12, 20}, {14, 21}, {0, 0}}, 11, 41);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +159,7 @@ int main(void)
         cmocka_unit_test(what_all_need_is_not_one_of_them),
         cmocka_unit_test(two_chains_take_as_long_as_the_longer),
         cmocka_unit_test(a_loop_that_follows_a_cursor_is_no_sequence),
+        cmocka_unit_test(what_is_asked_alike_each_time_is_another_cause_beside_a_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

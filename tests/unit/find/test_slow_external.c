@@ -147,6 +147,8 @@ static void the_same_question_each_time_is_told_where_it_is_put(void **state)
     expect("y = client.get()", "y = fetch()", "y = above()", 0, NULL);
     takes = answered = 18; /* such an answer may have to be fresh */
     expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 0, NULL);
+    takes = answered = 22;
+    expect("y = client.get(HOST + '/rates')", "return fetch(x)", "return above(x)", 31, reason);
     takes = answered = 38;
 }
 

@@ -8,6 +8,7 @@ from threading import local
 from typing import Any
 
 import mariadb_tables
+import pymysql
 from pymysql.cursors import DictCursor
 from switches import planted
 
@@ -60,7 +61,7 @@ def rows(text: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
 def box_office() -> Iterator[Any]:
     """A cursor for the box office, which commits for itself."""
     if own_connection:
-        own = mariadb_tables.connect(DATABASE)  # cause: connection_churn@prices
+        own = pymysql.connect(**mariadb_tables.settings(DATABASE))  # cause: connection_churn@prices
         with closing(own), own.cursor() as cursor:
             yield cursor
         return

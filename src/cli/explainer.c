@@ -99,6 +99,12 @@ static void put_names(struct hp_json *json, const struct hp_query *query, const 
         if (query->terms[i].other_column.n != 0) {
             put_pair(json, query, &query->terms[i], true);
         }
+        if (query->terms[i].within.n != 0 && query->source_count == 1) {
+            hp_json_array_begin(json);
+            hp_json_str(json, query->sources[0].table);
+            hp_json_str(json, query->terms[i].within);
+            hp_json_array_end(json);
+        }
     }
     hp_json_array_end(json);
     hp_json_key(json, "numbers");

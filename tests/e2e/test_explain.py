@@ -288,6 +288,13 @@ def scan_cost(plan: Any) -> float:
     return float(sum(node.get("scanned", 0) for node in nodes if node.get("access") == "scan"))
 
 
+def test_values_are_counted_of_a_column_in_a_function_too(database: Database) -> None:
+    plan = database.plan("SELECT id FROM student WHERE lower(town) = 't7'")["plan"]
+    (student,) = plan["tables"]
+    (town,) = [column for column in student["columns"] if column["name"] == "town"]
+    assert town["distinct"] > 100
+
+
 @pytest.mark.parametrize(("statement", "columns"), MISSING)
 def test_a_proposed_index_is_used_and_the_cost_falls(
     database: Database, statement: str, columns: tuple[str, ...]

@@ -292,6 +292,17 @@ uint64_t hp__spread_median(struct hp__spread *spread); /* sorts */
 /* ns that one row costs to carry: least fetch per row seen on the route; 0 when no rows were counted. */
 double hp__group_row_ns(const struct hp__find *f);
 
+/* ---- made.c: what is made of a statement's answer each time ---- */
+struct hp__made {
+    uint64_t each_ns; /* an execution, beside hp__view_cost_ns; 0: nothing */
+    uint8_t *below;   /* [tree->count] in the functions that make it; NULL: without a tree */
+};
+/* Of `at`, all free executions of one statement in one request. Memory from `arena`. HP_ENOMEM. */
+HP_CHECK hp_err hp__made_of(const struct hp_case *c, const struct hp__view *view, const uint32_t *at,
+                            uint32_t n, struct hp_arena *arena, struct hp__made *made);
+/* Mark it as explained. */
+void hp__made_take(struct hp__view *view, const struct hp__made *made);
+
 /* ---- waits.c: waits and outgoing calls of one request, at every level that records waits ---- */
 /* Fill items and calls of a view; called by hp__view_init. Owns: the arena. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena);

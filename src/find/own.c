@@ -127,6 +127,30 @@ static hp_err cut_family(const struct hp__view *view, const struct hp_case *c, c
     return err;
 }
 
+/* Beside cut_family: what is made of the answers of a statement that repeats, each time but once. */
+static hp_err cut_made(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
+                       struct hp_arena *arena, struct hp__cut *cut)
+{
+    const struct hp_record *record = view->sample->record;
+    uint32_t *at = hp_arena_alloc(arena, record->stmt_count * sizeof *at + 1, _Alignof(uint32_t));
+    uint32_t n = 0;
+    hp_err err = at != NULL ? HP_OK : HP_ENOMEM;
+    for (uint32_t i = 0; i < record->stmt_count && err == HP_OK; i++) {
+        struct hp_str text = hp_dict_statement(c->dict, record->stmts[i].statement).text;
+        if (hp_str_eq(hp__words_verb(text), key->verb) && hp_str_eq(hp__words_table(text), key->table)) {
+            at[n++] = i;
+        }
+    }
+    struct hp__made made = {.each_ns = 0};
+    err = err == HP_OK && n > 1 ? hp__made_of(c, view, at, n, arena, &made) : err;
+    for (uint32_t k = 1; k < n && err == HP_OK && made.each_ns != 0; k++) {
+        const struct hp_stmt *stmt = &record->stmts[at[k]];
+        double scale = hp__view_scale(view, at[k], n);
+        err = hp__cut_add(arena, cut, stmt->lane, stmt->t0_ns, (uint64_t)((double)made.each_ns * scale));
+    }
+    return err;
+}
+
 static hp_err cut_lanes(const struct hp__view *view, const struct hp_case *c, const struct hp_own_key *key,
                         bool is_after, struct hp_arena *arena, struct hp__cut *cut)
 {
@@ -320,6 +344,9 @@ static hp_err measure_one(const struct hp_case *c, const struct hp__facts *facts
     }
     err = key->kind == HP_FIND_thread_churn ? cut_lanes(&view, c, key, is_after, arena, &cut)
                                             : cut_family(&view, c, key, arena, &cut);
+    if (err == HP_OK && key->kind == HP_FIND_duplicate_query) {
+        err = cut_made(&view, c, key, arena, &cut);
+    }
     return err == HP_OK ? hp__cut_price(&c->samples[i], &cut, scratch, ns) : err;
 }
 

@@ -7,6 +7,7 @@
  *
  *     n_plus_one, duplicate_query, slow_query   all executions of the same verb on the same table, wherever they run now, with the library
  *                                               around them (so the batch query that replaced the loop counts)
+ *                                               of duplicate_query also what functions make of each answer but the first (made.c)
  *     thread_churn                              all threads and pool items that the same function starts, or one that started none before
  *     unbounded_result, orm_overhead            the same executions, with all that the library does for the functions that run them
  *     hot_function                              the exclusive time of the same function

@@ -11,8 +11,8 @@
  * and after an insert); what n_plus_one or thread_churn explains; whatever saves too little (find.c: two
  * look-ups that are half the request are a finding, many cheap ones are none).
  *
- * Saving: each repeat as a whole, exec + fetch + the library around it (the result is kept, objects too).
- * low: SQL only.
+ * Saving: each repeat as a whole, exec + fetch + the library around it (the result is kept, objects too), and
+ * what functions of the application that do nothing else make of it each time (made.c). low: SQL only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ struct candidate {
     struct hp_finding finding;
     struct hp__places places, runs;
     struct hp__spread executions, repeats, each_ns;
+    struct hp__made *made; /* [sample_count] */
 };
 
 /* Whether a statement that writes `table` began between the two executions. */
@@ -89,21 +90,23 @@ static uint32_t pick_repeats(const struct hp__find *f, uint32_t i, const struct 
     return found;
 }
 
-static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *repeats,
-                            uint32_t n, uint32_t all)
+/* `at`: all of the key's executions. */
+static hp_err price_request(struct hp__find *f, struct candidate *cand, uint32_t i, const uint32_t *at,
+                            uint32_t all, const uint32_t *repeats, uint32_t n)
 {
     const struct hp__view *view = &f->views[i];
     const struct hp_record *record = view->sample->record;
     struct hp__cut cut = {0}, low = {0};
+    struct hp__made *made = &cand->made[i];
     double scale = hp__view_scale(view, repeats[0], all);
     uint64_t ns = 0;
-    hp_err err = HP_OK;
+    hp_err err = hp__made_of(f->c, view, at, all, f->arena, made);
     for (uint32_t k = 0; k < n && err == HP_OK; k++) {
         const struct hp_stmt *stmt = &record->stmts[repeats[k]];
-        double cost = (double)hp__view_cost_ns(view, repeats[k]) * scale,
-               sql = (double)(stmt->exec_ns + stmt->fetch_ns) * scale;
-        ns += hp__view_cost_ns(view, repeats[k]);
-        err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)cost);
+        uint64_t cost_ns = hp__view_cost_ns(view, repeats[k]) + made->each_ns;
+        double sql = (double)(stmt->exec_ns + stmt->fetch_ns) * scale;
+        ns += cost_ns;
+        err = hp__cut_add(f->arena, &cut, stmt->lane, stmt->t0_ns, (uint64_t)((double)cost_ns * scale));
         if (err == HP_OK) {
             err = hp__cut_add(f->arena, &low, stmt->lane, stmt->t0_ns, (uint64_t)sql);
         }
@@ -151,6 +154,8 @@ static hp_err start(struct hp__find *f, struct candidate *cand, struct hp__key k
     cand->statement = hp_dict_statement(f->c->dict, key.statement);
     cand->table = hp__words_table(cand->statement.text);
     hp_err err = hp__finding_init(f, &cand->finding, HP_FIND_duplicate_query);
+    cand->made = hp__zeroed(f->arena, f->c->sample_count, sizeof *cand->made);
+    err = err == HP_OK && cand->made == NULL ? HP_ENOMEM : err;
     struct hp__spread *spreads[] = {&cand->executions, &cand->repeats, &cand->each_ns};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
         err = hp__spread_init(f, spreads[i]);
@@ -167,7 +172,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
     for (uint32_t i = 0; i < f->c->sample_count && err == HP_OK; i++) {
         uint32_t n = pick_repeats(f, i, &cand, at, repeats, &all);
         if (n != 0) {
-            err = price_request(f, &cand, i, repeats, n, all);
+            err = price_request(f, &cand, i, at, all, repeats, n);
         }
     }
     if (err != HP_OK || cand.finding.seen == 0) {
@@ -182,6 +187,7 @@ static hp_err try_key(struct hp__find *f, struct hp__key key, uint32_t *at, uint
         for (uint32_t k = 0; k < n; k++) {
             hp__view_take_stmt(&f->views[i], repeats[k]);
         }
+        hp__made_take(&f->views[i], &cand.made[i]);
     }
     return err;
 }

@@ -7,7 +7,8 @@
  *
  * A loop that calls what its items are given to do (a serialiser's, over fields) is not the place: nothing in
  * it names the callee. There the line stands that calls what the loop does not know, unless a function
- * further up names it, as one does whose callee a decorator wraps.
+ * further up names it, as one does whose callee a decorator wraps. Likewise of a library that calls what was
+ * registered with it over and over (a schema's resolvers).
  *
  * A decorator's wrapper calls what it was given, too: the line is the one that calls what is decorated.
  *
@@ -68,6 +69,14 @@ static bool leads_elsewhere(const struct hp__view *view, const struct hp__spot *
     return false;
 }
 
+/* Whether a library below the line calls the function `at` over and over. */
+static bool is_library_loop(const struct hp__view *view, uint32_t at)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint32_t entry = hp__view_entry_of(view, tree->nodes[at].parent);
+    return entry != HP_NODE_NONE && tree->nodes[entry].calls * 2 < tree->nodes[at].calls;
+}
+
 /* Up from a line at which something happens `times` in the request, past functions that are called about once
  * for each (so the loop is the place; not a function that is called more often: it does other things as well)
  * and, if `helper`, past the function itself and those that only pass on what they are given. `repeats`: the
@@ -79,6 +88,7 @@ static struct hp__spot climb(const struct hp__find *f, const struct hp__view *vi
     struct hp__spot spot = from, above, below = from;
     uint32_t unnamed =
         0; /* the function in which `below` is, if nobody from its caller up to `spot` names it */
+    bool by_library = false;
     for (uint32_t i = 0; i < MOST_FRAMES && tree != NULL && spot.node < tree->count; i++) {
         uint32_t owner = view->owner[spot.node];
         if (owner == HP_NODE_NONE) {
@@ -97,13 +107,15 @@ static struct hp__spot climb(const struct hp__find *f, const struct hp__view *vi
         helper = helper && calls_of(view, above.sym) > times && leads_elsewhere(view, &above, statement);
         if (unnamed != 0 && hp__named_calls(f, above.sym, unnamed)) {
             unnamed = 0;
-        } else if (unnamed == 0 && above.via == 0 && !hp__named_calls(f, above.sym, tree->nodes[owner].sym)) {
+        } else if (unnamed == 0 && (above.via == 0 || is_library_loop(view, owner)) &&
+                   !hp__named_calls(f, above.sym, tree->nodes[owner].sym)) {
             unnamed = tree->nodes[owner].sym;
+            by_library = above.via != 0;
             below = spot;
         }
         spot = above;
     }
-    return unnamed != 0 && spot.sym != view->view_sym ? below : spot;
+    return unnamed != 0 && (by_library || spot.sym != view->view_sym) ? below : spot;
 }
 
 /* What a decorator makes: a function written inside another one, or an object that is called. */

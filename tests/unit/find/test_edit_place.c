@@ -1,6 +1,8 @@
 /* test_edit_place.c -- the line to edit: the loop, the caller of a helper, the call of a slow function. */
 #include "records.h"
 
+#include <stdio.h>
+
 #include "find/find.h"
 #include "find/sites.h"
 
@@ -132,6 +134,61 @@ static void a_loop_that_calls_what_it_is_given_is_not_the_place(void **state)
     expect_line(wrapped, "every", 2); /* one() is what a decorator put around rating() */
     char none[] = "";
     expect_line(none, "every", 2);
+}
+
+static struct hp_str source_of_page(void *ctx, struct hp_str file)
+{
+    return hp_str_eq(file, HP_STR("app/views.py")) ? hp_str_from0(ctx) : HP_STR("");
+}
+
+/* page, line 12, calls a library that calls Item.rating() 40 times, which executes at line 8. */
+static void expect_line_of_callback(char *source, const char *function, uint32_t line)
+{
+    struct rec_set set;
+    struct hp_find_result result;
+    struct words w = begin(&set);
+    uint32_t sql = rec_sql(&set, "SELECT a FROM item WHERE id = ?", HP_ENGINE_SQLITE);
+    uint32_t run = rec_sym(&set, "graph/schema.py", "Schema.run", 1, REC_LIB);
+    uint32_t resolve = rec_sym(&set, "graph/schema.py", "resolve", 9, REC_LIB);
+    uint32_t rating = rec_sym(&set, "app/items.py", "Item.rating", 7, REC_APP);
+    for (int r = 0; r < 10; r++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t wsgi = rec_node(rec, HP_NODE_ROOT, w.wsgi, 0, 1, 1);
+        uint32_t node = rec_node(rec, rec_node(rec, wsgi, set.view, 4, 1, 2), run, 12, 1, 0.1);
+        node = rec_node(rec, rec_node(rec, node, resolve, 3, 40, 0.1), rating, 11, 40, 0.1);
+        node = rec_node(rec, node, w.execute, 8, 40, 80);
+        for (int k = 0; k < 40; k++) {
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = node,
+                                                .site_sym = rating,
+                                                .site_line = 8,
+                                                .t0 = 3 + 2 * k,
+                                                .exec = 1.9,
+                                                .rows = 1,
+                                                .params = 100u + (uint64_t)k});
+        }
+        rec_end(&set, rec, 84, 80);
+    }
+    struct hp_case c = rec_case(&set);
+    c.source = source_of_page;
+    c.source_ctx = source;
+    assert_int_equal(hp_find_run(&c, &set.arena, &result), HP_OK);
+    assert_int_equal(result.findings.count, 1);
+    assert_place(&set, &result.findings.list[0], function, line);
+    rec_set_fini(&set);
+}
+
+static void a_library_that_calls_what_it_was_given_elsewhere_is_not_the_place(void **state)
+{
+    (void)state;
+    char lines[] = "\n\n\n\n\n\n\n\n\n";
+    char text[200], named[200];
+    (void)snprintf(text, sizeof text, "%sdef page():\n    query = text()\n    return schema.run(query)\n",
+                   lines);
+    (void)snprintf(named, sizeof named,
+                   "%sdef page():\n    items = every()\n    return run(Item.rating, items)\n", lines);
+    expect_line_of_callback(text, "Item.rating", 8);
+    expect_line_of_callback(named, "page", 12);
 }
 
 /* It builds the query, say: without the query it is not called. */
@@ -474,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_query_per_item_is_where_the_loop_is),
         cmocka_unit_test(a_loop_that_calls_what_it_is_given_is_not_the_place),
+        cmocka_unit_test(a_library_that_calls_what_it_was_given_elsewhere_is_not_the_place),
         cmocka_unit_test(a_helper_that_only_asks_is_part_of_the_query),
         cmocka_unit_test(a_helper_that_computes_stays_a_cause_of_its_own),
         cmocka_unit_test(a_slow_query_of_a_helper_is_where_the_helper_is_called),

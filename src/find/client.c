@@ -8,7 +8,8 @@
  * A library's classes with a method on the way from the application's line to a connect are the connection's
  * client. What makes and closes objects of theirs for the same function, about once for each connection that
  * it opens, goes when the connection is kept; so does what another function that opens none makes for it, or
- * has closed because it is the last to let go.
+ * has closed because it is the last to let go. Where another call of the application's line makes them (a
+ * factory that reads what the client is to know), all of that call makes the client.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -54,7 +55,9 @@ static bool is_of(const struct way *way, const struct hp_symbol *sym)
     return false;
 }
 
-enum { ON = 1, MAKES = 2, BELOW = 4 }; /* in view->inside: on the way, making a client, library code */
+/* In view->inside: on the way, making a client, library code, the call of the application's line that has a
+ * client made. */
+enum { ON = 1, MAKES = 2, BELOW = 4, FACTORY = 8 };
 
 static void add_way(const struct hp__view *view, uint32_t node, struct way *way)
 {
@@ -92,11 +95,41 @@ static bool opens(const struct hp__view *view, uint32_t owner)
     return false;
 }
 
+static bool is_each(const struct hp_node *node, uint32_t opened)
+{
+    return node->calls * 4 >= 3u * opened && node->calls <= (uint64_t)MOST_EACH * opened;
+}
+
+static uint32_t call_of_line(const struct hp__view *view, uint32_t node)
+{
+    while (node != HP_NODE_ROOT && !view->app[view->sample->tree->nodes[node].parent]) {
+        node = view->sample->tree->nodes[node].parent;
+    }
+    return node;
+}
+
+static void mark_factories(const struct hp__view *view, uint32_t owner, const struct way *way,
+                           uint32_t opened)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        struct hp_symbol sym = hp_dict_symbol(view->facts->dict, node->sym);
+        bool made = view->owner[i] == owner && !view->app[i] && node->lane == tree->nodes[owner].lane &&
+                    hp_str_ends(sym.name, HP_STR(".__init__")) && is_each(node, opened) && is_of(way, &sym);
+        uint32_t call = made ? call_of_line(view, i) : HP_NODE_ROOT;
+        if (call != HP_NODE_ROOT && !(view->inside[call] & ON) && is_each(&tree->nodes[call], opened)) {
+            view->inside[call] |= FACTORY;
+        }
+    }
+}
+
 /* All of it for one function's `opened` connections. */
 static uint64_t client_ns(const struct hp__view *view, uint32_t owner, const struct way *way, uint32_t opened)
 {
     const struct hp_tree *tree = view->sample->tree;
     uint64_t ns = 0;
+    mark_factories(view, owner, way, opened);
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         uint8_t above = view->inside[node->parent];
@@ -105,9 +138,9 @@ static uint64_t client_ns(const struct hp__view *view, uint32_t owner, const str
             continue;
         }
         struct hp_symbol sym = hp_dict_symbol(view->facts->dict, node->sym);
-        bool each = node->calls * 4 >= 3u * opened && node->calls <= (uint64_t)MOST_EACH * opened;
-        bool makes = !(view->inside[i] & ON) && each && makes_or_closes(sym.name) && is_of(way, &sym) &&
-                     (view->owner[i] == owner || !opens(view, view->owner[i]));
+        bool makes = (view->inside[i] & FACTORY) ||
+                     (!(view->inside[i] & ON) && is_each(node, opened) && makes_or_closes(sym.name) &&
+                      is_of(way, &sym) && (view->owner[i] == owner || !opens(view, view->owner[i])));
         ns += makes && !(above & MAKES) ? node->total : 0;
         view->inside[i] |= (uint8_t)(BELOW | (makes ? MAKES : above & MAKES));
     }

@@ -169,6 +169,18 @@ static void mark_starts(const struct hp_tree *tree, const struct names *names, u
     }
 }
 
+/* A decorator of such a library around the view calls it as well: only what it calls besides is a boundary. */
+static void leave_around_view(const struct hp__view *view, uint8_t *starts)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        for (uint32_t at = i; tree->nodes[i].sym == view->view_sym && at != HP_NODE_ROOT;
+             at = tree->nodes[at].parent) {
+            starts[at] = 0;
+        }
+    }
+}
+
 /* Executions below each node that earlier findings do away with. */
 static void count_gone(const struct hp__view *view, uint32_t *below)
 {
@@ -283,6 +295,7 @@ static hp_err look_at(const struct hp__view *view, const struct names *names, st
         return HP_ENOMEM;
     }
     mark_starts(tree, names, starts);
+    leave_around_view(view, starts);
     for (uint32_t i = 1; names->rule->direct && i < tree->count; i++) {
         starts[i] = starts[i] && view->app[tree->nodes[i].parent];
     }

@@ -63,6 +63,8 @@ static bool is_serialiser(const struct hp_symbol *sym)
                                           "apispec",
                                           "serpy",
                                           "flask_restful/fields",
+                                          "flask_restx/fields",
+                                          "flask_restx/marshalling",
                                           "google/protobuf/json_format"};
     static const char *const c_modules[] = {"_json.",   "_pickle.", "_csv.",  "pyexpat.",  "_elementtree.",
                                             "marshal.", "orjson.",  "ujson.", "rapidjson."};

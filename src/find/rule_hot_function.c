@@ -12,7 +12,7 @@
  * so must one that is called for each of many things and is as short as a line in their loop (1.2 us with
  * the loop), or computes in its own lines for less than 30 %.
  * Of the view, whose own work is what the page is for, a library's Python functions count that it calls ten
- * times or more: ≥ 30 % of the route and ≥ 5 ms.
+ * times or more, and generators that give it ten items: ≥ 30 % of the route and ≥ 5 ms.
  * All of it is processor time: what other programs held the request up makes no function hot.
  *
  * One cause, one finding: a function written inside another one that calls it (a key, a generator) is that
@@ -229,6 +229,12 @@ static hp_err work_room(const struct hp_tree *tree, struct hp_arena *arena, stru
     return fine ? HP_OK : HP_ENOMEM;
 }
 
+/* How often it is called; a generator called once gives each item anew. */
+static uint64_t times_of(const struct hp_node *node)
+{
+    return node->calls > node->resumes ? node->calls : node->resumes;
+}
+
 /* Nodes of libraries that are as short as a line of the function that calls them over and over, with all
  * below. */
 static hp_err mark_lines(const struct hp__view *view, struct hp_arena *arena, uint8_t **lines)
@@ -248,7 +254,8 @@ static hp_err mark_lines(const struct hp__view *view, struct hp_arena *arena, ui
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         bool entry = !view->app[i] && view->owner[i] == node->parent;
-        bool brief = node->calls >= LOOP_CALLS && node->total <= LINE_NS * node->calls + waited_ns[i];
+        uint64_t times = times_of(node);
+        bool brief = times >= LOOP_CALLS && node->total <= LINE_NS * times + waited_ns[i];
         (*lines)[i] = entry ? brief : !view->app[i] && (*lines)[node->parent];
     }
     return HP_OK;
@@ -266,7 +273,7 @@ static void mark_repeated(const struct hp__view *view, const struct hp_dict *dic
             continue;
         }
         struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
-        bool often = node->calls >= LOOP_CALLS * tree->nodes[view->owner[i]].calls;
+        bool often = times_of(node) >= LOOP_CALLS * tree->nodes[view->owner[i]].calls;
         repeated[i] = view->app[node->parent] ? often && sym.kind == HP_SYM_PYTHON : repeated[node->parent];
         repeated[i] = repeated[i] && !hp__bound_serialisers.is_boundary(&sym);
     }
@@ -308,7 +315,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
             work->library[view->owner[i]] += view->app[i] || lines[i] ? 0 : node->self;
             bool again = repeated[i] && !lines[i];
             work->repeated[view->owner[i]] += again ? node->self : 0;
-            work->repeats[view->owner[i]] += again && view->app[node->parent] ? node->calls : 0;
+            work->repeats[view->owner[i]] += again && view->app[node->parent] ? times_of(node) : 0;
         }
     }
     subtract_direct(view, explained, work);
@@ -451,10 +458,24 @@ static double error_ns(const struct hp_case *c, uint64_t of_ns, uint64_t ns)
     return c->estimate_samples != 0 ? hp_tree_share_error(share, c->estimate_samples) * (double)of_ns : 0;
 }
 
-/* " of strptime" for the library's function that a view calls over and over and that takes most. */
-static struct hp_str called_by(struct hp__find *f, uint32_t view_sym)
+/* How often a function calls a library's one. */
+static uint64_t times_called(const struct hp__view *view, uint32_t caller, uint32_t called)
 {
-    uint64_t most = 0;
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t times = 0;
+    for (uint32_t k = 1; k < tree->count; k++) {
+        uint32_t owner = tree->nodes[k].sym == called ? view->owner[k] : HP_NODE_NONE;
+        bool by_it = owner != HP_NODE_NONE && tree->nodes[owner].sym == caller;
+        times += by_it && view->app[tree->nodes[k].parent] ? times_of(&tree->nodes[k]) : 0;
+    }
+    return times;
+}
+
+/* " of strptime" for the library's function that a view calls over and over and that takes most; `all`: how
+ * often it calls such functions. */
+static struct hp_str called_by(struct hp__find *f, uint32_t view_sym, uint64_t all)
+{
+    uint64_t most = 0, times = 0;
     uint32_t name = 0;
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         const struct hp_tree *tree = f->c->samples[i].tree;
@@ -462,14 +483,16 @@ static struct hp_str called_by(struct hp__find *f, uint32_t view_sym)
             const struct hp_node *node = &tree->nodes[k];
             uint32_t owner = f->views[i].owner[k];
             if (owner != HP_NODE_NONE && tree->nodes[owner].sym == view_sym && !f->views[i].app[k] &&
-                f->views[i].app[node->parent] && node->calls >= LOOP_CALLS && node->total > most) {
+                f->views[i].app[node->parent] && times_of(node) >= LOOP_CALLS && node->total > most) {
                 most = node->total;
                 name = node->sym;
+                times = times_called(&f->views[i], view_sym, name);
             }
         }
     }
     struct hp_symbol sym = hp_dict_symbol(f->c->dict, name);
-    return name != 0 ? hp__textf(f->arena, " of %.*s", (int)sym.name.n, sym.name.p) : HP_STR("");
+    const char *others = times + times / 4 < all ? " and others" : "";
+    return name != 0 ? hp__textf(f->arena, " of %.*s%s", (int)sym.name.n, sym.name.p, others) : HP_STR("");
 }
 
 static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp__spread *calls,
@@ -482,7 +505,7 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
     hp_show_ns(time, ns);
     hp_show_ns(each, n != 0 ? ns / n : ns);
     struct hp_str of =
-        finding->subject_sym == f->views[0].view_sym ? called_by(f, finding->subject_sym) : HP_STR("");
+        finding->subject_sym == f->views[0].view_sym ? called_by(f, finding->subject_sym, n) : HP_STR("");
     finding->title = n > 1 ? hp__textf(f->arena, "%.*s computes for %s in %s calls%.*s", (int)sym.name.n,
                                        sym.name.p, time, count, (int)of.n, of.p)
                            : hp__textf(f->arena, "%.*s computes for %s", (int)sym.name.n, sym.name.p, time);

@@ -332,27 +332,36 @@ static void what_a_view_calls_over_and_over_is_not_its_own_work(void **state)
         uint64_t calls;
         double library_ms, own_ms;
         bool told;
-    } cases[] = {{2500, 11, 1, true},   {3, 11, 1, false},     /* once for the page */
-                 {2500, 11, 30, false},                        /* a smaller part of it */
-                 {2500, 4, 1, false},   {10000, 11, 1, false}, /* as short as a line */
-                 {2500, 0, 12, false}};
+        uint64_t items; /* that a generator gives */
+        unsigned others;
+    } cases[] = {{2500, 11, 1, true, 0, 0},   {2500, 11, 1, true, 0, 1000},
+                 {3, 11, 1, false, 0, 0},                                  /* once for the page */
+                 {1, 11, 1, true, 2500, 0},   {2500, 11, 30, false, 0, 0}, /* a smaller part of it */
+                 {2500, 4, 1, false, 0, 0},   {10000, 11, 1, false, 0, 0}, /* as short as a line */
+                 {1, 11, 1, false, 10000, 0}, {2500, 0, 12, false, 0, 0}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct rec_set set;
         rec_set_init(&set, "GET", "/x");
         for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
             struct rec *rec = rec_begin(&set);
             uint32_t page = rec_work_page(&set, rec);
-            rec_work_lib(&set, rec, page, "_strptime.py", "_strptime_datetime", 14, cases[k].calls,
-                         cases[k].library_ms);
+            uint32_t called = rec_work_lib(&set, rec, page, "_strptime.py", "_strptime_datetime", 14,
+                                           cases[k].calls, cases[k].library_ms);
+            double others_ms = cases[k].others * 0.002;
+            rec->tree->nodes[called].resumes = cases[k].items;
+            rec_work_lib(&set, rec, page, "decimal.py", "quantize", 14, cases[k].others, others_ms);
             rec->tree->nodes[page].self += rec_ns(cases[k].own_ms);
-            rec_work_end(&set, rec, cases[k].library_ms + cases[k].own_ms);
+            rec_work_end(&set, rec, cases[k].library_ms + cases[k].own_ms + others_ms);
         }
         struct hp_find_result r = rec_find(&set);
         assert_int_equal(r.findings.count, cases[k].told);
         if (cases[k].told) {
             assert_int_equal(r.findings.list[0].site_line, 14);
-            assert_near(rec_ms(r.findings.list[0].median_ns), cases[k].library_ms, 0.1);
-            assert_non_null(strstr(r.findings.list[0].title.p, "2,500 calls of _strptime_datetime"));
+            assert_near(rec_ms(r.findings.list[0].median_ns), cases[k].library_ms + cases[k].others * 0.002,
+                        0.1);
+            assert_string_equal(r.findings.list[0].title.p + strlen("page computes for 11.0 ms in "),
+                                cases[k].others != 0 ? "3,500 calls of _strptime_datetime and others"
+                                                     : "2,500 calls of _strptime_datetime");
         }
         rec_set_fini(&set);
     }

@@ -126,3 +126,65 @@ hp_err hp__asks_read(struct hp_str source, uint32_t first_line, uint32_t line, s
     *asks = reading.calls != 0 ? reading.asks : 0;
     return HP_OK;
 }
+
+#define MOST_NAMES 8u
+
+/* The names that the first loop of a text goes over its things by; none where those are numbers. */
+static uint32_t read_loop(struct hp_str text, struct hp_str names[MOST_NAMES])
+{
+    struct hp__py py;
+    uint32_t n = 0;
+    hp__py_init(&py, text, 1);
+    struct hp__py_token token = hp__py_next(&py);
+    while (token.kind != HP__PY_END && !(token.keyword && hp__py_is(token, "for"))) {
+        token = hp__py_next(&py);
+    }
+    while (token.kind != HP__PY_END && !(token.keyword && hp__py_is(token, "in"))) {
+        if (token.kind == HP__PY_NAME && !token.keyword && n < MOST_NAMES) {
+            names[n++] = token.text;
+        }
+        token = hp__py_next(&py);
+    }
+    token = hp__py_next(&py);
+    return hp__py_is(token, "range") || token.kind == HP__PY_END ? 0 : n;
+}
+
+/* Whether one of the names stands in brackets of a text, beside the loop that gives it. */
+static bool gives(struct hp_str text, const struct hp_str *names, uint32_t n)
+{
+    struct hp__py py;
+    bool header = false;
+    hp__py_init(&py, text, 1);
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        header = token.keyword ? hp__py_is(token, "for") : header;
+        for (uint32_t i = 0; i < n && token.kind == HP__PY_NAME && !header && py.depth != 0; i++) {
+            bool same = hp_str_starts(token.text, names[i]);
+            if (same && (token.text.n == names[i].n || token.text.p[names[i].n] == '.')) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+hp_err hp__asks_item(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_arena *arena,
+                     bool *item)
+{
+    struct hp_str names[MOST_NAMES];
+    uint32_t n, loop = hp__py_loop(source, first_line, line);
+    struct hp__py_statement *list = hp__py_list(source, first_line, arena, &n);
+    *item = false;
+    if (list == NULL) {
+        return HP_ENOMEM;
+    }
+    const struct hp__py_statement *here = NULL, *around = NULL;
+    for (uint32_t k = 1; k < n; k++) {
+        here = list[k].first <= line && line <= list[k].last ? &list[k] : here;
+        around = list[k].first == loop ? &list[k] : around;
+    }
+    *item = here != NULL && gives(here->text, names, read_loop(here->text, names));
+    if (here != NULL && around != NULL && here != around && !*item) {
+        *item = gives(here->text, names, read_loop(around->text, names));
+    }
+    return HP_OK;
+}

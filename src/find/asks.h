@@ -8,6 +8,8 @@
 #ifndef HP_ASKS_H
 #define HP_ASKS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "base/arena.h"
 #include "base/str.h"
 #include "hotplate/err.h"
@@ -25,5 +27,11 @@ enum hp__asks {
  * memory from `arena`. HP_ENOMEM. Threads: any. */
 HP_CHECK hp_err hp__asks_read(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee,
                               struct hp_arena *arena, unsigned *asks);
+
+/* Whether a line of the function that begins at `first_line` asks for a thing of the loop that it is in: one
+ * that the loop goes over is given to a call, and it is no number of a try (range). Scratch memory from
+ * `arena`. HP_ENOMEM. Threads: any. */
+HP_CHECK hp_err hp__asks_item(struct hp_str source, uint32_t first_line, uint32_t line,
+                              struct hp_arena *arena, bool *item);
 
 #endif

@@ -9,10 +9,10 @@
  * look-up or first byte sent to the last received.
  *
  * Silent: calls that need each other's answers, as far as the source says it (depends.h); two calls at two
- * lines (the second mostly needs the first: a token, then the query); calls with sleeps in between; calls
- * that overlap or run in lanes of their own; databases (their statements have rules of their own); what a
- * connection's setup dominates (connection_churn); a long call that asks the same each time, if the others are
- * a sequence without it (slow_external); whatever saves too little (find.c).
+ * lines (the second mostly needs the first: a token, then the query); calls with sleeps in between, unless each
+ * is for one of many things; calls that overlap or run in lanes of their own; databases (their statements have
+ * rules of their own); what a connection's setup dominates (connection_churn); a long call that asks the same
+ * each time, if the others are a sequence without it (slow_external); whatever saves too little (find.c).
  *
  * Saving: all but the longest chain of calls that need each other, in their lane; without a source all but
  * the longest call. That nothing else is between them cannot be seen: the advice says "if", and low is 0.
@@ -28,6 +28,11 @@
 #define LEAST_NS    1000000u
 #define LINES_NS    10000000u
 #define CALL_KINDS  (HP__WAIT(DNS) | HP__WAIT(CONNECT) | HP__WAIT(TLS) | HP__WAIT(SEND) | HP__WAIT(RECV))
+
+struct learned { /* of a function's lines that make calls */
+    struct hp__depends depends;
+    uint64_t items; /* bit i: line i asks for a thing of the loop that it is in */
+};
 
 static uint64_t call_ns(const struct hp__call *call)
 {
@@ -54,11 +59,12 @@ static uint32_t find_line(const struct hp__depends *depends, uint32_t line)
 static hp_err learn(struct hp__io *io)
 {
     const struct hp_case *c = io->f->c;
-    struct hp__depends *depends = hp__zeroed(io->f->arena, 1, sizeof *depends);
-    if (depends == NULL) {
+    struct learned *learned = hp__zeroed(io->f->arena, 1, sizeof *learned);
+    if (learned == NULL) {
         return HP_ENOMEM;
     }
-    io->own = depends;
+    struct hp__depends *depends = &learned->depends;
+    io->own = learned;
     for (uint32_t r = 0; r < c->sample_count; r++) {
         const struct hp__view *view = &io->f->views[r];
         for (uint32_t i = 0; i < view->call_count; i++) {
@@ -73,13 +79,19 @@ static hp_err learn(struct hp__io *io)
     struct hp_symbol symbol = hp_dict_symbol(c->dict, io->site_sym);
     struct hp_str source = c->source != NULL ? c->source(c->source_ctx, symbol.file) : HP_STR("");
     hp_arena_reset(io->f->scratch);
-    return hp__depends_read(source, symbol.line, io->f->scratch, depends);
+    hp_err err = hp__depends_read(source, symbol.line, io->f->scratch, depends);
+    for (uint32_t i = 0; i < depends->count && err == HP_OK; i++) {
+        bool item = false;
+        err = hp__asks_item(source, symbol.line, depends->lines[i], io->f->scratch, &item);
+        learned->items |= item ? 1ULL << i : 0;
+    }
+    return err;
 }
 
 /* Drop calls that, each way, every other one needs or is needed by. */
 static uint32_t keep_independent(struct hp__io *io, const struct hp__view *view, uint32_t n)
 {
-    const struct hp__depends *depends = io->own;
+    const struct hp__depends *depends = &((const struct learned *)io->own)->depends;
     uint64_t here = 0, again = 0, bound[HP__DEPENDS_LINES + 1] = {0};
     uint32_t kept = 0;
     for (uint32_t k = 0; k < n; k++) {
@@ -107,7 +119,7 @@ static uint32_t keep_independent(struct hp__io *io, const struct hp__view *view,
 /* What the calls take at the least, side by side as far as none needs another: the longest chain of them. */
 static uint64_t chain_ns(const struct hp__io *io, const struct hp__view *view)
 {
-    const struct hp__depends *depends = io->own;
+    const struct hp__depends *depends = &((const struct learned *)io->own)->depends;
     uint64_t until[HP__DEPENDS_LINES + 1] = {0}, longest = 0;
     for (uint32_t k = 0; k < io->count; k++) {
         const struct hp__call *call = &view->calls[io->calls[k]];
@@ -173,10 +185,20 @@ static bool is_sequence(const struct hp__view *view, const uint32_t *calls, uint
            view->calls[calls[0]].loop_line == view->calls[calls[1]].loop_line;
 }
 
-/* It sleeps between the calls: it asks again and again for one thing (or keeps to a rate), so that no call
- * can come earlier. */
-static bool sleeps_between(const struct hp__view *view, const uint32_t *calls, uint32_t n)
+/* It sleeps between the calls, and not because of each of many things: it asks again and again for one, so that
+ * no call can come earlier. */
+static bool sleeps_between(const struct hp__io *io, const struct hp__view *view, const uint32_t *calls,
+                           uint32_t n)
 {
+    const struct learned *learned = io->own;
+    bool items = true;
+    for (uint32_t k = 0; k < n; k++) {
+        items =
+            items && (learned->items >> find_line(&learned->depends, view->calls[calls[k]].loop_line) & 1);
+    }
+    if (items) {
+        return false;
+    }
     const struct hp__call *first = &view->calls[calls[0]], *last = &view->calls[calls[n - 1]];
     for (uint32_t i = 0; i < view->item_count; i++) {
         const struct hp_span *span = &view->items[i].span;
@@ -219,7 +241,7 @@ static uint32_t pick_calls(struct hp__io *io, const struct hp__view *view)
         return 0;
     }
     best = pick_lane(io, view, best_lane, all, lane_calls);
-    if (sleeps_between(view, lane_calls, best)) {
+    if (sleeps_between(io, view, lane_calls, best)) {
         return 0;
     }
     for (uint32_t i = 0; i < best; i++) {
@@ -295,7 +317,7 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
 
 static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
 {
-    const struct hp__depends *depends = io->own;
+    const struct hp__depends *depends = &((const struct learned *)io->own)->depends;
     struct hp_str to = hp__io_to(io);
     char n[HP_SHOW_BYTES], time[HP_SHOW_BYTES];
     hp_show_count(n, count);

@@ -89,14 +89,44 @@ static void other_lines_say_nothing(void **state)
     assert_int_equal(asks_of(""), 0);
 }
 
+static bool item_at(const char *body, uint32_t line)
+{
+    char text[400] = "def page(path):\n";
+    bool item = false;
+    struct hp_arena arena;
+    hp_arena_init(&arena, (size_t)1 << 20);
+    strncat(text, body, sizeof text - strlen(text) - 1);
+    assert_int_equal(hp__asks_item(hp_str_from0(text), 1, line, &arena, &item), HP_OK);
+    hp_arena_fini(&arena);
+    return item;
+}
+
+static void a_thing_of_a_loop_is_asked_for_by_its_name(void **state)
+{
+    (void)state;
+    assert_true(item_at("    return {each: ask(each, path) for each in PLACES}\n", 2));
+    assert_true(
+        item_at("    for name, place in places.items():\n        found[name] = ask(f'/x/{place.id}')\n", 3));
+    assert_true(item_at("    for place in places:\n        if place.open:\n            ask(place)\n", 4));
+    assert_false(item_at("    for wait in (1, 2, 4):\n        if ask(path).ok:\n            break\n", 3));
+    assert_false(item_at("    for turn in range(5):\n        found = ask(path, turn)\n", 3));
+    assert_false(item_at("    while not done:\n        done = ask(path)\n", 3));
+    assert_false(item_at("    return [ask(path) for each in PLACES]\n", 2));
+    assert_false(item_at("    return ask(path)\n", 2));
+    assert_false(item_at("", 7));
+}
+
 static void read_one(void *arg)
 {
     (void)arg;
     unsigned asks = 0;
+    bool item = false;
     struct hp_arena arena;
     hp_arena_init(&arena, (size_t)1 << 20);
     hp_err err = hp__asks_read(HP_STR("def f():\n a()\n"), 1, 2, HP_STR("a"), &arena, &asks);
     assert_true(err == HP_ENOMEM || asks != 0);
+    err = err == HP_OK ? hp__asks_item(HP_STR("def f():\n for x in y:\n  a(x)\n"), 1, 3, &arena, &item) : err;
+    assert_true(err == HP_ENOMEM || item);
     hp_arena_fini(&arena);
 }
 
@@ -114,6 +144,7 @@ int main(void)
         cmocka_unit_test(any_call_may_be_meant_but_of_the_answer),
         cmocka_unit_test(whether_there_is_an_answer_is_asked_by_its_head),
         cmocka_unit_test(other_lines_say_nothing),
+        cmocka_unit_test(a_thing_of_a_loop_is_asked_for_by_its_name),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@ static struct hp_str source_of(void *ctx, struct hp_str file)
 
 /* The page's calls, one after another, and the findings; `source`: of the page, whose first line is 10. NULL:
  * not known. */
+static double pause = 0; /* between two calls, ms */
+
 static struct hp_find_result find(struct rec_set *set, const char *source, const struct ask *asks)
 {
     static const char lines_above[] = "\n\n\n\n\n\n\n\n\n";
@@ -27,7 +29,15 @@ static struct hp_find_result find(struct rec_set *set, const char *source, const
     for (int r = 0; r < 10; r++) {
         struct rec *rec = rec_begin(set);
         double t = 1;
-        for (uint32_t k = 0; asks[k].line != 0; t += asks[k++].length) {
+        for (uint32_t k = 0; asks[k].line != 0; t += asks[k++].length + pause) {
+            if (k > 0 && pause > 0) {
+                rec_add_span(set, rec,
+                             (struct rec_span){.kind = HP_WAIT_SLEEP,
+                                               .site_sym = set->view,
+                                               .site_line = asks[k].line,
+                                               .t0 = t - pause,
+                                               .t1 = t});
+            }
             for (uint32_t kind = HP_WAIT_SEND; kind <= HP_WAIT_RECV; kind++) {
                 bool last = kind == HP_WAIT_RECV;
                 rec_add_span(set, rec,
@@ -151,6 +161,38 @@ static void what_is_asked_alike_each_time_is_another_cause_beside_a_sequence(voi
     expect(source, (const struct ask[]){{11, 28}, {12, 20}, {14, 21}, {0, 0}}, 11, 41);
 }
 
+/* How much of three calls in a loop with sleeps in between is told to be sequential, ms. */
+static double told_with_sleeps(const char *source)
+{
+    struct rec_set set;
+    double told = 0;
+    pause = 6;
+    struct hp_find_result r = find(&set, source, (const struct ask[]){{12, 20}, {12, 20}, {12, 20}, {0, 0}});
+    pause = 0;
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        if (r.findings.list[i].kind == HP_FIND_sequential_io) {
+            told = (double)r.findings.list[i].median_ns / 1e6;
+        }
+    }
+    rec_set_fini(&set);
+    return told;
+}
+
+static void sleeps_between_tries_keep_them_apart_and_between_things_they_do_not(void **state)
+{
+    (void)state;
+    double things = told_with_sleeps("def page(x):\n"
+                                     "    for each in places:\n"
+                                     "        found.append(ask(each))\n"
+                                     "        sleep(0.006)\n");
+    assert_true(things > 39.9 && things < 40.1);
+    assert_true(told_with_sleeps("def page(x):\n"
+                                 "    for turn in range(3):\n"
+                                 "        found = ask(x)\n"
+                                 "        sleep(0.006)\n") == 0);
+    assert_true(told_with_sleeps(NULL) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +201,7 @@ int main(void)
         cmocka_unit_test(what_all_need_is_not_one_of_them),
         cmocka_unit_test(two_chains_take_as_long_as_the_longer),
         cmocka_unit_test(a_loop_that_follows_a_cursor_is_no_sequence),
+        cmocka_unit_test(sleeps_between_tries_keep_them_apart_and_between_things_they_do_not),
         cmocka_unit_test(what_is_asked_alike_each_time_is_another_cause_beside_a_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,8 @@
  * lines (6 us) each time (a short request has always some function with a tenth of it, and does a little
  * with each of many things). A function that runs once and computes in its own lines (calls of a library
  * that are as short as a line, 1.2 us, are its own) goes over what it was given once, which is what it is
- * for: it must take 14 ms, unless its source shows that it looks through a list for each thing (searched.h);
+ * for: it must take 14 ms, unless its source shows that it goes through a list for each thing (searched.h),
+ * which is then the line where none of its lines is known by what was recorded;
  * so must one that is called for each of many things and is as short as a line in their loop (1.2 us with
  * the loop), or computes in its own lines for less than 30 %.
  * Of the view, whose own work is what the page is for, a library's Python functions count that it calls ten
@@ -523,10 +524,14 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
                     "it once: keep the result while its "
                     "inputs stay the same. Do it faster: look at its inner loop, at the algorithm first.");
     if (searched->line != 0) {
-        finding->advice = hp__textf(
-            f->arena, "%.*s Line %u looks through the list %.*s for each item: a set finds it at once.",
-            (int)finding->advice.n, finding->advice.p, searched->line, (int)searched->name.n,
-            searched->name.p);
+        finding->advice =
+            hp__textf(f->arena,
+                      searched->grows
+                          ? "%.*s Line %u goes over the beginning of %.*s again for each item: carry what it "
+                            "makes of it along (itertools.accumulate)."
+                          : "%.*s Line %u looks through the list %.*s for each item: a set finds it at once.",
+                      (int)finding->advice.n, finding->advice.p, searched->line, (int)searched->name.n,
+                      searched->name.p);
     }
     if (first_only) {
         finding->advice = hp__textf(f->arena,
@@ -738,7 +743,7 @@ static double share_of(uint64_t ns, uint64_t of_ns)
     return of_ns != 0 ? (double)ns / (double)of_ns : 0;
 }
 
-/* `*least`: what it must take; it is a pass unless the function looks through a list (`searches`). */
+/* `*least`: what it must take; it is a pass unless the function goes through a list again (`searches`). */
 static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *part, bool searches,
                       uint64_t *least)
 {
@@ -751,7 +756,7 @@ static bool is_hot_in(const struct hp__find *f, uint32_t i, const struct part *p
     return ns != 0 && ns >= *least;
 }
 
-/* The list that the function looks through for each of many things, where it is hot by any measure in some
+/* The list that the function goes through for each of many things, where it is hot by any measure in some
  * request. */
 static hp_err find_searched(struct hp__find *f, const struct table *table, uint32_t k,
                             struct hp__searched *searched)
@@ -868,6 +873,11 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
         return err;
     }
     choose_place(f, table, k, hp__spread_median(&wall), &finding);
+    if (searched.line != 0 && finding.site_sym != sym) { /* the call of it: no line of its own is known */
+        finding.site_sym = sym;
+        finding.site_line = searched.line;
+        finding.via_sym = 0;
+    }
     finding.subject_sym = sym;
     err = describe(f, &finding, &calls, &wall, !again, &searched);
     return err == HP_OK ? hp__find_offer(f, &finding, false, &kept) : err;

@@ -3,7 +3,8 @@
 
 #include "find/pytext.h"
 
-#define MANY_ITEMS 16u /* a display of fewer is as fast as a set */
+#define MANY_ITEMS   16u /* a display of fewer is as fast as a set */
+#define MOST_COUNTED 16u
 
 /* ---- what is assigned ---- */
 
@@ -116,6 +117,79 @@ static struct hp__py_token next_searched(struct hp__py *py, uint32_t *loops)
     }
 }
 
+/* ---- what grows ---- */
+
+struct counted { /* names that a loop gives values to */
+    struct hp_str list[MOST_COUNTED];
+    uint32_t count;
+};
+
+/* The targets of each "for" in a text. */
+static void add_counted(struct hp_str text, struct counted *counted)
+{
+    struct hp__py py;
+    bool target = false;
+    hp__py_init(&py, text, 1);
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        if (token.keyword) {
+            target = hp__py_is(token, "for");
+        } else if (target && token.kind == HP__PY_NAME && counted->count < MOST_COUNTED) {
+            counted->list[counted->count++] = token.text;
+        }
+    }
+}
+
+/* Of the comprehensions in a statement, and of the loops around it. */
+static void find_counted(const struct hp__py_statement *list, uint32_t k, struct counted *counted)
+{
+    uint32_t indent = list[k].indent;
+    counted->count = 0;
+    add_counted(list[k].text, counted);
+    for (uint32_t i = k; i-- > 1;) {
+        if (list[i].indent < indent) {
+            indent = list[i].indent;
+            add_counted(list[i].text, counted);
+        }
+    }
+}
+
+/* Whether the index that begins next is a slice from the beginning to something counted. */
+static bool is_growing(struct hp__py *py, const struct counted *counted)
+{
+    uint32_t depth = py->depth;
+    bool found = false;
+    (void)hp__py_next(py);
+    struct hp__py_token token = hp__py_next(py);
+    if (!hp__py_is(token, ":")) {
+        return false;
+    }
+    while (py->depth > depth && token.kind != HP__PY_END) {
+        for (uint32_t i = 0; i < counted->count; i++) {
+            found = found || (token.kind == HP__PY_NAME && hp_str_eq(token.text, counted->list[i]));
+        }
+        token = hp__py_next(py);
+    }
+    return found;
+}
+
+static bool find_growing(const struct hp__py_statement *list, uint32_t k, struct hp__searched *searched)
+{
+    struct counted counted;
+    struct hp__py py;
+    find_counted(list, k, &counted);
+    hp__py_init(&py, list[k].text, list[k].first);
+    for (struct hp__py_token token = hp__py_next(&py); counted.count != 0 && token.kind != HP__PY_END;
+         token = hp__py_next(&py)) {
+        struct hp__py ahead = py;
+        if (token.kind == HP__PY_NAME && !token.keyword && hp__py_peek(&py) == '[' &&
+            is_growing(&ahead, &counted)) {
+            *searched = (struct hp__searched){token.text, token.line, true};
+            return true;
+        }
+    }
+    return false;
+}
+
 hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_arena *arena,
                          struct hp__searched *searched)
 {
@@ -128,13 +202,16 @@ hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_ar
     for (uint32_t k = 1; k < n; k++) {
         struct hp__py py;
         uint32_t loops = 0;
+        if (find_growing(list, k, searched)) {
+            return HP_OK;
+        }
         hp__py_init(&py, list[k].text, list[k].first);
         for (struct hp__py_token token = next_searched(&py, &loops); token.kind != HP__PY_END;
              token = next_searched(&py, &loops)) {
             bool many =
                 has_comprehension(list[k].text) || hp__py_loop(source, first_line, list[k].first) != 0;
             if (many && !is_parameter(list[0].text, token.text) && always_list(source, token.text)) {
-                *searched = (struct hp__searched){token.text, token.line};
+                *searched = (struct hp__searched){token.text, token.line, false};
                 return HP_OK;
             }
         }

@@ -1,15 +1,17 @@
-/* searched.h -- a list that a function looks through for each of many things, as far as its source says.
+/* searched.h -- a list that a function goes through for each of many things, as far as its source says.
  *
  *     WORDS = [f"{a}{b}" for a in STARTS for b in ENDS]
- *     def left(words): return sum(1 for word in words if word in WORDS)      WORDS, in this line
+ *     def left(words): return sum(1 for word in words if word in WORDS)              WORDS, in this line
+ *     def sums(items): return [sum(items[: at + 1]) for at in range(len(items))]     the beginning of items
  *
  * `x in WORDS`, in a loop or a comprehension, where all that the file assigns to WORDS are lists or tuples:
  * comprehensions, list(), sorted(), what begins empty, or displays of many items. A parameter, and what is
- * assigned elsewhere, may be a set.
+ * assigned elsewhere, may be a set. A beginning grows where the end of the slice names what the loop counts.
  */
 #ifndef HP_SEARCHED_H
 #define HP_SEARCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/arena.h"
 #include "base/str.h"
@@ -18,6 +20,7 @@
 struct hp__searched {
     struct hp_str name; /* borrowed from the source */
     uint32_t line;      /* 0: there is none */
+    bool grows;         /* its beginning, which is longer each time */
 };
 
 /* The first such list of the function that begins at `first_line`. Memory from `arena`, of no use afterwards.

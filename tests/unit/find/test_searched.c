@@ -1,4 +1,4 @@
-/* test_searched.c -- lists that a function looks through for each of many things, from source alone. */
+/* test_searched.c -- lists that a function goes through for each of many things, from source alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,6 +63,23 @@ static void what_may_be_a_set_or_is_looked_at_once_is_not(void **state)
     assert_int_equal(line_of("", 1, ""), 0);
 }
 
+static void a_beginning_that_is_longer_each_time_is_gone_through(void **state)
+{
+    (void)state;
+    assert_int_equal(line_of("def f(got):\n    return [sum(got[: at + 1]) for at in range(9)]\n", 1, "got"),
+                     2);
+    assert_int_equal(line_of("def f(got):\n    for at, one in enumerate(got):\n        if one:\n"
+                             "            yield one, sum(got[:at])\n",
+                             1, "got"),
+                     4);
+    assert_int_equal(line_of("def f(got):\n    for one in got:\n        pass\n    return got[:one]\n", 1, ""),
+                     0);
+    assert_int_equal(line_of("def f(got):\n    return [one[:2] for one in got]\n", 1, ""), 0);
+    assert_int_equal(line_of("def f(got):\n    return [same(got[at:]) for at in range(9)]\n", 1, ""), 0);
+    assert_int_equal(line_of("def f(got, at):\n    return [got[at] for at in range(9)]\n", 1, ""), 0);
+    assert_int_equal(line_of("def f(got, n):\n    for one in got[:n]:\n        use(one)\n", 1, ""), 0);
+}
+
 static void read_one(void *arg)
 {
     (void)arg;
@@ -86,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_in_a_loop_or_a_comprehension_is_searched),
         cmocka_unit_test(what_may_be_a_set_or_is_looked_at_once_is_not),
+        cmocka_unit_test(a_beginning_that_is_longer_each_time_is_gone_through),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

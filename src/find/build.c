@@ -6,7 +6,8 @@
  * An ORM runs the statement in one call and builds the objects in another, or while the result is iterated.
  * So all calls of the function into the packages between it and its statements are taken together. Code of
  * the application below them is not in it, nor are calls that only write: what a bulk insert does with its
- * rows builds no objects.
+ * rows builds no objects. What turns objects into text and loads more of them on the way (a serialiser, what a
+ * template draws) builds none either: of its calls only those into the packages nearer to the statement count.
  */
 #include <string.h>
 #include "find/find_int.h"
@@ -40,8 +41,16 @@ static void add_packages(const struct hp__view *view, const struct hp_dict *dict
                          uint32_t owner, struct packages *packages)
 {
     const struct hp_tree *tree = view->sample->tree;
+    bool draws = (hp__facts_of(view->facts, tree->nodes[owner].sym) & HP__FACT_TEMPLATE) != 0;
+    struct hp_str nearest = {"", 0};
     for (uint32_t at = node; at != owner && view->owner[at] == owner; at = tree->nodes[at].parent) {
-        struct hp_str file = hp_dict_symbol(dict, tree->nodes[at].sym).file;
+        struct hp_symbol sym = hp_dict_symbol(dict, tree->nodes[at].sym);
+        struct hp_str file = sym.file;
+        nearest = nearest.n == 0 ? hp__build_package(file) : nearest;
+        if (hp__bound_serialisers.is_boundary(&sym) ||
+            (draws && !hp_str_eq(hp__build_package(file), nearest))) {
+            return;
+        }
         if (file.n != 0 && !view->app[at] && packages->count < MAX_PACKAGES && !has_package(packages, file)) {
             packages->list[packages->count++] = hp__build_package(file);
         }

@@ -91,6 +91,61 @@ static void objects_that_cost_more_than_their_rows_are_found_with_their_garbage(
     rec_set_fini(&set);
 }
 
+/* load, or a template, ─┬─ Query.all ── do_execute        600 rows, 8 ms of objects
+ *                       └─ render ── Query.one ── do_execute    20 ms of text, one object more
+ */
+static uint64_t objects_beside_text(const char *renders, bool drawn)
+{
+    struct rec_set set;
+    rec_set_init(&set, "GET", "/items");
+    uint32_t sql = rec_sql(&set, "SELECT item.id, item.name FROM item", HP_ENGINE_SQLITE);
+    struct hp_symbol template = {.file = HP_STR("templates/items.html"),
+                                 .name = HP_STR("root"),
+                                 .line = 1,
+                                 .kind = HP_SYM_TEMPLATE,
+                                 .flags = HP_SYM_APP};
+    uint32_t owner_sym = rec_sym(&set, "app/work.py", "load", 20, REC_APP);
+    if (drawn) {
+        assert_int_equal(hp_dict_add_symbol(set.dict, &template, &owner_sym), HP_OK);
+    }
+    for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+        struct rec *rec = rec_begin(&set);
+        uint32_t owner = rec_node(rec, rec_work_page(&set, rec), owner_sym, 12, 1, 0.1);
+        uint32_t render = rec_work_lib(&set, rec, owner, renders, "render", 34, 1, 20);
+        for (unsigned k = 0; k < 2; k++) {
+            uint32_t query = rec_work_lib(&set, rec, k == 0 ? owner : render, "sqlalchemy/orm/query.py",
+                                          k == 0 ? "Query.all" : "Query.one", 33, 1, k == 0 ? 8 : 0.1);
+            uint32_t node =
+                rec_work_lib(&set, rec, query, "sqlalchemy/engine/default.py", "do_execute", 9, 1, 0.2);
+            rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                .node = node,
+                                                .site_sym = owner_sym,
+                                                .site_line = 33,
+                                                .t0 = 1.5 + 10 * k,
+                                                .exec = 0.2,
+                                                .rows = k == 0 ? 600 : 1,
+                                                .params = k + 1});
+        }
+        rec->record.req.bytes_out = 100000;
+        rec_work_end(&set, rec, 28.6);
+    }
+    struct hp_find_result r = rec_find(&set);
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < r.findings.count; i++) {
+        ns = r.findings.list[i].kind == HP_FIND_orm_overhead ? r.findings.list[i].median_ns : ns;
+    }
+    rec_set_fini(&set);
+    return ns;
+}
+
+static void what_makes_text_of_objects_builds_none(void **state)
+{
+    (void)state;
+    assert_near(rec_ms(objects_beside_text("marshmallow/schema.py", false)), (8.1 - 1) * 0.85, 0.1);
+    assert_near(rec_ms(objects_beside_text("wtforms/fields.py", true)), (8.1 - 1) * 0.85, 0.1);
+    assert_true(objects_beside_text("dataset/table.py", false) > rec_ns(20)); /* a layer over the other one */
+}
+
 static void columns_that_nobody_reads_need_not_be_carried(void **state)
 {
     (void)state;
@@ -331,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_that_cost_more_than_their_rows_are_found_with_their_garbage),
+        cmocka_unit_test(what_makes_text_of_objects_builds_none),
         cmocka_unit_test(columns_that_nobody_reads_need_not_be_carried),
         cmocka_unit_test(objects_that_are_usually_dear_count_where_they_were_made_fast),
         cmocka_unit_test(the_statement_whose_rows_they_are_made_of_is_the_same_cause),

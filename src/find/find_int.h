@@ -303,6 +303,10 @@ HP_CHECK hp_err hp__made_of(const struct hp_case *c, const struct hp__view *view
 /* Mark it as explained. */
 void hp__made_take(struct hp__view *view, const struct hp__made *made);
 
+/* ---- purpose.c ---- */
+/* Whether a function is one call of C code that this request is for. */
+bool hp__purpose_is(const struct hp_case *c, const struct hp__view *view, uint32_t sym);
+
 /* ---- waits.c: waits and outgoing calls of one request, at every level that records waits ---- */
 /* Fill items and calls of a view; called by hp__view_init. Owns: the arena. HP_ENOMEM. */
 HP_CHECK hp_err hp__waits_init(struct hp__view *view, struct hp_arena *arena);

@@ -159,27 +159,32 @@ static struct chain find_chain(struct hp_str text, struct hp_str callee, bool ca
     return chain;
 }
 
-/* Whether something is done for each of many things, or not always. */
-static bool has_parts(struct hp_str text)
+/* Whether something is done for each of many things, or (`ifs`) not always. */
+static bool has_parts(struct hp_str text, bool ifs)
 {
     struct hp__py py;
     hp__py_init(&py, text, 1);
     for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
-        if (token.keyword && (hp__py_is(token, "for") || hp__py_is(token, "while") ||
-                              hp__py_is(token, "if") || hp__py_is(token, "lambda"))) {
+        bool each = hp__py_is(token, "for") || hp__py_is(token, "while") || hp__py_is(token, "lambda");
+        if (token.keyword && (each || (ifs && hp__py_is(token, "if")))) {
             return true;
         }
     }
     return false;
 }
 
+static struct chain chain_of(struct hp_str text, struct hp_str callee)
+{
+    struct chain chain = find_chain(text, callee, true);
+    return chain.calls == 0 ? find_chain(text, callee, false) : chain;
+}
+
 static bool is_for_call(struct hp_str text, struct hp_str callee, const struct names *names)
 {
     if (callee.n == 0 || callee.p[0] == '<' || hp_str_starts(callee, HP_STR("__"))) {
-        return !has_parts(text) || !uses(text, names, NULL, NULL);
+        return !has_parts(text, true) || !uses(text, names, NULL, NULL);
     }
-    struct chain chain = find_chain(text, callee, true);
-    chain = chain.calls == 0 ? find_chain(text, callee, false) : chain;
+    struct chain chain = chain_of(text, callee);
     return chain.calls == 1 && !uses(text, names, chain.from, chain.to);
 }
 
@@ -202,4 +207,43 @@ bool hp__given_only(struct hp_str source, uint32_t first_line, uint32_t line, st
         only = !uses(list[k].text, &names, NULL, NULL);
     }
     return only && !names.full;
+}
+
+bool hp__given_request(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee)
+{
+    struct names all = {.count = 0}, names = {.count = 0};
+    struct hp__py_statement list[MOST_STATEMENTS];
+    uint32_t n = hp__py_split(source, first_line, list, MOST_STATEMENTS), k = 1;
+    if (n == 0 || callee.n == 0) {
+        return false;
+    }
+    read_parameters(list[0].text, &all);
+    add(&names, HP_STR("request"));
+    for (uint32_t i = 0; i < all.count; i++) {
+        if (!is_object(all.list[i])) {
+            add(&names, all.list[i]);
+        }
+    }
+    for (; k < n && list[k].last < line; k++) {
+        if (uses(list[k].text, &names, NULL, NULL)) {
+            (void)carry_on(list[k].text, &names);
+        }
+    }
+    struct chain chain = {NULL, NULL, 0};
+    if (k < n && list[k].first <= line) {
+        chain = chain_of(list[k].text, callee);
+    }
+    return chain.calls == 1 &&
+           uses(hp_str_make(chain.from, (size_t)(chain.to - chain.from)), &names, NULL, NULL);
+}
+
+bool hp__given_plain(struct hp_str source, uint32_t first_line)
+{
+    struct hp__py_statement list[MOST_STATEMENTS];
+    uint32_t n = hp__py_split(source, first_line, list, MOST_STATEMENTS);
+    bool plain = n > 1 && n < MOST_STATEMENTS;
+    for (uint32_t k = 1; k < n && plain; k++) {
+        plain = !has_parts(list[k].text, false);
+    }
+    return plain;
 }

@@ -23,4 +23,12 @@
  * Threads: any. */
 bool hp__given_only(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee);
 
+/* Whether the call of `callee` at `line` of a view is given something that the request brings: of `request`,
+ * of the view's parameters, or assigned from such. Pure. Threads: any. */
+bool hp__given_request(struct hp_str source, uint32_t first_line, uint32_t line, struct hp_str callee);
+
+/* Whether nothing in a function is done for each of many things: no loop, no comprehension, no lambda. False
+ * also where that is not known. Pure. Threads: any. */
+bool hp__given_plain(struct hp_str source, uint32_t first_line);
+
 #endif

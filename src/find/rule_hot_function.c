@@ -22,7 +22,8 @@
  *
  * Silent: the smaller rest of a function of which another finding tells what it computes; what a client
  * library computes for calls to other services, 1 ms each; the view's own lines (below its decorators and the
- * framework's classes, view.c), also the generator in it that its response streams; framework; templates (a
+ * framework's classes, view.c), also the generator in it that its response streams; one call of C code that
+ * the view makes once of what the request brings (purpose.c: a key that is derived); framework; templates (a
  * kind of their own); below the library call that runs a statement, starts or joins threads (SQL and thread
  * rules own those); what a process's first request imports; the stdlib's and extension's waiting primitives
  * (socket, ssl, select, threading, subprocess …); functions whose time is waiting.
@@ -823,6 +824,18 @@ static bool is_told(const struct hp__find *f, uint32_t sym, uint64_t ns)
     return false;
 }
 
+/* Whether each request that runs the function is there for it. */
+static bool is_purpose(const struct hp__find *f, const struct table *table, uint32_t k)
+{
+    for (uint32_t i = 0; i < f->c->sample_count; i++) {
+        bool runs = table->parts[(size_t)i * table->count + k].wall_ns != 0;
+        if (runs && !hp__purpose_is(f->c, &f->views[i], table->syms[k])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Where most requests say; one that was held up, and the first of a process, which imports and fills caches,
  * have no larger voice. */
 static void choose_place(const struct hp__find *f, const struct table *table, uint32_t k, uint64_t usual_ns,
@@ -869,7 +882,7 @@ static hp_err try_function(struct hp__find *f, const struct table *table, uint32
     }
     uint64_t hot_ns = err == HP_OK ? hp__spread_median(&vouched) : 0;
     if (err != HP_OK || finding.seen == 0 || hot_ns < hp__spread_median(&leasts) ||
-        share_of(hot_ns, table->whole_ns) < MIN_SHARE || is_told(f, sym, hot_ns)) {
+        share_of(hot_ns, table->whole_ns) < MIN_SHARE || is_told(f, sym, hot_ns) || is_purpose(f, table, k)) {
         return err;
     }
     choose_place(f, table, k, hp__spread_median(&wall), &finding);

@@ -87,6 +87,39 @@ static void what_is_not_understood_says_nothing(void **state)
     assert_false(only_by("    rows = store.rows(SQL)\n", 3, "other"));
 }
 
+static bool brings(const char *body, uint32_t line)
+{
+    char text[400] = "@bp.get('/x/<day>')\ndef page(self, day):\n";
+    strncat(text, body, sizeof text - strlen(text) - 1);
+    return hp__given_request(hp_str_from0(text), 1, line, HP_STR("key"));
+}
+
+static void what_a_request_brings_is_followed_to_a_call(void **state)
+{
+    (void)state;
+    assert_true(brings("    return key(request.args['card'])\n", 3));
+    assert_true(brings("    return jsonify(a=1, b=shop.key(day)[:3])\n", 3));
+    assert_true(
+        brings("    form = Form(request.form)\n    word = form.word\n    return user.key(word)\n", 5));
+    assert_false(brings("    return key('card')\n", 3));
+    assert_false(brings("    return key(document()), day\n", 3));
+    assert_false(brings("    return self.key(self.day)\n", 3));
+    assert_false(brings("    return key(1) + key(day)\n", 3));
+    assert_false(brings("    return other(day)\n", 3));
+    assert_false(brings("", 3));
+}
+
+static void loops_and_what_is_like_them_are_not_plain(void **state)
+{
+    (void)state;
+    assert_true(hp__given_plain(HP_STR("def f(a):\n    if a:\n        return scrypt(a)\n"), 1));
+    assert_false(hp__given_plain(HP_STR("def f(a):\n    for b in a:\n        scrypt(b)\n"), 1));
+    assert_false(hp__given_plain(HP_STR("def f(a):\n    while a:\n        a = scrypt(a)\n"), 1));
+    assert_false(hp__given_plain(HP_STR("def f(a):\n    return [scrypt(b) for b in a]\n"), 1));
+    assert_false(hp__given_plain(HP_STR("def f(a):\n    return sorted(a, key=lambda b: -b)\n"), 1));
+    assert_false(hp__given_plain(HP_STR(""), 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +129,8 @@ int main(void)
         cmocka_unit_test(what_is_made_of_it_before_is_like_it),
         cmocka_unit_test(a_call_without_a_name_is_the_whole_line),
         cmocka_unit_test(what_is_not_understood_says_nothing),
+        cmocka_unit_test(what_a_request_brings_is_followed_to_a_call),
+        cmocka_unit_test(loops_and_what_is_like_them_are_not_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,52 @@ static void one_pass_that_goes_through_a_list_again_is_hot_where_another_is_not(
     }
 }
 
+#define PAGE(key)                                                                                            \
+    "\n\n\n\n\n\n\n\n\ndef page():\n    card = request.args['card']\n    return key(" key ")\n\n"
+#define KEY(does) "def key(card):\n    return " does "\n"
+
+/* page ── key, line 12, at once or 5 times; or a guard before page calls it; or key ── digest, of a library. */
+static void one_call_that_the_request_is_for_is_no_hot_function(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *source;
+        uint64_t calls;
+        bool guard, library, found;
+    } cases[] = {{PAGE("card") KEY("scrypt(card)"), 1, false, false, false},
+                 {PAGE("card") KEY("scrypt(card)"), 1, false, true, false},
+                 {PAGE("card") KEY("scrypt(card)"), 5, false, false, true},
+                 {PAGE("card") KEY("scrypt(card)"), 1, true, false, true},
+                 {PAGE("report()") KEY("scrypt(card)"), 1, false, false, true},
+                 {PAGE("card") KEY("[scrypt(one) for one in card]"), 1, false, false, true}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "GET", "/x");
+        uint32_t key = rec_sym(&set, "app/views.py", "key", 14, REC_APP);
+        uint32_t guard = rec_sym(&set, "app/guard.py", "guard", 3, REC_APP);
+        uint32_t digest = rec_sym(&set, "lib/security.py", "digest", 3, REC_LIB);
+        for (unsigned i = 0; i < REC_WORK_REQUESTS; i++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t page = rec_work_page(&set, rec);
+            uint32_t above = cases[k].guard ? rec_node(rec, HP_NODE_ROOT, guard, 4, 1, 0.1) : page;
+            uint32_t node = rec_node(rec, above, key, 12, cases[k].calls, cases[k].library ? 0.1 : 30);
+            if (cases[k].library) {
+                rec_node(rec, node, digest, 15, 1, 30);
+            }
+            rec_work_end(&set, rec, 30.2);
+        }
+        struct hp_case c = rec_case(&set);
+        struct hp_find_result r;
+        char text[256];
+        memcpy(text, cases[k].source, strlen(cases[k].source) + 1);
+        c.source = source_of;
+        c.source_ctx = text;
+        assert_int_equal(hp_find_run(&c, &set.arena, &r), HP_OK);
+        assert_int_equal(r.findings.count, cases[k].found);
+        rec_set_fini(&set);
+    }
+}
+
 /* page ── timed.<locals>.wrapper ── digest; the last source has page call what it was given, too. */
 static void line_of_a_decorated_function_is_the_one_that_calls_it(void **state)
 {
@@ -443,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(view_behind_a_decorator_is_the_view_and_the_decorator_is_not),
         cmocka_unit_test(one_pass_that_goes_through_a_list_again_is_hot_where_another_is_not),
+        cmocka_unit_test(one_call_that_the_request_is_for_is_no_hot_function),
         cmocka_unit_test(line_of_a_decorated_function_is_the_one_that_calls_it),
         cmocka_unit_test(helper_of_a_librarys_own_view_is_not_the_view),
         cmocka_unit_test(what_the_first_request_does_is_not_the_place_of_a_hot_function),

@@ -3,8 +3,11 @@
  * Principle: one thread of a process runs Python at a time. Threads that compute make all requests of the
  * process wait, whatever those do.
  *
- * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more, by hp__speed_slowness
- * where processors were short (who has the GIL then waits for a processor, and everybody for the GIL). No
+ * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more. Where processors were
+ * short, who has the GIL waits for one, and everybody for the GIL: what is waited counts by how far that was
+ * held up, which the request's own lanes tell if it is one of them and ended, else by hp__speed_slowness.
+ * Not where the GIL was given up as soon as it was asked for, at the end of the interpreter's interval: only
+ * who runs does that. (A lack of processors on the main lane may be the other thread's doing, too.) No
  * function of the request is to blame: the finding is where those were that had the GIL, for a third of the
  * time or more: the loop, if the source shows one; at the view where that is not known.
  *
@@ -13,12 +16,16 @@
  *
  * Saving: all of the waiting; low: 0, since the cause is outside of the request.
  */
+#include <errno.h>
+
 #include "base/show.h"
 #include "find/find_int.h"
 #include "find/pytext.h"
 
-#define LEAST_NS 3000000u
-#define SHARE    0.15
+#define LEAST_NS  3000000u
+#define SHARE     0.15
+#define PIECES_NS 200000u /* between two pieces of one wait */
+#define AT_ONCE   0.1     /* of the interval before */
 
 static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
 {
@@ -29,6 +36,45 @@ static hp_err sites(struct hp__find *f, uint32_t **list, uint32_t *count)
     **list = f->views[0].view_sym;
     *count = **list != 0;
     return HP_OK;
+}
+
+/* Whether this is an interval that passed, and the GIL was then given up at once. */
+static bool was_computed(const struct hp__view *view, uint32_t i)
+{
+    const struct hp__wait_item *item = &view->items[i], *next = item + 1;
+    if (item->span.error != ETIMEDOUT || i + 1 == view->item_count || next->span.lane != item->span.lane) {
+        return false;
+    }
+    bool goes_on = next->span.kind == HP_WAIT_GIL && next->span.t0_ns >= item->span.t1_ns &&
+                   next->span.t0_ns - item->span.t1_ns < PIECES_NS;
+    return goes_on && next->span.error == 0 && (double)next->ns <= AT_ONCE * (double)item->ns;
+}
+
+/* By how much the lane that computes most was held up; 0: not known. */
+static double slowness_beside(const struct hp_record *record)
+{
+    const struct hp_lane *most = NULL;
+    for (uint32_t i = 1; i < record->lane_count; i++) {
+        const struct hp_lane *lane = &record->lanes[i];
+        bool known = lane->cpu_ns != HP_ABSENT && lane->cpu_ns != 0 && lane->runqueue_ns != HP_ABSENT;
+        most = known && (most == NULL || lane->cpu_ns > most->cpu_ns) ? lane : most;
+    }
+    return most != NULL ? 1 + (double)most->runqueue_ns / (double)most->cpu_ns : 0;
+}
+
+/* What the picked waits would have been if who had the GIL had always had a processor. */
+static double alone_ns_of(const struct hp__view *view, const uint32_t *at, uint32_t n)
+{
+    const struct hp_record *record = view->sample->record;
+    double main_slow = hp__speed_slowness(view->sample), lane_slow = slowness_beside(record), sum = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        const struct hp__wait_item *item = &view->items[at[k]];
+        bool own = item->span.holder != 0 && lane_slow > 0 &&
+                   record->holders[item->span.holder - 1].request == record->req.id;
+        double slow = was_computed(view, at[k]) ? 1 : own ? lane_slow : main_slow;
+        sum += (double)item->ns / slow;
+    }
+    return sum;
 }
 
 static uint32_t pick(struct hp__io *io, const struct hp__view *view)
@@ -42,7 +88,7 @@ static uint32_t pick(struct hp__io *io, const struct hp__view *view)
             io->ns += item->ns;
         }
     }
-    double alone_ns = (double)io->ns / hp__speed_slowness(view->sample);
+    double alone_ns = alone_ns_of(view, io->at, n);
     bool much = alone_ns >= SHARE * (double)view->sample->duration_ns && alone_ns >= LEAST_NS;
     io->count = much ? io->count : 0;
     return much ? n : 0;

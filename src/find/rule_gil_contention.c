@@ -9,7 +9,8 @@
  * Not where the GIL was given up as soon as it was asked for, at the end of the interpreter's interval: only
  * who runs does that. (A lack of processors on the main lane may be the other thread's doing, too.) No
  * function of the request is to blame: the finding is where those were that had the GIL, for a third of the
- * time or more: the loop, if the source shows one; at the view where that is not known.
+ * time or more: the loop, if the source shows one; at the view where that is not known. Lanes of the request
+ * itself have a tree: who gives the GIL up to read a file, and computes somewhere else, is told there.
  *
  * Silent: the short waits that any two threads cause; lanes that thread_churn explains; whatever saves too
  * little (find.c).
@@ -101,6 +102,74 @@ static hp_err cut(struct hp__io *io, const struct hp__view *view, uint32_t n,
     return hp__waits_cut(io->f->arena, view, io->at, n, 1, &cuts[HP__CUT]);
 }
 
+/* Whether lanes of the requests themselves had the GIL for half of the time or more. */
+static bool own_lanes_had_it(const struct hp__find *f)
+{
+    uint64_t own_ns = 0, all_ns = 0;
+    for (uint32_t r = 0; r < f->c->sample_count; r++) {
+        const struct hp_record *record = f->c->samples[r].record;
+        for (uint32_t i = 0; i < record->holder_count; i++) {
+            const struct hp_holder *holder = &record->holders[i];
+            uint64_t ns = holder->kind == HP_WAIT_GIL && holder->lane == 0 ? holder->ns : 0;
+            all_ns += ns;
+            own_ns += holder->request == record->req.id ? ns : 0;
+        }
+    }
+    return own_ns != 0 && own_ns * 2 >= all_ns;
+}
+
+/* The functions that compute in lanes beside the requests' own, and under them the lines of their calls. */
+static void look_beside(const struct hp__find *f, struct hp__places *functions, struct hp__places *calls)
+{
+    functions->count = calls->count = 0;
+    for (uint32_t r = 0; r < f->c->sample_count; r++) {
+        const struct hp__view *view = &f->views[r];
+        const struct hp_tree *tree = view->sample->tree;
+        for (uint32_t i = 1; tree != NULL && i < tree->count; i++) {
+            const struct hp_node *node = &tree->nodes[i];
+            if (view->beside[i] && view->app[i]) {
+                hp__places_add(functions, node->sym, 0, 0, node->self);
+            }
+            if (view->beside[i] && view->app[node->parent]) {
+                hp__places_add(calls, tree->nodes[node->parent].sym, node->line, 0, node->total);
+            }
+        }
+    }
+}
+
+static uint64_t ns_at(const struct hp__places *places, uint32_t sym, uint32_t *line)
+{
+    uint64_t ns = 0, most_ns = 0;
+    for (uint32_t i = 0; i < places->count; i++) {
+        if (places->list[i].sym == sym) {
+            ns += places->list[i].ns;
+            *line = places->list[i].ns > most_ns ? places->list[i].line : *line;
+            most_ns = places->list[i].ns > most_ns ? places->list[i].ns : most_ns;
+        }
+    }
+    return ns;
+}
+
+/* Move the finding from where the GIL is given up to the function that computes twice as long and more. */
+static bool place_beside(const struct hp__io *io, struct hp_finding *finding)
+{
+    struct hp__places functions, calls;
+    struct hp_finding most = {.site_sym = 0};
+    uint32_t line = 0;
+    look_beside(io->f, &functions, &calls);
+    hp__places_choose(&functions, &most);
+    uint64_t here_ns = ns_at(&functions, finding->site_sym, &line);
+    uint64_t there_ns = ns_at(&functions, most.site_sym, &line);
+    if (most.site_sym == 0 || here_ns * 2 > there_ns) {
+        return false;
+    }
+    line = 0;
+    (void)(ns_at(&io->holders, most.site_sym, &line) != 0 || ns_at(&calls, most.site_sym, &line) != 0);
+    finding->site_sym = most.site_sym;
+    finding->site_line = line != 0 ? line : hp_dict_symbol(io->f->c->dict, most.site_sym).line;
+    return true;
+}
+
 /* A thread that computes gives the GIL away where a loop turns, at its last line: the loop is the place. */
 static uint32_t loop_line(const struct hp__io *io, uint32_t sym, uint32_t line)
 {
@@ -121,6 +190,13 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     struct hp_str holder = hp__io_holder(io);
     io->finding.subject_sym = io->site_sym;
     if (hp__io_holder_place(io, &io->finding)) {
+        if (own_lanes_had_it(io->f) && place_beside(io, &io->finding)) {
+            struct hp_str place =
+                hp__place(io->f->arena, io->f->c->dict, io->finding.site_sym, io->finding.site_line);
+            struct hp_str name = hp_dict_symbol(io->f->c->dict, io->finding.site_sym).name;
+            holder =
+                hp__textf(io->f->arena, ", mostly for %.*s %.*s", (int)place.n, place.p, (int)name.n, name.p);
+        }
         io->finding.site_line = loop_line(io, io->finding.site_sym, io->finding.site_line);
     }
     io->finding.title =

@@ -21,7 +21,9 @@
  * Silent: the first requests (modules, caches); routes that start four threads and more; that are found to
  * import, compile templates, collect or start threads again and again, unless the process grows also those
  * that serialise or compile expressions (encoders are rings); what is collected some requests later (the mean
- * tells); a growth that ends.
+ * tells); a growth that ends. Imports that fail make no module, hence no ring: there the peak alone tells by
+ * how much, where four fifths of the requests raise it by a quarter of the median or more (the kernel counts
+ * pages in batches), and the source must have the line.
  *
  * Saving: no time, but bytes a request: the smaller of mean and median.
  */
@@ -119,27 +121,37 @@ static double growth_of(const struct kept *list, uint32_t n, struct hp__spread *
     return least >= MIN_BYTES && steady && goes_on ? least : 0;
 }
 
-/* Steady growth of the peak a request, by much of what is asked for; 0: none. `rises`: room for them. */
-static double large_growth_of(const struct kept *list, uint32_t n, struct hp__spread *rises)
+/* What a request raises the peak by, where four fifths of them do by `part` of the median or more; 0: they do
+ * not. `rises`: room for them. */
+static double steady_rise(const struct kept *list, uint32_t n, double part, struct hp__spread *rises)
 {
-    uint32_t first = n / 3, alike = 0, leave = 0;
-    double asked = 0, blocks = 0, mean = mean_rss(list, first, n);
+    uint32_t first = n / 3, alike = 0;
+    double mean = mean_rss(list, first, n);
+    rises->count = 0;
     for (uint32_t i = first; i < n; i++) {
         hp__spread_add(rises, list[i].rss_bytes);
+    }
+    double median = (double)hp__spread_median(rises), least = mean < median ? mean : median;
+    for (uint32_t i = first; i < n; i++) {
+        alike += (double)list[i].rss_bytes >= part * median;
+    }
+    bool goes_on = mean_rss(list, n - n / 3, n) * 2 >= mean_rss(list, first, n - n / 3);
+    return least >= MIN_BYTES && alike * 5 >= (n - first) * 4 && goes_on ? least : 0;
+}
+
+/* Steady growth of the peak a request, by much of what is asked for; 0: none. */
+static double large_growth_of(const struct kept *list, uint32_t n, struct hp__spread *rises)
+{
+    uint32_t first = n / 3, leave = 0;
+    double asked = 0, blocks = 0;
+    for (uint32_t i = first; i < n; i++) {
         leave += list[i].leaves;
         asked += (double)list[i].asked_bytes;
         blocks += (double)list[i].asked_blocks;
     }
-    uint64_t median = hp__spread_median(rises);
-    for (uint32_t i = first; i < n; i++) {
-        alike += list[i].rss_bytes * 2 >= median;
-    }
     uint32_t nearly_all = (n - first) * 9 / 10;
-    double least = mean < (double)median ? mean : (double)median;
-    bool steady = leave >= nearly_all && alike * 5 >= (n - first) * 4;
-    bool much = mean * (n - first) * 3 >= asked && asked >= LARGE_MEAN * blocks;
-    bool goes_on = mean_rss(list, n - n / 3, n) * 2 >= mean_rss(list, first, n - n / 3);
-    return least >= MIN_BYTES && steady && much && goes_on ? least : 0;
+    bool much = mean_rss(list, first, n) * (n - first) * 3 >= asked && asked >= LARGE_MEAN * blocks;
+    return leave >= nearly_all && much ? steady_rise(list, n, 0.5, rises) : 0;
 }
 
 static void describe(struct hp__find *f, struct hp_finding *finding, double bytes, double rss_bytes)
@@ -161,15 +173,41 @@ static void describe(struct hp__find *f, struct hp_finding *finding, double byte
     hp__finding_number(finding, "rss_growth_bytes_per_1000", rss_bytes * 1000);
 }
 
+/* Whether half of the requests make a module: its code runs. */
+static bool makes_modules(const struct hp__find *f)
+{
+    uint32_t made = 0;
+    for (uint32_t r = 0; r < f->c->sample_count; r++) {
+        const struct hp_tree *tree = f->c->samples[r].tree;
+        bool any = false;
+        for (uint32_t i = 1; tree != NULL && i < tree->count && !any; i++) {
+            struct hp_str name = hp_dict_symbol(f->c->dict, tree->nodes[i].sym).name;
+            any = hp_str_eq(name, HP_STR("<module>")) && hp_tree_live(tree, i);
+        }
+        made += any;
+    }
+    return made * 2 >= f->c->sample_count;
+}
+
 /* Whether the route makes much garbage that lives on for a while (modules, compiled code, collections at
  * work, threads that end later): what it keeps is not known. */
 static bool makes_garbage(const struct hp__find *f, bool grows)
 {
-    const uint32_t always = 1u << HP_FIND_import_in_request | 1u << HP_FIND_gc_pressure |
-                            1u << HP_FIND_template_hot | 1u << HP_FIND_thread_churn;
+    const uint32_t always =
+        1u << HP_FIND_gc_pressure | 1u << HP_FIND_template_hot | 1u << HP_FIND_thread_churn;
     const uint32_t at_times = 1u << HP_FIND_serialization_hot | 1u << HP_FIND_regex_compile;
     for (uint32_t i = 0; i < f->out->count; i++) {
         if (((grows ? always : always | at_times) >> f->out->list[i].kind & 1) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool imports(const struct hp__find *f)
+{
+    for (uint32_t i = 0; i < f->out->count; i++) {
+        if (f->out->list[i].kind == HP_FIND_import_in_request) {
             return true;
         }
     }
@@ -229,15 +267,21 @@ hp_err hp__rule_memory_growth(struct hp__find *f)
     uint32_t n = err == HP_OK ? collect(f, list) : 0;
     bool telling = grows;
     double bytes = n >= MIN_SAMPLES ? growth_of(list, n, &spread, &grows) : 0;
+    bool unsure = !grows;
     if (n >= MIN_SAMPLES && bytes <= 0 && telling) {
         bytes = large_growth_of(list, n, &rises);
+        unsure = true;
         grows = false;
+    }
+    if (bytes > 0 && imports(f)) {
+        bytes = grows && !makes_modules(f) ? steady_rise(list, n, 0.25, &rises) : 0;
+        unsure = true;
     }
     if (err != HP_OK || bytes <= 0 || makes_garbage(f, grows) || starts_threads(f)) {
         return err;
     }
     finding.fixed_figures = true;
-    finding.unsure = !grows;
+    finding.unsure = unsure;
     finding.saving_bytes = (uint64_t)bytes;
     finding.seen = n;
     finding.site_sym = f->views[list[n - 1].request].view_sym;

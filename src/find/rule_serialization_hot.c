@@ -69,8 +69,10 @@ static bool is_serialiser(const struct hp_symbol *sym)
     static const char *const c_modules[] = {"_json.",   "_pickle.", "_csv.",  "pyexpat.",  "_elementtree.",
                                             "marshal.", "orjson.",  "ujson.", "rapidjson."};
     if (sym->kind != HP_SYM_C) {
+        bool marshals = hp_str_eq(sym->file, HP_STR("flask_restful/__init__.py")) &&
+                        hp_str_eq(sym->name, HP_STR("marshal")); /* beside what dispatches to views */
         return !(sym->flags & HP_SYM_APP) &&
-               hp__bound_in(sym->file, modules, sizeof modules / sizeof *modules);
+               (marshals || hp__bound_in(sym->file, modules, sizeof modules / sizeof *modules));
     }
     for (size_t i = 0; i < sizeof c_modules / sizeof *c_modules; i++) {
         if (hp__words_holds(sym->name, hp_str_from0(c_modules[i]))) {

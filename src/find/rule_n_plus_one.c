@@ -25,6 +25,7 @@
 #include "find/find_int.h"
 #include "base/show.h"
 #include "find/compare.h"
+#include "model/fingerprint.h"
 
 #define MIN_EXECUTIONS 3u
 #define OBJECT_NS      5000.0
@@ -239,10 +240,21 @@ static struct hp_str batch_advice(struct hp__find *f, const struct candidate *ca
                   "executemany of psycopg 3; of SQLAlchemy executemany_mode='values_plus_batch'"
                 : "an INSERT with many rows, an UPDATE that joins a list of values");
     }
+    bool deletes = cand->statement.verb == HP_SQL_VERB_DELETE;
+    if (deletes || cand->statement.verb == HP_SQL_VERB_UPDATE) {
+        return hp__textf(
+            f->arena,
+            "Do it together: one %s for all of them (WHERE %.*s IN (...), or the condition that they "
+            "were chosen by)%s",
+            deletes ? "DELETE" : "UPDATE", key.n != 0 ? (int)key.n : 3, key.n != 0 ? key.p : "key",
+            deletes     ? "."
+            : cand->orm ? "; where each gets other values, session.execute(update(Model), rows)."
+                        : "; where each gets other values, a CASE over the key or a join with them.");
+    }
     if (hp__words_writes(&cand->statement)) {
         return hp__textf(
             f->arena, "Do it together: collect the rows and send them in one statement (%s).",
-            cand->orm ? "session.execute(insert(Model), rows), or bulk_update_mappings"
+            cand->orm ? "session.execute(insert(Model), rows)"
             : postgresql
                 ? "execute_values of psycopg2.extras, executemany of psycopg 3, or one INSERT with many rows"
                 : "executemany, or one INSERT with many rows");

@@ -2,6 +2,7 @@
 #include "records_page.h"
 
 #include "find/find.h"
+#include "model/fingerprint.h"
 #include "sweep_oom.h"
 
 static void make(struct rec_set *set, struct rec_page p, unsigned requests)
@@ -218,6 +219,44 @@ static void a_serialiser_is_not_what_its_queries_cost(void **state)
         assert_int_equal(r.findings.count, 1);
         assert_int_equal(r.findings.list[0].kind, HP_FIND_n_plus_one);
         assert_near(rec_ms(r.findings.list[0].median_ns), 29 * (0.25 - 0.005), 0.1);
+        rec_set_fini(&set);
+    }
+}
+
+static void writes_of_one_kind_are_put_together_by_their_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *advice;
+        enum hp_sql_verb verb;
+    } cases[] = {
+        {"UPDATE item SET n = ? WHERE id = ?", "one UPDATE for all of them (WHERE id IN", HP_SQL_VERB_UPDATE},
+        {"delete from item where id = ?", "one DELETE for all of them (WHERE id IN", HP_SQL_VERB_DELETE},
+        {"INSERT INTO item (n) VALUES (?)", "one INSERT with many rows", HP_SQL_VERB_INSERT}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct rec_set set;
+        rec_set_init(&set, "POST", "/items");
+        struct hp_statement statement = {
+            .text = hp_str_from0(cases[k].text), .engine = HP_ENGINE_SQLITE, .verb = (uint8_t)cases[k].verb};
+        uint32_t sql;
+        assert_int_equal(hp_dict_add_statement(set.dict, &statement, &sql), HP_OK);
+        for (unsigned r = 0; r < 8; r++) {
+            struct rec *rec = rec_begin(&set);
+            uint32_t view = rec_node(rec, HP_NODE_ROOT, set.view, 5, 1, 15);
+            for (unsigned i = 0; i < 30; i++) {
+                rec_add_stmt(rec, (struct rec_stmt){.statement = sql,
+                                                    .node = view,
+                                                    .site_sym = set.view,
+                                                    .site_line = 15,
+                                                    .t0 = 1 + 0.42 * i,
+                                                    .exec = 0.4,
+                                                    .params = i + 1});
+            }
+            rec_end(&set, rec, 15, 15);
+        }
+        const struct hp_find_result r = rec_find(&set);
+        assert_int_equal(r.findings.count, 1);
+        assert_non_null(strstr(r.findings.list[0].advice.p, cases[k].advice));
         rec_set_fini(&set);
     }
 }
@@ -736,6 +775,7 @@ int main(void)
         cmocka_unit_test(what_makes_a_statement_goes_with_it),
         cmocka_unit_test(objects_have_to_be_made_all_the_same),
         cmocka_unit_test(a_serialiser_is_not_what_its_queries_cost),
+        cmocka_unit_test(writes_of_one_kind_are_put_together_by_their_kind),
         cmocka_unit_test(rows_of_an_engine_in_the_process_are_cheap_to_carry),
         cmocka_unit_test(a_list_of_keys_in_portions_is_together_already),
         cmocka_unit_test(query_per_item_without_tree_saves_only_sql),

@@ -379,11 +379,14 @@ static void fill_parts(const struct hp__find *f, struct bound *bound, uint32_t r
             }
             uint32_t sym = caller != HP_NODE_NONE ? tree->nodes[caller].sym : view->view_sym;
             uint32_t k = site_index(bound, sym);
+            struct hp_symbol own = hp_dict_symbol(f->c->dict, tree->nodes[i].sym);
+            bool input = bound->rule->is_input != NULL && bound->rule->is_input(&own);
             uint64_t keeps = request->ns[i] < needed ? request->ns[i] : needed;
             request->site_of[i] = k;
             if (k != NONE) {
                 needed -= keeps;
                 parts[k].ns += request->ns[i];
+                parts[k].input_ns += input ? request->ns[i] : 0;
                 parts[k].saved_ns += request->ns[i] - keeps;
                 parts[k].own_ns += request->own_ns[i];
                 parts[k].calls += tree->nodes[i].calls;
@@ -477,7 +480,7 @@ static void take(struct hp__find *f, const struct bound *bound, uint32_t site)
 }
 
 struct medians {
-    struct hp__spread ns, own, saved, calls;
+    struct hp__spread ns, own, saved, calls, input;
     uint32_t again; /* requests that are not the first of their process */
 };
 
@@ -491,6 +494,7 @@ static hp_err add_request(struct hp__find *f, const struct bound *bound, uint32_
     hp__spread_add(&medians->own, part->own_ns);
     hp__spread_add(&medians->saved, part->saved_ns);
     hp__spread_add(&medians->calls, part->calls);
+    hp__spread_add(&medians->input, part->input_ns);
     finding->seen++;
     return hp__bound_price(f, finding, r, part->saved_ns, (uint64_t)low, part->ns);
 }
@@ -527,7 +531,8 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
     struct hp__places places = {.count = 0};
     struct medians medians = {.again = 0};
     hp_err err = hp__finding_init(f, &finding, bound->rule->kind);
-    struct hp__spread *spreads[] = {&medians.ns, &medians.own, &medians.saved, &medians.calls};
+    struct hp__spread *spreads[] = {&medians.ns, &medians.own, &medians.saved, &medians.calls,
+                                    &medians.input};
     for (size_t i = 0; i < sizeof spreads / sizeof *spreads && err == HP_OK; i++) {
         err = hp__spread_init(f, spreads[i]);
     }
@@ -544,6 +549,7 @@ static hp_err try_site(struct hp__find *f, const struct bound *bound, uint32_t s
         .ns = hp__spread_median(&medians.ns),
         .own_ns = hp__spread_median(&medians.own),
         .saved_ns = hp__spread_median(&medians.saved),
+        .input_ns = hp__spread_median(&medians.input),
         .calls = hp__spread_median(&medians.calls),
     };
     if ((double)part.saved_ns < bound->rule->min_share * left_ns(f) || part.saved_ns < LEAST_SAVED_NS ||

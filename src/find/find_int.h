@@ -439,11 +439,14 @@ struct hp__bound_part { /* of one function in one request */
     uint64_t own_ns;    /* of it in application code that the library calls back */
     uint64_t saved_ns;  /* of it what the response does not need */
     uint64_t caller_ns; /* the function's own time beside it */
+    uint64_t input_ns;  /* of it what takes input apart */
     uint64_t calls;
 };
 struct hp__bound_rule {
     enum hp_finding_kind kind;
     bool (*is_boundary)(const struct hp_symbol *sym);
+    /* NULL, or whether it takes input apart. */
+    bool (*is_input)(const struct hp_symbol *sym);
     /* NULL, or library functions right above that do nothing else when they are called as often: they begin
      * the boundary. */
     bool (*is_around)(const struct hp_symbol *sym);

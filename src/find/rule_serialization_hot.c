@@ -82,6 +82,18 @@ static bool is_serialiser(const struct hp_symbol *sym)
     return false;
 }
 
+static bool is_input(const struct hp_symbol *sym)
+{
+    static const char *const words[] = {"load",   "Load",   "parse",  "Parse",      "decode",
+                                        "Decode", "reader", "Reader", "fromstring", "Unpickler"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (hp__words_holds(sym->name, hp_str_from0(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How often a serialiser's own generators gave a piece of text. */
 static uint64_t yielded(const struct hp__view *view)
 {
@@ -113,8 +125,10 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
     char time[HP_SHOW_BYTES], count[HP_SHOW_BYTES];
     hp_show_ns(time, part->ns);
     hp_show_count(count, part->calls);
-    finding->title = part->calls > 1 ? hp__textf(f->arena, "serialising takes %s in %s calls", time, count)
-                                     : hp__textf(f->arena, "serialising takes %s", time);
+    bool input = part->input_ns * 2 > part->ns;
+    const char *what = input ? "parsing" : "serialising";
+    finding->title = part->calls > 1 ? hp__textf(f->arena, "%s takes %s in %s calls", what, time, count)
+                                     : hp__textf(f->arena, "%s takes %s", what, time);
     const char *faster = part->own_ns * 4 > part->ns
                              ? "Do it faster: a converter of yours is called for each item; build plain "
                                "dicts and lists of the wanted fields in one comprehension, then encode once."
@@ -128,6 +142,15 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
                                 "Where the response is long, send pages of it. "
                                 "Do it together: one dumps over the whole list instead of one an item. %s",
                                 faster);
+    if (input) {
+        finding->advice = hp__textf(
+            f->arena, "Do not do it here: read only what the response uses (a smaller file, a query). "
+                      "Do it once: keep what was read while its source stays the same (a name at "
+                      "module level, functools.cache, with the file's time of change as a key). Do "
+                      "it together: one document instead of one an item. Do it faster: a parser in "
+                      "C (yaml.CSafeLoader, orjson, lxml), or one that stops where it has what it "
+                      "needs.");
+    }
     hp__finding_number(finding, "calls", (double)part->calls);
     hp__finding_number(finding, "serialise_ms", (double)part->ns / 1e6);
     hp__finding_number(finding, "own_converters_ms", (double)part->own_ns / 1e6);
@@ -138,6 +161,7 @@ static void describe(struct hp__find *f, struct hp_finding *finding, const struc
 
 const struct hp__bound_rule hp__bound_serialisers = {.kind = HP_FIND_serialization_hot,
                                                      .is_boundary = is_serialiser,
+                                                     .is_input = is_input,
                                                      .min_share = MIN_SHARE,
                                                      .low_share = LOW_SHARE,
                                                      .not_rows = true,

@@ -270,6 +270,24 @@ static void rows_that_are_read_as_fast_as_can_be_are_silent(void **state)
     }
 }
 
+static void reading_is_not_called_writing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *name, *title, *advice;
+    } cases[] = {{"yaml/__init__.py", "safe_load", "parsing takes 20.0 ms", "keep what was read"},
+                 {"yaml/__init__.py", "safe_dump", "serialising takes 20.0 ms", "keep the encoded text"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rec_set set;
+        make_calls(&set,
+                   (struct call){.file = cases[i].file, .name = cases[i].name, .calls = 1, .self_ms = 20});
+        const struct hp_finding *finding = rec_only(&set, HP_FIND_serialization_hot);
+        assert_string_equal(finding->title.p, cases[i].title);
+        assert_non_null(strstr(finding->advice.p, cases[i].advice));
+        rec_set_fini(&set);
+    }
+}
+
 static void response_that_is_longer_than_anybody_reads_is_found_whole(void **state)
 {
     (void)state;
@@ -775,6 +793,7 @@ int main(void)
         cmocka_unit_test(a_serialisers_decorator_is_not_the_view_below_it),
         cmocka_unit_test(encoder_in_python_is_held_to_what_one_in_c_needs),
         cmocka_unit_test(rows_that_are_read_as_fast_as_can_be_are_silent),
+        cmocka_unit_test(reading_is_not_called_writing),
         cmocka_unit_test(response_that_is_longer_than_anybody_reads_is_found_whole),
         cmocka_unit_test(converter_of_the_application_counts_with_the_encoder),
         cmocka_unit_test(attribute_lookups_by_the_thousand_are_found),

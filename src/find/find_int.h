@@ -257,6 +257,14 @@ bool hp__place_call_of(const struct hp__find *f, const struct hp__view *view, ui
 /* The line to look at of a function that computes: its costliest library call if that is most of it, else the
  * call of it, else where it is defined. Needs a tree. */
 struct hp__spot hp__place_function(const struct hp__find *f, const struct hp__view *view, uint32_t sym);
+/* The line of a function's costliest library call that it makes so often at least; false: there is none. Needs
+ * a tree. */
+bool hp__place_repeated(const struct hp__view *view, uint32_t sym, uint64_t least, struct hp__spot *spot);
+/* How often a function is called; a generator called once gives each item anew. */
+static inline uint64_t hp__view_times(const struct hp_node *node)
+{
+    return node->calls > node->resumes ? node->calls : node->resumes;
+}
 /* Whether the function of a node of `view` runs, called by the same functions of the application, in a
  * request that is not among the `odd` ones ([sample_count], 0: not odd). */
 bool hp__place_runs(const struct hp__find *f, const uint64_t *odd, const struct hp__view *view,

@@ -183,6 +183,24 @@ static uint32_t sampled_line(const struct hp__view *view, uint32_t sym, uint64_t
     return most * 2 >= all ? line : 0;
 }
 
+bool hp__place_repeated(const struct hp__view *view, uint32_t sym, uint64_t least, struct hp__spot *spot)
+{
+    const struct hp_tree *tree = view->sample->tree;
+    uint64_t most = 0;
+    for (uint32_t i = 1; i < tree->count; i++) {
+        const struct hp_node *node = &tree->nodes[i];
+        uint32_t owner = view->owner[i];
+        bool called = owner != HP_NODE_NONE && !view->app[i] && view->app[node->parent] &&
+                      !view->node_taken[i] && node->line != 0 && hp__view_times(node) >= least &&
+                      hp__facts_part_of(view->facts->dict, tree->nodes[owner].sym, sym);
+        if (called && node->total > most) {
+            most = node->total;
+            *spot = (struct hp__spot){.sym = sym, .line = node->line, .node = owner};
+        }
+    }
+    return most != 0;
+}
+
 struct hp__spot hp__place_function(const struct hp__find *f, const struct hp__view *view, uint32_t sym)
 {
     const struct hp_tree *tree = view->sample->tree;

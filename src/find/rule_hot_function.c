@@ -231,12 +231,6 @@ static hp_err work_room(const struct hp_tree *tree, struct hp_arena *arena, stru
     return fine ? HP_OK : HP_ENOMEM;
 }
 
-/* How often it is called; a generator called once gives each item anew. */
-static uint64_t times_of(const struct hp_node *node)
-{
-    return node->calls > node->resumes ? node->calls : node->resumes;
-}
-
 /* Nodes of libraries that are as short as a line of the function that calls them over and over, with all
  * below. */
 static hp_err mark_lines(const struct hp__view *view, struct hp_arena *arena, uint8_t **lines)
@@ -256,7 +250,7 @@ static hp_err mark_lines(const struct hp__view *view, struct hp_arena *arena, ui
     for (uint32_t i = 1; i < tree->count; i++) {
         const struct hp_node *node = &tree->nodes[i];
         bool entry = !view->app[i] && view->owner[i] == node->parent;
-        uint64_t times = times_of(node);
+        uint64_t times = hp__view_times(node);
         bool brief = times >= LOOP_CALLS && node->total <= LINE_NS * times + waited_ns[i];
         (*lines)[i] = entry ? brief : !view->app[i] && (*lines)[node->parent];
     }
@@ -275,7 +269,7 @@ static void mark_repeated(const struct hp__view *view, const struct hp_dict *dic
             continue;
         }
         struct hp_symbol sym = hp_dict_symbol(dict, node->sym);
-        bool often = times_of(node) >= LOOP_CALLS * tree->nodes[view->owner[i]].calls;
+        bool often = hp__view_times(node) >= LOOP_CALLS * tree->nodes[view->owner[i]].calls;
         repeated[i] = view->app[node->parent] ? often && sym.kind == HP_SYM_PYTHON : repeated[node->parent];
         repeated[i] = repeated[i] && !hp__bound_serialisers.is_boundary(&sym);
     }
@@ -317,7 +311,7 @@ static hp_err work_out(const struct hp__view *view, const struct hp_dict *dict, 
             work->library[view->owner[i]] += view->app[i] || lines[i] ? 0 : node->self;
             bool again = repeated[i] && !lines[i];
             work->repeated[view->owner[i]] += again ? node->self : 0;
-            work->repeats[view->owner[i]] += again && view->app[node->parent] ? times_of(node) : 0;
+            work->repeats[view->owner[i]] += again && view->app[node->parent] ? hp__view_times(node) : 0;
         }
     }
     subtract_direct(view, explained, work);
@@ -468,7 +462,7 @@ static uint64_t times_called(const struct hp__view *view, uint32_t caller, uint3
     for (uint32_t k = 1; k < tree->count; k++) {
         uint32_t owner = tree->nodes[k].sym == called ? view->owner[k] : HP_NODE_NONE;
         bool by_it = owner != HP_NODE_NONE && tree->nodes[owner].sym == caller;
-        times += by_it && view->app[tree->nodes[k].parent] ? times_of(&tree->nodes[k]) : 0;
+        times += by_it && view->app[tree->nodes[k].parent] ? hp__view_times(&tree->nodes[k]) : 0;
     }
     return times;
 }
@@ -485,7 +479,7 @@ static struct hp_str called_by(struct hp__find *f, uint32_t view_sym, uint64_t a
             const struct hp_node *node = &tree->nodes[k];
             uint32_t owner = f->views[i].owner[k];
             if (owner != HP_NODE_NONE && tree->nodes[owner].sym == view_sym && !f->views[i].app[k] &&
-                f->views[i].app[node->parent] && times_of(node) >= LOOP_CALLS && node->total > most) {
+                f->views[i].app[node->parent] && hp__view_times(node) >= LOOP_CALLS && node->total > most) {
                 most = node->total;
                 name = node->sym;
                 times = times_called(&f->views[i], view_sym, name);
@@ -845,7 +839,11 @@ static void choose_place(const struct hp__find *f, const struct table *table, ui
     for (uint32_t i = 0; i < f->c->sample_count; i++) {
         uint64_t ns = table->parts[(size_t)i * table->count + k].wall_ns;
         if (ns != 0) {
-            struct hp__spot spot = hp__place_function(f, &f->views[i], table->syms[k]);
+            struct hp__spot spot = {0};
+            bool of_view = table->parts[(size_t)i * table->count + k].of_view;
+            if (!of_view || !hp__place_repeated(&f->views[i], table->syms[k], LOOP_CALLS, &spot)) {
+                spot = hp__place_function(f, &f->views[i], table->syms[k]);
+            }
             uint64_t most = f->views[i].first ? 1 : 2 * usual_ns;
             hp__places_add(&places, spot.sym, spot.line, 0, ns < most ? ns : most);
         }

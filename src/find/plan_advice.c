@@ -393,6 +393,19 @@ static struct hp_str index_text(const struct choice *choice, const struct hp_pla
     return text;
 }
 
+/* The column with an index that stands in a function; empty: none. */
+static struct hp_str indexed_within(const struct choice *choice)
+{
+    const struct hp_query *query = choice->query;
+    for (uint32_t i = 0; i < query->term_count && query->source_count == 1; i++) {
+        struct hp_plan_advice index = {.columns = {query->terms[i].within}, .column_count = 1};
+        if (query->terms[i].within.n != 0 && has_index(choice, &index)) {
+            return query->terms[i].within;
+        }
+    }
+    return (struct hp_str){NULL, 0};
+}
+
 static void say_scan(const struct choice *choice, struct hp_plan_advice *advice, struct hp_arena *arena)
 {
     const struct hp_plan_node *node = choice->node;
@@ -408,8 +421,10 @@ static void say_scan(const struct choice *choice, struct hp_plan_advice *advice,
         advice->text = hp__textf(arena, "all %s rows of %.*s are read%s%s, for about %s of them", rows, n,
                                  node->table.p, build, again, wanted);
     } else {
-        advice->text =
-            hp__textf(arena, "all %s rows of %.*s are read%s%s", rows, n, node->table.p, build, again);
+        struct hp_str within = indexed_within(choice);
+        advice->text = hp__textf(arena, "all %s rows of %.*s are read%s%s%s%.*s%s", rows, n, node->table.p,
+                                 build, again, within.n != 0 ? ": there is an index on " : "", (int)within.n,
+                                 within.p, within.n != 0 ? ", but the column stands in a function" : "");
     }
 }
 

@@ -224,6 +224,12 @@ static const char *unserved(const char *sql)
     assert_int_equal(hp_query_read(hp_str_from0(sql), plan.engine, &arena, &query), HP_OK);
     hp_plan_resolve(&plan, &query);
     struct hp_str column = hp_plan_unserved(&plan, &query, 1, &within);
+    struct hp_plan_advices advices;
+    assert_int_equal(hp_plan_advise(&plan, &query, 1, &arena, &advices), HP_OK);
+    assert_int_equal(advices.count, 1);
+    bool says =
+        strstr(advices.list[0].text.p, "an index on email, but the column stands in a function") != NULL;
+    assert_true(says || !within);
     snprintf(proposed, sizeof proposed, "%s%.*s", within ? "*" : "", (int)column.n, column.p);
     hp_arena_fini(&arena);
     return proposed;

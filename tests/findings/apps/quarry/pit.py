@@ -81,7 +81,7 @@ class Grader:
     """The quality of the stone, from all samples."""
 
     def __init__(self) -> None:
-        self.samples = [chance.randbytes(12_000) for _ in range(48)]
+        self.samples = [chance.randbytes(4_000) for _ in range(48)]
         self.grades: dict[int, int] = {}
 
     def grade_all(self) -> None:

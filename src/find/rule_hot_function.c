@@ -519,14 +519,17 @@ static hp_err describe(struct hp__find *f, struct hp_finding *finding, struct hp
                     "it once: keep the result while its "
                     "inputs stay the same. Do it faster: look at its inner loop, at the algorithm first.");
     if (searched->line != 0) {
-        finding->advice =
-            hp__textf(f->arena,
-                      searched->grows
-                          ? "%.*s Line %u goes over the beginning of %.*s again for each item: carry what it "
-                            "makes of it along (itertools.accumulate)."
-                          : "%.*s Line %u looks through the list %.*s for each item: a set finds it at once.",
-                      (int)finding->advice.n, finding->advice.p, searched->line, (int)searched->name.n,
-                      searched->name.p);
+        finding->advice = hp__textf(
+            f->arena,
+            searched->how == HP__SEARCHED_PAIRS
+                ? "%.*s Line %u takes each of %.*s with each: a dict of lists by what both must have "
+                  "in common leaves those that can match, or the next few once they are sorted."
+            : searched->how == HP__SEARCHED_GROWS
+                ? "%.*s Line %u goes over the beginning of %.*s again for each item: carry what it "
+                  "makes of it along (itertools.accumulate)."
+                : "%.*s Line %u looks through the list %.*s for each item: a set finds it at once.",
+            (int)finding->advice.n, finding->advice.p, searched->line, (int)searched->name.n,
+            searched->name.p);
     }
     if (first_only) {
         finding->advice = hp__textf(f->arena,

@@ -183,11 +183,99 @@ static bool find_growing(const struct hp__py_statement *list, uint32_t k, struct
         struct hp__py ahead = py;
         if (token.kind == HP__PY_NAME && !token.keyword && hp__py_peek(&py) == '[' &&
             is_growing(&ahead, &counted)) {
-            *searched = (struct hp__searched){token.text, token.line, true};
+            *searched = (struct hp__searched){token.text, token.line, HP__SEARCHED_GROWS};
             return true;
         }
     }
     return false;
+}
+
+/* ---- what goes with itself ---- */
+
+/* What a "for" that has been read up to its "in" goes over: a name alone (NAME), or what combinations() of it
+ * gives (MARK); else END. */
+static struct hp__py_token read_things(struct hp__py *py)
+{
+    struct hp__py_token none = {.kind = HP__PY_END}, token = hp__py_next(py);
+    char next = hp__py_peek(py);
+    if (token.kind != HP__PY_NAME || token.keyword || next == '[' || next == '.') {
+        return none;
+    }
+    if (next != '(') {
+        return token;
+    }
+    bool pairs =
+        hp_str_ends(token.text, HP_STR("combinations")) || hp_str_ends(token.text, HP_STR("permutations"));
+    (void)hp__py_next(py);
+    token = hp__py_next(py);
+    if (!pairs || token.kind != HP__PY_NAME || hp__py_peek(py) == '(') {
+        return none;
+    }
+    token.kind = HP__PY_MARK;
+    return token;
+}
+
+struct things { /* that the loops around a place go over */
+    struct hp_str list[MOST_COUNTED];
+    uint32_t depth[MOST_COUNTED]; /* of brackets */
+    uint32_t count;
+};
+
+/* Add what the loops of a statement go over, as far as one is in another one. `pair`: that which goes with
+ * itself; kind END: none. */
+static void add_things(struct hp__py_statement statement, struct things *things, struct hp__py_token *pair)
+{
+    struct hp__py py;
+    bool loop = false, header = hp_str_starts(statement.text, HP_STR("for "));
+    hp__py_init(&py, statement.text, statement.first);
+    pair->kind = HP__PY_END;
+    for (struct hp__py_token token = hp__py_next(&py); token.kind != HP__PY_END; token = hp__py_next(&py)) {
+        while (things->count != 0 && things->depth[things->count - 1] > py.depth) {
+            things->count--;
+        }
+        bool begins = loop && token.keyword && hp__py_is(token, "in");
+        loop = token.keyword ? hp__py_is(token, "for") : loop;
+        if (!begins || (header && py.depth != 0)) {
+            continue;
+        }
+        uint32_t depth = py.depth;
+        struct hp__py_token thing = read_things(&py);
+        bool again = thing.kind == HP__PY_MARK;
+        for (uint32_t i = 0; i < things->count; i++) {
+            again = again || (thing.kind == HP__PY_NAME && hp_str_eq(things->list[i], thing.text));
+        }
+        if (again) {
+            *pair = thing;
+            return;
+        }
+        if (thing.kind == HP__PY_NAME && things->count < MOST_COUNTED) {
+            things->list[things->count] = thing.text;
+            things->depth[things->count++] = depth;
+        }
+    }
+}
+
+/* The loops around first, from outside. */
+static bool find_pairs(const struct hp__py_statement *list, uint32_t k, struct hp__searched *searched)
+{
+    struct things things = {.count = 0};
+    struct hp__py_token pair;
+    uint32_t around[MOST_COUNTED], n = 0, indent = list[k].indent;
+    for (uint32_t i = k; i-- > 1 && n < MOST_COUNTED;) {
+        if (list[i].indent < indent) {
+            indent = list[i].indent;
+            around[n] = i;
+            n += hp_str_starts(list[i].text, HP_STR("for "));
+        }
+    }
+    while (n-- > 0) {
+        add_things(list[around[n]], &things, &pair);
+    }
+    add_things(list[k], &things, &pair);
+    if (pair.kind != HP__PY_END) {
+        *searched = (struct hp__searched){pair.text, pair.line, HP__SEARCHED_PAIRS};
+    }
+    return pair.kind != HP__PY_END;
 }
 
 hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_arena *arena,
@@ -202,7 +290,7 @@ hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_ar
     for (uint32_t k = 1; k < n; k++) {
         struct hp__py py;
         uint32_t loops = 0;
-        if (find_growing(list, k, searched)) {
+        if (find_growing(list, k, searched) || find_pairs(list, k, searched)) {
             return HP_OK;
         }
         hp__py_init(&py, list[k].text, list[k].first);
@@ -211,7 +299,7 @@ hp_err hp__searched_read(struct hp_str source, uint32_t first_line, struct hp_ar
             bool many =
                 has_comprehension(list[k].text) || hp__py_loop(source, first_line, list[k].first) != 0;
             if (many && !is_parameter(list[0].text, token.text) && always_list(source, token.text)) {
-                *searched = (struct hp__searched){token.text, token.line, false};
+                *searched = (struct hp__searched){token.text, token.line, HP__SEARCHED_FOR};
                 return HP_OK;
             }
         }

@@ -45,6 +45,34 @@ static void a_list_in_a_loop_or_a_comprehension_is_searched(void **state)
                      5);
 }
 
+static void what_goes_with_itself_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        line_of("def f(got):\n    for a, b in combinations(got, 2):\n        n += a == b\n", 1, "got"), 2);
+    assert_int_equal(line_of("def f(got):\n    return [x for x in itertools.permutations(got)]\n", 1, "got"),
+                     2);
+    assert_int_equal(line_of("def f(got):\n    for a in got:\n        if a:\n            for b in got:\n     "
+                             "           g(a, b)\n",
+                             1, "got"),
+                     4);
+    assert_int_equal(line_of("def f(got):\n    return any(a in b for a in got for b in got)\n", 1, "got"), 2);
+    assert_int_equal(
+        line_of("def f(got):\n    for a in got:\n        n += sum(a > b for b in got)\n", 1, "got"), 3);
+    static const char *const silent[] = {
+        "def f(got):\n    return sum(a for a in got) + max(b for b in got)\n",
+        "def f(got):\n    for a in got:\n        g(a)\n    for b in got:\n        g(b)\n",
+        "def f(got):\n    if any(a for a in got):\n        for b in got:\n            g(b)\n",
+        "def f(got):\n    for a in got:\n        for b in a.parts:\n            g(b)\n",
+        "def f(got, more):\n    return [(a, b) for a in got for b in more]\n",
+        "def f(got):\n    for a in got[1:]:\n        for b in got[:1]:\n            g(a, b)\n",
+        "def f(got):\n    for a in combinations(g(got), 2):\n        h(a)\n",
+    };
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        assert_int_equal(line_of(silent[i], 1, ""), 0);
+    }
+}
+
 static void what_may_be_a_set_or_is_looked_at_once_is_not(void **state)
 {
     (void)state;
@@ -102,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_in_a_loop_or_a_comprehension_is_searched),
+        cmocka_unit_test(what_goes_with_itself_is_told),
         cmocka_unit_test(what_may_be_a_set_or_is_looked_at_once_is_not),
         cmocka_unit_test(a_beginning_that_is_longer_each_time_is_gone_through),
         cmocka_unit_test(memory_may_run_out),

@@ -12,9 +12,9 @@
  *
  * Silent: several slow requests of one process (a cache that fills by key); a first request that was answered
  * otherwise than all others (another status, or a body twice or half as long: it asked for something else),
- * unless it imports; what waits for a server of a database or a peer (a cache that is filled from there); the
- * warming up of libraries and of the framework (compiling templates, mapping classes) below functions that
- * run always.
+ * unless it imports; what waits for a server of a database or a peer (a cache that is filled from there), or
+ * asks an embedded database for one key after the other (a cache that is filled by key); the warming up of
+ * libraries and of the framework (compiling templates, mapping classes) below functions that run always.
  *
  * Saving: what the first request takes more, of that request: figures are of first requests alone, and rank
  * by one request a process.
@@ -31,6 +31,7 @@
 #define MIN_PROCESSES 3u
 #define MIN_SAMPLES   6u
 #define SHARE         0.6
+#define MANY_KEYS     16u  /* that are looked up by a statement each */
 #define ALIKE_BYTES   256u /* bodies of one page may differ so much, or twofold */
 
 struct cold {
@@ -97,8 +98,21 @@ static bool is_answered_alike(const struct hp__find *f, const struct cold *cold,
     return false;
 }
 
-/* Waits for somebody else below the node: statements, unless their engine is in the process, and all but
- * sleeping. */
+/* Executions of a statement below the node that view->inside marks. */
+static uint32_t count_runs(const struct hp__view *view, uint32_t statement)
+{
+    const struct hp_record *record = view->sample->record;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < record->stmt_count; i++) {
+        const struct hp_stmt *stmt = &record->stmts[i];
+        n += stmt->statement == statement && stmt->node < view->sample->tree->count &&
+             view->inside[stmt->node];
+    }
+    return n;
+}
+
+/* Waits for somebody else below the node: statements, unless their engine is in the process and they are no
+ * look-ups of one key after the other, and all but sleeping. */
 static uint64_t outside_ns(const struct hp__view *view, const struct hp_dict *dict, uint32_t node)
 {
     const struct hp_record *record = view->sample->record;
@@ -109,11 +123,18 @@ static uint64_t outside_ns(const struct hp__view *view, const struct hp_dict *di
     for (uint32_t i = node + 1; i < tree->count; i++) {
         view->inside[i] = view->inside[tree->nodes[i].parent] && tree->nodes[i].kind != HP_NODE_LANE;
     }
+    uint32_t statement = UINT32_MAX, runs = 0; /* of the one before */
     for (uint32_t i = 0; i < record->stmt_count; i++) {
         const struct hp_stmt *stmt = &record->stmts[i];
         bool below = stmt->node < tree->count && view->inside[stmt->node];
-        bool computes = hp_dict_statement(dict, stmt->statement).engine == HP_ENGINE_SQLITE;
-        ns += below && !computes ? stmt->exec_ns + stmt->fetch_ns : 0;
+        bool inside = hp_dict_statement(dict, stmt->statement).engine == HP_ENGINE_SQLITE;
+        if (below && inside) {
+            runs = stmt->statement == statement ? runs : count_runs(view, stmt->statement);
+            statement = stmt->statement;
+            ns += runs >= MANY_KEYS ? hp__view_cost_ns(view, i) : 0;
+        } else if (below) {
+            ns += stmt->exec_ns + stmt->fetch_ns;
+        }
     }
     for (uint32_t i = 0; i < record->wait_count; i++) {
         const struct hp_wait *wait = &record->waits[i];

@@ -180,6 +180,21 @@ static uint32_t loop_line(const struct hp__io *io, uint32_t sym, uint32_t line)
     return loop != 0 ? loop : line;
 }
 
+static const char beside[] = "Do not do it here: the request has a thread compute beside it, and waits for "
+                             "the GIL that this thread has. "
+                             "Leave it out, or move it to a process of its own: a job queue, or "
+                             "ProcessPoolExecutor at module level. Do "
+                             "it once: keep what it computes as long as it may be old. Somebody may need it, "
+                             "so the lower bound of the "
+                             "saving is 0.";
+static const char elsewhere[] =
+    "Do not do it here: look for what computes meanwhile (hot functions of other routes, background threads) "
+    "and move it to a process of its own: a job queue, or ProcessPoolExecutor at module level. Do it "
+    "together: "
+    "serve with more processes and fewer threads (gunicorn --workers 4 --threads 2). The cause lies outside "
+    "of "
+    "this request, so the lower bound of the saving is 0.";
+
 static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
 {
     char time[HP_SHOW_BYTES];
@@ -189,8 +204,9 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     io->finding.via_sym = 0;
     struct hp_str holder = hp__io_holder(io);
     io->finding.subject_sym = io->site_sym;
+    bool own = own_lanes_had_it(io->f);
     if (hp__io_holder_place(io, &io->finding)) {
-        if (own_lanes_had_it(io->f) && place_beside(io, &io->finding)) {
+        if (own && place_beside(io, &io->finding)) {
             struct hp_str place =
                 hp__place(io->f->arena, io->f->c->dict, io->finding.site_sym, io->finding.site_line);
             struct hp_str name = hp_dict_symbol(io->f->c->dict, io->finding.site_sym).name;
@@ -201,14 +217,7 @@ static bool describe(struct hp__io *io, uint64_t count, uint64_t ns)
     }
     io->finding.title =
         hp__textf(io->f->arena, "waits %s for other threads that compute%.*s", time, (int)holder.n, holder.p);
-    io->finding.advice = hp__textf(
-        io->f->arena,
-        "Do not do it here: look for what computes meanwhile (hot functions of other routes, background "
-        "threads) and "
-        "move it to a process of its own: a job queue, or ProcessPoolExecutor at module level. Do it "
-        "together: serve "
-        "with more processes and fewer threads (gunicorn --workers 4 --threads 2). The cause lies outside of "
-        "this request, so the lower bound of the saving is 0.");
+    io->finding.advice = hp_str_from0(own ? beside : elsewhere);
     hp__io_evidence(io, "waits", count, ns);
     return true;
 }

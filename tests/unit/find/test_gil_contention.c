@@ -92,6 +92,8 @@ static void told_in(const char *name, uint32_t line, struct contest contest)
     assert_int_equal(finding->site_line, line);
     assert_int_equal(finding->subject_sym, set.view);
     assert_non_null(strstr(finding->title.p, name));
+    assert_non_null(strstr(finding->advice.p, contest.of_another ? "lies outside of this request"
+                                                                 : "has a thread compute beside it"));
     rec_set_fini(&set);
 }
 

@@ -107,7 +107,8 @@ def test_each_is_one_call_with_its_parts(client: str, how: str, scheme: str, tmp
     totals, firsts = (sorted(call[key] for call in found) for key in ("total_ms", "first_byte_ms"))
     for total_ms, first_ms, ms, clock_ms in zip(totals, firsts, DELAYS_MS, sorted(took), strict=True):
         assert ms - SLACK_MS <= total_ms <= clock_ms + SLACK_MS
-        assert ms / 2 <= first_ms  # a task may give way only a while after it has sent
+        # A task may give way only a while after it has sent, and of several each keeps the others from it.
+        assert (1 if how == "gathered" else ms / 2) <= first_ms
     opened = [call for call in found if call["connect_ms"] > 0]
     assert len(opened) == (1 if how == "kept" else len(DELAYS_MS))
     for call in opened:

@@ -6,8 +6,9 @@
  * Evidence: waits for the GIL on the main lane, 15 % of the route and 3 ms or more. Where processors were
  * short, who has the GIL waits for one, and everybody for the GIL: what is waited counts by how far that was
  * held up, which the request's own lanes tell if it is one of them and ended, else by hp__speed_slowness.
- * Not where the GIL was given up as soon as it was asked for, at the end of the interpreter's interval: only
- * who runs does that. (A lack of processors on the main lane may be the other thread's doing, too.) No
+ * Not where a function of the application gave the GIL up as soon as it was asked for, at the end of the
+ * interpreter's interval: only who runs does that (a server's own thread gives it up as soon as it runs, too,
+ * to wait for the next request). A lack of processors on the main lane may be the other thread's doing. No
  * function of the request is to blame: the finding is where those were that had the GIL, for a third of the
  * time or more: the loop, if the source shows one; at the view where that is not known. Lanes of the request
  * itself have a tree: who gives the GIL up to read a file, and computes somewhere else, is told there.
@@ -70,9 +71,11 @@ static double alone_ns_of(const struct hp__view *view, const uint32_t *at, uint3
     double main_slow = hp__speed_slowness(view->sample), lane_slow = slowness_beside(record), sum = 0;
     for (uint32_t k = 0; k < n; k++) {
         const struct hp__wait_item *item = &view->items[at[k]];
-        bool own = item->span.holder != 0 && lane_slow > 0 &&
-                   record->holders[item->span.holder - 1].request == record->req.id;
-        double slow = was_computed(view, at[k]) ? 1 : own ? lane_slow : main_slow;
+        const struct hp_holder *holder =
+            item->span.holder != 0 ? &record->holders[item->span.holder - 1] : NULL;
+        bool own = holder != NULL && lane_slow > 0 && holder->request == record->req.id;
+        bool computed = holder != NULL && holder->site_sym != 0 && was_computed(view, at[k]);
+        double slow = computed ? 1 : own ? lane_slow : main_slow;
         sum += (double)item->ns / slow;
     }
     return sum;

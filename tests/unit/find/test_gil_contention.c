@@ -15,6 +15,7 @@ struct contest {
     bool awaited;                      /* that lane's end, by the main one */
     double count_ms, crunch_ms;        /* own time of the lane's functions; 0: no tree */
     bool of_another;                   /* a request that had the GIL */
+    bool of_server;                    /* a thread without lines of the application */
 };
 
 static double wait_in_pieces(struct rec_set *set, struct rec *rec, const struct contest *contest, double at)
@@ -22,8 +23,9 @@ static double wait_in_pieces(struct rec_set *set, struct rec *rec, const struct 
     struct hp_holder own = {.request = rec->record.req.id + contest->of_another,
                             .count = 1,
                             .ns = rec_ns(contest->interval_ms + contest->after_ms),
-                            .site_sym = rec_sym(set, "app/stats.py", "crunch", 3, REC_APP),
-                            .site_line = 20,
+                            .site_sym =
+                                contest->of_server ? 0 : rec_sym(set, "app/stats.py", "crunch", 3, REC_APP),
+                            .site_line = contest->of_server ? 0 : 20,
                             .kind = HP_WAIT_GIL};
     struct rec_span span = {.kind = HP_WAIT_GIL,
                             .site_sym = set->view,
@@ -121,6 +123,7 @@ static void who_gives_it_up_late_had_no_processor(void **state)
     (void)state;
     silent((struct contest){.interval_ms = 5, .after_ms = 1.5, .queue_ms = 3});
     silent((struct contest){.interval_ms = 5, .queue_ms = 3});
+    silent((struct contest){.interval_ms = 5, .after_ms = 0.01, .queue_ms = 3, .of_server = true});
 }
 
 static void a_lane_of_the_request_tells_how_far_it_was_held_up(void **state)
